@@ -1,0 +1,90 @@
+"""What a provider says, in no provider's words: the stream vocabulary that every dialect reads and writes.
+
+Plain slotted objects: one is made per stream delta, and a frozen dataclass costs four times as much to make.
+They are never changed after they were made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policyroute.failures import Failure
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+    ERROR = "error"
+
+
+@dataclass(slots=True)
+class Started:
+    """The provider began to answer: its id and the model it says it is. Not semantic: it commits nothing."""
+
+    id: str
+    model: str
+
+
+@dataclass(slots=True)
+class TextDelta:
+    text: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class ReasoningDelta:
+    text: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class RefusalDelta:
+    text: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class ToolCallDelta:
+    """A part of tool call `index`. `id` and `name` come once, with the first part; `arguments` is JSON text."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens of one attempt. `input` includes cached and cache-written tokens, `output` includes reasoning."""
+
+    input: int
+    output: int
+    cached_input: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+@dataclass(slots=True)
+class Finished:
+    """One choice is complete. The answer is complete when every choice that began has finished."""
+
+    reason: FinishReason
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Broken:
+    """The provider reported an error inside the stream, or sent what cannot be read."""
+
+    failure: Failure
+
+
+StreamEvent = Started | TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | Usage | Finished | Broken
+
+SEMANTIC = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+"""The events that commit an answer to the client: before the first of them a failure is an invisible swap."""

@@ -1,0 +1,68 @@
+"""How an attempt at a provider fails, as values: trouble upstream is data, never an exception.
+
+The kinds are those of the product's documentation (docs/failures.md). Rule of this module: it knows nothing of any dialect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    OVERLOADED = "overloaded"
+    TIMEOUT_CONNECT = "timeout_connect"
+    TIMEOUT_TTFT = "timeout_ttft"
+    TIMEOUT_IDLE = "timeout_idle"
+    TIMEOUT_TOTAL = "timeout_total"
+    CONTEXT_OVERFLOW = "context_overflow"
+    AUTH = "auth"
+    CONTENT_FILTERED = "content_filtered"
+    REFUSED = "refused"
+    INVALID_REQUEST = "invalid_request"
+    MODEL_NOT_FOUND = "model_not_found"
+    SCHEMA_INVALID = "schema_invalid"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    STREAM_BROKEN = "stream_broken"
+    UNAVAILABLE = "unavailable"
+
+
+GROUPS: dict[str, frozenset[FailureKind]] = {
+    "timeout": frozenset(
+        {FailureKind.TIMEOUT_CONNECT, FailureKind.TIMEOUT_TTFT, FailureKind.TIMEOUT_IDLE}
+    ),
+}
+"""Names that stand for several kinds in `fallback.after`."""
+
+DEFAULT_AFTER: frozenset[FailureKind] = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.OVERLOADED,
+        *GROUPS["timeout"],
+        FailureKind.UNAVAILABLE,
+        FailureKind.STREAM_BROKEN,
+        FailureKind.AUTH,
+        FailureKind.EMPTY,
+        FailureKind.CONTEXT_OVERFLOW,
+    }
+)
+"""What `fallback.after` means where no rule sets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt's end in trouble.
+
+    `message` is our own words or the provider's error message with secrets removed; it may go to the client, never to
+    a log. `status` is the HTTP status received, if any; `retry_after` seconds; `code` the provider's own code.
+    """
+
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    code: str | None = None
+    retry_after: float | None = None
