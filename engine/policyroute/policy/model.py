@@ -1,0 +1,221 @@
+"""A compiled policy set, as values: what the rules of a directory mean once every name and expression is resolved.
+
+Made by `policyroute.policy.compile`, read by `decide`, `exchange` and `author`. Frozen; shared by all requests.
+Rule of this module: no behaviour. Who combines effects, and how, is `decide`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from policyroute.absent import Absent
+from policyroute.cel import Expression
+from policyroute.clearance import Clearance
+from policyroute.failures import FailureKind
+from policyroute.problems import Problem, Span
+
+
+class Mode(StrEnum):
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is, never what it is. `kind` is `env` (a variable's name) or `file` (a path)."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An account at an endpoint. `base_url` has no trailing slash."""
+
+    name: str
+    dialect: str
+    base_url: str
+    api_key: SecretRef | None
+    region: str
+    clearance: Clearance
+    failure_domains: tuple[str, ...]
+    tags: Mapping[str, str]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens. ABSENT where the author gave none."""
+
+    input: float | Absent
+    cached_input: float | Absent
+    cache_write: float | Absent
+    output: float | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model that rules can name, at one provider or several (tried in this order)."""
+
+    name: str
+    model: str
+    providers: tuple[Provider, ...]
+    quality: float | Absent
+    context_window: int | Absent
+    max_output_tokens: int | Absent
+    price: Price
+    supports: Mapping[str, bool]
+    tags: Mapping[str, str]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Something written in a policy: a literal, or an expression (`{cel: ...}`) when `expression` is set."""
+
+    literal: Any = None
+    expression: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`items` are target names or `requested`, each once. At most one of `weights` and `rank` is set.
+
+    `rank` is `cost`, `latency`, or an expression over `target`: the smallest value comes first.
+    """
+
+    items: tuple[str, ...]
+    weights: Mapping[str, float] | None = None
+    rank: str | Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Replace what `find` (RE2, checked at load) matches in text sent to the model. `replace` may use `\\1`."""
+
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Changes to the request before it is written for a candidate. `where` sees `target`."""
+
+    set: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    default: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    remove: tuple[str, ...] = ()
+    system_prepend: str | None = None
+    system_append: str | None = None
+    system_replace: str | None = None
+    rewrite: tuple[Rewrite, ...] = ()
+    raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header changes, names lower-cased. `where` sees `target`."""
+
+    set: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    remove: tuple[str, ...] = ()
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Each key is None where the rule does not set it. `swap_delay` is seconds."""
+
+    after: frozenset[FailureKind] | None = None
+    after_add: frozenset[FailureKind] = frozenset()
+    after_remove: frozenset[FailureKind] = frozenset()
+    retries: int | None = None
+    max_swaps: int | None = None
+    max_attempts: int | None = None
+    swap_delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds; None where the rule does not set it."""
+
+    connect: float | None = None
+    ttft: float | None = None
+    idle: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `when:` and what it does. `id` is unique in the set; a pack's rule is `pack/rule`.
+
+    `when` is None where the rule always matches. `position` is the rule's place in the total order.
+    """
+
+    id: str
+    position: int
+    span: Span
+    mode: Mode = Mode.ENFORCE
+    when: Expression | None = None
+    deny: Deny | None = None
+    require: Expression | None = None
+    quality_floor: float | None = None
+    route: Route | None = None
+    transform: Transform | None = None
+    request_headers: Headers | None = None
+    response_headers: Headers | None = None
+    fallback: Fallback | None = None
+    limits: Limits | None = None
+
+    @property
+    def fails_closed(self) -> bool:
+        """An erring `when` applies the rule rather than skipping it."""
+        return self.deny is not None or self.require is not None or self.quality_floor is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What happens where no rule says: the mandatory route, and the last word on fallback and limits."""
+
+    route: Route
+    fallback: Fallback | None
+    limits: Limits | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An embedded test, checked against the schema but not yet run. `given` and `expect` are plain data."""
+
+    name: str
+    given: Mapping[str, Any]
+    expect: Mapping[str, Any]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything a policy directory says.
+
+    `revision` is the sha256 (hex) of the directory's text and of the shipped packs it uses. `variables` are read by
+    conditions as `variables.NAME`, evaluated at most once a request. `warnings` never keep a set from being used.
+    """
+
+    revision: str
+    providers: Mapping[str, Provider]
+    targets: Mapping[str, Target]
+    variables: Mapping[str, Expression]
+    rules: tuple[Rule, ...]
+    default: Default
+    cases: tuple[Case, ...]
+    warnings: tuple[Problem, ...] = ()
