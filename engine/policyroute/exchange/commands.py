@@ -1,0 +1,110 @@
+"""The words of the failover state machine: inputs go in, commands come out.
+
+Rule of this module: values only. The machine (`exchange.machine`) decides; the driver at the edge performs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from policyroute.decide.decision import Candidate
+from policyroute.events import StreamEvent
+from policyroute.failures import Failure
+from policyroute.record import ExchangeRecord
+
+# Inputs -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Received:
+    """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body) when
+    client and provider speak the same dialect, `status` and `headers` of the provider's answer with the first of them."""
+
+    id: int
+    events: Sequence[StreamEvent]
+    raw: bytes = b""
+    end: bool = False
+
+
+@dataclass(slots=True)
+class Failed:
+    """Attempt `id` ended in trouble; nothing more will come from it."""
+
+    id: int
+    failure: Failure
+
+
+@dataclass(slots=True)
+class Acked:
+    """What `Persist(token)` asked for is durable."""
+
+    token: int
+
+
+@dataclass(slots=True)
+class Tick:
+    """The time asked for with `Wake` has come (or a little later)."""
+
+
+@dataclass(slots=True)
+class HungUp:
+    """The client is gone."""
+
+
+Input = Received | Failed | Acked | Tick | HungUp
+
+# Commands -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one candidate. `number` counts from 1 over the whole exchange. `connect` is the connect timeout, seconds."""
+
+    number: int
+    candidate: Candidate
+    connect: float
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    id: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    token: int
+    record: ExchangeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Send `Tick` at this time (the machine's clock, seconds). A later Wake replaces an earlier one."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Give this to the client. The first Emit commits: headers go with it."""
+
+    events: Sequence[StreamEvent]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The exchange is over. `failure` is set where the client must be told of one: before the first Emit as an HTTP error,
+    after it as an error inside the stream."""
+
+    record: ExchangeRecord
+    failure: Failure | None = None
+
+
+Command = Open | Cancel | Persist | Wake | Emit | Done

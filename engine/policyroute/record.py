@@ -1,0 +1,56 @@
+"""What happened to one request, for log line, metrics, ledger and replay.
+
+Rule of this module: no content. Names, numbers and codes only; JSON-safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class AttemptRecord:
+    """Times are seconds on the exchange's clock; None where it did not come to that. `outcome` is `ok` or a failure kind."""
+
+    number: int
+    target: str
+    provider: str
+    model: str
+    opened: float
+    first_event: float | None = None
+    ended: float | None = None
+    outcome: str = "open"
+    status: int | None = None
+    retry_after: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "target": self.target,
+            "provider": self.provider,
+            "model": self.model,
+            "outcome": self.outcome,
+            "status": self.status,
+            "ttft_ms": _ms(self.opened, self.first_event),
+            "total_ms": _ms(self.opened, self.ended),
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+        }
+
+
+@dataclass(slots=True)
+class ExchangeRecord:
+    """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed` or a failure kind."""
+
+    started: float
+    attempts: list[AttemptRecord] = field(default_factory=list[AttemptRecord])
+    committed: float | None = None
+    ended: float | None = None
+    outcome: str = "open"
+
+
+def _ms(start: float, end: float | None) -> float | None:
+    return None if end is None else round((end - start) * 1000, 3)

@@ -1,0 +1,1 @@
+"""Policyroute's edge: ASGI, HTTP, reload, command line."""
