@@ -7,7 +7,7 @@ codes and names, never prompt text or header values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from policyroute.failures import FailureKind
@@ -52,6 +52,24 @@ class Denial:
     code: str
     message: str
     rule: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What the rules say of one attempt, asked again before each: `PolicySet.hop(decision, candidate, state)`.
+
+    Every `Value` in `transforms` is a literal by now, and only those whose `where` holds are left. Header names are
+    lower-case; a name in `remove_*` is taken out first. `excluded` is set where a constraint no longer holds.
+    """
+
+    candidate: Candidate
+    excluded: Excluded | None
+    transforms: tuple[tuple[str, Transform], ...] = ()
+    set_request_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    remove_request_headers: frozenset[str] = frozenset()
+    set_response_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    remove_response_headers: frozenset[str] = frozenset()
+    errors: tuple[RuleError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
