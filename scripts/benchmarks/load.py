@@ -1,0 +1,76 @@
+"""A load generator that costs little: raw HTTP/1.1, keep-alive connections, a fixed number of requests, bounded in time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    ok: int
+    failed: int
+
+
+def body(model: str, *, stream: bool, user: str = "burst", size: int = 4500) -> bytes:
+    """A chat request of about `size` bytes."""
+    filler = "Policies decide which provider sees which request. " * (size // 51)
+    messages = [
+        {"role": "system", "content": "You are a careful assistant."},
+        {"role": "user", "content": "x"},
+    ]
+    data = {"model": model, "user": user, "stream": stream, "temperature": 0.2, "messages": messages}
+    room = max(0, size - len(orjson.dumps(data)))
+    messages[1]["content"] = filler[:room]
+    return orjson.dumps(data)
+
+
+def request(port: int, content: bytes, headers: dict[str, str] | None = None) -> bytes:
+    extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n{extra}\r\n"
+    )
+    return head.encode() + content
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of one answer, chunked or with a length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = int(head[9:12])
+    lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        parts: list[bytes] = []
+        while size := int(await reader.readline(), 16):
+            parts.append((await reader.readexactly(size + 2))[:-2])
+        await reader.readline()
+        return status, b"".join(parts)
+    length = int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
+    return status, await reader.readexactly(length)
+
+
+async def run(port: int, content: bytes, *, total: int, in_flight: int = 16) -> Outcome:
+    """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200."""
+    left = total
+    ok = failed = 0
+    message = request(port, content)
+
+    async def worker() -> None:
+        nonlocal left, ok, failed
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while left > 0:
+            left -= 1
+            writer.write(message)
+            status, answer = await read_answer(reader)
+            if status == 200 and (b"chat.completion" in answer):
+                ok += 1
+            else:
+                failed += 1
+        writer.close()
+
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        for _ in range(in_flight):
+            group.create_task(worker())
+    return Outcome(ok, failed)

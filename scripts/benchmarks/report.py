@@ -1,0 +1,33 @@
+"""Figures beside their budgets, as a table for people and for docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number. `limit` None means it is only told, not judged."""
+
+    what: str
+    measured: float
+    unit: str
+    limit: float | None = None
+    detail: str = ""
+
+    @property
+    def held(self) -> bool:
+        return self.limit is None or self.measured <= self.limit
+
+
+def percentile(samples: list[float], share: float) -> float:
+    return sorted(samples)[min(len(samples) - 1, int(len(samples) * share))]
+
+
+def markdown(title: str, figures: list[Figure]) -> str:
+    lines = [f"## {title}", "", "| what | measured | budget | held | detail |", "|---|---|---|---|---|"]
+    for figure in figures:
+        budget = "" if figure.limit is None else f"{figure.limit:g} {figure.unit}"
+        held = "" if figure.limit is None else ("yes" if figure.held else "**no**")
+        lines.append(f"| {figure.what} | {figure.measured:.4g} {figure.unit} | {budget} | {held} | {figure.detail} |")
+    return "\n".join(lines) + "\n"
