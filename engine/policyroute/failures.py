@@ -1,6 +1,7 @@
 """How an attempt at a provider fails, as values: trouble upstream is data, never an exception.
 
-The kinds are those of the product's documentation (docs/failures.md). Rule of this module: it knows nothing of any dialect.
+The kinds are those of the product's documentation (docs/failures.md).
+Rule of this module: it knows nothing of any dialect.
 """
 
 from __future__ import annotations
@@ -31,9 +32,7 @@ class FailureKind(StrEnum):
 
 
 GROUPS: dict[str, frozenset[FailureKind]] = {
-    "timeout": frozenset(
-        {FailureKind.TIMEOUT_CONNECT, FailureKind.TIMEOUT_TTFT, FailureKind.TIMEOUT_IDLE}
-    ),
+    "timeout": frozenset({FailureKind.TIMEOUT_CONNECT, FailureKind.TIMEOUT_TTFT, FailureKind.TIMEOUT_IDLE}),
 }
 """Names that stand for several kinds in `fallback.after`."""
 

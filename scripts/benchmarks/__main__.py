@@ -15,7 +15,7 @@ _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _HEAD = """# Benchmarks
 
 Measured by `scripts/bench`, written by it. CPU figures are ratios to a bare ASGI proxy on aiohttp, on the same machine,
-same upstream, 16 requests in flight, alternating in one run (5 rounds, medians); a noisy machine moves both sides. The policy
+same upstream, 16 requests in flight, alternating in one run (5 rounds, medians). The policy
 set has 20 rules and the profiles pack. The budgets are what a release has to hold.
 """
 

@@ -1,4 +1,4 @@
-"""A load generator that costs little: raw HTTP/1.1, keep-alive connections, a fixed number of requests, bounded in time."""
+"""A load generator that costs little: raw HTTP/1.1 over keep-alive connections, a fixed number of requests, bounded."""
 
 from __future__ import annotations
 
