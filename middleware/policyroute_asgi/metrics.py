@@ -1,0 +1,82 @@
+"""The numbers at `/metrics`.
+
+Rule of this module: labels are bounded. They are names from the policy, codes of ours, or nothing; never what a client
+sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+
+
+class Metrics:
+    """One set of instruments in one registry. An app that has its own registry passes it; else it is a new one."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self.requests = Counter(
+            "policyroute_requests",
+            "LLM requests by the rule that routed them, the target that answered, status and outcome",
+            ["rule", "target", "status", "outcome"],
+            registry=registry,
+        )
+        self.attempts = Counter(
+            "policyroute_attempts",
+            "Attempts at targets: ok, or the kind of failure",
+            ["target", "provider", "outcome"],
+            registry=registry,
+        )
+        self.rule_errors = Counter(
+            "policyroute_rule_errors",
+            "Rules whose expression could not be evaluated, and what was done (applied, skipped, refused)",
+            ["rule", "effect", "consequence"],
+            registry=registry,
+        )
+        self.reloads = Counter(
+            "policyroute_reloads", "Policy reloads: swapped or refused", ["outcome"], registry=registry
+        )
+        self.in_sync = Gauge(
+            "policyroute_policy_in_sync",
+            "1 where the policy set in use is the one in the directory, 0 where the directory is broken",
+            registry=registry,
+        )
+        self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
+        self.duration = Histogram(
+            "policyroute_request_duration_seconds",
+            "From the request's arrival to the end of its answer",
+            ["target"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.ttft = Histogram(
+            "policyroute_time_to_first_token_seconds",
+            "From a stream's arrival to its first semantic event, failed attempts included",
+            ["target"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.decide = Histogram(
+            "policyroute_decide_seconds",
+            "Time taken to decide",
+            buckets=(5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2),
+            registry=registry,
+        )
+        self._dropped = Gauge(
+            "policyroute_log_lines_dropped", "Log lines lost because their sink did not keep up", registry=registry
+        )
+
+    def watch(self, in_flight: Callable[[], float], dropped: Callable[[], float]) -> None:
+        """Have these read whenever the metrics are."""
+        self.in_flight.set_function(in_flight)
+        self._dropped.set_function(dropped)
+
+    def exposition(self) -> bytes:
+        """The registry in Prometheus' text format, of `CONTENT_TYPE`."""
+        return generate_latest(self.registry)

@@ -1,0 +1,133 @@
+"""What is said of each request when it is over: a JSON line, metrics, and the latency that the next decisions see.
+
+Rule of this module: no content, no key, nothing that blocks. Codes, names, numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from policyroute.decide.decision import Decision
+from policyroute.record import AttemptRecord, ExchangeRecord
+from policyroute.request import Client
+from policyroute_asgi.latency import Observed
+from policyroute_asgi.lines import LineWriter, Sink
+from policyroute_asgi.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Served:
+    """One request to an LLM path, filled in as it goes. `started`, `ended` are seconds on the event loop's clock.
+
+    `status` is what the client was told, 499 where it left before that; `outcome` is `ok`, `client_closed`, or the
+    stable type of the error. `decide` is seconds.
+    """
+
+    decision_id: str
+    request_id: str
+    started: float
+    client: Client | None = None
+    model: str | None = None
+    stream: bool = False
+    decision: Decision | None = None
+    decide: float = 0.0
+    record: ExchangeRecord | None = None
+    status: int = 499
+    outcome: str = "client_closed"
+    ended: float = 0.0
+
+
+class Telemetry:
+    """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none."""
+
+    def __init__(self, metrics: Metrics, log: Sink | None) -> None:
+        self.metrics = metrics
+        self.observed: dict[str, Observed] = {}
+        self.in_flight = 0
+        self._lines = LineWriter(log) if log is not None else None
+        metrics.watch(lambda: self.in_flight, lambda: self._lines.dropped if self._lines else 0)
+
+    def target(self, name: str) -> Observed:
+        """What is known of this target, to be read and changed in place."""
+        found = self.observed.get(name)
+        if found is None:
+            found = self.observed[name] = Observed()
+        return found
+
+    def finished(self, served: Served) -> None:
+        """Account for one request that is over."""
+        record = served.record
+        attempts = record.attempts if record is not None else []
+        self._count(served, attempts)
+        for attempt in attempts:
+            self._observe(attempt, served.stream)
+        if self._lines is not None:
+            self._lines.write(orjson.dumps(line(served, attempts), default=str))
+
+    def close(self) -> None:
+        """Write what is waiting. This may block for a moment: call it from a thread."""
+        if self._lines is not None:
+            self._lines.close()
+
+    def _count(self, served: Served, attempts: list[AttemptRecord]) -> None:
+        metrics = self.metrics
+        decision = served.decision
+        target = attempts[-1].target if attempts else ""
+        rule = decision.route_rule if decision is not None else ""
+        metrics.requests.labels(rule, target, served.status, served.outcome).inc()
+        metrics.duration.labels(target).observe(served.ended - served.started)
+        record = served.record
+        if served.stream and record is not None and record.committed is not None:
+            metrics.ttft.labels(target).observe(record.committed - served.started)
+        if decision is not None:
+            metrics.decide.observe(served.decide)
+            for error in decision.errors:
+                metrics.rule_errors.labels(error.rule, error.effect, error.consequence).inc()
+
+    def _observe(self, attempt: AttemptRecord, stream: bool) -> None:
+        self.metrics.attempts.labels(attempt.target, attempt.provider, attempt.outcome).inc()
+        if attempt.outcome != "ok" or attempt.ended is None:
+            return
+        seen = self.target(attempt.target)
+        seen.total.add(attempt.ended - attempt.opened, attempt.ended)
+        if stream and attempt.first_event is not None:
+            seen.ttft.add(attempt.first_event - attempt.opened, attempt.ended)
+
+
+def line(served: Served, attempts: list[AttemptRecord]) -> dict[str, Any]:
+    """The log line as a JSON-safe dict (docs/observability.md has its fields)."""
+    decision, client, record = served.decision, served.client, served.record
+    last = attempts[-1] if attempts else None
+    return {
+        "ts": datetime.now(UTC),
+        "event": "llm_request",
+        "decision_id": served.decision_id,
+        "request_id": served.request_id,
+        "client": client.id if client else None,
+        "tenant": client.tenant if client else None,
+        "revision": decision.revision[:12] if decision else None,
+        "route_rule": decision.route_rule if decision else None,
+        "fired": decision.fired if decision else (),
+        "rule_errors": len(decision.errors) if decision else 0,
+        "requested_model": served.model[:128] if served.model else None,
+        "target": last.target if last else None,
+        "provider": last.provider if last else None,
+        "model": last.model if last else None,
+        "stream": served.stream,
+        "status": served.status,
+        "outcome": served.outcome,
+        "attempts": [attempt.as_json() for attempt in attempts],
+        "input_tokens": last.input_tokens if last else None,
+        "output_tokens": last.output_tokens if last else None,
+        "total_ms": round((served.ended - served.started) * 1000, 3),
+        "ttft_ms": _since(served.started, record.committed) if record else None,
+        "decide_us": round(served.decide * 1e6, 1),
+    }
+
+
+def _since(start: float, end: float | None) -> float | None:
+    return None if end is None else round((end - start) * 1000, 3)
