@@ -1,4 +1,4 @@
-"""Writes the generated blocks of the docs from the tables they come from; `--check` only says whether they are current."""
+"""Writes the generated blocks of the docs from the tables they come from; `--check` says whether they are current."""
 
 from __future__ import annotations
 
