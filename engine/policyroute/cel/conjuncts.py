@@ -1,0 +1,307 @@
+"""A condition taken apart: the atoms that a rule index can answer without evaluating the condition.
+
+Rule of this module: sound, never clever. A node is an atom only if "the value of this dimension stands in this relation to
+these constants" says exactly what the node says; everything else is left to compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select, children
+from policyroute.cel.types import Cost, Kind, list_of
+
+
+class Operator(StrEnum):
+    """How a dimension's value stands to an atom's constants. All but IN and NOT_IN have one constant."""
+
+    IN = "in"
+    NOT_IN = "not in"
+    PREFIX = "startsWith"
+    LESS = "<"
+    LESS_EQUAL = "<="
+    GREATER = ">"
+    GREATER_EQUAL = ">="
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """Something of a request that atoms compare. Equal if `key` and `many` are.
+
+    `node` reads it (`compile_node`); `many`: it reads a list, and an atom holds if it holds for any item. `fallible`: the
+    read may raise (an optional field, a key that may be missing), and then every atom over it errs.
+    """
+
+    key: Hashable
+    many: bool = False
+    node: Node = field(compare=False, default_factory=Node)
+    cost: Cost = field(compare=False, default=Cost.CHEAP)
+    fallible: bool = field(compare=False, default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """`dimension operator constants`. A double dimension may read NaN, for which only NOT_IN holds."""
+
+    dimension: Dimension
+    operator: Operator
+    constants: tuple[Any, ...]
+
+
+def conjuncts(tree: Node) -> tuple[Node, ...]:
+    """The parts of the top-level `&&`, or the tree alone."""
+    return _parts(tree, "_&&_")
+
+
+def alternatives(node: Node) -> tuple[Atom, ...] | None:
+    """The atoms of which at least one must hold, where the node is one atom or an `||` of nothing but atoms."""
+    atoms = tuple(atom_of(part) for part in _parts(node, "_||_"))
+    known = tuple(atom for atom in atoms if atom is not None)
+    return known if len(known) == len(atoms) else None
+
+
+def atom_of(node: Node) -> Atom | None:
+    """The atom that says exactly what this boolean node says, or None."""
+    match node:
+        case Call(function="!_", args=(Node() as inner,)):
+            atom = atom_of(inner)
+            return _negated(atom) if atom else None
+        case Call(function="_==_", args=(left, right)):
+            return _membership(left, right) or _membership(right, left)
+        case Call(function="_!=_", args=(left, right)):
+            atom = _membership(left, right) or _membership(right, left)
+            return _negated(atom) if atom else None
+        case Call(function="@in", args=(left, right)):
+            return _inclusion(left, right)
+        case Call(function="_<_" | "_<=_" | "_>_" | "_>=_" as function, args=(left, right)):
+            return _range(left, _ORDER[function], right) or _range(right, _FLIPPED[_ORDER[function]], left)
+        case Call(function="startsWith", target=Node() as target, args=(Literal(value=str() as prefix),)):
+            dimension = _dimension(target)
+            return Atom(dimension, Operator.PREFIX, (prefix,)) if dimension and _is(target, Kind.STRING) else None
+        case Comprehension(kind="exists"):
+            return _existence(node)
+        case _:
+            dimension = _dimension(node) if node.type.kind is Kind.BOOL else None
+            return Atom(dimension, Operator.IN, (True,)) if dimension else None
+
+
+def canonical(node: Node) -> Hashable:
+    """A key that is equal for trees that mean the same up to positions and the names of macro variables."""
+    return _key(node, {})
+
+
+_ORDER = {
+    "_<_": Operator.LESS,
+    "_<=_": Operator.LESS_EQUAL,
+    "_>_": Operator.GREATER,
+    "_>=_": Operator.GREATER_EQUAL,
+}
+_FLIPPED = {
+    Operator.LESS: Operator.GREATER,
+    Operator.LESS_EQUAL: Operator.GREATER_EQUAL,
+    Operator.GREATER: Operator.LESS,
+    Operator.GREATER_EQUAL: Operator.LESS_EQUAL,
+}
+_OPPOSITE = {
+    Operator.LESS: Operator.GREATER_EQUAL,
+    Operator.LESS_EQUAL: Operator.GREATER,
+    Operator.GREATER: Operator.LESS_EQUAL,
+    Operator.GREATER_EQUAL: Operator.LESS,
+    Operator.IN: Operator.NOT_IN,
+    Operator.NOT_IN: Operator.IN,
+}
+_NUMBERS = frozenset({Kind.INT, Kind.DOUBLE})
+_ORDERED = frozenset({Kind.CLEARANCE, Kind.DURATION, Kind.TIMESTAMP})
+_HASHED = frozenset({Kind.BOOL, Kind.STRING}) | _ORDERED
+
+
+def _parts(node: Node, operator: str) -> tuple[Node, ...]:
+    if isinstance(node, Call) and node.function == operator:
+        return tuple(part for arg in node.args for part in _parts(arg, operator))
+    return (node,)
+
+
+def _is(node: Node, kind: Kind) -> bool:
+    return node.type.kind is kind
+
+
+def _comparable(left: Kind, right: Kind) -> bool:
+    """Whether Python's `==` and hash on values of these kinds are CEL's."""
+    return (left is right and left in _HASHED) or (left in _NUMBERS and right in _NUMBERS)
+
+
+def _constant(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value == node.value  # not NaN
+
+
+def _negated(atom: Atom) -> Atom | None:
+    """`!atom`. Not for an any-of (that is an all-of), a prefix, or a range over doubles (NaN is in neither half)."""
+    dimension, operator = atom.dimension, atom.operator
+    if dimension.many or operator not in _OPPOSITE:
+        return None
+    if atom.constants == (True,) and dimension.node.type.kind is Kind.BOOL:
+        return replace(atom, constants=(operator is not Operator.IN,), operator=Operator.IN)
+    if operator not in (Operator.IN, Operator.NOT_IN) and dimension.node.type.kind is Kind.DOUBLE:
+        return None
+    return replace(atom, operator=_OPPOSITE[operator])
+
+
+def _membership(path: Node, constant: Node) -> Atom | None:
+    dimension = _dimension(path)
+    if not dimension or not isinstance(constant, Literal) or not _constant(constant):
+        return None
+    if not _comparable(path.type.kind, constant.type.kind):
+        return None
+    return Atom(dimension, Operator.IN, (constant.value,))
+
+
+def _inclusion(left: Node, right: Node) -> Atom | None:
+    """`path in [constants]`, `"constant" in list`."""
+    items = _constants(right)
+    if items is not None:
+        dimension = _dimension(left)
+        if not dimension or not items or not all(_comparable(left.type.kind, kind) for _, kind in items):
+            return None
+        return Atom(dimension, Operator.IN, tuple(value for value, _ in items))
+    item = right.type.item
+    if isinstance(left, Literal) and _is(right, Kind.LIST) and item and _comparable(item.kind, left.type.kind):
+        dimension = _dimension(right)
+        return Atom(replace(dimension, many=True), Operator.IN, (left.value,)) if dimension else None
+    return None
+
+
+def _constants(node: Node) -> tuple[tuple[Any, Kind], ...] | None:
+    """The values of a list of constants with their kinds."""
+    if isinstance(node, ListNode) and all(_constant(item) for item in node.items):
+        return tuple((item.value, item.type.kind) for item in node.items if isinstance(item, Literal))
+    if isinstance(node, Literal) and isinstance(node.value, list | tuple) and node.type.item:
+        values: tuple[Any, ...] = tuple(node.value)
+        return tuple((value, node.type.item.kind) for value in values)
+    return None
+
+
+def _range(path: Node, operator: Operator, constant: Node) -> Atom | None:
+    dimension = _dimension(path)
+    if not dimension or not isinstance(constant, Literal) or not _constant(constant):
+        return None
+    kinds = path.type.kind, constant.type.kind
+    if not (_NUMBERS.issuperset(kinds) or (kinds[0] is kinds[1] and kinds[0] in _ORDERED)):
+        return None
+    return Atom(dimension, operator, (constant.value,))
+
+
+def _existence(node: Comprehension) -> Atom | None:
+    """`list.exists(x, x.f == constant)`, `... in constants`, a prefix or a range."""
+    source = _dimension(node.range)
+    inner = atom_of(node.body)
+    if not source or not _is(node.range, Kind.LIST) or not inner or inner.dimension.many:
+        return None
+    if inner.operator is Operator.NOT_IN or not _rests_on(inner.dimension.node, node.variable):
+        return None
+    read = inner.dimension.node
+    values = Comprehension(
+        kind="map",
+        range=node.range,
+        variable=node.variable,
+        body=read,
+        start=node.start,
+        end=node.end,
+        type=list_of(read.type),
+    )
+    whole = Dimension(
+        canonical(values),
+        many=True,
+        node=node.range if isinstance(read, Ident) else values,
+        cost=max(source.cost, inner.dimension.cost, key=lambda cost: cost.value),
+        fallible=source.fallible or inner.dimension.fallible,
+    )
+    if isinstance(read, Ident):
+        whole = replace(whole, key=canonical(node.range))
+    return replace(inner, dimension=whole)
+
+
+def _rests_on(node: Node, variable: str) -> bool:
+    """Whether a path starts at this macro variable."""
+    if isinstance(node, Ident):
+        return node.name == variable
+    parts = children(node)
+    return bool(parts) and _rests_on(parts[0], variable)
+
+
+def _dimension(node: Node) -> Dimension | None:
+    """A path (`request.model`, `client.tags["region"]`), its size, or whether it is there."""
+    match node:
+        case Select(test=True, operand=operand) if _path(operand) is not None:
+            cost, fallible = _path(operand) or (Cost.CHEAP, True)
+            return Dimension(canonical(node), node=node, cost=_dearest(cost, node), fallible=fallible)
+        case Call(function="size", args=(of,), target=None) | Call(function="size", args=(), target=Node() as of):
+            pass
+        case Call(function="@in", args=(Literal(value=str()), of)) if _is(of, Kind.MAP):
+            pass
+        case _:
+            of = node
+    found = _path(of)
+    if found is None or node.type.kind is Kind.DYN:
+        return None
+    return Dimension(canonical(node), node=node, cost=found[0], fallible=found[1])
+
+
+def _dearest(cost: Cost, node: Select) -> Cost:
+    declared = node.operand.type.fields.get(node.field)
+    return max(cost, declared.cost, key=lambda each: each.value) if declared else cost
+
+
+def _path(node: Node) -> tuple[Cost, bool] | None:
+    """What reading a path costs and whether it may raise; None for what is not a path."""
+    match node:
+        case Ident():
+            return Cost.CHEAP, False
+        case Select(operand=operand, field=name, test=False):
+            inner = _path(operand)
+            declared = operand.type.fields.get(name)
+            if inner is None:
+                return None
+            sure = operand.type.total or (declared is not None and not declared.optional)
+            return _dearest(inner[0], node), inner[1] or not sure
+        case Call(function="_[_]", args=(operand, Literal(value=str() | int()))):
+            inner = _path(operand)
+            return None if inner is None else (inner[0], inner[1] or not operand.type.total)
+        case _:
+            return None
+
+
+def _key(node: Node, bound: dict[str, int]) -> Hashable:
+    match node:
+        case Literal(value=value):
+            return ("literal", _value_key(value))
+        case Ident(name=name):
+            return ("bound", bound[name]) if name in bound else ("root", name)
+        case Select(operand=operand, field=name, test=test):
+            return ("has" if test else "select", _key(operand, bound), name)
+        case Call(function=function):
+            has_target = node.target is not None
+            return ("call", function, has_target, *(_key(part, bound) for part in children(node)))
+        case ListNode() | MapNode():
+            return (type(node).__name__, *(_key(part, bound) for part in children(node)))
+        case Comprehension(kind=kind, range=range_, variable=variable, body=body, condition=condition):
+            inner = {**bound, variable: len(bound)}
+            middle = _key(condition, inner) if condition else None
+            return ("macro", kind, _key(range_, bound), middle, _key(body, inner))
+        case _:
+            raise TypeError(f"not a node of the tree: {type(node).__name__}")
+
+
+def _value_key(value: Any) -> Hashable:
+    """A constant's key: 1, 1.0 and true are different constants, and -0.0 is not 0.0."""
+    if isinstance(value, list | tuple):
+        items: tuple[Any, ...] = tuple(value)
+        return ("list", *(_value_key(item) for item in items))
+    if isinstance(value, dict):
+        entries: dict[Any, Any] = value
+        return ("map", *((_value_key(key), _value_key(item)) for key, item in entries.items()))
+    if isinstance(value, float):
+        return ("float", repr(value))
+    return (type(value).__name__, value)
