@@ -1,0 +1,82 @@
+"""What is known of the targets at the moment of a decision: latency, load, and which providers have no key.
+
+Rule of this module: observations come in as plain numbers (seconds), from whoever watches the traffic. Nothing here
+measures, and making one per request costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Final, NamedTuple
+
+Place = tuple[str, str]
+"""A target at one of its providers, by name: `("gpt", "openai")`."""
+
+
+class Latency(NamedTuple):
+    """Seconds lately observed at one place; None where nothing was. `ttft` is of streams."""
+
+    ttft_p50: float | None = None
+    ttft_p95: float | None = None
+    total_p95: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Every figure is the place's own."""
+        return None not in self
+
+
+UNKNOWN: Final = Latency()
+
+_NO_LATENCY: Final[Mapping[Place, Latency]] = {}
+_NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
+
+
+class RoutingState:
+    """One moment's view. The mappings may be live: a new state per request over the same mappings is the way to use it.
+
+    `in_flight` counts open attempts by place, `gateway_in_flight` open requests. `missing_secrets` names the providers
+    whose key could not be read: their candidates are out.
+    """
+
+    __slots__ = ("_typical", "gateway_in_flight", "in_flight", "latency", "missing_secrets")
+
+    def __init__(
+        self,
+        latency: Mapping[Place, Latency] = _NO_LATENCY,
+        in_flight: Mapping[Place, int] = _NO_IN_FLIGHT,
+        gateway_in_flight: int = 0,
+        missing_secrets: frozenset[str] = frozenset(),
+    ) -> None:
+        self.latency = latency
+        self.in_flight = in_flight
+        self.gateway_in_flight = gateway_in_flight
+        self.missing_secrets = missing_secrets
+        self._typical: Latency | None = None
+
+    @classmethod
+    def empty(cls) -> RoutingState:
+        """Nothing observed, nothing in flight, every key there."""
+        return cls()
+
+    def latency_at(self, place: Place) -> tuple[Latency, bool]:
+        """The figures for a place, all of them numbers, and whether they are its own.
+
+        A figure that is unknown reads as the median of the places where it is known, and as zero where there are none:
+        a newcomer is neither favoured nor shunned.
+        """
+        seen = self.latency.get(place, UNKNOWN)
+        if seen.known:
+            return seen, True
+        if self._typical is None:
+            self._typical = typical(self.latency.values())
+        usual = self._typical
+        return Latency(*(own if own is not None else peer for own, peer in zip(seen, usual, strict=True))), False
+
+
+def typical(observed: Iterable[Latency]) -> Latency:
+    """The median of each figure over the places where it is known; zero where it is known nowhere."""
+    every = tuple(observed)
+    columns = ([one[n] for one in every] for n in range(len(UNKNOWN)))
+    return Latency(*(median(known) if (known := [x for x in column if x is not None]) else 0.0 for column in columns))
