@@ -23,6 +23,7 @@ class Kind(Enum):
     DURATION = "duration"
     TIMESTAMP = "timestamp"
     CLEARANCE = "clearance"
+    CIDR = "cidr"
     TYPE = "type"
     LIST = "list"
     MAP = "map"
@@ -50,7 +51,9 @@ class Cost(Enum):
 class Type:
     """`key` and `item` are those of a map and a list; `total` maps read `""` for an absent key.
 
-    `choices`, where not empty, lists the only values a string can take, so that a typo in a literal is caught.
+    `choices`, where not empty, lists the only values a string can take, so that a typo in a literal is caught; a map
+    whose key type has choices has exactly these keys. A map with `folded_keys` holds lower-case keys, and whatever it is
+    asked for is lower-cased first.
     """
 
     kind: Kind
@@ -60,6 +63,7 @@ class Type:
     fields: Mapping[str, Field] = field(default_factory=dict["str", "Field"], compare=False)
     total: bool = False
     choices: tuple[str, ...] = ()
+    folded_keys: bool = False
 
     def __str__(self) -> str:
         if self.kind is Kind.LIST:
@@ -92,6 +96,7 @@ BYTES = Type(Kind.BYTES)
 DURATION = Type(Kind.DURATION)
 TIMESTAMP = Type(Kind.TIMESTAMP)
 CLEARANCE = Type(Kind.CLEARANCE)
+CIDR = Type(Kind.CIDR)
 TYPE = Type(Kind.TYPE)
 
 
@@ -103,9 +108,9 @@ def map_of(key: Type, item: Type) -> Type:
     return Type(Kind.MAP, key=key, item=item)
 
 
-def total_map() -> Type:
+def total_map(folded_keys: bool = False) -> Type:
     """A map of strings in which every key is present: an absent one reads `""`; presence is `"x" in m`."""
-    return Type(Kind.MAP, key=STRING, item=STRING, total=True)
+    return Type(Kind.MAP, key=STRING, item=STRING, total=True, folded_keys=folded_keys)
 
 
 def enum_of(*choices: str) -> Type:
