@@ -1,0 +1,218 @@
+"""What CEL sees: every root and field, with type, phase, cost and meaning, in one table.
+
+Rule of this module: it is the only list. The checker compiles against it, `decide.facts` is tested against it, and
+the reference in docs/cel.md is generated from it (`policy.reference`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from policyroute.cel.types import (
+    BOOL,
+    CLEARANCE,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    Cost,
+    Field,
+    Phase,
+    Type,
+    enum_of,
+    list_of,
+    map_of,
+    record,
+    total_map,
+)
+
+DIALECTS = ("openai_chat",)
+"""The wire formats this version speaks, to clients and to providers."""
+
+PROFILES = ("CHAT", "AGENT", "BATCH", "SAVINGS")
+"""What `X-Router-Profile` may say; without the header a request is `CHAT`."""
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+
+CAPABILITIES: Mapping[str, str] = {
+    "tools": "calls tools",
+    "json_object": "answers in JSON when asked",
+    "json_schema": "answers by a JSON Schema",
+    "images": "reads images",
+    "streaming": "streams",
+}
+"""What a target may be declared not to support. One that says nothing is taken to support everything."""
+
+FLAT = frozenset({"request", "client", "session", "gateway", "variables"})
+"""The roots whose fields are attributes of the facts object itself: `request.model` is `facts.request_model`."""
+
+
+TOOL_CALL = record(
+    "tool_call",
+    {
+        "id": Field(STRING, "the call's id"),
+        "name": Field(STRING, "the tool called"),
+        "arguments": Field(STRING, "its arguments, JSON text"),
+    },
+)
+
+MESSAGE = record(
+    "message",
+    {
+        "role": Field(enum_of(*ROLES), "who speaks: " + ", ".join(f"`{role}`" for role in ROLES)),
+        "text": Field(STRING, "all its text parts, joined by newlines", cost=Cost.TEXT),
+        "tool_calls": Field(list_of(TOOL_CALL), "the tools the assistant called in it"),
+        "has_image": Field(BOOL, "whether it has an image part"),
+    },
+)
+
+TOOL = record(
+    "tool",
+    {
+        "name": Field(STRING, "the tool's name"),
+        "description": Field(STRING, "its description, or empty"),
+    },
+)
+
+RESPONSE_FORMAT = record(
+    "response_format",
+    {
+        "type": Field(enum_of("text", "json_object", "json_schema"), "`text`, `json_object` or `json_schema`"),
+        "schema": Field(map_of(STRING, DYN), "the JSON Schema, or an empty map"),
+    },
+)
+
+REQUEST: Mapping[str, Field] = {
+    "id": Field(STRING, "the request's id (`X-Request-ID`, or one of ours)"),
+    "time": Field(TIMESTAMP, "when the request was admitted"),
+    "method": Field(STRING, "HTTP method"),
+    "path": Field(STRING, "URL path, without the query"),
+    "query": Field(total_map(), 'query parameters; an absent one reads `""`', cost=Cost.HEADERS, omittable=True),
+    "headers": Field(
+        total_map(),
+        'request headers, names in lower case; an absent one reads `""`',
+        cost=Cost.HEADERS,
+        omittable=True,
+    ),
+    "dialect": Field(enum_of(*DIALECTS), "the wire format the client speaks"),
+    "model": Field(STRING, "the model the client asks for, or `auto`", cost=Cost.BODY),
+    "profile": Field(enum_of(*PROFILES), "from `X-Router-Profile`; `CHAT` without it", cost=Cost.HEADERS),
+    "stream": Field(BOOL, "whether the answer is to be streamed", cost=Cost.BODY),
+    "messages": Field(list_of(MESSAGE), "the conversation, oldest first", cost=Cost.BODY),
+    "system": Field(STRING, "the system and developer text, joined by newlines", cost=Cost.TEXT),
+    "last_user": Field(STRING, "the text of the last user message, or empty", cost=Cost.TEXT),
+    "tools": Field(list_of(TOOL), "the tools offered to the model", cost=Cost.BODY),
+    "tool_choice": Field(
+        STRING, "`auto`, `none`, `required`, or the one tool that must be called", cost=Cost.BODY, optional=True
+    ),
+    "response_format": Field(RESPONSE_FORMAT, "the form of answer asked for", cost=Cost.BODY, optional=True),
+    "max_tokens": Field(INT, "the most tokens the answer may have", cost=Cost.BODY, optional=True),
+    "temperature": Field(DOUBLE, "sampling temperature", cost=Cost.BODY, optional=True),
+    "params": Field(
+        map_of(STRING, DYN),
+        "the body's other parameters, by the names the client's dialect gives them",
+        cost=Cost.BODY,
+        omittable=True,
+    ),
+    "modalities": Field(list_of(STRING), 'the kinds of output asked for; `["text"]` unless said', cost=Cost.BODY),
+    "metadata": Field(total_map(), 'the body\'s `metadata`; an absent name reads `""`', cost=Cost.BODY, omittable=True),
+    "input_tokens": Field(INT, "an estimate of the prompt's tokens", cost=Cost.TEXT),
+    "size": Field(INT, "the body's size in bytes"),
+}
+
+CLIENT: Mapping[str, Field] = {
+    "id": Field(STRING, "who calls"),
+    "tenant": Field(STRING, "whose conversations they are"),
+    "team": Field(STRING, "the client's team, or empty"),
+    "tier": Field(STRING, "the client's tier, or empty"),
+    "tags": Field(total_map(), 'the client\'s own tags; an absent one reads `""`'),
+    "role": Field(enum_of("user", "operator"), "`user` or `operator`"),
+    "address": Field(STRING, "the peer's IP address, or empty"),
+}
+
+SESSION: Mapping[str, Field] = {
+    "id": Field(STRING, "`X-Conversation-ID`, or empty", cost=Cost.HEADERS, omittable=True),
+}
+
+GATEWAY: Mapping[str, Field] = {
+    "in_flight": Field(INT, "requests being served by this process"),
+}
+
+
+def target_record(phase: Phase) -> Type:
+    """A target as CEL sees it. `targets["x"]` is known with the request, `target` with each candidate."""
+
+    def known(type_: Type, doc: str, *, optional: bool = False) -> Field:
+        return Field(type_, doc, phase=phase, optional=optional)
+
+    price = record(
+        "price",
+        {
+            "input": known(DOUBLE, "per million input tokens", optional=True),
+            "cached_input": known(DOUBLE, "per million input tokens read from the provider's cache", optional=True),
+            "cache_write": known(DOUBLE, "per million input tokens written to it", optional=True),
+            "output": known(DOUBLE, "per million output tokens", optional=True),
+        },
+    )
+    latency = record(
+        "latency",
+        {
+            "ttft_p50": known(DURATION, "time to the first token, median"),
+            "ttft_p95": known(DURATION, "time to the first token, 95th percentile"),
+            "total_p95": known(DURATION, "time to the last token, 95th percentile"),
+            "known": known(BOOL, "false where nothing was observed: the others read as their peers' median"),
+        },
+    )
+    supports = record("supports", {name: known(BOOL, doc) for name, doc in CAPABILITIES.items()})
+    return record(
+        "target",
+        {
+            "name": known(STRING, "the target's name"),
+            "provider": known(STRING, "the provider it is tried at"),
+            "model": known(STRING, "the model id the provider is asked for"),
+            "region": known(STRING, "the provider's region, or empty"),
+            "clearance": known(CLEARANCE, "how much the provider may be told: `public < internal < confidential`"),
+            "failure_domains": known(list_of(STRING), "what the provider falls together with"),
+            "tags": known(total_map(), "the provider's and the target's tags; an absent one reads `\"\"`"),
+            "quality": known(DOUBLE, "0..1, as declared", optional=True),
+            "supports": known(supports, "capabilities"),
+            "context_window": known(INT, "tokens, input and output together", optional=True),
+            "max_output_tokens": known(INT, "tokens", optional=True),
+            "price": known(price, "USD, as declared"),
+            "est_cost_usd": known(DOUBLE, "an estimate for this request, from price and tokens", optional=True),
+            "latency": known(latency, "observed by this process"),
+            "in_flight": known(INT, "attempts being made at it by this process"),
+        },
+    )
+
+
+TARGET = target_record(Phase.CANDIDATE)
+
+
+ROOT_DOCS: Mapping[str, str] = {
+    "request": "the client's request, frozen at admission",
+    "client": "who calls",
+    "session": "the conversation",
+    "gateway": "this process",
+    "targets": 'every declared target by name, as `target`: `targets["gpt"].quality`',
+    "target": "the candidate at hand: in `require`, `where` and `rank`",
+    "variables": "the policy's own `variables`",
+}
+
+
+def roots(targets: Iterable[str] = (), variables: Mapping[str, Field] | None = None) -> Mapping[str, Type]:
+    """Every root an expression may name, for a policy set with these targets and variables."""
+    by_name = {
+        name: Field(target_record(Phase.REQUEST), f"the target `{name}`", phase=Phase.REQUEST) for name in targets
+    }
+    return {
+        "request": record("request", REQUEST),
+        "client": record("client", CLIENT),
+        "session": record("session", SESSION),
+        "gateway": record("gateway", GATEWAY),
+        "targets": record("targets", by_name),
+        "target": TARGET,
+        "variables": record("variables", variables or {}),
+    }
