@@ -17,7 +17,7 @@ from policyroute.request import Client
 
 Scope = Mapping[str, Any]
 ClientFacts = Client | Mapping[str, Any]
-Identify = Callable[[Any], ClientFacts | None | Awaitable[ClientFacts | None]]
+Identify = Callable[[Any], ClientFacts | Awaitable[ClientFacts | None] | None]
 """From the ASGI scope to who calls, or None for 401. It may be async."""
 
 

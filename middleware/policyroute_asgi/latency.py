@@ -1,4 +1,4 @@
-"""What was lately observed of each target: latencies, and attempts that are open now.
+"""What was lately observed of each target at each provider: latencies, and attempts that are open now.
 
 Rule of this module: samples are bounded in number and in age. A target that is no longer asked becomes unknown again,
 so that a rule which avoids it while it is slow gives it another chance.
@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
+
+from policyroute.decide.state import Latency, Place
+from policyroute.record import AttemptRecord
 
 SAMPLES = 256
 MAX_AGE = 300.0
@@ -43,12 +47,42 @@ class Window:
         del self._sorted[bisect_left(self._sorted, value)]
 
 
-class Observed:
-    """One target. `ttft` is measured on streams only: a JSON answer has no first token to see."""
-
-    __slots__ = ("in_flight", "total", "ttft")
+class _Place:
+    __slots__ = ("total", "ttft")
 
     def __init__(self) -> None:
         self.ttft = Window()
         self.total = Window()
-        self.in_flight = 0
+
+
+class Latencies(Mapping[Place, Latency]):
+    """A live view: each read says what is known at this moment. `clock` is the one the attempts' records are in."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._places: dict[Place, _Place] = {}
+
+    def add(self, attempt: AttemptRecord, *, stream: bool) -> None:
+        """Learn from a successful attempt. `ttft` is of streams only: a JSON answer has no first token to see."""
+        if attempt.outcome != "ok" or attempt.ended is None:
+            return
+        key = (attempt.target, attempt.provider)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = _Place()
+        place.total.add(attempt.ended - attempt.opened, attempt.ended)
+        if stream and attempt.first_event is not None:
+            place.ttft.add(attempt.first_event - attempt.opened, attempt.ended)
+
+    def __getitem__(self, key: Place) -> Latency:
+        place = self._places[key]
+        now = self._clock()
+        return Latency(
+            place.ttft.percentile(0.5, now), place.ttft.percentile(0.95, now), place.total.percentile(0.95, now)
+        )
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

@@ -42,7 +42,7 @@ class LineWriter:
                 self._thread.start()
 
     def close(self, timeout: float = 2.0) -> None:
-        """Take no more lines and wait for those handed over, at most `timeout` seconds: a blocked sink is left behind."""
+        """Take no more lines and wait for those handed over, `timeout` seconds at most: a blocked sink is left."""
         self._closing = True
         self._awake.set()
         if self._thread is not None:

@@ -5,6 +5,7 @@ Rule of this module: no content, no key, nothing that blocks. Codes, names, numb
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import orjson
 
 from policyroute.decide.decision import Decision
+from policyroute.decide.state import Place, RoutingState
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client
-from policyroute_asgi.latency import Observed
+from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.metrics import Metrics
 
@@ -42,21 +44,22 @@ class Served:
 
 
 class Telemetry:
-    """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none."""
+    """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none.
 
-    def __init__(self, metrics: Metrics, log: Sink | None) -> None:
+    `in_flight` counts open requests, `open_attempts` open attempts by place; whoever opens and closes them counts.
+    """
+
+    def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
         self.metrics = metrics
-        self.observed: dict[str, Observed] = {}
+        self.latencies = Latencies(clock)
+        self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
         self._lines = LineWriter(log) if log is not None else None
         metrics.watch(lambda: self.in_flight, lambda: self._lines.dropped if self._lines else 0)
 
-    def target(self, name: str) -> Observed:
-        """What is known of this target, to be read and changed in place."""
-        found = self.observed.get(name)
-        if found is None:
-            found = self.observed[name] = Observed()
-        return found
+    def state(self) -> RoutingState:
+        """What a decision that is made now may know."""
+        return RoutingState(self.latencies, self.open_attempts, self.in_flight)
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""
@@ -64,7 +67,8 @@ class Telemetry:
         attempts = record.attempts if record is not None else []
         self._count(served, attempts)
         for attempt in attempts:
-            self._observe(attempt, served.stream)
+            self.metrics.attempts.labels(attempt.target, attempt.provider, attempt.outcome).inc()
+            self.latencies.add(attempt, stream=served.stream)
         if self._lines is not None:
             self._lines.write(orjson.dumps(line(served, attempts), default=str))
 
@@ -87,15 +91,6 @@ class Telemetry:
             metrics.decide.observe(served.decide)
             for error in decision.errors:
                 metrics.rule_errors.labels(error.rule, error.effect, error.consequence).inc()
-
-    def _observe(self, attempt: AttemptRecord, stream: bool) -> None:
-        self.metrics.attempts.labels(attempt.target, attempt.provider, attempt.outcome).inc()
-        if attempt.outcome != "ok" or attempt.ended is None:
-            return
-        seen = self.target(attempt.target)
-        seen.total.add(attempt.ended - attempt.opened, attempt.ended)
-        if stream and attempt.first_event is not None:
-            seen.ttft.add(attempt.first_event - attempt.opened, attempt.ended)
 
 
 def line(served: Served, attempts: list[AttemptRecord]) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from starlette.types import ASGIApp
 Message = MutableMapping[str, Any]
 HeaderPairs = Iterable[tuple[str, str]]
 
+PATIENCE = 15.0
+"""Seconds after which a test stops waiting for what should have come at once."""
+
 
 @dataclass
 class Answer:
@@ -67,10 +70,10 @@ class Call:
     def hang_up(self) -> None:
         self.give({"type": "http.disconnect"})
 
-    async def next(self, timeout: float = 5.0) -> Message:
+    async def next(self) -> Message:
         """The app's next message. If the app ends in an exception instead, that."""
         waiting = asyncio.ensure_future(self.sent.get())
-        await asyncio.wait({waiting, self.task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, self.task}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return waiting.result()
         waiting.cancel()
@@ -79,8 +82,8 @@ class Call:
         self.task.result()
         raise EOFError("the app ended without another message")
 
-    async def finish(self, timeout: float = 10.0) -> Answer:
-        await asyncio.wait_for(self.task, timeout)
+    async def finish(self) -> Answer:
+        await asyncio.wait_for(self.task, PATIENCE)
         return self.answer
 
 
@@ -111,36 +114,26 @@ def body_messages(body: bytes | Iterable[bytes]) -> list[Message]:
     ]
 
 
-def call(
-    app: ASGIApp,
-    method: str,
-    url: str,
-    body: bytes | Iterable[bytes] = b"",
-    headers: HeaderPairs = (),
-    client: str = "127.0.0.1",
-) -> Call:
-    """Begin a request. The client stays on the line until `hang_up`."""
-    return Call(app, http_scope(method, url, headers, client), body_messages(body))
+def call(app: ASGIApp, method: str, url: str, body: bytes | Iterable[bytes] = b"", headers: HeaderPairs = ()) -> Call:
+    """Begin a request from 127.0.0.1. The client stays on the line until `hang_up`."""
+    return Call(app, http_scope(method, url, headers), body_messages(body))
 
 
 async def ask(
-    app: ASGIApp,
-    method: str,
-    url: str,
-    body: bytes | Iterable[bytes] = b"",
-    headers: HeaderPairs = (),
-    client: str = "127.0.0.1",
+    app: ASGIApp, method: str, url: str, body: bytes | Iterable[bytes] = b"", headers: HeaderPairs = ()
 ) -> Answer:
     """A request from its first byte to its last."""
-    return await call(app, method, url, body, headers, client).finish()
+    return await call(app, method, url, body, headers).finish()
 
 
 @asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
-    """Startup and shutdown as a server does them; yields the lifespan's state. Raises where the app refuses to start."""
+    """Startup and shutdown as a server does them; yields the lifespan's state. Raises where startup fails."""
     state: dict[str, Any] = {}
-    running = Call(app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}, [{"type": "lifespan.startup"}])
-    first = await running.next(30)
+    running = Call(
+        app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}, [{"type": "lifespan.startup"}]
+    )
+    first = await running.next()
     if first["type"] != "lifespan.startup.complete":
         await running.finish()
         raise RuntimeError(first.get("message", ""))
@@ -148,7 +141,7 @@ async def lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
         yield state
     finally:
         running.give({"type": "lifespan.shutdown"})
-        await running.next(30)
+        await running.next()
         await running.finish()
 
 

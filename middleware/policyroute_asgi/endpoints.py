@@ -1,0 +1,69 @@
+"""Which paths are LLM paths, and which of them are answered here.
+
+Rule of this module: a path is ours by exact match, never by likeness. What is not served says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    CHAT = "chat"
+    MODELS = "models"
+    NOT_SERVED = "not_served"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`model` is the id in the path of `GET /v1/models/{id}`."""
+
+    kind: Kind
+    method: str
+    model: str | None = None
+
+
+CHAT = Endpoint(Kind.CHAT, "POST")
+MODELS = Endpoint(Kind.MODELS, "GET")
+NOT_SERVED = Endpoint(Kind.NOT_SERVED, "POST")
+
+_DIALECT_PATHS = ("/v1/responses", "/v1/messages", "/v1/messages/count_tokens", "/v1/embeddings")
+_OTHER_PATHS = ("/v1/images", "/v1/audio", "/v1/files", "/v1/batches", "/v1/realtime", "/v1/completions")
+_MODEL_PATH = "/v1/models/"
+_GEMINI_PATH = "/v1beta/models/"
+_GEMINI_CALLS = (":generateContent", ":streamGenerateContent")
+
+
+class Endpoints:
+    """The paths under one prefix. `whole` is a host that serves nothing else: images, audio and the like are answered
+    there, and left to the app everywhere else."""
+
+    def __init__(self, prefix: str, *, whole: bool) -> None:
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            raise ValueError(f"prefix must be empty or like `/llm`, not {prefix!r}")
+        self._exact = {f"{prefix}{path}": NOT_SERVED for path in _DIALECT_PATHS}
+        self._exact[f"{prefix}/v1/chat/completions"] = CHAT
+        self._exact[f"{prefix}/v1/models"] = MODELS
+        self._model = prefix + _MODEL_PATH
+        self._gemini = prefix + _GEMINI_PATH
+        self._others = tuple(prefix + path for path in _OTHER_PATHS) if whole else ()
+
+    def find(self, scope: Mapping[str, Any]) -> Endpoint | None:
+        """The endpoint of this request, or None where the path is not ours."""
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        if root and path.startswith(f"{root}/"):
+            path = path[len(root) :]
+        return self._exact.get(path) or self._other(path)
+
+    def _other(self, path: str) -> Endpoint | None:
+        if path.startswith(self._model):
+            return Endpoint(Kind.MODELS, "GET", path[len(self._model) :])
+        if path.startswith(self._gemini) and path.endswith(_GEMINI_CALLS):
+            return NOT_SERVED
+        if any(path == other or path.startswith(f"{other}/") for other in self._others):
+            return NOT_SERVED
+        return None
