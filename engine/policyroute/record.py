@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class AttemptRecord:
-    """Times are seconds on the exchange's clock; None where it did not come to that. `outcome` is `ok` or a failure kind."""
+    """One try. Times are seconds on the exchange's clock; None where it did not come to that.
+
+    `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed` or a failure kind.
+    """
 
     number: int
     target: str
@@ -41,15 +44,40 @@ class AttemptRecord:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A candidate that was passed over when its turn came. `code` says why (`require`, `same_account`, `context_window`, ...)."""
+
+    target: str
+    provider: str
+    code: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"target": self.target, "provider": self.provider, "code": self.code}
+
+
 @dataclass(slots=True)
 class ExchangeRecord:
-    """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed` or a failure kind."""
+    """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed` or a failure kind.
+
+    `committed` is when the first of the answer went to the client; after that no other candidate is tried.
+    """
 
     started: float
     attempts: list[AttemptRecord] = field(default_factory=list[AttemptRecord])
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
     committed: float | None = None
     ended: float | None = None
     outcome: str = "open"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "outcome": self.outcome,
+            "commit_ms": _ms(self.started, self.committed),
+            "total_ms": _ms(self.started, self.ended),
+            "attempts": [attempt.as_json() for attempt in self.attempts],
+            "skipped": [skipped.as_json() for skipped in self.skipped],
+        }
 
 
 def _ms(start: float, end: float | None) -> float | None:

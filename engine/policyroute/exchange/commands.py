@@ -19,12 +19,15 @@ from policyroute.record import ExchangeRecord
 @dataclass(slots=True)
 class Received:
     """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body) when
-    client and provider speak the same dialect, `status` and `headers` of the provider's answer with the first of them."""
+    client and provider speak the same dialect. `end` is set once, when the answer is complete: nothing more will come.
+    `status` is the HTTP status of the provider's answer, with the first of them. A ping is a `Received` without events.
+    """
 
     id: int
     events: Sequence[StreamEvent]
     raw: bytes = b""
     end: bool = False
+    status: int | None = None
 
 
 @dataclass(slots=True)
@@ -44,7 +47,13 @@ class Acked:
 
 @dataclass(slots=True)
 class Tick:
-    """The time asked for with `Wake` has come (or a little later)."""
+    """The time asked for with `Wake` has come (or a little later).
+
+    `backed_up`: the client has not taken the last `Emit` yet, so the provider is not being read and its silence does
+    not count.
+    """
+
+    backed_up: bool = False
 
 
 @dataclass(slots=True)
@@ -90,10 +99,14 @@ class Wake:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Emit:
-    """Give this to the client. The first Emit commits: headers go with it."""
+    """Give this, said by attempt `id`, to the client. The first Emit commits: headers go with it.
 
+    Not frozen: one is made per upstream read.
+    """
+
+    id: int
     events: Sequence[StreamEvent]
     raw: bytes
 

@@ -1,0 +1,267 @@
+"""Failover as a state machine: inputs and the time go in, commands come out.
+
+Rule of this module: no I/O, no clock, no loop. At most one attempt is open; nothing reaches the client before the first
+event that shows something; every path ends in exactly one `Done`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.events import Broken, StreamEvent, Usage
+from policyroute.exchange.commands import (
+    Attempt,
+    Cancel,
+    Command,
+    Done,
+    Emit,
+    Failed,
+    HungUp,
+    Input,
+    Open,
+    Received,
+    Tick,
+    Wake,
+)
+from policyroute.exchange.turns import Turn, Turns
+from policyroute.exchange.verdict import judge, shows, telling
+from policyroute.failures import Failure, FailureKind
+from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
+
+HELD_BYTES = 262_144
+HELD_EVENTS = 2_048
+"""How much a provider may send before anything that shows: more is a fault, not a preface."""
+
+Eligible = Callable[[Candidate, float], Excluded | None]
+
+
+class Exchange:
+    """One request's way through its candidates.
+
+    Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
+    `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
+    constraints hold on each hop. Inputs of attempts that are over are ignored, as is everything after `Done`.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        fallback: ResolvedFallback,
+        limits: ResolvedLimits,
+        *,
+        stream: bool,
+        eligible: Eligible,
+    ) -> None:
+        self.record = ExchangeRecord(started=0.0)
+        self._candidates = candidates
+        self._fallback = fallback
+        self._limits = limits
+        self._stream = stream
+        self._eligible = eligible
+        self._turns = Turns(candidates, fallback, 0.0)
+        self._deadline = 0.0
+        self._armed: float | None = None
+        self._failures: list[tuple[Failure, float]] = []
+        # At most one of these two is set: the attempt that is open, or the turn that is waited for.
+        self._attempt: AttemptRecord | None = None
+        self._waiting: Turn | None = None
+        self._heard: float | None = None
+        self._held_events: list[StreamEvent] = []
+        self._held_raw: list[bytes] = []
+        self._held_size = 0
+
+    @property
+    def committed(self) -> bool:
+        return self.record.committed is not None
+
+    @property
+    def done(self) -> bool:
+        return self.record.ended is not None
+
+    def start(self, now: float) -> list[Command]:
+        self.record.started = now
+        self._deadline = now + self._limits.total
+        self._turns = Turns(self._candidates, self._fallback, self._deadline)
+        return self._open(0 if self._candidates else None, now)
+
+    def step(self, given: Input, now: float) -> list[Command]:
+        if isinstance(given, Received):
+            return self._received(given, now)
+        if self.done:
+            return []
+        if isinstance(given, Tick):
+            return self._tick(given, now)
+        if isinstance(given, Failed):
+            attempt = self._attempt
+            over = attempt is None or attempt.number != given.id
+            return [] if over else self._broke(given.failure, now)
+        if isinstance(given, HungUp):
+            return [*self._cancel(), *self._finish("client_closed", now)]
+        return []
+
+    def _received(self, got: Received, now: float) -> list[Command]:
+        attempt = self._attempt
+        if attempt is None or attempt.number != got.id:
+            return []
+        first = self._heard is None
+        self._heard = now
+        if got.status is not None:
+            attempt.status = got.status
+        for event in got.events:
+            if isinstance(event, Usage):
+                attempt.input_tokens, attempt.output_tokens = event.input, event.output
+        if self.record.committed is None:
+            commands = self._before_commit(got, attempt, now)
+        else:
+            commands = self._after_commit(got, now)
+        if first and not commands:
+            commands = self._arm(now)
+        return commands
+
+    def _after_commit(self, got: Received, now: float) -> list[Command]:
+        for event in got.events:
+            if isinstance(event, Broken):
+                # Its bytes are the provider's own error: the client is told in our words instead.
+                return self._cut(event.failure, now, open_still=not got.end)
+        commands: list[Command] = [Emit(got.id, got.events, got.raw)] if got.raw or got.events else []
+        if got.end:
+            commands += self._finish("ok", now)
+        return commands
+
+    def _before_commit(self, got: Received, attempt: AttemptRecord, now: float) -> list[Command]:
+        held = self._held_events
+        held.extend(got.events)
+        self._held_raw.append(got.raw)
+        self._held_size += len(got.raw)
+        failure = judge(held, self._fallback.after, complete=got.end)
+        if failure is not None:
+            return self._cut(failure, now, open_still=not got.end)
+        shown = any(shows(event) for event in got.events)
+        if not (shown or got.end):
+            if self._held_size <= HELD_BYTES and len(held) <= HELD_EVENTS:
+                return []
+            endless = Failure(FailureKind.STREAM_BROKEN, "the provider sent a great deal, but no answer")
+            return self._cut(endless, now, open_still=True)
+        if shown:
+            attempt.first_event = now
+        self.record.committed = now
+        commands: list[Command] = [Emit(got.id, tuple(held), b"".join(self._held_raw))]
+        self._drop_held()
+        return commands + (self._finish("ok", now) if got.end else self._arm(now))
+
+    def _tick(self, tick: Tick, now: float) -> list[Command]:
+        self._armed = None
+        if tick.backed_up and self._heard is not None:
+            self._heard = now
+        if now >= self._deadline:
+            late = Failure(FailureKind.TIMEOUT_TOTAL, f"not answered within {self._limits.total:g} s")
+            return self._cut(late, now, open_still=True)
+        if self._waiting is not None:
+            return self._open(self._waiting.place, now) if now >= self._waiting.at else self._arm(now)
+        silence = self._silence(now)
+        return self._arm(now) if silence is None else self._cut(silence, now, open_still=True)
+
+    def _silence(self, now: float) -> Failure | None:
+        attempt = self._attempt
+        if attempt is None or now < self._due():
+            return None
+        if self._heard is not None and now >= self._heard + self._limits.idle:
+            return Failure(FailureKind.TIMEOUT_IDLE, f"the provider fell silent for {self._limits.idle:g} s")
+        return Failure(FailureKind.TIMEOUT_TTFT, f"no first token within {self._limits.ttft:g} s")
+
+    def _due(self) -> float:
+        """When something has to be done even if nothing happens."""
+        if self._waiting is not None:
+            return self._waiting.at
+        due = self._deadline
+        attempt = self._attempt
+        if self._stream and attempt is not None:
+            if self._heard is not None:
+                due = min(due, self._heard + self._limits.idle)
+            if self.record.committed is None:
+                due = min(due, attempt.opened + self._limits.ttft)
+        return due
+
+    def _arm(self, now: float) -> list[Command]:
+        """Ask for a Tick, unless one is coming that is early enough: an idle timeout must not cost a timer a read."""
+        due = max(self._due(), now)
+        if self._armed is not None and self._armed <= due:
+            return []
+        self._armed = due
+        return [Wake(due)]
+
+    def _open(self, place: int | None, now: float) -> list[Command]:
+        self._waiting = None
+        while place is not None:
+            candidate = self._candidates[place]
+            excluded = self._eligible(candidate, now)
+            if excluded is None:
+                break
+            self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, excluded.code))
+            place = self._turns.following(place)
+        else:
+            return self._give_up(now)
+        self._turns.taken(place)
+        number = len(self.record.attempts) + 1
+        self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, opened=now)
+        self.record.attempts.append(self._attempt)
+        connect = min(self._limits.connect, self._deadline - now)
+        return [Open(number, Attempt(number, candidate, connect)), *self._arm(now)]
+
+    def _cut(self, failure: Failure, now: float, *, open_still: bool) -> list[Command]:
+        """The machine itself finds the attempt failed."""
+        return [*(self._cancel() if open_still else []), *self._broke(failure, now)]
+
+    def _broke(self, failure: Failure, now: float) -> list[Command]:
+        self._failures.append((failure, now))
+        self._close_attempt(failure.kind.value, now, failure)
+        if self.committed:
+            return self._finish(failure.kind.value, now, failure)
+        turn = self._turns.after(failure, now)
+        if turn is None:
+            return self._give_up(now)
+        self._note_ruled_out(turn)
+        if turn.at <= now:
+            return self._open(turn.place, now)
+        self._waiting = turn
+        return self._arm(now)
+
+    def _note_ruled_out(self, turn: Turn) -> None:
+        tried = next(n for n, c in enumerate(self._candidates) if c.target == self.record.attempts[-1].target)
+        for place in range(tried + 1, turn.place):
+            code = self._turns.ruled_out(place)
+            if code is not None:
+                candidate = self._candidates[place]
+                self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
+
+    def _give_up(self, now: float) -> list[Command]:
+        if not self._failures:
+            nobody = Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more")
+            self._failures.append((nobody, now))
+        told = telling(self._failures, now)
+        return self._finish(told.kind.value, now, told)
+
+    def _finish(self, outcome: str, now: float, failure: Failure | None = None) -> list[Command]:
+        self._close_attempt(outcome, now)
+        self._waiting = None
+        self.record.ended = now
+        self.record.outcome = outcome
+        return [Done(self.record, failure)]
+
+    def _close_attempt(self, outcome: str, now: float, failure: Failure | None = None) -> None:
+        attempt = self._attempt
+        if attempt is None:
+            return
+        attempt.ended, attempt.outcome = now, outcome
+        if failure is not None:
+            attempt.status = failure.status if failure.status is not None else attempt.status
+            attempt.retry_after = failure.retry_after
+        self._attempt = self._heard = None
+        self._drop_held()
+
+    def _drop_held(self) -> None:
+        self._held_events, self._held_raw, self._held_size = [], [], 0
+
+    def _cancel(self) -> list[Command]:
+        return [Cancel(self._attempt.number)] if self._attempt is not None else []

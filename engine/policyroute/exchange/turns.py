@@ -1,0 +1,137 @@
+"""Whose turn it is: which candidate an exchange tries next after a failure, and how long it waits before.
+
+Rule of this module: one pass over the candidates, in order, never back; no jitter, so that a record replays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from policyroute.absent import Absent
+from policyroute.decide.decision import Candidate, ResolvedFallback
+from policyroute.failures import Failure, FailureKind
+
+SHORT_WAIT = 2.0
+"""Seconds: a provider's Retry-After up to this is waited out, a longer one is a reason to go elsewhere."""
+
+UNSTATED_WAIT = 1.0
+"""Seconds to wait for a rate limit that does not say how long, where there is nowhere else to go."""
+
+RETRYABLE = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.OVERLOADED,
+        FailureKind.TIMEOUT_CONNECT,
+        FailureKind.UNAVAILABLE,
+        FailureKind.STREAM_BROKEN,
+        FailureKind.EMPTY,
+        FailureKind.SCHEMA_INVALID,
+    }
+)
+"""Failures that the same candidate may not repeat. All others would: asking again only costs time and money."""
+
+_ACCOUNT_WIDE = frozenset({FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The candidate at `place` may be tried at time `at`."""
+
+    place: int
+    at: float
+
+
+class Turns:
+    """What was tried so far and what its failures rule out."""
+
+    def __init__(self, candidates: Sequence[Candidate], fallback: ResolvedFallback, deadline: float) -> None:
+        self._candidates = candidates
+        self._fallback = fallback
+        self._deadline = deadline
+        self._attempts = 0
+        self._retries = 0
+        self._swaps = 0
+        self._last: int | None = None
+        self._closed: set[object] = set()
+        self._window = 0
+
+    def taken(self, place: int) -> None:
+        """The candidate at `place` is being tried now."""
+        if self._last == place:
+            self._retries += 1
+        else:
+            self._swaps += self._last is not None
+            self._retries = 0
+        self._last = place
+        self._attempts += 1
+
+    def after(self, failure: Failure, now: float) -> Turn | None:
+        """Who is next now that the last one failed; None where nobody is."""
+        place = self._last
+        if place is None or failure.kind not in self._fallback.after:
+            return None
+        self._learn(self._candidates[place], failure.kind)
+        if self._attempts >= self._fallback.max_attempts:
+            return None
+        other = self.following(place)
+        wait = self._wait(failure, alone=other is None)
+        if wait is not None and now + wait < self._deadline:
+            return Turn(place, now + wait)
+        if other is not None and now + self._fallback.swap_delay < self._deadline:
+            return Turn(other, now + self._fallback.swap_delay)
+        return None
+
+    def following(self, place: int) -> int | None:
+        """The next candidate that nothing so far rules out."""
+        if self._last is not None and self._swaps >= self._fallback.max_swaps:
+            return None
+        for later in range(place + 1, len(self._candidates)):
+            if self.ruled_out(later) is None:
+                return later
+        return None
+
+    def ruled_out(self, place: int) -> str | None:
+        """Why a failure so far makes the candidate at `place` pointless, as a code."""
+        candidate = self._candidates[place]
+        if _account(candidate) in self._closed:
+            return "same_account"
+        if _model(candidate) in self._closed:
+            return "same_model"
+        window = candidate.spec.context_window
+        if self._window and (isinstance(window, Absent) or window <= self._window):
+            return "context_window"
+        return None
+
+    def _learn(self, candidate: Candidate, kind: FailureKind) -> None:
+        if kind in _ACCOUNT_WIDE:
+            self._closed.add(_account(candidate))
+        elif kind is FailureKind.MODEL_NOT_FOUND:
+            self._closed.add(_model(candidate))
+        elif kind is FailureKind.CONTEXT_OVERFLOW:
+            window = candidate.spec.context_window
+            # No window is known to be larger than an unknown one.
+            self._window = _BEYOND_ALL if isinstance(window, Absent) else max(self._window, window)
+
+    def _wait(self, failure: Failure, *, alone: bool) -> float | None:
+        """Seconds until the same candidate may be asked again; None where it should not be."""
+        if failure.kind not in RETRYABLE or self._retries >= self._fallback.retries:
+            return None
+        pause: float = self._fallback.swap_delay * 2**self._retries
+        if failure.retry_after is not None:
+            pause = max(pause, failure.retry_after)
+            return pause if failure.retry_after <= SHORT_WAIT else None
+        if failure.kind is FailureKind.RATE_LIMITED:
+            return max(pause, UNSTATED_WAIT) if alone else None
+        return pause
+
+
+_BEYOND_ALL = 2**63
+
+
+def _account(candidate: Candidate) -> object:
+    return candidate.provider.base_url, candidate.provider.api_key
+
+
+def _model(candidate: Candidate) -> object:
+    return candidate.provider.base_url, candidate.model

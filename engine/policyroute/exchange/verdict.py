@@ -1,0 +1,102 @@
+"""Judging an answer before any of it was shown, and choosing which of several failures to tell.
+
+Rule of this module: functions of values. An answer that is complete is delivered as the provider gave it, unless
+`fallback.after` names what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from policyroute.events import (
+    SEMANTIC,
+    Broken,
+    Finished,
+    FinishReason,
+    RefusalDelta,
+    StreamEvent,
+    ToolCallDelta,
+)
+from policyroute.failures import Failure, FailureKind
+
+_ENDINGS = {
+    FinishReason.CONTENT_FILTER: (FailureKind.CONTENT_FILTERED, "the provider's content filter withheld the answer"),
+    FinishReason.REFUSAL: (FailureKind.REFUSED, "the model refused to answer"),
+    FinishReason.LENGTH: (FailureKind.TRUNCATED, "the answer was cut at the token limit"),
+}
+
+_OUR_TROUBLE = frozenset({FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_NOT_FOUND})
+"""What only the operator can mend: told to the client only where nothing else went wrong."""
+
+_LAST_WORD = frozenset({FailureKind.CONTENT_FILTERED, FailureKind.REFUSED, FailureKind.TIMEOUT_TOTAL})
+"""Where one of these ends the exchange it is what happened, whatever failed before it."""
+
+_WAITING_HELPS = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.OVERLOADED,
+        FailureKind.UNAVAILABLE,
+        FailureKind.TIMEOUT_CONNECT,
+        FailureKind.TIMEOUT_TTFT,
+        FailureKind.TIMEOUT_IDLE,
+        FailureKind.STREAM_BROKEN,
+        FailureKind.EMPTY,
+    }
+)
+
+
+def shows(event: StreamEvent) -> bool:
+    """Whether this event gives the client something to see, and so commits the answer to its provider."""
+    return isinstance(event, SEMANTIC) and (isinstance(event, ToolCallDelta) or event.text != "")
+
+
+def judge(events: Sequence[StreamEvent], after: Collection[FailureKind], *, complete: bool) -> Failure | None:
+    """What is wrong with an answer of which nothing was shown yet. None: show it, or go on reading."""
+    for event in events:
+        if isinstance(event, Broken):
+            return event.failure
+    shown = [event for event in events if shows(event)]
+    ending = _ending(events, after)
+    if ending is not None:
+        return ending
+    if shown and FailureKind.REFUSED in after and all(isinstance(event, RefusalDelta) for event in shown):
+        return Failure(FailureKind.REFUSED, "the model refused to answer")
+    if complete and not shown and FailureKind.EMPTY in after and not _excused(events):
+        return Failure(FailureKind.EMPTY, "the provider gave an answer without content")
+    return None
+
+
+def _ending(events: Sequence[StreamEvent], after: Collection[FailureKind]) -> Failure | None:
+    for event in events:
+        if not isinstance(event, Finished):
+            continue
+        if event.reason is FinishReason.ERROR:
+            return Failure(FailureKind.STREAM_BROKEN, "the provider ended the answer with an error")
+        kind, message = _ENDINGS.get(event.reason, (None, ""))
+        if kind is not None and kind in after:
+            return Failure(kind, message)
+    return None
+
+
+def _excused(events: Sequence[StreamEvent]) -> bool:
+    """An answer that says why it has no content (filtered, refused, no tokens left) is an answer."""
+    return any(isinstance(event, Finished) and event.reason in _ENDINGS for event in events)
+
+
+def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:
+    """The failure to tell the client of, out of all that happened (each with its time, in order).
+
+    The first one: what came later is often only the fallback's own trouble. Exceptions: a verdict on the content and
+    the end of all time speak for themselves, and what only the operator can mend is told last. `retry_after` is
+    the soonest that any provider named.
+    """
+    last = failures[-1][0]
+    if last.kind in _LAST_WORD:
+        return last
+    told = next((failure for failure, _ in failures if failure.kind not in _OUR_TROUBLE), failures[0][0])
+    if told.kind not in _WAITING_HELPS:
+        return told
+    ready = [at + failure.retry_after for failure, at in failures if failure.retry_after is not None]
+    return replace(told, retry_after=max(0.0, min(ready) - now)) if ready else told
