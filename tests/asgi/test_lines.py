@@ -1,0 +1,65 @@
+"""A log sink may be slow, blocked or gone: the loop never waits for it, and what was lost is counted."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+
+from policyroute_asgi.lines import LineWriter
+
+
+def test_every_line_arrives_once_in_order() -> None:
+    sink = io.BytesIO()
+    writer = LineWriter(sink.write)
+    for number in range(500):
+        writer.write(b"%d" % number)
+    writer.close()
+    assert sink.getvalue() == b"".join(b"%d\n" % number for number in range(500))
+    assert writer.dropped == 0
+
+
+def test_lines_written_apart_arrive_without_close() -> None:
+    arrived = threading.Event()
+    got: list[bytes] = []
+
+    def sink(lines: bytes) -> None:
+        got.append(lines)
+        arrived.set()
+
+    writer = LineWriter(sink)
+    for line in (b"a", b"b"):
+        writer.write(line)
+        assert arrived.wait(5)
+        arrived.clear()
+    assert got == [b"a\n", b"b\n"]
+    writer.close()
+
+
+def test_a_blocked_sink_costs_lines_not_time() -> None:
+    release = threading.Event()
+    inside = threading.Event()
+
+    def sink(lines: bytes) -> None:
+        inside.set()
+        release.wait()
+
+    writer = LineWriter(sink, limit=10)
+    writer.write(b"x")
+    assert inside.wait(5)
+    for _ in range(25):
+        writer.write(b"x")
+    assert writer.dropped == 15
+    writer.close(timeout=0.01)
+    release.set()
+
+
+def test_a_sink_that_is_gone_is_survived() -> None:
+    read, write = os.pipe()
+    stream = open(write, "wb", buffering=0)  # noqa: SIM115
+    os.close(read)
+    writer = LineWriter(stream.write)
+    writer.write(b"a")
+    writer.close()
+    stream.close()
+    assert writer.dropped == 1
