@@ -1,15 +1,15 @@
 """A condition taken apart: the atoms that a rule index can answer without evaluating the condition.
 
-Rule of this module: sound, never clever. A node is an atom only if "the value of this dimension stands in this relation to
-these constants" says exactly what the node says; everything else is left to compiled code.
+Rule of this module: sound, never clever. A node is an atom only if "the value of this dimension stands in this
+relation to these constants" says exactly what the node says; everything else is left to compiled code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select, children
 from policyroute.cel.types import Cost, Kind, list_of
@@ -31,8 +31,8 @@ class Operator(StrEnum):
 class Dimension:
     """Something of a request that atoms compare. Equal if `key` and `many` are.
 
-    `node` reads it (`compile_node`); `many`: it reads a list, and an atom holds if it holds for any item. `fallible`: the
-    read may raise (an optional field, a key that may be missing), and then every atom over it errs.
+    `node` reads it (`compile_node`); `many`: it reads a list, and an atom holds if it holds for any item. `fallible`:
+    the read may raise (an optional field, a key that may be missing), and then every atom over it errs.
     """
 
     key: Hashable
@@ -67,24 +67,16 @@ def atom_of(node: Node) -> Atom | None:
     """The atom that says exactly what this boolean node says, or None."""
     match node:
         case Call(function="!_", args=(Node() as inner,)):
-            atom = atom_of(inner)
-            return _negated(atom) if atom else None
-        case Call(function="_==_", args=(left, right)):
-            return _membership(left, right) or _membership(right, left)
-        case Call(function="_!=_", args=(left, right)):
-            atom = _membership(left, right) or _membership(right, left)
-            return _negated(atom) if atom else None
-        case Call(function="@in", args=(left, right)):
-            return _inclusion(left, right)
-        case Call(function="_<_" | "_<=_" | "_>_" | "_>=_" as function, args=(left, right)):
-            return _range(left, _ORDER[function], right) or _range(right, _FLIPPED[_ORDER[function]], left)
+            return _negated(atom_of(inner))
+        case Call(function=function, args=(left, right)) if function in _BINARY:
+            return _BINARY[function](left, right)
         case Call(function="startsWith", target=Node() as target, args=(Literal(value=str() as prefix),)):
-            dimension = _dimension(target)
-            return Atom(dimension, Operator.PREFIX, (prefix,)) if dimension and _is(target, Kind.STRING) else None
+            dimension = _dimension(target) if _is(target, Kind.STRING) else None
+            return Atom(dimension, Operator.PREFIX, (prefix,)) if dimension else None
         case Comprehension(kind="exists"):
             return _existence(node)
         case _:
-            dimension = _dimension(node) if node.type.kind is Kind.BOOL else None
+            dimension = _dimension(node) if _is(node, Kind.BOOL) else None
             return Atom(dimension, Operator.IN, (True,)) if dimension else None
 
 
@@ -93,12 +85,6 @@ def canonical(node: Node) -> Hashable:
     return _key(node, {})
 
 
-_ORDER = {
-    "_<_": Operator.LESS,
-    "_<=_": Operator.LESS_EQUAL,
-    "_>_": Operator.GREATER,
-    "_>=_": Operator.GREATER_EQUAL,
-}
 _FLIPPED = {
     Operator.LESS: Operator.GREATER,
     Operator.LESS_EQUAL: Operator.GREATER_EQUAL,
@@ -137,8 +123,10 @@ def _constant(node: Node) -> bool:
     return isinstance(node, Literal) and node.value == node.value  # not NaN
 
 
-def _negated(atom: Atom) -> Atom | None:
+def _negated(atom: Atom | None) -> Atom | None:
     """`!atom`. Not for an any-of (that is an all-of), a prefix, or a range over doubles (NaN is in neither half)."""
+    if atom is None:
+        return None
     dimension, operator = atom.dimension, atom.operator
     if dimension.many or operator not in _OPPOSITE:
         return None
@@ -147,6 +135,10 @@ def _negated(atom: Atom) -> Atom | None:
     if operator not in (Operator.IN, Operator.NOT_IN) and dimension.node.type.kind is Kind.DOUBLE:
         return None
     return replace(atom, operator=_OPPOSITE[operator])
+
+
+def _equality(left: Node, right: Node) -> Atom | None:
+    return _membership(left, right) or _membership(right, left)
 
 
 def _membership(path: Node, constant: Node) -> Atom | None:
@@ -177,10 +169,17 @@ def _constants(node: Node) -> tuple[tuple[Any, Kind], ...] | None:
     """The values of a list of constants with their kinds."""
     if isinstance(node, ListNode) and all(_constant(item) for item in node.items):
         return tuple((item.value, item.type.kind) for item in node.items if isinstance(item, Literal))
-    if isinstance(node, Literal) and isinstance(node.value, list | tuple) and node.type.item:
-        values: tuple[Any, ...] = tuple(node.value)
+    if isinstance(node, Literal) and _is(node, Kind.LIST) and node.type.item:
+        values: Sequence[Any] = node.value
         return tuple((value, node.type.item.kind) for value in values)
     return None
+
+
+def _order(operator: Operator) -> Callable[[Node, Node], Atom | None]:
+    def atom(left: Node, right: Node) -> Atom | None:
+        return _range(left, operator, right) or _range(right, _FLIPPED[operator], left)
+
+    return atom
 
 
 def _range(path: Node, operator: Operator, constant: Node) -> Atom | None:
@@ -191,6 +190,17 @@ def _range(path: Node, operator: Operator, constant: Node) -> Atom | None:
     if not (_NUMBERS.issuperset(kinds) or (kinds[0] is kinds[1] and kinds[0] in _ORDERED)):
         return None
     return Atom(dimension, operator, (constant.value,))
+
+
+_BINARY: Mapping[str, Callable[[Node, Node], Atom | None]] = {
+    "_==_": _equality,
+    "_!=_": lambda left, right: _negated(_equality(left, right)),
+    "@in": _inclusion,
+    "_<_": _order(Operator.LESS),
+    "_<=_": _order(Operator.LESS_EQUAL),
+    "_>_": _order(Operator.GREATER),
+    "_>=_": _order(Operator.GREATER_EQUAL),
+}
 
 
 def _existence(node: Comprehension) -> Atom | None:
@@ -296,12 +306,18 @@ def _key(node: Node, bound: dict[str, int]) -> Hashable:
 
 def _value_key(value: Any) -> Hashable:
     """A constant's key: 1, 1.0 and true are different constants, and -0.0 is not 0.0."""
-    if isinstance(value, list | tuple):
-        items: tuple[Any, ...] = tuple(value)
-        return ("list", *(_value_key(item) for item in items))
-    if isinstance(value, dict):
-        entries: dict[Any, Any] = value
-        return ("map", *((_value_key(key), _value_key(item)) for key, item in entries.items()))
+    if _is_list(value):
+        return ("list", *(_value_key(item) for item in value))
+    if _is_map(value):
+        return ("map", *((_value_key(key), _value_key(item)) for key, item in value.items()))
     if isinstance(value, float):
         return ("float", repr(value))
     return (type(value).__name__, value)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
+
+
+def _is_map(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
