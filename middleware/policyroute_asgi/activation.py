@@ -1,0 +1,173 @@
+"""What is served now, and how it is replaced while requests run.
+
+Rule of this module: a policy set is made ready off the event loop and becomes current by one assignment. Whatever is
+wrong with the new one, the old one stays, and everybody is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+from policyroute.problems import PolicyErrors, Problem, Severity
+
+from policyroute_asgi.preparation import Active, Preparation, Prepared
+from policyroute_asgi.watch import changes
+
+__all__ = ["HEARTBEAT", "Active", "PolicyHolder", "Status"]
+
+logger = logging.getLogger("policyroute.reload")
+
+HEARTBEAT = 5.0
+"""Seconds between looks at what no file event reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is served, and whether that is what the directory says.
+
+    `revision` and `since` (seconds since 1970) are of the served set; `source` is where its text came from. `ok` is
+    False while the directory holds something that may not be used: `problems` then says why, else it has the warnings.
+    """
+
+    revision: str
+    ok: bool
+    source: Literal["directory", "last_good"]
+    since: float
+    problems: tuple[Problem, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "revision": self.revision,
+            "ok": self.ok,
+            "source": self.source,
+            "since": self.since,
+            "problems": [problem.as_json() for problem in self.problems],
+        }
+
+
+class PolicyHolder:
+    """`current` is the set that new requests start with, `status` what there is to say about it.
+
+    Both are there once `start` has returned, and are read without a lock. Used on one event loop.
+    """
+
+    current: Active
+    status: Status
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        *,
+        strict_start: bool = False,
+        watch: bool = True,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        self._preparation = preparation
+        self._strict_start = strict_start
+        self._watch = watch
+        self._heartbeat = heartbeat
+        self._listeners: list[Callable[[Status], None]] = []
+        self._thread = ThreadPoolExecutor(1, "policyroute-reload")
+        self._turn = asyncio.Lock()
+        self._watcher: asyncio.Task[None] | None = None
+        self._started = False
+
+    def on_change(self, listener: Callable[[Status], None]) -> None:
+        """Call `listener` on the event loop after every swap and every refusal, and once at the start."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Serve what the directory says, or else the last good set, and watch from now on. Started already: nothing.
+
+        Raises PolicyErrors with every problem where there is nothing to serve.
+        """
+        async with self._turn:
+            if self._started:
+                return
+            prepared = await self._off_loop(self._preparation.from_directory)
+            if prepared.active is not None:
+                self._settle(prepared.active, _good(prepared))
+            else:
+                await self._start_from_last_good(prepared.problems)
+            self._started = True
+        if self._watch:
+            self._watcher = asyncio.create_task(self._follow(), name="policyroute-watch")
+
+    async def reload(self) -> Status:
+        """Read, build and find the keys again now, whatever the directory's text was before (what SIGHUP asks for)."""
+        return await self._refresh(again=True)
+
+    async def aclose(self) -> None:
+        """Stop watching. What is current stays current for the requests that run."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _follow(self) -> None:
+        async for _ in changes(self._preparation.directory, self._heartbeat):
+            await self._refresh(again=False)
+
+    async def _refresh(self, *, again: bool) -> Status:
+        async with self._turn:
+            prepared = await self._off_loop(partial(self._preparation.from_directory, again=again))
+            if prepared.active is None:
+                self._tell(replace(self.status, ok=False, problems=prepared.problems), again)
+            elif _same(prepared.active, self.current):
+                self._tell(replace(_good(prepared), since=self.status.since), again)
+            else:
+                self._settle(prepared.active, _good(prepared))
+            return self.status
+
+    async def _start_from_last_good(self, problems: tuple[Problem, ...]) -> None:
+        if self._strict_start:
+            raise PolicyErrors(problems)
+        kept = await self._off_loop(self._preparation.from_last_good)
+        if kept.active is None:
+            raise PolicyErrors((*problems, *kept.problems))
+        self._settle(kept.active, Status(kept.active.policy.revision, False, "last_good", time.time(), problems))
+
+    async def _off_loop(self, work: Callable[[], Prepared]) -> Prepared:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _settle(self, active: Active, status: Status) -> None:
+        self.current = active
+        self._tell(status, again=True)
+
+    def _tell(self, status: Status, again: bool) -> None:
+        if not again and status == self.status:
+            return
+        self.status = status
+        _log(status)
+        for listener in self._listeners:
+            listener(status)
+
+
+def _same(one: Active, other: Active) -> bool:
+    return one.policy is other.policy and one.keys == other.keys
+
+
+def _good(prepared: Prepared) -> Status:
+    assert prepared.active is not None
+    return Status(prepared.active.policy.revision, True, "directory", time.time(), prepared.problems)
+
+
+def _log(status: Status) -> None:
+    short = status.revision[:12]
+    if status.ok:
+        logger.info("policy %s is served", short)
+    elif status.source == "last_good":
+        logger.error("THE POLICY DIRECTORY IS BROKEN: serving the last good policy %s from the state directory", short)
+    else:
+        logger.error("the policy directory has errors and is not used: %s is still served", short)
+    for problem in status.problems:
+        logger.log(logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING, "%s", problem)

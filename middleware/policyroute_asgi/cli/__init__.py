@@ -1,0 +1,77 @@
+"""The `policyroute` command: one module a command, found by name.
+
+Rule of this package: a command reads arguments, asks somebody else, and renders; exit status 0 is good, 1 findings, 2 misuse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from policyroute import __version__
+
+GOOD, FINDINGS, MISUSE = 0, 1, 2
+
+COMMANDS: dict[str, str] = {
+    "serve": "run the gateway on a policy directory",
+    "check": "say everything that is wrong with a policy directory",
+    "test": "run the tests that a policy directory carries",
+    "explain": "say what a policy decides for one request, and why",
+    "schema": "print the JSON Schema of policy files, for editors",
+    "init": "write a small, well-tuned policy directory to start from",
+    "demo": "watch requests being routed, rules being edited and a stream failing over",
+}
+"""Each command is the module of that name in this package. Only the one asked for is imported: `schema` needs no server."""
+
+
+class Command(Protocol):
+    """What a command's module has. `EXAMPLE` ends its `--help`."""
+
+    EXAMPLE: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; `argv` without the program's name. Returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in COMMANDS:
+            return _command(words[0], words[1:])
+        _overview().parse_args(words)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else MISUSE
+    except KeyboardInterrupt:
+        return 130
+    return MISUSE
+
+
+def _command(name: str, words: list[str]) -> int:
+    command = cast(Command, importlib.import_module(f"policyroute_asgi.cli.{name}"))
+    parser = argparse.ArgumentParser(
+        prog=f"policyroute {name}",
+        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
+        epilog="example:\n" + command.EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.configure(parser)
+    return command.run(parser.parse_args(words))
+
+
+def _overview() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="policyroute",
+        description="LLM routing, fallback and payload policy as hot-reloaded YAML rules.",
+        epilog=f"commands:\n{listing}\n\nexample:\n  policyroute demo\n  policyroute serve --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"policyroute {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of those below")
+    return parser

@@ -1,0 +1,150 @@
+"""Makes a policy set ready to serve: reads the directory, builds, finds the keys, keeps the last good one on disk.
+
+Rule of this module: it runs on one thread beside the event loop and touches nothing the loop reads; what it returns is
+complete. It never raises for what a user may have written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policyroute.author.load import build
+from policyroute.decide import PolicySet
+from policyroute.policy import files
+from policyroute.problems import PolicyErrors, Problem, Severity
+
+from policyroute_asgi import last_good, secrets
+
+_BRIEF = 0.0005
+"""Seconds a building thread may keep the interpreter from the event loop; Python's own 5 ms would be felt by requests."""
+
+Sources = Mapping[str, str]
+Build = Callable[[Sources], PolicySet]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A policy set, and the key of every provider that has one. A request keeps the one it started with."""
+
+    policy: PolicySet
+    keys: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`active` is None where nothing usable came of it; `problems` has the reasons then, else the warnings."""
+
+    active: Active | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    sources: Sources
+    policy: PolicySet | None
+    problems: tuple[Problem, ...]
+
+
+class Preparation:
+    """Not safe for two threads at once. Remembers its last build, so that an unchanged directory costs one reading."""
+
+    def __init__(
+        self,
+        directory: Path,
+        state_dir: Path | None = None,
+        *,
+        build: Build = build,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.directory = directory
+        self._state_dir = state_dir
+        self._build = build
+        self._environment = environment
+        self._built: _Built | None = None
+        self._saved: Sources | None = None
+
+    def from_directory(self, *, again: bool = False) -> Prepared:
+        """What the directory says now. `again`: build it even if its text is what it was."""
+        try:
+            sources = files.read(self.directory)
+        except PolicyErrors as error:
+            return Prepared(None, error.problems)
+        prepared = self._prepare(sources, again)
+        if prepared.active is None:
+            return prepared
+        unsaved = self._save(prepared.active, sources)
+        return Prepared(prepared.active, (*unsaved, *prepared.problems))
+
+    def from_last_good(self) -> Prepared:
+        """What the state directory kept; without problems if there is none."""
+        kept = last_good.load(self._state_dir) if self._state_dir else None
+        if kept is None:
+            return Prepared(None, ())
+        prepared = self._prepare(kept.files, again=False)
+        self._saved = kept.files
+        return prepared
+
+    def _prepare(self, sources: Sources, again: bool) -> Prepared:
+        if again or self._built is None or self._built.sources != sources:
+            self._built = self._compile(sources)
+        policy = self._built.policy
+        if policy is None:
+            return Prepared(None, self._built.problems)
+        keys, missing = secrets.resolve(policy.program, self.directory, self._environment)
+        if missing:
+            return Prepared(None, missing)
+        return Prepared(Active(policy, keys), self._built.problems)
+
+    def _compile(self, sources: Sources) -> _Built:
+        try:
+            with _yielding():
+                policy = self._build(sources)
+        except PolicyErrors as error:
+            return _Built(sources, None, error.problems)
+        except Exception as error:  # noqa: BLE001 - a bug met while building must not end the serving of the old set
+            return _Built(sources, None, (_bug(error),))
+        return _Built(sources, policy, policy.program.warnings)
+
+    def _save(self, active: Active, sources: Sources) -> tuple[Problem, ...]:
+        if self._state_dir is None or sources == self._saved:
+            return ()
+        try:
+            last_good.save(self._state_dir, last_good.LastGood(active.policy.revision, time.time(), sources))
+        except OSError as error:
+            return (_not_saved(self._state_dir, error),)
+        self._saved = sources
+        return ()
+
+
+@contextmanager
+def _yielding() -> Iterator[None]:
+    """Let the event loop in every half millisecond while this thread computes."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _BRIEF))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _bug(error: Exception) -> Problem:
+    return Problem(
+        code="internal-error",
+        message=f"the policy could not be built because of a bug in Policyroute: {type(error).__name__}",
+        hint="run `policyroute check` on the directory and report what it prints",
+    )
+
+
+def _not_saved(state_dir: Path, error: OSError) -> Problem:
+    return Problem(
+        code="last-good-not-saved",
+        message=f"the policy is served but could not be kept in `{state_dir}`: {error.strerror}",
+        hint="make the state directory writable: without it a restart with a broken policy cannot serve",
+        severity=Severity.WARNING,
+    )
