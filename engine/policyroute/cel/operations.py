@@ -49,7 +49,7 @@ _MISSING: Final = object()
 
 def kind(value: Any) -> Kind:
     """The kind of a value that is there. An absent one is `no such key`."""
-    found = _KINDS.get(type(value))
+    found = _KINDS.get(value.__class__)
     if found is not None:
         return found
     if value is ABSENT:
@@ -87,6 +87,23 @@ def equal(left: Any, right: Any) -> bool:
     if ours is Kind.MAP:
         return len(left) == len(right) and all(_same_entry(right, key, value) for key, value in left.items())
     return bool(left == right)
+
+
+def unequal(left: Any, right: Any) -> bool:
+    return not equal(left, right)
+
+
+def conjunction(*values: Any) -> bool:
+    """`&&` of values that are all there: every one has to be a bool, also after a false one."""
+    return all([truth(value) for value in values])  # noqa: C419
+
+
+def disjunction(*values: Any) -> bool:
+    return any([truth(value) for value in values])  # noqa: C419
+
+
+def choose(condition: Any, then: Any, otherwise: Any) -> Any:
+    return then if truth(condition) else otherwise
 
 
 def _same_entry(other: Mapping[Any, Any], key: Any, value: Any) -> bool:
@@ -157,7 +174,7 @@ def index(container: Any, key: Any) -> Any:
         value = find(container, present(key))
         if value is not _MISSING:
             return present(value)
-        if kind(key) is Kind.STRING and hasattr(type(container), "__missing__"):
+        if kind(key) is Kind.STRING and hasattr(container.__class__, "__missing__"):
             return container[key]
         raise EvaluationError(NO_KEY)
     if found is not Kind.LIST or kind(key) not in NUMERIC:

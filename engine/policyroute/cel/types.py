@@ -119,3 +119,16 @@ def enum_of(*choices: str) -> Type:
 
 def record(name: str, fields: Mapping[str, Field]) -> Type:
     return Type(Kind.RECORD, name=name, fields=fields)
+
+
+def unify(left: Type, right: Type) -> Type:
+    """The type of something that is either: dyn where they do not agree."""
+    if left == right:
+        return left
+    if left.kind is not right.kind or left.kind is Kind.RECORD:
+        return DYN
+    if left.kind is Kind.LIST:
+        return list_of(unify(left.item or DYN, right.item or DYN))
+    if left.kind is Kind.MAP:
+        return map_of(unify(left.key or DYN, right.key or DYN), unify(left.item or DYN, right.item or DYN))
+    return Type(left.kind)
