@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any, Literal
 
 from policyroute.problems import PolicyErrors, Problem, Severity
-
 from policyroute_asgi.preparation import Active, Preparation, Prepared
 from policyroute_asgi.watch import changes
 

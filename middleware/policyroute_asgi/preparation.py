@@ -18,11 +18,10 @@ from policyroute.author.load import build
 from policyroute.decide import PolicySet
 from policyroute.policy import files
 from policyroute.problems import PolicyErrors, Problem, Severity
-
 from policyroute_asgi import last_good, secrets
 
 _BRIEF = 0.0005
-"""Seconds a building thread may keep the interpreter from the event loop; Python's own 5 ms would be felt by requests."""
+"""Seconds a building thread may keep the interpreter from the event loop: requests would feel Python's own 5 ms."""
 
 Sources = Mapping[str, str]
 Build = Callable[[Sources], PolicySet]

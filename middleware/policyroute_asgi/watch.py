@@ -1,7 +1,7 @@
 """Says when a policy directory may have changed; what changed is for the reader to find out.
 
-Rule of this module: watch folders, never files. Editors replace files, ConfigMaps swap links, and a watch on a file dies
-with it. What no event reports (a network file system, a key file elsewhere) the heartbeat finds.
+Rule of this module: watch folders, never files. Editors replace files, ConfigMaps swap links, and a watch on a file
+dies with it. What no event reports (a network file system, a key file elsewhere) the heartbeat finds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Places = Mapping[str, frozenset[str] | None]
 async def changes(directory: Path, heartbeat: float) -> AsyncIterator[None]:
     """Yields once as soon as it watches, after every burst of changes, and every `heartbeat` seconds. Never ends."""
     while True:
-        places = watched(directory)
+        places = await asyncio.to_thread(watched, directory)
         if not places:
             await asyncio.sleep(heartbeat)
             yield
@@ -39,7 +39,7 @@ async def changes(directory: Path, heartbeat: float) -> AsyncIterator[None]:
             async with aclosing(_watch(places, heartbeat)) as news:
                 async for moved in news:
                     yield
-                    if moved or watched(directory) != places:
+                    if moved or await asyncio.to_thread(watched, directory) != places:
                         break
         except (OSError, RuntimeError) as error:
             logger.warning("no file events (%s): looking every %g s", error, heartbeat)

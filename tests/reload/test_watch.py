@@ -175,11 +175,13 @@ def test_links_that_go_round_in_circles_end(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_yet_is_found_by_the_heartbeat(tmp_path: Path) -> None:
+    home = tmp_path.resolve() / "no" / "where"
+
     async def heartbeats() -> None:
-        async with asyncio.timeout(PATIENCE), aclosing(changes(tmp_path / "no" / "where", 0.01)) as news:
+        async with asyncio.timeout(PATIENCE), aclosing(changes(home, 0.01)) as news:
             await anext(news)
-            (tmp_path / "no" / "where").mkdir(parents=True)
-            while str(tmp_path.resolve() / "no" / "where") not in watched(tmp_path / "no" / "where"):
+            home.mkdir(parents=True)
+            while str(home) not in watched(home):
                 await anext(news)
             await anext(news)
 

@@ -1,6 +1,7 @@
 """The `policyroute` command: one module a command, found by name.
 
-Rule of this package: a command reads arguments, asks somebody else, and renders; exit status 0 is good, 1 findings, 2 misuse.
+Rule of this package: a command reads arguments, asks somebody else, and renders. Exit status: 0 good, 1 findings,
+2 misuse.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "init": "write a small, well-tuned policy directory to start from",
     "demo": "watch requests being routed, rules being edited and a stream failing over",
 }
-"""Each command is the module of that name in this package. Only the one asked for is imported: `schema` needs no server."""
+"""Each is the module of that name in this package. Only the one asked for is imported: `schema` needs no server."""
 
 
 class Command(Protocol):

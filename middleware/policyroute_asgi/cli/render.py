@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
-from policyroute.problems import Problem, Severity
 from rich.console import Console
 from rich.markup import escape
+
+from policyroute.problems import Problem, Severity
 
 
 class Format(StrEnum):
@@ -36,7 +37,7 @@ def format_option(parser: argparse.ArgumentParser) -> None:
 
 
 def console(out: TextIO | None = None) -> Console:
-    """Colour where a person looks, plain text elsewhere; long lines stay whole, so that they can be copied and searched."""
+    """Colour where a person looks, plain text elsewhere; long lines stay whole, to be copied and searched."""
     return Console(file=out or sys.stdout, highlight=False, soft_wrap=True, emoji=False)
 
 
