@@ -46,7 +46,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A candidate that was passed over when its turn came. `code` says why (`require`, `same_account`, `context_window`, ...)."""
+    """A candidate that was passed over. `code` says why (`require`, `same_account`, `context_window`, ...)."""
 
     target: str
     provider: str

@@ -18,9 +18,9 @@ from policyroute.record import ExchangeRecord
 
 @dataclass(slots=True)
 class Received:
-    """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body) when
-    client and provider speak the same dialect. `end` is set once, when the answer is complete: nothing more will come.
-    `status` is the HTTP status of the provider's answer, with the first of them. A ping is a `Received` without events.
+    """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body)
+    when client and provider speak the same dialect. `end` is set once, when the answer is complete: nothing more will
+    come. `status` is the HTTP status of the provider's answer, with the first of them. A ping has no events.
     """
 
     id: int
@@ -68,7 +68,7 @@ Input = Received | Failed | Acked | Tick | HungUp
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one candidate. `number` counts from 1 over the whole exchange. `connect` is the connect timeout, seconds."""
+    """One try at one candidate. `number` counts from 1 over the exchange; `connect` is the connect timeout, seconds."""
 
     number: int
     candidate: Candidate
@@ -113,8 +113,8 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The exchange is over. `failure` is set where the client must be told of one: before the first Emit as an HTTP error,
-    after it as an error inside the stream."""
+    """The exchange is over. `failure` is set where the client must be told of one: before the first Emit as an HTTP
+    error, after it as an error inside the stream."""
 
     record: ExchangeRecord
     failure: Failure | None = None

@@ -202,6 +202,7 @@ class Exchange:
             place = self._turns.following(place)
         else:
             return self._give_up(now)
+        self._note_passed(place)
         self._turns.taken(place)
         number = len(self.record.attempts) + 1
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, opened=now)
@@ -221,21 +222,18 @@ class Exchange:
         turn = self._turns.after(failure, now)
         if turn is None:
             return self._give_up(now)
-        self._note_ruled_out(turn)
         if turn.at <= now:
             return self._open(turn.place, now)
         self._waiting = turn
         return self._arm(now)
 
-    def _note_ruled_out(self, turn: Turn) -> None:
-        tried = next(n for n, c in enumerate(self._candidates) if c.target == self.record.attempts[-1].target)
-        for place in range(tried + 1, turn.place):
-            code = self._turns.ruled_out(place)
-            if code is not None:
-                candidate = self._candidates[place]
-                self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
+    def _note_passed(self, place: int) -> None:
+        for passed, code in self._turns.passed(place):
+            candidate = self._candidates[passed]
+            self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
 
     def _give_up(self, now: float) -> list[Command]:
+        self._note_passed(len(self._candidates))
         if not self._failures:
             nobody = Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more")
             self._failures.append((nobody, now))

@@ -103,6 +103,12 @@ class Turns:
             return "context_window"
         return None
 
+    def passed(self, place: int) -> list[tuple[int, str]]:
+        """The candidates between the last one tried and `place` that failures so far rule out, each with the code."""
+        start = 0 if self._last is None else self._last + 1
+        codes = ((between, self.ruled_out(between)) for between in range(start, place))
+        return [(between, code) for between, code in codes if code is not None]
+
     def _learn(self, candidate: Candidate, kind: FailureKind) -> None:
         if kind in _ACCOUNT_WIDE:
             self._closed.add(_account(candidate))

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from policyroute.absent import ABSENT
+from policyroute.clearance import Clearance
+from policyroute.decide.decision import Candidate
+from policyroute.policy.model import Price, Provider, SecretRef, Target
+from policyroute.problems import Span
+
+SPAN = Span("policy.yaml", 1, 1, 1, 2)
+
+
+def _candidate(target: str, provider: str = "", window: int | None = None, model: str = "") -> Candidate:
+    provider = provider or f"{target}-provider"
+    account = Provider(
+        name=provider,
+        dialect="openai_chat",
+        base_url=f"https://{provider}.example/v1",
+        api_key=SecretRef("env", provider.upper()),
+        region="eu",
+        clearance=Clearance.INTERNAL,
+        failure_domains=(),
+        tags={},
+        span=SPAN,
+    )
+    spec = Target(
+        name=target,
+        model=model or f"{target}-model",
+        providers=(account,),
+        quality=ABSENT,
+        context_window=ABSENT if window is None else window,
+        max_output_tokens=ABSENT,
+        price=Price(ABSENT, ABSENT, ABSENT, ABSENT),
+        supports={},
+        tags={},
+        span=SPAN,
+    )
+    return Candidate(target, spec, account, facts=None)
+
+
+@pytest.fixture(scope="session")
+def candidate() -> Callable[..., Candidate]:
+    """Makes a candidate of its own account, unless a provider is named."""
+    return _candidate

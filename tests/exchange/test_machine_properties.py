@@ -1,0 +1,161 @@
+"""What holds of every exchange, whatever happens in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.events import Broken, Finished, FinishReason, Started, StreamEvent, TextDelta, Usage
+from policyroute.exchange.commands import (
+    Acked,
+    Cancel,
+    Command,
+    Done,
+    Emit,
+    Failed,
+    HungUp,
+    Input,
+    Open,
+    Received,
+    Tick,
+    Wake,
+)
+from policyroute.exchange.machine import Exchange
+from policyroute.failures import Failure, FailureKind
+
+KINDS = st.sampled_from(sorted(FailureKind))
+FAILURES = st.builds(Failure, KINDS, st.just("in words"), retry_after=st.none() | st.floats(0, 100))
+EVENTS: st.SearchStrategy[StreamEvent] = st.one_of(
+    st.just(Started("id", "model")),
+    st.just(Usage(1, 1)),
+    st.builds(TextDelta, st.sampled_from(["", "text"])),
+    st.builds(Finished, st.sampled_from(sorted(FinishReason))),
+    st.builds(Broken, FAILURES),
+)
+IDS = st.integers(1, 5)
+INPUTS: st.SearchStrategy[Input] = st.one_of(
+    st.builds(
+        Received,
+        IDS,
+        st.lists(EVENTS, max_size=3),
+        st.binary(max_size=3),
+        st.sampled_from([False, False, False, True]),
+    ),
+    st.builds(Failed, IDS, FAILURES),
+    st.builds(Tick, st.booleans()),
+    st.builds(Acked, IDS),
+)
+FALLBACKS = st.builds(
+    ResolvedFallback,
+    after=st.frozensets(KINDS),
+    retries=st.integers(0, 3),
+    max_swaps=st.integers(0, 4),
+    max_attempts=st.integers(1, 5),
+    swap_delay=st.sampled_from([0.0, 0.05, 1.0]),
+)
+LIMITS = st.builds(
+    ResolvedLimits,
+    connect=st.just(3.0),
+    ttft=st.sampled_from([1.0, 20.0]),
+    idle=st.sampled_from([1.0, 30.0]),
+    total=st.sampled_from([0.5, 10.0, 100.0]),
+)
+STEPS = st.lists(st.tuples(st.sampled_from([0.0, 0.0, 0.1, 2.0]), INPUTS), max_size=30)
+
+
+@dataclass
+class Watch:
+    """Checks each command as it comes."""
+
+    exchange: Exchange
+    max_attempts: int
+    deadline: float
+    opened: int | None = None
+    opens: int = 0
+    wake: float | None = None
+    emitted: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    done: int = 0
+
+    def see(self, commands: list[Command], now: float) -> None:
+        for command in commands:
+            assert not self.done, "nothing comes after Done"
+            match command:
+                case Open(id=number, attempt=attempt):
+                    assert self.opened is None, "two attempts at once"
+                    assert now < self.deadline
+                    assert number == attempt.number == self.opens + 1
+                    assert attempt.connect <= self.deadline - now
+                    self.opened, self.opens = number, number
+                    assert self.opens <= self.max_attempts
+                    assert not self.emitted, "nobody else after commit"
+                case Cancel(id=number):
+                    assert number == self.opened
+                    self.opened = None
+                case Emit(id=number, raw=raw):
+                    self.emitted.append((number, raw))
+                case Wake(at=at):
+                    assert now <= at <= max(now, self.deadline)
+                    self.wake = at
+                case Done(record=record, failure=failure):
+                    self.done += 1
+                    assert (failure is None) == (record.outcome in {"ok", "client_closed"})
+                    assert all(attempt.outcome != "open" for attempt in record.attempts)
+                case _:
+                    raise AssertionError(command)
+
+    def step(self, given: Input, now: float) -> None:
+        if isinstance(given, Failed | Received) and given.id == self.opened:
+            over = isinstance(given, Failed) or given.end
+            self.opened = None if over else self.opened
+        self.see(self.exchange.step(given, now), now)
+        if not self.done:
+            assert (self.opened is None) == (self.exchange.record.attempts[-1].ended is not None)
+            assert self.wake is not None, "it must be woken some day"
+
+
+@settings(max_examples=600, deadline=None)
+@given(data=st.data(), fallback=FALLBACKS, limits=LIMITS, steps=STEPS)
+def test_every_exchange_ends_once_and_keeps_its_limits(
+    candidate: Callable[..., Candidate],
+    data: st.DataObject,
+    fallback: ResolvedFallback,
+    limits: ResolvedLimits,
+    steps: list[tuple[float, Input]],
+) -> None:
+    windows = data.draw(st.lists(st.sampled_from([None, 1000, 2000]), max_size=4))
+    candidates = [candidate(f"t{n}", f"p{n % 3}", window) for n, window in enumerate(windows)]
+
+    def eligible(asked: Candidate, now: float) -> Excluded | None:
+        out = data.draw(st.sampled_from([False, False, False, True]))
+        return Excluded(asked.target, asked.provider.name, "require", None, "") if out else None
+
+    exchange = Exchange(candidates, fallback, limits, stream=data.draw(st.booleans()), eligible=eligible)
+    now = 100.0
+    watch = Watch(exchange, fallback.max_attempts, now + limits.total)
+    raw: dict[int, bytes] = {}
+    watch.see(exchange.start(now), now)
+    for later, given_ in steps:
+        now += later
+        if isinstance(given_, Received) and given_.id == watch.opened:
+            raw[given_.id] = raw.get(given_.id, b"") + given_.raw
+        watch.step(given_, now)
+    if data.draw(st.booleans()):
+        watch.step(HungUp(), now)
+    for _ in range(100):
+        if watch.done:
+            break
+        assert watch.wake is not None
+        now, watch.wake = max(now, watch.wake), None
+        watch.step(Tick(), now)
+    assert watch.done == 1
+    assert now <= max(watch.deadline, 100.0 + sum(later for later, _ in steps))
+    watch.step(Tick(), now + 1000)
+    speakers = {number for number, _ in watch.emitted}
+    assert len(speakers) <= 1, "the client hears one provider"
+    assert (exchange.record.committed is not None) == bool(watch.emitted)
+    for speaker in speakers:
+        assert raw[speaker].startswith(b"".join(part for _, part in watch.emitted))
