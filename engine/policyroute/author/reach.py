@@ -1,0 +1,175 @@
+"""What `check` can prove of a policy without traffic: rules that never match, never win, or cannot have what they name.
+
+Rule of this module: warnings only, and only what is certain. `author.region` does the proving.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from policyroute.absent import Absent
+from policyroute.author.region import Condition, condition
+from policyroute.cel import EvaluationError, Expression
+from policyroute.policy.model import Mode, Program, Route, Rule, Target
+from policyroute.problems import Problem, Severity, Span
+
+StaticFacts = Callable[[Target], tuple[Any, ...]]
+"""The facts of a target at each of its providers, as far as they are written in the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    rule: Rule
+    condition: Condition
+    demands: frozenset[Hashable]
+
+
+def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, ...]:
+    """Every rule and candidate of which it is certain that it can never take effect."""
+    rules = [_read(rule) for rule in program.rules if rule.mode is not Mode.OFF]
+    dead = [_never(read.rule) for read in rules if read.condition.never_holds()]
+    live = [read for read in rules if not read.condition.never_holds()]
+    return (*dead, *_overtaken(live), *_excluded(program, static_facts))
+
+
+def _read(rule: Rule) -> _Read:
+    read = condition(rule.when.tree if rule.when else None)
+    return _Read(rule, read, read.demands)
+
+
+def _warning(code: str, message: str, span: Span, hint: str) -> Problem:
+    return Problem(code, message, span, hint, severity=Severity.WARNING)
+
+
+def _never(rule: Rule) -> Problem:
+    return _warning(
+        "rule-never-matches",
+        f"rule `{rule.id}` can never match: its conditions contradict each other",
+        _when_span(rule),
+        "no request satisfies all of them; if the rule is not wanted, `mode: off` says so",
+    )
+
+
+def _overtaken(rules: list[_Read]) -> Iterator[Problem]:
+    """Routes and denials of which every match is taken by an earlier rule."""
+    earlier = _Takers()
+    for read in rules:
+        taker = earlier.first_that_takes(read)
+        if taker is not None:
+            yield _lost(read.rule, taker)
+        if read.rule.mode is Mode.ENFORCE and (read.rule.deny or read.rule.route):
+            earlier.add(read)
+
+
+def _lost(rule: Rule, taker: Rule) -> Problem:
+    where = f"`{taker.id}` ({taker.span.file}:{taker.span.line})"
+    if taker.deny:
+        return _warning(
+            "rule-denied-before",
+            f"rule `{rule.id}` can never take effect: every request it matches is denied by {where}",
+            _when_span(rule),
+            "narrow the condition of the denial, or take this rule out",
+        )
+    return _warning(
+        "rule-shadowed",
+        f"the route of rule `{rule.id}` can never win: every request it matches is routed by {where}",
+        _when_span(rule),
+        "the first matching rule routes: move this one before it, or narrow the other's condition",
+    )
+
+
+class _Takers:
+    """The earlier rules that end a request's way, found by one thing they demand."""
+
+    def __init__(self) -> None:
+        self._by_demand: defaultdict[Hashable, list[_Read]] = defaultdict(list)
+        self._unconditional: list[_Read] = []
+
+    def add(self, read: _Read) -> None:
+        if read.demands:
+            self._by_demand[_rarest(read, self._by_demand)].append(read)
+        else:
+            self._unconditional.append(read)
+
+    def first_that_takes(self, read: _Read) -> Rule | None:
+        found = [taker.rule for taker in self._candidates(read) if _takes(taker, read)]
+        return min(found, key=lambda rule: rule.position) if found else None
+
+    def _candidates(self, read: _Read) -> Iterator[_Read]:
+        yield from self._unconditional
+        for demand in read.demands:
+            yield from self._by_demand.get(demand, ())
+
+
+def _rarest(read: _Read, known: Mapping[Hashable, list[_Read]]) -> Hashable:
+    return min(read.demands, key=lambda demand: len(known.get(demand, ())))
+
+
+def _takes(taker: _Read, read: _Read) -> bool:
+    """A denial takes everything; a route takes only what another route wants."""
+    if taker.rule.deny is None and read.rule.route is None:
+        return False
+    return read.condition.implies(taker.condition)
+
+
+def _when_span(rule: Rule) -> Span:
+    if rule.when is None:
+        return rule.span
+    return rule.when.source.span(0, len(rule.when.source.text))
+
+
+def _excluded(program: Program, static_facts: StaticFacts) -> Iterator[Problem]:
+    """Candidates that the constraints of their own rule, or of a rule that always holds, put out for certain."""
+    always = [rule for rule in program.rules if rule.when is None and rule.mode is Mode.ENFORCE]
+    facts = {name: static_facts(target) for name, target in program.targets.items()}
+    routing = [(rule.route, rule, rule.span) for rule in program.rules if rule.route and rule.mode is not Mode.OFF]
+    for route, owner, span in [*routing, (program.default.route, None, program.default.span)]:
+        constraints = [owner, *always] if owner and owner not in always else always
+        yield from _excluded_from(route, span, constraints, facts)
+
+
+def _excluded_from(
+    route: Route, span: Span, constraints: list[Rule], facts: Mapping[str, tuple[Any, ...]]
+) -> Iterator[Problem]:
+    for item in route.items:
+        for rule in constraints:
+            why = _certainly_out(rule, facts.get(item, ()))
+            if why is not None:
+                yield _warning(
+                    "candidate-excluded",
+                    f"`{item}` can never be chosen here: {why} of rule `{rule.id}` excludes it",
+                    span,
+                    "take it out of the route, or correct what is declared of the target",
+                )
+                break
+
+
+def _certainly_out(rule: Rule, places: tuple[Any, ...]) -> str | None:
+    if not places:
+        return None
+    floor = rule.quality_floor
+    if floor is not None and all(isinstance(facts.quality, Absent) or facts.quality < floor for facts in places):
+        return f"the quality floor {floor:g}"
+    require = rule.require
+    if require is not None and _is_static(require) and not any(_satisfies(require, facts) for facts in places):
+        return "the `require`"
+    return None
+
+
+_MOVING = ("target.latency", "target.in_flight", "target.est_cost_usd")
+
+
+def _is_static(require: Expression) -> bool:
+    """Whether it rests on nothing but what the policy says of a target."""
+    return all(read.startswith("target.") and not read.startswith(_MOVING) for read in require.reads)
+
+
+def _satisfies(require: Expression, facts: Any) -> bool:
+    try:
+        return require.evaluate(SimpleNamespace(target=facts)) is True
+    except EvaluationError:
+        return False

@@ -1,0 +1,185 @@
+"""What a condition leaves possible, dimension by dimension: enough to prove that two rules overlap or that one is dead.
+
+Rule of this module: sound, incomplete. "Empty" and "implies" are said only when certain; `False` means unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import ge, gt, le, lt
+from typing import Any
+
+from policyroute.cel.conjuncts import Atom, Operator, alternatives, canonical, conjuncts
+from policyroute.cel.syntax import Literal, Node
+
+_ORDER: Mapping[Operator, Callable[[Any, Any], Any]] = {
+    Operator.LESS: lt,
+    Operator.LESS_EQUAL: le,
+    Operator.GREATER: gt,
+    Operator.GREATER_EQUAL: ge,
+}
+_UPPER = (Operator.LESS, Operator.LESS_EQUAL)
+_LOWER = (Operator.GREATER, Operator.GREATER_EQUAL)
+
+
+def holds(value: Any, atom: Atom) -> bool:
+    """Whether a value of the atom's dimension satisfies it."""
+    match atom.operator:
+        case Operator.IN:
+            return value in atom.constants
+        case Operator.NOT_IN:
+            return value not in atom.constants
+        case Operator.PREFIX:
+            return str(value).startswith(atom.constants[0])
+        case _:
+            return bool(_ORDER[atom.operator](value, atom.constants[0]))
+
+
+@dataclass(slots=True)
+class Region:
+    """The values of one dimension that satisfy every atom seen."""
+
+    atoms: list[Atom] = field(default_factory=list[Atom])
+
+    @property
+    def values(self) -> list[Any] | None:
+        """The only values left, where an `==` or `in` bounds them; None where it does not."""
+        listed = [atom.constants for atom in self.atoms if atom.operator is Operator.IN]
+        if not listed:
+            return None
+        return [value for value in listed[0] if all(holds(value, atom) for atom in self.atoms)]
+
+    def is_empty(self) -> bool:
+        left = self.values
+        if left is not None:
+            return not left
+        return self._no_interval() or self._no_prefix()
+
+    def within(self, atom: Atom) -> bool:
+        """Whether every value left satisfies `atom`."""
+        left = self.values
+        if left is not None:
+            return all(holds(value, atom) for value in left)
+        return any(implies(mine, atom) for mine in self.atoms) or (
+            atom.operator is Operator.NOT_IN
+            and all(any(not holds(value, mine) for mine in self.atoms) for value in atom.constants)
+        )
+
+    def _no_interval(self) -> bool:
+        uppers = [atom for atom in self.atoms if atom.operator in _UPPER]
+        lowers = [atom for atom in self.atoms if atom.operator in _LOWER]
+        return any(_apart(low, high) for low in lowers for high in uppers)
+
+    def _no_prefix(self) -> bool:
+        prefixes = [atom.constants[0] for atom in self.atoms if atom.operator is Operator.PREFIX]
+        return any(not (one.startswith(two) or two.startswith(one)) for one in prefixes for two in prefixes)
+
+
+def _apart(low: Atom, high: Atom) -> bool:
+    """Whether nothing is above `low` and below `high`."""
+    floor, ceiling = low.constants[0], high.constants[0]
+    both_closed = low.operator is Operator.GREATER_EQUAL and high.operator is Operator.LESS_EQUAL
+    return bool(floor > ceiling) if both_closed else bool(floor >= ceiling)
+
+
+def implies(mine: Atom, other: Atom) -> bool:
+    """Whether `mine` holding for a value means `other` does. Both are over the same dimension."""
+    if mine.operator is Operator.IN:
+        return all(holds(value, other) for value in mine.constants)
+    if mine.operator is Operator.NOT_IN:
+        return other.operator is Operator.NOT_IN and set(other.constants) <= set(mine.constants)
+    if mine.operator is Operator.PREFIX:
+        prefix = mine.constants[0]
+        if other.operator is Operator.NOT_IN:
+            return not any(str(value).startswith(prefix) for value in other.constants)
+        return other.operator is Operator.PREFIX and prefix.startswith(other.constants[0])
+    return _bound_implies(mine, other)
+
+
+def _bound_implies(mine: Atom, other: Atom) -> bool:
+    bound = mine.constants[0]
+    if other.operator is Operator.NOT_IN:
+        return not any(holds(value, mine) for value in other.constants)
+    for side, strict in ((_UPPER, Operator.LESS), (_LOWER, Operator.GREATER)):
+        if mine.operator in side and other.operator in side:
+            if bound == other.constants[0]:
+                return mine.operator is strict or other.operator is not strict
+            return holds(bound, other)
+    return False
+
+
+@dataclass(slots=True)
+class Condition:
+    """A rule's `when`, as what it demands of each dimension; what cannot be read so is `opaque` (by canonical key)."""
+
+    regions: dict[Hashable, Region] = field(default_factory=dict[Hashable, Region])
+    existences: list[Atom] = field(default_factory=list[Atom])
+    groups: list[tuple[Atom, ...]] = field(default_factory=list[tuple[Atom, ...]])
+    opaque: set[Hashable] = field(default_factory=set[Hashable])
+    is_false: bool = False
+
+    @property
+    def demands(self) -> frozenset[Hashable]:
+        """Keys of what has to hold, alternatives left out. A condition only implies one whose demands it shares."""
+        singles = (("region", key) for key in self.regions)
+        many = (("exists", atom.dimension.key) for atom in self.existences)
+        return frozenset([*singles, *many, *(("opaque", key) for key in self.opaque)])
+
+    def never_holds(self) -> bool:
+        return self.is_false or any(region.is_empty() for region in self.regions.values())
+
+    def implies(self, other: Condition) -> bool:
+        """Whether every request this condition holds for satisfies `other` too."""
+        return (
+            not other.is_false
+            and other.opaque <= self.opaque
+            and all(self._implies_atom(atom) for region in other.regions.values() for atom in region.atoms)
+            and all(self._implies_atom(atom) for atom in other.existences)
+            and all(self._implies_group(group) for group in other.groups)
+        )
+
+    def _implies_atom(self, atom: Atom) -> bool:
+        key = atom.dimension.key
+        if atom.dimension.many:
+            return any(mine.dimension.key == key and implies(mine, atom) for mine in self.existences)
+        return key in self.regions and self.regions[key].within(atom)
+
+    def _implies_group(self, group: tuple[Atom, ...]) -> bool:
+        if any(self._implies_atom(atom) for atom in group):
+            return True
+        return any(
+            all(any(mine.dimension == atom.dimension and implies(mine, atom) for atom in group) for mine in own)
+            for own in self.groups
+        )
+
+
+def condition(tree: Node | None) -> Condition:
+    """Reads a checked tree; None (no `when`) demands nothing."""
+    read = Condition()
+    for part in conjuncts(tree) if tree is not None else ():
+        _add(read, part)
+    return read
+
+
+def _add(read: Condition, part: Node) -> None:
+    if isinstance(part, Literal):
+        read.is_false = read.is_false or part.value is False
+        return
+    match alternatives(part):
+        case None:
+            read.opaque.add(canonical(part))
+        case [atom] if atom.dimension.many:
+            read.existences.append(atom)
+        case [atom]:
+            read.regions.setdefault(atom.dimension.key, Region()).atoms.append(atom)
+        case atoms:
+            read.groups.append(atoms)
+
+
+def disjoint(one: Condition, two: Condition) -> bool:
+    """Whether it is certain that no request satisfies both."""
+    if one.never_holds() or two.never_holds():
+        return True
+    shared: Iterable[Hashable] = one.regions.keys() & two.regions.keys()
+    return any(Region([*one.regions[key].atoms, *two.regions[key].atoms]).is_empty() for key in shared)
