@@ -110,3 +110,8 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    console(sys.stderr).print(f"policyroute: {escape(message)}")

@@ -1,0 +1,165 @@
+"""`policyroute serve`: the gateway as a process.
+
+Rule of this module: it wires the policy holder, the app and uvicorn together and owns the process: its signals, its
+socket, its console. Requests are logged to standard output, everything else is said on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvicorn
+
+from policyroute.problems import PolicyErrors
+from policyroute_asgi import gateway
+from policyroute_asgi.activation import PolicyHolder
+from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
+from policyroute_asgi.lines import Sink
+from policyroute_asgi.preparation import Preparation
+
+EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/policyroute
+  kill -HUP $(pidof -x policyroute)    # read policies and keys again now"""
+
+GRACE = 30
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory; it is watched")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--no-auth", action="store_true", help="let everybody who reaches --host in, even where it is not loopback"
+    )
+    parser.add_argument(
+        "--state-dir", type=Path, metavar="DIR", help="keep the last good policy here, for a start with a broken one"
+    )
+    parser.add_argument(
+        "--strict-start", action="store_true", help="refuse to start with a broken directory, whatever was kept"
+    )
+    parser.add_argument(
+        "--expose", choices=("none", "id", "full"), help="X-Policyroute-* headers (default: full on loopback, else id)"
+    )
+    parser.add_argument(
+        "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
+    )
+    parser.add_argument(
+        "--grace", type=int, default=GRACE, metavar="SECONDS", help="for open requests at shutdown (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    host: str = arguments.host
+    if not (_loopback(host) or arguments.no_auth):
+        render.complain(
+            f"`--host {host}` lets others in, and nothing asks them who they are. Serve loopback behind a proxy that"
+            " authenticates, or say `--no-auth`"
+        )
+        return MISUSE
+    _console_log()
+    with ExitStack() as resources:
+        try:
+            log = _sink(arguments.log, resources)
+            listener = resources.enter_context(listen(host, arguments.port))
+        except OSError as error:
+            render.complain(f"cannot open {error.filename or f'{host}:{arguments.port}'}: {error.strerror}")
+            return FINDINGS
+        loop_factory = uvicorn.Config("").get_loop_factory()
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(_serve(arguments, listener, log))
+
+
+async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Sink | None) -> int:
+    directory: Path = arguments.directory
+    holder = PolicyHolder(Preparation(directory, arguments.state_dir), strict_start=arguments.strict_start)
+    try:
+        await holder.start()
+    except PolicyErrors as error:
+        errors = render.console(sys.stderr)
+        render.problems(error.problems, directory, errors)
+        errors.print("[red]not started:[/] there is no usable policy")
+        await holder.aclose()
+        return FINDINGS
+    app = gateway(holder, expose=arguments.expose, log=log)
+    reloads: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task = asyncio.ensure_future(holder.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    logging.getLogger("policyroute.serve").info("listening on %s", url(listener))
+    # What lives as long as the process is not looked through again by every garbage collection.
+    gc.collect()
+    gc.freeze()
+    await serve_until_told(app, listener, arguments.grace)
+    await holder.aclose()
+    return GOOD
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_until_told(app: gateway, listener: socket.socket, grace: int) -> None:
+    """Serve until SIGTERM or SIGINT, then let open requests end for up to `grace` seconds."""
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=grace,
+    )
+    # uvicorn raises the signal it got once more when it is done: by then there is nothing left to be told.
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, lambda *_: None)
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _sink(name: str, resources: ExitStack) -> Sink | None:
+    """Raises OSError where the file cannot be opened."""
+    if name == "none":
+        return None
+    if name == "-":
+        file = sys.stdout.buffer
+    else:
+        file = resources.enter_context(Path(name).open("ab"))
+
+    def write(lines: bytes) -> None:
+        file.write(lines)
+        file.flush()
+
+    return write
+
+
+def _console_log() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for name in ("policyroute", "uvicorn"):
+        logging.getLogger(name).addHandler(handler)
+    logging.getLogger("policyroute").setLevel(logging.INFO)
