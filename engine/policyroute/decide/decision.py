@@ -8,33 +8,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from policyroute.cel.expression import Expression
+from policyroute.decide.facts import Facts
+from policyroute.decide.target_facts import TargetFacts
 from policyroute.failures import FailureKind
 from policyroute.policy.model import Headers, Provider, Target, Transform
 from policyroute.problems import Span
 
+_JSON = frozenset({int, float, str, bool, type(None)})
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A target at one of its providers. `target` is the target's name; `facts` is what CEL sees as `target`."""
+    """A target at one of its providers. `target` is the target's name; `facts` is what CEL sees as `target`.
+
+    `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
+    (by `score`), or `unranked` where it could not be ranked and so comes after those that could.
+    """
 
     target: str
     spec: Target
     provider: Provider
-    facts: Any
+    facts: Any = field(repr=False, compare=False)
+    why: str = "routed"
+    score: Any = None
 
     @property
     def model(self) -> str:
         """The model id the provider is asked for."""
         return self.spec.model
 
+    def as_json(self) -> dict[str, Any]:
+        seen = self.facts.observed() if isinstance(self.facts, TargetFacts) else {}
+        return {
+            "target": self.target,
+            "provider": self.provider.name,
+            "model": self.model,
+            "why": self.why,
+            "score": self.score if type(self.score) in _JSON else str(self.score),
+            "observed": seen,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """A candidate that is out. `code` is `require`, `quality_floor`, `context_window`, `supports`, `missing_secret`, `dialect`, ...
+    """A candidate that is out.
 
-    `rule` is the rule that put it out, where one did; `detail` says it in words without content.
+    `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `dialect`,
+    `missing_secret`, `supports`, `context_window`. `detail` says it in words, without content.
     """
 
     target: str
@@ -43,15 +66,30 @@ class Excluded:
     rule: str | None
     detail: str
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "target": self.target,
+            "provider": self.provider,
+            "code": self.code,
+            "rule": self.rule,
+            "detail": self.detail,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why no attempt is made. `code` is stable (`policy_error`, `model_not_found`, `no_eligible_target`, or a rule's own)."""
+    """Why no attempt is made.
+
+    `code` is stable: `policy_error`, `model_not_found`, `no_eligible_target`, `context_length_exceeded`, or the rule's.
+    """
 
     status: int
     code: str
     message: str
     rule: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"status": self.status, "code": self.code, "message": self.message, "rule": self.rule}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +112,26 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class RuleError:
-    """A rule whose condition or expression could not be evaluated, and what was done about it (`applied`, `skipped`, `refused`)."""
+    """A rule whose condition or expression could not be evaluated, and what was done about it.
+
+    `effect` is the effect concerned (`deny`, `require`, `route.rank`, `transform.where`, ...), `reason` CEL's own
+    words. `consequence` is `applied`, `skipped` or `refused`; `none` for a rule in shadow mode.
+    """
 
     rule: str
     effect: str
     reason: str
     span: Span | None
     consequence: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "rule": self.rule,
+            "effect": self.effect,
+            "reason": self.reason,
+            "at": str(self.span) if self.span else None,
+            "consequence": self.consequence,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +141,15 @@ class ResolvedFallback:
     max_swaps: int
     max_attempts: int
     swap_delay: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "after": sorted(self.after),
+            "retries": self.retries,
+            "max_swaps": self.max_swaps,
+            "max_attempts": self.max_attempts,
+            "swap_delay": self.swap_delay,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +161,32 @@ class ResolvedLimits:
     idle: float
     total: float
 
+    def as_json(self) -> dict[str, Any]:
+        return {"connect": self.connect, "ttft": self.ttft, "idle": self.idle, "total": self.total}
+
+
+class Constraint(NamedTuple):
+    """What a matching rule demands of every candidate."""
+
+    rule: str
+    require: Expression | None
+    floor: float | None
+
+
+class Grounds(NamedTuple):
+    """What a decision rests on, kept for the hops."""
+
+    facts: Facts
+    constraints: tuple[Constraint, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`candidates` are the eligible ones, in the order they will be tried; `excluded` the others, each with its reason.
+    """`candidates` are the eligible ones, in the order they will be tried; `excluded` the others, with the reasons.
 
-    `transforms` and the header changes are (rule id, effect, values) with expression values already evaluated where they
-    do not depend on the candidate. `route_rule` is `default` where no rule routed; `fired` every enforced rule that
-    matched, in order; `shadow` the rules in shadow mode that would have.
+    `transforms` and the header changes are (rule id, effect); their expressions are evaluated for each hop.
+    `route_rule` is `default` where no rule routed; `fired` every enforced rule that applies, in order; `shadow` the
+    rules in shadow mode that would have.
     """
 
     id: str
@@ -125,6 +203,7 @@ class Decision:
     request_headers: tuple[tuple[str, Headers], ...]
     response_headers: tuple[tuple[str, Headers], ...]
     errors: tuple[RuleError, ...]
+    grounds: Grounds | None = field(default=None, repr=False, compare=False)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -136,4 +215,19 @@ class Decision:
 
     def as_json(self) -> Mapping[str, Any]:
         """A JSON-safe dict: every rule that fired, every candidate with why it is in or out."""
-        raise NotImplementedError
+        return {
+            "id": self.id,
+            "revision": self.revision,
+            "denied": self.denied.as_json() if self.denied else None,
+            "route_rule": self.route_rule,
+            "candidates": [candidate.as_json() for candidate in self.candidates],
+            "excluded": [excluded.as_json() for excluded in self.excluded],
+            "fired": list(self.fired),
+            "shadow": list(self.shadow),
+            "fallback": self.fallback.as_json(),
+            "limits": self.limits.as_json(),
+            "transforms": [rule for rule, _ in self.transforms],
+            "request_headers": [rule for rule, _ in self.request_headers],
+            "response_headers": [rule for rule, _ in self.response_headers],
+            "errors": [error.as_json() for error in self.errors],
+        }

@@ -1,0 +1,56 @@
+"""Why a request is not served at all.
+
+Rule of this module: the message goes to the client. It names rules and codes, never expressions, targets or keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from policyroute.cel.expression import EvaluationError
+from policyroute.decide.decision import Denial, Excluded
+from policyroute.decide.endpoints import AUTO
+from policyroute.policy.model import Rule
+
+_MODEL_SHOWN: Final = 100
+
+_OBSTACLES: Final[Mapping[str, str]] = {
+    "dialect": "the wire format",
+    "missing_secret": "a provider without its key",
+    "supports": "a capability the request needs",
+    "context_window": "the context window",
+}
+
+
+def by_rule(rule: Rule, error: EvaluationError | None) -> Denial:
+    """The earliest matching `deny`; where its condition could not be evaluated, that is why."""
+    if error is not None or rule.deny is None:
+        message = f"A policy rule ({rule.id}) could not be evaluated, and what it guards is refused"
+        return Denial(500, "policy_error", message, rule.id)
+    return Denial(rule.deny.status, rule.deny.code, rule.deny.message, rule.id)
+
+
+def unserved(model: str, route_rule: str) -> Denial:
+    """The route came to nobody: all it has is the client's wish, and nothing serves that."""
+    if model == AUTO:
+        message = "The model `auto` leaves the choice to the policy, which names none for this request"
+    else:
+        shown = model if len(model) <= _MODEL_SHOWN else model[:_MODEL_SHOWN] + "..."
+        message = f"The model `{shown}` does not exist here"
+    return Denial(404, "model_not_found", message, None if route_rule == "default" else route_rule)
+
+
+def all_out(excluded: Sequence[Excluded]) -> Denial:
+    """Every candidate is out, each for the reason it carries."""
+    if all(out.code == "context_window" for out in excluded):
+        message = "The prompt is longer than the context window of every model that may serve it"
+        return Denial(400, "context_length_exceeded", message, None)
+    causes = dict.fromkeys(_cause(out) for out in excluded)
+    rule = next((out.rule for out in excluded if out.rule), None)
+    message = f"No model may serve this request. It is ruled out by {', '.join(causes)}"
+    return Denial(403, "no_eligible_target", message, rule)
+
+
+def _cause(out: Excluded) -> str:
+    return f"rule {out.rule} ({out.code})" if out.rule else _OBSTACLES.get(out.code, out.code)

@@ -1,0 +1,89 @@
+"""Which rules have which effects, as bitmaps over the rules.
+
+Rule of this module: bit n of a bitmap is `rules[n]`. Rules that are off are not here; those in shadow mode have no
+effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Generic, TypeVar
+
+from policyroute.decide.decision import Constraint
+from policyroute.policy.model import Fallback, Headers, Limits, Mode, Route, Rule, Transform
+
+T = TypeVar("T")
+
+CLOSED: Final = ("deny", "require", "quality_floor")
+"""The effects that a condition which cannot be evaluated applies; it skips the others."""
+
+OPEN: Final = ("route", "transform", "request_headers", "response_headers", "fallback", "limits")
+
+
+class Column(Generic[T]):
+    """One effect of all the rules that have it."""
+
+    __slots__ = ("_values", "mask")
+
+    def __init__(self, rules: Sequence[Rule], read: Callable[[Rule], T | None]) -> None:
+        self._values: dict[int, T] = {}
+        self.mask = 0
+        for position, rule in enumerate(rules):
+            value = read(rule) if rule.mode is Mode.ENFORCE else None
+            if value is not None:
+                self._values[position] = value
+                self.mask |= 1 << position
+
+    def of(self, bitmap: int) -> tuple[T, ...]:
+        """The effect of each of these rules that has it, in order."""
+        bitmap &= self.mask
+        return tuple([self._values[position] for position in bits(bitmap)]) if bitmap else ()
+
+    def first(self, bitmap: int) -> tuple[int, T] | None:
+        """The earliest of these rules that has it."""
+        bitmap &= self.mask
+        if not bitmap:
+            return None
+        position = (bitmap & -bitmap).bit_length() - 1
+        return position, self._values[position]
+
+
+class Effects:
+    """The rules that can match, and a column for each thing that the combination of effects asks of them."""
+
+    def __init__(self, program_rules: Iterable[Rule]) -> None:
+        self.rules = rules = tuple(rule for rule in program_rules if rule.mode is not Mode.OFF)
+        self.ids = tuple(rule.id for rule in rules)
+        self.shadow = sum(1 << n for n, rule in enumerate(rules) if rule.mode is Mode.SHADOW)
+        self.closed = sum(1 << n for n, rule in enumerate(rules) if rule.fails_closed)
+        self.deny: Column[Rule] = Column(rules, lambda rule: rule if rule.deny else None)
+        self.constrain: Column[Constraint] = Column(rules, _constraint)
+        self.route: Column[Route] = Column(rules, lambda rule: rule.route)
+        self.transform: Column[tuple[str, Transform]] = Column(
+            rules, lambda rule: (rule.id, rule.transform) if rule.transform else None
+        )
+        self.request_headers: Column[tuple[str, Headers]] = Column(
+            rules, lambda rule: (rule.id, rule.request_headers) if rule.request_headers else None
+        )
+        self.response_headers: Column[tuple[str, Headers]] = Column(
+            rules, lambda rule: (rule.id, rule.response_headers) if rule.response_headers else None
+        )
+        self.fallback: Column[Fallback] = Column(rules, lambda rule: rule.fallback)
+        self.limits: Column[Limits] = Column(rules, lambda rule: rule.limits)
+
+    def named(self, bitmap: int) -> tuple[str, ...]:
+        """The ids of these rules, in order."""
+        return tuple([self.ids[position] for position in bits(bitmap)]) if bitmap else ()
+
+
+def _constraint(rule: Rule) -> Constraint | None:
+    demanding = rule.require is not None or rule.quality_floor is not None
+    return Constraint(rule.id, rule.require, rule.quality_floor) if demanding else None
+
+
+def bits(bitmap: int) -> Iterator[int]:
+    """The positions of the bits that are set, lowest first."""
+    while bitmap:
+        lowest = bitmap & -bitmap
+        yield lowest.bit_length() - 1
+        bitmap ^= lowest

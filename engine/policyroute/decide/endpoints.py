@@ -1,0 +1,77 @@
+"""Targets at their providers, as far as they can be known when a policy is loaded.
+
+Rule of this module: made once a policy set; nothing here depends on a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policyroute.cel.values import TotalMap
+from policyroute.policy.model import Provider, Target
+from policyroute.policy.vocabulary import CAPABILITIES
+
+AUTO: Final = "auto"
+"""The model name by which a client leaves the choice to the rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supports:
+    """What a target can do. One that says nothing is taken to support everything."""
+
+    tools: bool = True
+    json_object: bool = True
+    json_schema: bool = True
+    images: bool = True
+    streaming: bool = True
+
+
+class Endpoint:
+    """A target at one of its providers. `known` is what CEL sees of it, as far as it never changes."""
+
+    __slots__ = ("known", "lacks", "provider", "spec")
+
+    def __init__(self, spec: Target, provider: Provider) -> None:
+        self.spec = spec
+        self.provider = provider
+        self.lacks = tuple(name for name in CAPABILITIES if not spec.supports.get(name, True))
+        self.known: Mapping[str, Any] = {
+            "name": spec.name,
+            "provider": provider.name,
+            "model": spec.model,
+            "region": provider.region,
+            "clearance": provider.clearance,
+            "failure_domains": provider.failure_domains,
+            "tags": TotalMap({**provider.tags, **spec.tags}),
+            "quality": spec.quality,
+            "supports": Supports(**{name: name not in self.lacks for name in CAPABILITIES}),
+            "context_window": spec.context_window,
+            "max_output_tokens": spec.max_output_tokens,
+            "price": spec.price,
+        }
+
+
+class Endpoints:
+    """Every endpoint of a policy set, by target and by what a client may call it."""
+
+    __slots__ = ("_wishes", "by_target", "first")
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        self.by_target: dict[str, tuple[Endpoint, ...]] = {
+            name: tuple(Endpoint(spec, provider) for provider in spec.providers) for name, spec in targets.items()
+        }
+        self.first: dict[str, Endpoint] = {name: places[0] for name, places in self.by_target.items()}
+        self._wishes: dict[str, list[Endpoint]] = {}
+        for name, spec in targets.items():
+            for word in {name, spec.model}:
+                self._wishes.setdefault(word, []).extend(self.by_target[name])
+
+    def at(self, target: str, provider: str) -> Endpoint | None:
+        return next((place for place in self.by_target.get(target, ()) if place.provider.name == provider), None)
+
+    def wished(self, model: str) -> Sequence[Endpoint]:
+        """Whatever serves what the client calls `model`: every target of that name or that asks its provider for that
+        model, in the order of declaration. `auto`, and what nothing serves, is nobody."""
+        return () if model == AUTO else self._wishes.get(model, ())

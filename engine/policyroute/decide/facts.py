@@ -1,0 +1,131 @@
+"""What conditions see: one object a request, its fields read on first touch and then kept.
+
+Rule of this module: nothing is read before it is asked for. Prompt text, the token estimate and headers cost what they
+cost only where a rule that can still match wants them. The names are those of `policy.vocabulary`, flattened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, cast
+
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.cel.values import Timestamp, TotalMap
+from policyroute.decide.endpoints import Endpoint
+from policyroute.decide.lazily import Lazy
+from policyroute.decide.state import RoutingState
+from policyroute.decide.target_facts import TargetFacts, Targets
+from policyroute.request import Client, ModelRequest
+
+
+def _read(path: str) -> Lazy[Any]:
+    return Lazy(attrgetter(path))
+
+
+class Facts:
+    """The facts of one request. `target` is set to each candidate in turn while its constraints are asked."""
+
+    target: TargetFacts
+
+    def __init__(
+        self,
+        request: ModelRequest,
+        client: Client,
+        state: RoutingState,
+        now: float,
+        endpoints: Mapping[str, Endpoint],
+    ) -> None:
+        self.request = request
+        self.client = client
+        self.state = state
+        self._now = now
+        self._endpoints = endpoints
+
+    def at(self, target: TargetFacts) -> Facts:
+        """The same facts with this target, for an attempt of its own: what was read stays read."""
+        facts = object.__new__(type(self))
+        facts.__dict__.update(self.__dict__)
+        facts.target = target
+        return facts
+
+    request_id = _read("request.id")
+    request_method = _read("request.method")
+    request_path = _read("request.path")
+    request_dialect = _read("request.dialect")
+    request_model = _read("request.model")
+    request_profile = _read("request.profile")
+    request_stream = _read("request.stream")
+    request_messages = _read("request.messages")
+    request_system = _read("request.system")
+    request_last_user = _read("request.last_user")
+    request_tools = _read("request.tools")
+    request_tool_choice = _read("request.tool_choice")
+    request_response_format = _read("request.response_format")
+    request_max_tokens = _read("request.max_tokens")
+    request_temperature = _read("request.temperature")
+    request_params = _read("request.params")
+    request_modalities = _read("request.modalities")
+    request_input_tokens = _read("request.input_tokens")
+    request_size = _read("request.size")
+    client_id = _read("client.id")
+    client_tenant = _read("client.tenant")
+    client_team = _read("client.team")
+    client_tier = _read("client.tier")
+    client_role = _read("client.role")
+    client_address = _read("client.address")
+    session_id = _read("request.conversation_id")
+    gateway_in_flight = _read("state.gateway_in_flight")
+
+    @Lazy
+    def request_time(self) -> Timestamp:
+        """A request that does not know when it was received was received now."""
+        return Timestamp.of(self.request.time or self._now)
+
+    @Lazy
+    def request_query(self) -> TotalMap:
+        return TotalMap(self.request.query)
+
+    @Lazy
+    def request_headers(self) -> TotalMap:
+        return TotalMap(self.request.headers)
+
+    @Lazy
+    def request_metadata(self) -> TotalMap:
+        return TotalMap(self.request.metadata)
+
+    @Lazy
+    def client_tags(self) -> TotalMap:
+        return TotalMap(self.client.tags)
+
+    @Lazy
+    def targets(self) -> Targets:
+        return Targets(self._endpoints, self.request, self.state)
+
+
+class _Variable:
+    """A policy's own variable: evaluated at most once a request, its error included."""
+
+    __slots__ = ("_error", "_expression", "_name")
+
+    def __init__(self, name: str, expression: Expression) -> None:
+        self._name = f"variables_{name}"
+        self._error = f"_error_{name}"
+        self._expression = expression
+
+    def __get__(self, facts: Facts, kind: type | None = None) -> Any:
+        kept = facts.__dict__
+        if self._error in kept:
+            raise cast(EvaluationError, kept[self._error]).with_traceback(None)
+        try:
+            value = kept[self._name] = self._expression.evaluate(facts)
+        except EvaluationError as error:
+            kept[self._error] = error
+            raise
+        return value
+
+
+def facts_class(variables: Mapping[str, Expression]) -> type[Facts]:
+    """The facts of a policy set that has these variables."""
+    fields = {f"variables_{name}": _Variable(name, expression) for name, expression in variables.items()}
+    return type("PolicyFacts", (Facts,), dict(fields))

@@ -1,0 +1,102 @@
+"""What the rules say of one attempt: constraints asked again, transforms and headers as they are for this candidate.
+
+Rule of this module: pure and cheap; it reads the decision's facts and a fresh view of the target, and changes neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from policyroute.absent import ABSENT
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.decide.decision import Candidate, Decision, Excluded, Hop, RuleError
+from policyroute.decide.facts import Facts
+from policyroute.policy.model import Headers, Transform, Value
+
+
+def hop(
+    decision: Decision, candidate: Candidate, facts: Facts, excluded: Excluded | None, errors: list[RuleError]
+) -> Hop:
+    """`facts` have the candidate's as their target; `excluded` and `errors` come from the constraints."""
+    if excluded:
+        return Hop(candidate, excluded, errors=tuple(errors))
+    transforms = _transforms(decision.transforms, facts, errors)
+    to_provider = _headers("request_headers", decision.request_headers, facts, errors)
+    to_client = _headers("response_headers", decision.response_headers, facts, errors)
+    return Hop(candidate, None, transforms, *to_provider, *to_client, tuple(errors))
+
+
+def _transforms(
+    rules: Iterable[tuple[str, Transform]], facts: Facts, errors: list[RuleError]
+) -> tuple[tuple[str, Transform], ...]:
+    kept: list[tuple[str, Transform]] = []
+    for rule, transform in rules:
+        if not _applies(transform.where, facts, rule, "transform", errors):
+            continue
+        try:
+            values = replace(
+                transform, set=_literals(transform.set, facts), default=_literals(transform.default, facts)
+            )
+        except EvaluationError as error:
+            errors.append(RuleError(rule, "transform", error.reason, error.span, "skipped"))
+        else:
+            kept.append((rule, values))
+    return tuple(kept)
+
+
+def _headers(
+    effect: str, rules: Iterable[tuple[str, Headers]], facts: Facts, errors: list[RuleError]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """What to set and what to remove after all rules, in order: a later rule has the last word."""
+    set_: dict[str, str] = {}
+    removed: set[str] = set()
+    for rule, headers in rules:
+        if not _applies(headers.where, facts, rule, effect, errors):
+            continue
+        try:
+            values = {name: _text(value, facts) for name, value in headers.set.items()}
+        except EvaluationError as error:
+            errors.append(RuleError(rule, effect, error.reason, error.span, "skipped"))
+            continue
+        for name in headers.remove:
+            set_.pop(name, None)
+        removed.update(headers.remove)
+        set_.update(values)
+    return set_, frozenset(removed)
+
+
+def _applies(where: Expression | None, facts: Facts, rule: str, effect: str, errors: list[RuleError]) -> bool:
+    if where is None:
+        return True
+    try:
+        return where.evaluate(facts) is True
+    except EvaluationError as error:
+        errors.append(RuleError(rule, f"{effect}.where", error.reason, error.span, "skipped"))
+        return False
+
+
+def _literals(values: Mapping[str, Value], facts: Facts) -> Mapping[str, Value]:
+    if all(value.expression is None for value in values.values()):
+        return values
+    return {name: Value(_evaluated(value, facts)) for name, value in values.items()}
+
+
+def _evaluated(value: Value, facts: Facts) -> Any:
+    expression = value.expression
+    if expression is None:
+        return value.literal
+    result = expression.evaluate(facts)
+    if result is ABSENT:
+        raise EvaluationError("the value is absent", expression.source.span(0, len(expression.source.text)))
+    return result
+
+
+def _text(value: Value, facts: Facts) -> str:
+    """A header's value. What could end a header and begin another is an error: it may come from a client."""
+    result = _evaluated(value, facts)
+    text = ("false", "true")[result] if isinstance(result, bool) else str(result)
+    if not (text.isascii() and text.isprintable()):
+        raise EvaluationError("not a header value: only printable ASCII may stand in one")
+    return text

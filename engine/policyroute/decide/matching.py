@@ -1,0 +1,44 @@
+"""Which rules match: the linear way, one condition after the other.
+
+Rule of this module: it is the meaning. The index must give what `scan` gives, and the tests hold it to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.decide.facts import Facts
+from policyroute.policy.model import Rule
+
+
+class Match(NamedTuple):
+    """`matched` is a bitmap over the rules; `erred` says of which conditions could not be evaluated, by position."""
+
+    matched: int
+    erred: dict[int, EvaluationError]
+
+
+def scan(rules: Sequence[Rule], facts: Facts) -> Match:
+    """Evaluate every `when`. A rule without one always matches."""
+    matched = 0
+    erred: dict[int, EvaluationError] = {}
+    for position, rule in enumerate(rules):
+        if rule.when is None or holds(rule.when, facts, position, erred):
+            matched |= 1 << position
+    return Match(matched, erred)
+
+
+def holds(when: Expression, facts: Facts, position: int, erred: dict[int, EvaluationError]) -> bool:
+    """Whether the condition is true; an error is noted in `erred`."""
+    try:
+        value = when.evaluate(facts)
+    except EvaluationError as error:
+        erred[position] = error
+        return False
+    if value is True:
+        return True
+    if value is not False:
+        erred[position] = EvaluationError("condition is not true or false", when.source.span(0, len(when.source.text)))
+    return False

@@ -1,0 +1,54 @@
+"""Fallback and limits: each key from the first matching rule that sets it, then `default`, then the built-in.
+
+Rule of this module: plain values in and out; which rules match is somebody else's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from policyroute.decide.decision import ResolvedFallback, ResolvedLimits
+from policyroute.failures import DEFAULT_AFTER, FailureKind
+from policyroute.policy.model import Fallback, Limits
+
+DEFAULT_FALLBACK: Final = ResolvedFallback(after=DEFAULT_AFTER, retries=1, max_swaps=2, max_attempts=4, swap_delay=0.05)
+
+DEFAULT_LIMITS: Final = ResolvedLimits(connect=5.0, ttft=60.0, idle=60.0, total=600.0)
+"""A connection that takes 5 s will not come; a model may think for a minute before its first word and between two;
+and ten minutes is what the vendors' own SDKs wait for a whole answer."""
+
+T = TypeVar("T")
+
+
+def fallback(rules: Sequence[Fallback], base: ResolvedFallback = DEFAULT_FALLBACK) -> ResolvedFallback:
+    """`rules` in order. An edit (`after: {add, remove}`) edits the set of `base`, not that of a later rule."""
+    return ResolvedFallback(
+        after=_after(rules, base.after),
+        retries=_first((rule.retries for rule in rules), base.retries),
+        max_swaps=_first((rule.max_swaps for rule in rules), base.max_swaps),
+        max_attempts=_first((rule.max_attempts for rule in rules), base.max_attempts),
+        swap_delay=_first((rule.swap_delay for rule in rules), base.swap_delay),
+    )
+
+
+def limits(rules: Sequence[Limits], base: ResolvedLimits = DEFAULT_LIMITS) -> ResolvedLimits:
+    """`rules` in order."""
+    return ResolvedLimits(
+        connect=_first((rule.connect for rule in rules), base.connect),
+        ttft=_first((rule.ttft for rule in rules), base.ttft),
+        idle=_first((rule.idle for rule in rules), base.idle),
+        total=_first((rule.total for rule in rules), base.total),
+    )
+
+
+def _after(rules: Sequence[Fallback], base: frozenset[FailureKind]) -> frozenset[FailureKind]:
+    for rule in rules:
+        if rule.after is not None or rule.after_add or rule.after_remove:
+            start = base if rule.after is None else rule.after
+            return (start | rule.after_add) - rule.after_remove
+    return base
+
+
+def _first(values: Iterable[T | None], otherwise: T) -> T:
+    return next((value for value in values if value is not None), otherwise)

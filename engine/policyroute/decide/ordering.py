@@ -1,0 +1,83 @@
+"""In which order the targets of a route are tried.
+
+Rule of this module: the same request gets the same order, always. Chance is a hash of the conversation's id (or the
+request's), so that a recorded request replays and a conversation stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from math import inf, isnan, log
+from typing import Any
+
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.decide.decision import Candidate, RuleError
+from policyroute.decide.facts import Facts
+from policyroute.policy.model import Route
+from policyroute.request import ModelRequest
+
+
+def key_of(request: ModelRequest) -> str:
+    """What chance rests on: the conversation, else the request."""
+    return request.conversation_id or request.id
+
+
+def weighted(items: Iterable[str], weights: Mapping[str, float], key: str) -> list[str]:
+    """A total order of the items: each comes first as often as its weight says, and when it is out, the others share
+    its part as their own weights say (weighted rendezvous hashing). Weight 0 is for when nothing else is left."""
+    return sorted(items, key=lambda item: _draw(key, item, weights.get(item, 0.0)))
+
+
+def ranked(
+    rule: str, route: Route, candidates: Sequence[Candidate], facts: Facts, errors: list[RuleError]
+) -> tuple[Candidate, ...]:
+    """The candidates with the smallest value first. Those without a value come after them, in the rule's order."""
+    value = _valuation(route.rank)
+    scored: list[Candidate] = []
+    unscored: list[Candidate] = []
+    for candidate in candidates:
+        facts.target = candidate.facts
+        try:
+            scored.append(replace(candidate, why="ranked", score=_checked(value(facts))))
+        except EvaluationError as error:
+            unscored.append(replace(candidate, why="unranked"))
+            if isinstance(route.rank, Expression):
+                errors.append(RuleError(rule, "route.rank", error.reason, error.span, "skipped"))
+    key = key_of(facts.request)
+    if len({candidate.score for candidate in scored}) < len(scored):
+        # By target, so that one target's providers keep their order.
+        scored.sort(key=lambda candidate: _draw(key, candidate.target, 1.0))
+    scored.sort(key=lambda candidate: candidate.score)
+    return (*scored, *unscored)
+
+
+def _draw(key: str, item: str, weight: float) -> float:
+    """Smaller is earlier. Exponentially distributed with the weight as its rate."""
+    digest = sha256(f"{key}\0{item}".encode("utf-8", "surrogatepass")).digest()
+    uniform = (int.from_bytes(digest[:8], "big") + 1) / 2**64
+    return -log(uniform) / weight if weight > 0 else inf
+
+
+def _valuation(rank: str | Expression | None) -> Callable[[Facts], Any]:
+    if isinstance(rank, Expression):
+        return rank.evaluate
+    return _cost if rank == "cost" else _latency
+
+
+def _cost(facts: Facts) -> Any:
+    return facts.target.est_cost_usd
+
+
+def _latency(facts: Facts) -> Any:
+    """What the client waits for, at its worst: the first token of a stream, the whole of anything else."""
+    latency = facts.target.latency
+    return latency.ttft_p95 if facts.request.stream else latency.total_p95
+
+
+def _checked(value: Any) -> int | float:
+    """Durations, timestamps and booleans are ints too."""
+    if not isinstance(value, int | float) or isnan(value):
+        raise EvaluationError("no number to rank by")
+    return value

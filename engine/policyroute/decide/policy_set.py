@@ -1,0 +1,174 @@
+"""A policy set that decides: for each request which targets may serve it, in which order, and what is done to it.
+
+Rule of this module: immutable once made, shared by all requests, and it never waits. How effects combine is here and
+nowhere else; docs/decisions.md says it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from policyroute.cel.expression import EvaluationError
+from policyroute.decide import denial, merge
+from policyroute.decide.decision import Candidate, Constraint, Decision, Denial, Excluded, Grounds, Hop, RuleError
+from policyroute.decide.effects import CLOSED, OPEN, Effects
+from policyroute.decide.eligibility import excluded
+from policyroute.decide.endpoints import Endpoint, Endpoints
+from policyroute.decide.facts import Facts, facts_class
+from policyroute.decide.hops import hop
+from policyroute.decide.matching import scan
+from policyroute.decide.ordering import key_of, ranked, weighted
+from policyroute.decide.state import RoutingState
+from policyroute.decide.target_facts import TargetFacts
+from policyroute.policy.model import Mode, Program, Route
+from policyroute.problems import Problem
+from policyroute.request import Client, ModelRequest
+
+REQUESTED: Final = "requested"
+"""The route item that stands for whatever serves the client's `model`."""
+
+_LOCAL: Final = Client()
+
+
+class PolicySet:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._effects = Effects(program.rules)
+        self._endpoints = Endpoints(program.targets)
+        self._facts = facts_class(program.variables)
+        default = program.default
+        self._fallback = merge.fallback([default.fallback] if default.fallback else [])
+        self._limits = merge.limits([default.limits] if default.limits else [])
+
+    @property
+    def revision(self) -> str:
+        """The sha256 (hex) of the policy's text."""
+        return self.program.revision
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return self.program.warnings
+
+    def decide(
+        self,
+        request: ModelRequest,
+        state: RoutingState,
+        now: float,
+        *,
+        decision_id: str = "",
+        client: Client = _LOCAL,
+    ) -> Decision:
+        """Decide one request. `now` is in epoch seconds.
+
+        Nothing that a policy or a request says makes it raise: rules that cannot be evaluated are in `errors`, and a
+        request that is not to be served has `denied` set.
+        """
+        effects = self._effects
+        facts = self._facts(request, client, state, now, self._endpoints.first)
+        matched, erred = scan(effects.rules, facts)
+        errors: list[RuleError] = []
+        applying = matched
+        if erred:
+            errors += self._when_errors(erred)
+            applying |= sum(1 << position for position in erred) & effects.closed
+        enforced = matched & ~effects.shadow
+        applied = applying & ~effects.shadow
+
+        constraints = effects.constrain.of(applied)
+        route_rule, route = self._route(enforced)
+        candidates: tuple[Candidate, ...] = ()
+        out: tuple[Excluded, ...] = ()
+        denied = self._denied(applied, erred)
+        if denied is None:
+            candidates, out = self._candidates(route_rule, route, facts, constraints, errors)
+            if not candidates:
+                denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
+        fallbacks, limits = effects.fallback.of(enforced), effects.limits.of(enforced)
+        return Decision(
+            decision_id,
+            self.program.revision,
+            denied,
+            candidates,
+            out,
+            route_rule,
+            effects.named(applied),
+            effects.named(applying & effects.shadow),
+            merge.fallback(fallbacks, self._fallback) if fallbacks else self._fallback,
+            merge.limits(limits, self._limits) if limits else self._limits,
+            effects.transform.of(enforced),
+            effects.request_headers.of(enforced),
+            effects.response_headers.of(enforced),
+            tuple(errors),
+            Grounds(facts, constraints),
+        )
+
+    def hop(self, decision: Decision, candidate: Candidate, state: RoutingState) -> Hop:
+        """What the rules say of one attempt, with the target as it is now.
+
+        Raises ValueError for a decision or candidate that is not this policy set's.
+        """
+        endpoint = self._endpoints.at(candidate.target, candidate.provider.name)
+        if decision.grounds is None or endpoint is None:
+            raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
+        before, constraints = decision.grounds
+        target = TargetFacts(endpoint, before.request, state)
+        facts = before.at(target)
+        errors: list[RuleError] = []
+        out = excluded(endpoint, facts, state, constraints, errors)
+        return hop(decision, replace(candidate, facts=target), facts, out, errors)
+
+    def _when_errors(self, erred: dict[int, EvaluationError]) -> list[RuleError]:
+        found: list[RuleError] = []
+        for position, error in sorted(erred.items()):
+            rule = self._effects.rules[position]
+            shadow = rule.mode is Mode.SHADOW
+            for effects, consequence in ((CLOSED, "applied"), (OPEN, "skipped")):
+                found += [
+                    RuleError(rule.id, effect, error.reason, error.span, "none" if shadow else consequence)
+                    for effect in effects
+                    if getattr(rule, effect) is not None
+                ]
+        return found
+
+    def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
+        found = self._effects.deny.first(applied)
+        return denial.by_rule(found[1], erred.get(found[0])) if found else None
+
+    def _route(self, enforced: int) -> tuple[str, Route]:
+        found = self._effects.route.first(enforced)
+        return (self._effects.ids[found[0]], found[1]) if found else ("default", self.program.default.route)
+
+    def _candidates(
+        self, rule: str, route: Route, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
+    ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
+        """Those the route names, in its order: the eligible, and the others with the reason."""
+        candidates: list[Candidate] = []
+        out: list[Excluded] = []
+        request, state = facts.request, facts.state
+        for endpoint, why in self._named(route, request).items():
+            facts.target = target = TargetFacts(endpoint, request, state)
+            if reason := excluded(endpoint, facts, state, constraints, errors):
+                out.append(reason)
+            else:
+                candidates.append(Candidate(endpoint.spec.name, endpoint.spec, endpoint.provider, target, why))
+        if route.rank is not None:
+            return ranked(rule, route, candidates, facts, errors), tuple(out)
+        return tuple(candidates), tuple(out)
+
+    def _named(self, route: Route, request: ModelRequest) -> dict[Endpoint, str]:
+        """The endpoints that the route's items stand for, each once, and why it is there."""
+        items: Iterable[str] = route.items
+        why = "routed"
+        if route.weights is not None:
+            items, why = weighted(items, route.weights, key_of(request)), "weighted"
+        named: dict[Endpoint, str] = {}
+        for item in items:
+            if item == REQUESTED:
+                for endpoint in self._endpoints.wished(request.model):
+                    named.setdefault(endpoint, "requested")
+            else:
+                for endpoint in self._endpoints.by_target[item]:
+                    named.setdefault(endpoint, why)
+        return named

@@ -1,0 +1,115 @@
+"""A candidate as CEL sees it: `target`, and `targets["name"]`.
+
+Rule of this module: what changes from moment to moment (cost, latency, load) is read on first touch, from the state the
+object was made with; a new attempt gets a new object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policyroute.absent import ABSENT, Absent
+from policyroute.cel.values import Duration, TotalMap
+from policyroute.clearance import Clearance
+from policyroute.decide.endpoints import Endpoint, Supports
+from policyroute.decide.lazily import Lazy
+from policyroute.decide.state import Latency, RoutingState
+from policyroute.policy.model import Price
+from policyroute.request import ModelRequest
+
+DEFAULT_OUTPUT_TOKENS: Final = 1024
+"""How long an answer is taken to be where the client sets no `max_tokens`."""
+
+_MILLION: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class LatencyFacts:
+    """`target.latency`: durations, and whether they were observed at this very endpoint."""
+
+    ttft_p50: Duration
+    ttft_p95: Duration
+    total_p95: Duration
+    known: bool
+
+    @classmethod
+    def of(cls, seconds: Latency, known: bool) -> LatencyFacts:
+        """From figures that are all numbers (`RoutingState.latency_at`)."""
+        ttft_p50, ttft_p95, total_p95 = (Duration.of(figure or 0.0) for figure in seconds)
+        return cls(ttft_p50, ttft_p95, total_p95, known)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "ttft_p50_ms": self.ttft_p50.seconds * 1000,
+            "ttft_p95_ms": self.ttft_p95.seconds * 1000,
+            "total_p95_ms": self.total_p95.seconds * 1000,
+            "known": self.known,
+        }
+
+
+class TargetFacts:
+    name: str
+    provider: str
+    model: str
+    region: str
+    clearance: Clearance
+    failure_domains: tuple[str, ...]
+    tags: TotalMap
+    quality: float | Absent
+    supports: Supports
+    context_window: int | Absent
+    max_output_tokens: int | Absent
+    price: Price
+
+    def __init__(self, endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> None:
+        self.__dict__.update(endpoint.known)
+        self._request = request
+        self._state = state
+
+    @Lazy
+    def est_cost_usd(self) -> float | Absent:
+        price, asked, most = self.price, self._request.max_tokens, self.max_output_tokens
+        if isinstance(price.input, Absent) or isinstance(price.output, Absent):
+            return ABSENT
+        output = DEFAULT_OUTPUT_TOKENS if isinstance(asked, Absent) else asked
+        if not isinstance(most, Absent):
+            output = min(output, most)
+        return (self._request.input_tokens * price.input + output * price.output) / _MILLION
+
+    @Lazy
+    def latency(self) -> LatencyFacts:
+        return LatencyFacts.of(*self._state.latency_at((self.name, self.provider)))
+
+    @Lazy
+    def in_flight(self) -> int:
+        return self._state.in_flight.get((self.name, self.provider), 0)
+
+    def observed(self) -> dict[str, Any]:
+        """What rules read of the fields that change from moment to moment, JSON-safe."""
+        read = self.__dict__
+        seen: dict[str, Any] = {}
+        if "est_cost_usd" in read:
+            seen["est_cost_usd"] = None if self.est_cost_usd is ABSENT else self.est_cost_usd
+        if "in_flight" in read:
+            seen["in_flight"] = self.in_flight
+        if "latency" in read:
+            seen["latency"] = self.latency.as_json()
+        return seen
+
+
+class Targets(dict[str, TargetFacts]):
+    """Every target by name, at its first provider; each made when it is asked for."""
+
+    __slots__ = ("_endpoints", "_request", "_state")
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], request: ModelRequest, state: RoutingState) -> None:
+        super().__init__()
+        self._endpoints = endpoints
+        self._request = request
+        self._state = state
+
+    def __missing__(self, name: str) -> TargetFacts:
+        facts = self[name] = TargetFacts(self._endpoints[name], self._request, self._state)
+        return facts
