@@ -1,0 +1,95 @@
+"""What a dialect offers, so that no caller knows one by name.
+
+Rule of this module: bytes and values in, bytes and values out. `policyroute.dialects` has the ones there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from policyroute.dialects.trouble import ClientError
+from policyroute.events import StreamEvent
+from policyroute.failures import Failure
+from policyroute.request import RequestReader
+
+
+class StreamReader(Protocol):
+    """Reads one streamed answer, fed every upstream read in turn."""
+
+    malformed: int
+    """Events that could not be read and were left out."""
+    tail: bytes
+    """After `end`: bytes still to pass on to a client of the same dialect, with the terminator if it was not sent."""
+
+    def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
+        """The events this read completed, and the same as bytes for a client of the same dialect. A partial event is
+        held back. Nothing follows a `Broken`, and its bytes are not passed on."""
+        ...
+
+    def end(self) -> list[StreamEvent]:
+        """The connection ended. The last event is a `Broken` unless the answer is complete."""
+        ...
+
+
+class Editor(Protocol):
+    """Changes to a parsed request body, by ModelRequest's field names. The body given stays: a new one comes back."""
+
+    def has(self, data: dict[str, Any], field: str) -> bool: ...
+    def put(self, data: dict[str, Any], field: str, value: Any) -> dict[str, Any]: ...
+    def drop(self, data: dict[str, Any], field: str) -> dict[str, Any]: ...
+    def system(
+        self, data: dict[str, Any], *, prepend: str | None, append: str | None, replace: str | None
+    ) -> dict[str, Any]:
+        """Replace all system text, then put text before its first and after its last, in this order."""
+        ...
+
+    def rewrite(self, data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+        """Every text sent to the model: system, user, assistant and tool turns."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format."""
+
+    name: str
+    requests: RequestReader
+    editor: Editor
+
+    # To a provider.
+
+    def endpoint(self, model: str, stream: bool) -> str:
+        """The path after the provider's base URL, with its leading slash."""
+        ...
+
+    def auth(self, key: str) -> tuple[str, str]:
+        """The header that carries a provider key."""
+        ...
+
+    def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
+        """The client's own bytes, asking for `model`: spliced where that is safe, else written anew."""
+        ...
+
+    # From a provider.
+
+    def stream(self) -> StreamReader: ...
+    def answer(self, body: bytes) -> list[StreamEvent]:
+        """A whole answer. The last event is a `Broken` unless it is complete."""
+        ...
+
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
+    ) -> Failure:
+        """An HTTP error. Header names are lower-case, `now` epoch seconds; `secrets` never appear in the message."""
+        ...
+
+    # To a client.
+
+    def error_body(self, error: ClientError) -> bytes: ...
+    def error_event(self, error: ClientError) -> bytes:
+        """An error inside a stream that has begun, so that the client's SDK raises."""
+        ...
+
+    def models(self, names: Iterable[str], created: int = 0) -> bytes:
+        """The list of models, in this dialect's shape. `created` is epoch seconds."""
+        ...

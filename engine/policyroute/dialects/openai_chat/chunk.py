@@ -1,0 +1,184 @@
+"""OpenAI Chat Completions, the answer side: one chunk (or a whole answer, read as one) to events.
+
+Rule of this module: it knows how providers differ inside a chunk, and nothing of bytes or framing. Differences it
+absorbs: `role` in every chunk, `usage` on any chunk, whole tool calls with no index, `content` as a list of parts,
+reasoning under three names, `message` for `delta`, a finish reason sent twice, the legacy `function_call`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from policyroute.dialects.openai_chat.errors import classify_object
+from policyroute.dialects.shapes import count, items, obj, text
+from policyroute.events import (
+    Broken,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    Started,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from policyroute.failures import Failure, FailureKind
+
+_FINISH = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.REFUSAL,
+}
+_FAILED = {
+    "error": Failure(FailureKind.UNAVAILABLE, "The provider ended the answer with an error."),
+    "insufficient_system_resource": Failure(FailureKind.OVERLOADED, "The provider ran out of capacity."),
+}
+"""Finish reasons that are no end but a failure."""
+
+
+class ChunkReader:
+    """Turns chunks into events, keeping only what must not be said twice.
+
+    `finished` and `open` are the choices that have and have not ended; `substance` is set once anything was answered.
+    """
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+        self.finished: dict[int, FinishReason] = {}
+        self.substance = False
+        self._started = False
+        self._calls: set[tuple[int, int]] = set()
+        self._refused: set[int] = set()
+
+    def read(self, chunk: dict[str, Any]) -> list[StreamEvent]:
+        """The events of one chunk. A `Broken` is the last of them."""
+        events: list[StreamEvent] = []
+        if chunk.get("error"):
+            return [Broken(classify_object(chunk))]
+        if not self._started and chunk.get("id"):
+            self._started = True
+            events.append(Started(text(chunk["id"]), text(chunk.get("model"))))
+        for choice in items(chunk.get("choices")):
+            if isinstance(choice, dict):
+                self._choice(choice, events)  # pyright: ignore[reportUnknownArgumentType]
+                if events and isinstance(events[-1], Broken):
+                    return events
+        usage = chunk.get("usage") or obj(chunk.get("x_groq")).get("usage")
+        if usage:
+            events.append(read_usage(obj(usage)))
+        return events
+
+    def close(self, events: list[StreamEvent]) -> None:
+        """The provider said explicitly that this is all: what has not finished, has."""
+        for index in sorted(self.open):
+            self._finish(index, FinishReason.STOP, events)
+
+    def _choice(self, choice: dict[str, Any], events: list[StreamEvent]) -> None:
+        index = choice.get("index")
+        if not isinstance(index, int):
+            index = 0
+        delta = choice.get("delta")
+        if delta is None:
+            delta = choice.get("message")
+        if delta and isinstance(delta, dict):
+            if index not in self.finished:
+                self.open.add(index)
+            before = len(events)
+            self._delta(delta, index, events)  # pyright: ignore[reportUnknownArgumentType]
+            if len(events) > before:
+                self.substance = True
+        reason = choice.get("finish_reason")
+        if reason:
+            self._end(index, text(reason), events)
+
+    def _delta(self, delta: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
+        content = delta.get("content")
+        if content.__class__ is str and (len(delta) == 1 or (len(delta) == 2 and "role" in delta)):
+            if content:
+                events.append(TextDelta(content, index))
+            return
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        if reasoning and isinstance(reasoning, str):
+            events.append(ReasoningDelta(reasoning, index))
+        _content(content, index, events)
+        refusal = delta.get("refusal")
+        if refusal and isinstance(refusal, str):
+            self._refused.add(index)
+            events.append(RefusalDelta(refusal, index))
+        for position, call in enumerate(items(delta.get("tool_calls"))):
+            self._tool_call(obj(call), position, index, events)
+        legacy = obj(delta.get("function_call"))
+        if text(legacy.get("name")) or text(legacy.get("arguments")):
+            self._tool_call({"function": legacy}, 0, index, events)
+        if obj(delta.get("audio")).get("data") or delta.get("images"):
+            self.substance = True
+
+    def _tool_call(self, call: dict[str, Any], position: int, choice: int, events: list[StreamEvent]) -> None:
+        number = call.get("index")
+        index = number if isinstance(number, int) else position
+        called = obj(call.get("function")) or obj(call.get("custom"))
+        arguments = text(called.get("arguments")) or text(called.get("input"))
+        if (choice, index) in self._calls:
+            if arguments:
+                events.append(ToolCallDelta(index, None, None, arguments, choice))
+            return
+        self._calls.add((choice, index))
+        events.append(ToolCallDelta(index, text(call.get("id")), text(called.get("name")), arguments, choice))
+
+    def _end(self, index: int, reason: str, events: list[StreamEvent]) -> None:
+        if index in self.finished:
+            return
+        if reason in _FAILED:
+            events.append(Broken(_FAILED[reason]))
+            return
+        # A reason nobody documented still says that the choice has ended.
+        self._finish(index, _FINISH.get(reason, FinishReason.STOP), events)
+
+    def _finish(self, index: int, reason: FinishReason, events: list[StreamEvent]) -> None:
+        if reason is FinishReason.STOP:
+            # With a named tool_choice providers say `stop`, and a refusal has no reason of its own.
+            if any(choice == index for choice, _ in self._calls):
+                reason = FinishReason.TOOL_CALLS
+            elif index in self._refused:
+                reason = FinishReason.REFUSAL
+        self.open.discard(index)
+        self.finished[index] = reason
+        events.append(Finished(reason, index))
+
+
+def _content(content: Any, index: int, events: list[StreamEvent]) -> None:
+    if isinstance(content, str):
+        if content:
+            events.append(TextDelta(content, index))
+        return
+    if isinstance(content, dict):
+        # JSON mode, answered as JSON and not as text of it.
+        events.append(TextDelta(orjson.dumps(content).decode(), index))
+        return
+    for part in items(content):
+        fields = obj(part)
+        if said := text(fields.get("text")):
+            events.append(TextDelta(said, index))
+        thought = fields.get("thinking")
+        inner = [thought] if isinstance(thought, str) else [text(obj(item).get("text")) for item in items(thought)]
+        if joined := "".join(inner):
+            events.append(ReasoningDelta(joined, index))
+
+
+def read_usage(usage: dict[str, Any]) -> Usage:
+    """Input includes cached tokens and output includes reasoning, whatever the provider counts."""
+    prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    given, answered = obj(usage.get("prompt_tokens_details")), obj(usage.get("completion_tokens_details"))
+    reasoning = count(answered.get("reasoning_tokens"))
+    if reasoning and count(usage.get("total_tokens")) == prompt + completion + reasoning:
+        completion += reasoning
+    cached = count(given.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
+    return Usage(prompt, completion, cached, count(given.get("cache_write_tokens")), reasoning)

@@ -1,0 +1,27 @@
+"""Reading JSON that anyone may have written: the value if it has the shape asked for, else the empty one.
+
+Rule of this module: it never raises. Validation that must refuse says so itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+
+def obj(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    whole: Any = value
+    found: list[Any] = whole if isinstance(value, list) else []
+    return found
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def count(value: Any) -> int:
+    """A number of tokens: a whole number from zero up, else zero."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,72 @@
+"""Server-sent events, from bytes that may be cut anywhere.
+
+Rule of this module: framing only. A block is one event's bytes as they came, terminator included, so that the blocks
+joined are the stream again; what a block says is read separately.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_EVENT: Final = 16 * 1024 * 1024
+"""Bytes of one event. Images arrive as base64 in a single one."""
+
+# An empty line: two line ends in a row. CRLF counts once, hence the lookahead.
+_LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
+_BLANK = re.compile(_LINE_END + _LINE_END)
+_BOM = b"\xef\xbb\xbf"
+
+
+class EventTooLarge(Exception):
+    """An event outgrew `MAX_EVENT` before it ended."""
+
+
+class Framer:
+    """Cuts a byte stream into blocks. Linear in the bytes fed, however they are cut."""
+
+    def __init__(self, max_event: int = MAX_EVENT) -> None:
+        self._held = bytearray()
+        self._seen = 0
+        self._max = max_event
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The blocks completed by this chunk. Raises EventTooLarge."""
+        if not self._held and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            # Nearly every read is whole events with bare newlines.
+            if chunk.find(b"\n\n") == len(chunk) - 2:
+                return [chunk]
+            return [block + b"\n\n" for block in chunk[:-2].split(b"\n\n")]
+        self._held += chunk
+        blocks: list[bytes] = []
+        start = 0
+        # A blank line may have begun up to three bytes before this chunk.
+        at = max(0, self._seen - 3)
+        while match := _BLANK.search(self._held, at):
+            at = match.end()
+            blocks.append(bytes(self._held[start:at]))
+            start = at
+        del self._held[:start]
+        self._seen = len(self._held)
+        if self._seen > self._max:
+            raise EventTooLarge
+        return blocks
+
+    def rest(self) -> bytes:
+        """What is held back: the beginning of an event that has not ended."""
+        return bytes(self._held)
+
+
+def read_event(block: bytes) -> tuple[str, bytes | None]:
+    """The block's event name (or empty) and its data, lines joined by newlines; None where it has no data."""
+    if block.startswith(b"data: ") and block.find(b"\n") == len(block) - 2 and b"\r" not in block:
+        return "", block[6:-2]
+    name = ""
+    found: list[bytes] = []
+    for line in block.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            found.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ").decode("utf-8", "replace")
+    return name, b"\n".join(found) if found else None
