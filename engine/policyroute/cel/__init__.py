@@ -1,6 +1,7 @@
 """CEL for policies: parsed by cel-python, checked against declared types, compiled to Python code objects."""
 
-from policyroute.cel.conjuncts import Atom, Dimension, Operator, alternatives, atom_of, canonical, conjuncts
+from policyroute.cel.canonical import canonical
+from policyroute.cel.conjuncts import Atom, Dimension, Operator, alternatives, atom_of, conjuncts
 from policyroute.cel.expression import Demand, Environment, EvaluationError, Expression, Facts, Source, plain
 
 __all__ = [
