@@ -71,11 +71,16 @@ class Demand:
 
 
 class EvaluationError(Exception):
-    """A condition that could not be evaluated. `reason` is CEL's own kind (`no such key`, `divide by zero`, ...), without values."""
+    """A condition that could not be evaluated. `reason` is CEL's own kind (`no such key`, ...), without values.
+
+    `start` and `end` are offsets of the part that erred in the expression's text, where the interpreter knows it.
+    """
 
     def __init__(self, reason: str, span: Span | None = None) -> None:
         self.reason = reason
         self.span = span
+        self.start: int | None = None
+        self.end: int | None = None
         super().__init__(f"{span}: {reason}" if span else reason)
 
 
