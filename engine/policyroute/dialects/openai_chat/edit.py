@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from policyroute.dialects.shapes import items
+from policyroute.dialects.shapes import items, obj
 
 _SYSTEM = ("system", "developer")
 
@@ -58,9 +58,13 @@ def _names(field: str) -> tuple[str, ...]:
 
 
 def _spelled(field: str, value: Any) -> Any:
-    """A `tool_choice` that is no keyword names a tool."""
-    if field == "tool_choice" and isinstance(value, str) and value not in ("auto", "none", "required"):
+    """A value of the neutral fields, as this dialect spells it."""
+    if field == "tool_choice" and value not in ("auto", "none", "required"):
         return {"type": "function", "function": {"name": value}}
+    wanted = obj(value) if field == "response_format" else {}
+    if wanted.get("type") == "json_schema" and "json_schema" not in wanted:
+        inner = {"name": "answer"} | {name: part for name, part in wanted.items() if name != "type"}
+        return {"type": "json_schema", "json_schema": inner}
     return value
 
 

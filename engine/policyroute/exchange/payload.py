@@ -1,0 +1,121 @@
+"""What one attempt sends: method, URL, headers and body, from the client's request and what the rules say of this hop.
+
+Rule of this module: pure, and always from the original request, never from an earlier attempt's. Nothing of the
+client's headers goes upstream but what `PASSED_ON` lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+import re2 as untyped_re2  # type: ignore[import-untyped]
+
+from policyroute.decide.decision import Hop
+from policyroute.dialects import DIALECTS
+from policyroute.dialects.dialect import Editor
+from policyroute.policy.model import Transform
+from policyroute.request import ModelRequest
+
+_re2: Any = untyped_re2
+
+PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
+"""The client's headers that a provider gets to see: those that tie traces together."""
+
+_USER_AGENT: Final = "policyroute"
+_CONNECTION: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"}
+)
+"""Headers that belong to the transport: no rule may write them."""
+_ROUTED: Final = ("model", "messages", "stream")
+"""Fields that routing and the client decide; `raw` does not reach them."""
+
+_MAX_ADDED: Final = 64 * 1024 * 1024
+"""Bytes that rewriting may put into one text: a short pattern with a long replacement must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One HTTP request to a provider. The key and the prompt stay out of its repr."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def build(request: ModelRequest, hop: Hop, key: str | None) -> Outbound:
+    """The attempt that `hop` describes; `key` is the provider's secret, where it has one."""
+    provider = hop.candidate.provider
+    dialect = DIALECTS[provider.dialect]
+    model = hop.candidate.model
+    data = _transformed(request.data, hop, dialect.editor, dialect.name)
+    if data is request.data:
+        body = dialect.with_model(request.body, data, model)
+    else:
+        body = orjson.dumps({**data, "model": model})
+    url = _join(provider.base_url, dialect.endpoint(model, request.stream))
+    auth = dialect.auth(key) if key else None
+    return Outbound("POST", url, _headers(request, hop, auth), body)
+
+
+def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -> dict[str, Any]:
+    for _, transform in hop.transforms:
+        data = _apply(data, transform, editor, dialect)
+    return data
+
+
+def _apply(data: dict[str, Any], transform: Transform, editor: Editor, dialect: str) -> dict[str, Any]:
+    for name in transform.remove:
+        if editor.has(data, name):
+            data = editor.drop(data, name)
+    for name, value in transform.default.items():
+        if not editor.has(data, name):
+            data = editor.put(data, name, value.literal)
+    for name, value in transform.set.items():
+        data = editor.put(data, name, value.literal)
+    prepend, append, replace = transform.system_prepend, transform.system_append, transform.system_replace
+    if prepend or append or replace is not None:
+        data = editor.system(data, prepend=prepend, append=append, replace=replace)
+    for rewrite in transform.rewrite:
+        data = editor.rewrite(data, _rewriter(rewrite.find, rewrite.replace))
+    vendor = {name: value for name, value in transform.raw.get(dialect, {}).items() if name not in _ROUTED}
+    return {**data, **vendor} if vendor else data
+
+
+@lru_cache(maxsize=512)
+def _rewriter(find: str, replace: str) -> Callable[[str], str]:
+    """By RE2: time linear in the text, whatever the pattern."""
+    pattern = _re2.compile(find)
+    most = _MAX_ADDED // (len(replace) + 1)
+    return lambda said: str(pattern.sub(replace, said, count=most))
+
+
+def _join(base_url: str, path: str) -> str:
+    """`base_url` may end in a query, as Azure's `?api-version=` does."""
+    base, mark, query = base_url.partition("?")
+    return f"{base.rstrip('/')}{path}{mark}{query}"
+
+
+def _headers(request: ModelRequest, hop: Hop, auth: tuple[str, str] | None) -> list[tuple[str, str]]:
+    headers: dict[str, str] = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if request.stream else "application/json",
+        # The answer is passed on as it comes, so it must come plain.
+        "accept-encoding": "identity",
+        "user-agent": _USER_AGENT,
+    }
+    headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    if auth:
+        headers[auth[0]] = auth[1]
+    _change(headers, hop.set_request_headers, hop.remove_request_headers)
+    return list(headers.items())
+
+
+def _change(headers: dict[str, str], given: Mapping[str, str], gone: frozenset[str]) -> None:
+    for name in gone - _CONNECTION:
+        headers.pop(name, None)
+    headers |= {name: value for name, value in given.items() if name not in _CONNECTION}
