@@ -1,0 +1,57 @@
+"""A transport's exceptions as failures, in one table.
+
+Rule of this module: the words are ours. An exception's own text names hosts and ports and never leaves this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import aiohttp
+import httpx
+
+from policyroute.failures import Failure, FailureKind
+
+TRANSPORT_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError, OSError)
+"""What a transport may raise. httpx_aiohttp lets those of aiohttp's through that it has no mapping for."""
+
+_CONNECT = Failure(FailureKind.TIMEOUT_CONNECT, "No connection to the provider in time.", code="connect_timeout")
+_DNS = Failure(FailureKind.UNAVAILABLE, "The provider's name could not be resolved.", code="dns")
+_TLS = Failure(FailureKind.UNAVAILABLE, "No secure connection to the provider could be made.", code="tls")
+_REFUSED = Failure(FailureKind.UNAVAILABLE, "The provider could not be reached.", code="connect_error")
+_PROXY = Failure(FailureKind.UNAVAILABLE, "The proxy to the provider failed.", code="proxy_error")
+_SILENT = Failure(FailureKind.TIMEOUT_TTFT, "The provider did not answer in time.", code="read_timeout")
+_URL = Failure(FailureKind.UNAVAILABLE, "The provider's URL cannot be used.", code="invalid_url")
+_GARBAGE = Failure(FailureKind.UNAVAILABLE, "The provider did not answer in HTTP.", code="protocol_error")
+_CLOSED = Failure(FailureKind.UNAVAILABLE, "The provider closed the connection without an answer.", code="disconnected")
+
+_TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
+    # First match wins: the narrow ones come first. aiohttp's are asked before httpx's, because httpx_aiohttp 0.2 calls
+    # every aiohttp.ClientConnectionError a ConnectTimeout: a refused connection and one that the server dropped too.
+    ((aiohttp.ConnectionTimeoutError,), _CONNECT),
+    ((aiohttp.ServerTimeoutError,), _SILENT),
+    ((aiohttp.ClientConnectorDNSError,), _DNS),
+    ((aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch), _TLS),
+    ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), _PROXY),
+    ((aiohttp.ClientConnectorError,), _REFUSED),
+    ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError), _URL),
+    ((aiohttp.ClientResponseError,), _GARBAGE),
+    ((aiohttp.ClientError,), _CLOSED),
+    ((httpx.ConnectTimeout, httpx.PoolTimeout), _CONNECT),
+    ((httpx.TimeoutException,), _SILENT),
+    ((httpx.ProxyError,), _PROXY),
+    ((httpx.ConnectError,), _REFUSED),
+    ((httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError), _URL),
+)
+
+
+def failure_of(error: BaseException, *, answered: bool) -> Failure:
+    """What a transport's exception means. `answered`: the provider's answer had begun."""
+    # The exception that httpx_aiohttp translated, where it did, says more than the translation.
+    origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    found = next((failure for types, failure in _TABLE if isinstance(origin, types)), _CLOSED)
+    if not answered:
+        return found
+    if found.kind is FailureKind.TIMEOUT_TTFT:
+        return replace(found, kind=FailureKind.TIMEOUT_IDLE)
+    return Failure(FailureKind.STREAM_BROKEN, "The provider's connection broke in the middle of the answer.")
