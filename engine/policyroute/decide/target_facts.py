@@ -100,7 +100,7 @@ class TargetFacts:
 
 
 class Targets(dict[str, TargetFacts]):
-    """Every target by name, at its first provider; each made when it is asked for."""
+    """Every target by name, as key and as attribute, at its first provider; each made when it is asked for."""
 
     __slots__ = ("_endpoints", "_request", "_state")
 
@@ -113,3 +113,9 @@ class Targets(dict[str, TargetFacts]):
     def __missing__(self, name: str) -> TargetFacts:
         facts = self[name] = TargetFacts(self._endpoints[name], self._request, self._state)
         return facts
+
+    def __getattr__(self, name: str) -> TargetFacts:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None

@@ -1,0 +1,164 @@
+"""Which rules match, without evaluating a thousand conditions: bitmaps over the atoms of all of them.
+
+Every condition is taken apart into rows of atoms (`rows`); all the atoms over one dimension are a table or two
+(`tables`). A request's value in a dimension is read once, and whole sets of rows fall. What is left of a condition is
+compiled code, run for the rows that still stand. Rule of this module: the index may only be sure. Where anything could
+not be read, the exact condition is evaluated, so that what `matching.scan` gives is what comes out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policyroute.absent import ABSENT
+from policyroute.cel.canonical import canonical
+from policyroute.cel.conjuncts import Atom, Dimension
+from policyroute.cel.expression import EvaluationError
+from policyroute.cel.syntax import Call, Node, Select, children
+from policyroute.cel.types import BOOL, Cost
+from policyroute.decide.effects import bits
+from policyroute.decide.facts import Facts
+from policyroute.decide.matching import Match, holds
+from policyroute.decide.rows import Row, rows_of
+from policyroute.decide.tables import Table, tables
+from policyroute.policy.model import Rule
+
+Read = Callable[[Facts], Any]
+Compile = Callable[[Node], Read]
+"""From a checked node to a function of the facts, which gives its value, ABSENT, or raises EvaluationError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One dimension: the rows that ask it, and the rows that its value leaves standing (None: it could not be read)."""
+
+    users: int
+    cost: int
+    left: Callable[[Facts], int | None]
+
+
+class Index:
+    """Rules whose conditions can be taken apart. Rules without a condition always match."""
+
+    def __init__(self, rules: Sequence[Rule], compile_node: Compile) -> None:
+        self._whens = [rule.when for rule in rules]
+        self._always = sum(1 << n for n, when in enumerate(self._whens) if when is None)
+        rows = [row for n, when in enumerate(self._whens) if when is not None for row in rows_of(n, when.tree)]
+        self._every = (1 << len(rows)) - 1
+        self._rule = [row.rule for row in rows]
+        shared = _shared(rows)
+        steps = [*_dimensions(rows, self._every, compile_node), *_tests(shared, self._every, compile_node)]
+        steps.sort(key=lambda step: (step.cost, -step.users.bit_count()))
+        self._steps = [(step.users, step.left) for step in steps]
+        residuals = [tuple(node for node in row.residual if canonical(node) not in shared) for row in rows]
+        self._residuals = [compile_node(_joined(nodes)) if nodes else None for nodes in residuals]
+
+    def match(self, facts: Facts) -> Match:
+        """The rules that match, and the errors of those that could not be evaluated."""
+        standing = self._every
+        doubtful = 0
+        for users, left in self._steps:
+            if standing & users:
+                rows = left(facts)
+                if rows is None:
+                    doubtful |= users
+                else:
+                    standing &= rows
+        matched = self._always
+        settled = 0
+        erred: dict[int, EvaluationError] = {}
+        for row in bits(standing):
+            rule = self._rule[row]
+            bit = 1 << rule
+            if (matched | settled) & bit:
+                continue
+            residual = self._residuals[row]
+            answer = None if doubtful >> row & 1 else residual is None or _tested(residual, facts)
+            if answer is None:
+                settled |= bit
+                when = self._whens[rule]
+                answer = when is not None and holds(when, facts, rule, erred)
+            if answer:
+                matched |= bit
+        return Match(matched, erred)
+
+
+def _dimensions(rows: Sequence[Row], every: int, compile_node: Compile) -> list[_Step]:
+    by_dimension: dict[Dimension, dict[int, list[Atom]]] = defaultdict(lambda: defaultdict(list))
+    for n, row in enumerate(rows):
+        for atom in row.atoms:
+            by_dimension[atom.dimension][n].append(atom)
+    return [
+        _Step(
+            sum(1 << n for n in atoms),
+            dimension.cost.value,
+            _lookup(compile_node(dimension.node), tables(atoms, every, dimension.many)),
+        )
+        for dimension, atoms in by_dimension.items()
+    ]
+
+
+def _tests(shared: dict[Hashable, tuple[Node, int]], every: int, compile_node: Compile) -> list[_Step]:
+    """Conditions that are no atoms, but stand in several rows, are evaluated once."""
+    return [
+        _Step(users, _cost(node), _test(compile_node(node), every, every & ~users)) for node, users in shared.values()
+    ]
+
+
+def _shared(rows: Sequence[Row]) -> dict[Hashable, tuple[Node, int]]:
+    found: dict[Hashable, tuple[Node, int]] = {}
+    for n, row in enumerate(rows):
+        for node in row.residual:
+            key = canonical(node)
+            found[key] = (node, found.get(key, (node, 0))[1] | 1 << n)
+    return {key: (node, users) for key, (node, users) in found.items() if users.bit_count() > 1}
+
+
+def _lookup(read: Read, found: Sequence[Table]) -> Callable[[Facts], int | None]:
+    def left(facts: Facts) -> int | None:
+        try:
+            value = read(facts)
+        except EvaluationError:
+            return None
+        if value is ABSENT:
+            return None
+        rows = first(value)
+        for table in others:
+            rows &= table(value)
+        return rows
+
+    first, *others = found
+    return left
+
+
+def _test(read: Read, every: int, others: int) -> Callable[[Facts], int | None]:
+    def left(facts: Facts) -> int | None:
+        answer = _tested(read, facts)
+        return None if answer is None else every if answer else others
+
+    return left
+
+
+def _tested(read: Read, facts: Facts) -> bool | None:
+    """None where the exact condition has to be asked."""
+    try:
+        answer = read(facts)
+    except EvaluationError:
+        return None
+    return answer if answer is True or answer is False else None
+
+
+def _joined(nodes: Sequence[Node]) -> Node:
+    if len(nodes) == 1:
+        return nodes[0]
+    return Call("_&&_", tuple(nodes), start=nodes[0].start, end=nodes[-1].end, type=BOOL)
+
+
+def _cost(node: Node) -> int:
+    """The dearest field that the node reads."""
+    declared = node.operand.type.fields.get(node.field) if isinstance(node, Select) else None
+    own = declared.cost if declared else Cost.CHEAP
+    return max(own.value, *(_cost(part) for part in children(node)), 0)
