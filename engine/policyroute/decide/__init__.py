@@ -1,1 +1,17 @@
 """Decisions: from a request's facts and a compiled program to an ordered list of candidates, with the reasons."""
+
+from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Hop, RuleError
+from policyroute.decide.policy_set import PolicySet
+from policyroute.decide.state import Latency, RoutingState
+
+__all__ = [
+    "Candidate",
+    "Decision",
+    "Denial",
+    "Excluded",
+    "Hop",
+    "Latency",
+    "PolicySet",
+    "RoutingState",
+    "RuleError",
+]

@@ -36,7 +36,7 @@ class PolicySet:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._effects = Effects(program.rules)
-        self._endpoints = Endpoints(program.targets)
+        self.endpoints = Endpoints(program.targets)
         self._facts = facts_class(program.variables)
         default = program.default
         self._fallback = merge.fallback([default.fallback] if default.fallback else [])
@@ -66,7 +66,7 @@ class PolicySet:
         request that is not to be served has `denied` set.
         """
         effects = self._effects
-        facts = self._facts(request, client, state, now, self._endpoints.first)
+        facts = self._facts(request, client, state, now, self.endpoints.first)
         matched, erred = scan(effects.rules, facts)
         errors: list[RuleError] = []
         applying = matched
@@ -109,7 +109,7 @@ class PolicySet:
 
         Raises ValueError for a decision or candidate that is not this policy set's.
         """
-        endpoint = self._endpoints.at(candidate.target, candidate.provider.name)
+        endpoint = self.endpoints.at(candidate.target, candidate.provider.name)
         if decision.grounds is None or endpoint is None:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
         before, constraints = decision.grounds
@@ -166,9 +166,9 @@ class PolicySet:
         named: dict[Endpoint, str] = {}
         for item in items:
             if item == REQUESTED:
-                for endpoint in self._endpoints.wished(request.model):
+                for endpoint in self.endpoints.wished(request.model):
                     named.setdefault(endpoint, "requested")
             else:
-                for endpoint in self._endpoints.by_target[item]:
+                for endpoint in self.endpoints.by_target[item]:
                     named.setdefault(endpoint, why)
         return named
