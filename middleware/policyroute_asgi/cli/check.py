@@ -1,6 +1,6 @@
 """`policyroute check`: everything that is wrong with a directory, at once.
 
-Rule of this module: it says exactly what a reload would say; only missing keys weigh less, because they are missing here.
+Rule of this module: it says exactly what a reload would say. Only missing keys weigh less: they are missing here.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     out = render.console()
     for name in contents:
         out.print(f"wrote {directory / name}")
-    out.print(f"\nNext:\n  policyroute test {directory}\n  policyroute serve {directory}    # with the keys it names set")
+    out.print(
+        f"\nNext:\n  policyroute test {directory}\n  policyroute serve {directory}    # with the keys it names set"
+    )
     return GOOD
 
 

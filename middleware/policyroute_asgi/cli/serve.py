@@ -14,7 +14,8 @@ import logging
 import signal
 import socket
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -23,13 +24,12 @@ from policyroute.problems import PolicyErrors
 from policyroute_asgi import gateway
 from policyroute_asgi.activation import PolicyHolder
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
-from policyroute_asgi.lines import Sink
+from policyroute_asgi.cli.process import Server, listen, url
+from policyroute_asgi.lines import Sink, standard_output
 from policyroute_asgi.preparation import Preparation
 
 EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/policyroute
   kill -HUP $(pidof -x policyroute)    # read policies and keys again now"""
-
-GRACE = 30
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
     )
     parser.add_argument(
-        "--grace", type=int, default=GRACE, metavar="SECONDS", help="for open requests at shutdown (default: %(default)s)"
+        "--grace",
+        type=int,
+        default=30,
+        metavar="SECONDS",
+        help="how long open requests may go on at shutdown",
     )
 
 
@@ -67,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     _console_log()
     with ExitStack() as resources:
         try:
-            log = _sink(arguments.log, resources)
+            log = resources.enter_context(_sink(arguments.log))
             listener = resources.enter_context(listen(host, arguments.port))
         except OSError as error:
             render.complain(f"cannot open {error.filename or f'{host}:{arguments.port}'}: {error.strerror}")
@@ -88,7 +92,7 @@ async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Si
         errors.print("[red]not started:[/] there is no usable policy")
         await holder.aclose()
         return FINDINGS
-    app = gateway(holder, expose=arguments.expose, log=log)
+    app = gateway(holder, expose=arguments.expose, log=log, grace=arguments.grace)
     reloads: set[asyncio.Task[object]] = set()
 
     def reload() -> None:
@@ -101,36 +105,9 @@ async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Si
     # What lives as long as the process is not looked through again by every garbage collection.
     gc.collect()
     gc.freeze()
-    await serve_until_told(app, listener, arguments.grace)
+    await Server(app, arguments.grace).run_on(listener)
     await holder.aclose()
     return GOOD
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
-
-
-def url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-async def serve_until_told(app: gateway, listener: socket.socket, grace: int) -> None:
-    """Serve until SIGTERM or SIGINT, then let open requests end for up to `grace` seconds."""
-    config = uvicorn.Config(
-        app,
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=grace,
-    )
-    # uvicorn raises the signal it got once more when it is done: by then there is nothing left to be told.
-    for told in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(told, lambda *_: None)
-    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 def _loopback(host: str) -> bool:
@@ -140,20 +117,16 @@ def _loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _sink(name: str, resources: ExitStack) -> Sink | None:
+@contextmanager
+def _sink(name: str) -> Iterator[Sink | None]:
     """Raises OSError where the file cannot be opened."""
     if name == "none":
-        return None
-    if name == "-":
-        file = sys.stdout.buffer
+        yield None
+    elif name == "-":
+        yield standard_output
     else:
-        file = resources.enter_context(Path(name).open("ab"))
-
-    def write(lines: bytes) -> None:
-        file.write(lines)
-        file.flush()
-
-    return write
+        with Path(name).open("ab", buffering=0) as file:
+            yield file.write
 
 
 def _console_log() -> None:

@@ -1,0 +1,54 @@
+"""A gateway in a process of its own: its socket, its server, its end.
+
+Rule of this module: what `serve` and `demo` do alike, and nothing about policies.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from policyroute_asgi.app import Gateway
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Serves until `should_exit` is set or SIGTERM or SIGINT comes; open requests then have `grace` seconds to end."""
+
+    def __init__(self, app: Gateway, grace: float) -> None:
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=round(grace),
+        )
+        super().__init__(config)
+        self._app = app
+
+    async def run_on(self, listener: socket.socket) -> None:
+        # uvicorn raises the signal it got once more when it is done: by then there is nothing left to be told.
+        for told in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(told, lambda *_: None)
+        await self.serve(sockets=[listener])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._app.drain()
+        super().handle_exit(sig, frame)

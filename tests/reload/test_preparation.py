@@ -1,0 +1,178 @@
+"""What making a policy ready gives, with files, keys and a state directory that are right, wrong or gone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from policyroute.author.load import build
+from policyroute.decide import PolicySet
+from policyroute.problems import Severity
+from policyroute_asgi.last_good import NAME
+from policyroute_asgi.preparation import Preparation, Prepared
+
+Policy = Callable[[str], str]
+SECRET = "sk-very-secret-indeed"
+
+
+class Counting:
+    """The real build, counted."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self, sources: Mapping[str, str]) -> PolicySet:
+        self.times += 1
+        return build(sources)
+
+
+def with_key(text: str, key: str) -> str:
+    return text.replace("region: eu}", f"region: eu, api_key: {{{key}}}}}")
+
+
+def codes(prepared: Prepared) -> list[str]:
+    return [problem.code for problem in prepared.problems]
+
+
+def test_a_good_directory_is_served(directory: Path) -> None:
+    prepared = Preparation(directory).from_directory()
+    assert prepared.active is not None
+    assert prepared.active.policy.program.default.route.items == ("small",)
+    assert prepared.active.keys == {}
+    assert prepared.problems == ()
+
+
+def test_text_that_did_not_change_is_not_built_again(directory: Path) -> None:
+    counting = Counting()
+    preparation = Preparation(directory, build=counting)
+    first = preparation.from_directory().active
+    (directory / "main.yaml").touch()
+    second = preparation.from_directory().active
+    assert first is not None and second is not None
+    assert counting.times == 1
+    assert second.policy is first.policy
+
+
+def test_unless_it_is_asked_for(directory: Path) -> None:
+    counting = Counting()
+    preparation = Preparation(directory, build=counting)
+    preparation.from_directory()
+    preparation.from_directory(again=True)
+    assert counting.times == 2
+
+
+def test_every_problem_comes_with_its_place(directory: Path) -> None:
+    (directory / "main.yaml").write_text("version: 1\nrule: []\ntargets: {a: {provider: nobody, model: m}}\n")
+    prepared = Preparation(directory).from_directory()
+    assert prepared.active is None
+    assert len(prepared.problems) >= 2
+    assert {problem.span.file for problem in prepared.problems if problem.span} == {"main.yaml"}
+
+
+def test_a_directory_that_is_gone_is_a_problem(tmp_path: Path) -> None:
+    prepared = Preparation(tmp_path / "nowhere").from_directory()
+    assert prepared.active is None
+    assert prepared.problems
+
+
+def test_a_bug_in_the_build_is_a_problem_and_shows_no_values(directory: Path) -> None:
+    def buggy(sources: Mapping[str, str]) -> PolicySet:
+        raise RuntimeError(SECRET)
+
+    prepared = Preparation(directory, build=buggy).from_directory()
+    assert prepared.active is None
+    assert codes(prepared) == ["internal-error"]
+    assert SECRET not in str(prepared)
+
+
+def test_while_it_builds_others_get_the_interpreter_often(directory: Path) -> None:
+    seen: list[float] = []
+
+    def noting(sources: Mapping[str, str]) -> PolicySet:
+        seen.append(sys.getswitchinterval())
+        return build(sources)
+
+    before = sys.getswitchinterval()
+    Preparation(directory, build=noting).from_directory()
+    assert seen[0] <= 0.001 < before == sys.getswitchinterval()
+
+
+@pytest.mark.parametrize("key", ["env: HERE_KEY", "file: here-key"])
+def test_a_key_is_found_and_never_shown(directory: Path, policy: Policy, key: str) -> None:
+    (directory / "main.yaml").write_text(with_key(policy("small"), key))
+    (directory / "here-key").write_text(f"{SECRET}\n")
+    prepared = Preparation(directory, environment={"HERE_KEY": SECRET}).from_directory()
+    assert prepared.active is not None
+    assert prepared.active.keys == {"here": SECRET}
+    assert SECRET not in repr(prepared)
+
+
+@pytest.mark.parametrize(
+    ("key", "environment", "content"),
+    [
+        ("env: HERE_KEY", {}, None),
+        ("env: HERE_KEY", {"HERE_KEY": " "}, None),
+        ("env: HERE_KEY", {"HERE_KEY": f"{SECRET}\r\nX-Injected: 1"}, None),
+        ("file: here-key", {}, None),
+        ("file: here-key", {}, b"\n"),
+        ("file: here-key", {}, b"\xff\xfe" + SECRET.encode()),
+    ],
+)
+def test_a_key_that_cannot_be_had_refuses_the_policy(
+    directory: Path, policy: Policy, key: str, environment: dict[str, str], content: bytes | None
+) -> None:
+    (directory / "main.yaml").write_text(with_key(policy("small"), key))
+    if content is not None:
+        (directory / "here-key").write_bytes(content)
+    prepared = Preparation(directory, environment=environment).from_directory()
+    assert prepared.active is None
+    assert codes(prepared) == ["missing-secret"]
+    assert prepared.problems[0].span is not None
+    assert SECRET not in str(prepared.problems)
+
+
+def test_a_key_that_appears_needs_no_second_build(directory: Path, policy: Policy) -> None:
+    counting = Counting()
+    (directory / "main.yaml").write_text(with_key(policy("small"), "file: here-key"))
+    preparation = Preparation(directory, build=counting)
+    assert preparation.from_directory().active is None
+    (directory / "here-key").write_text(SECRET)
+    assert preparation.from_directory().active is not None
+    assert counting.times == 1
+
+
+def test_the_last_good_one_outlives_the_process(directory: Path, tmp_path: Path, policy: Policy) -> None:
+    state = tmp_path / "state"
+    good = Preparation(directory, state).from_directory().active
+    (directory / "main.yaml").write_text("version: 1\n")
+    later = Preparation(directory, state)
+    assert later.from_directory().active is None
+    kept = later.from_last_good().active
+    assert good is not None and kept is not None
+    assert kept.policy.revision == good.policy.revision
+
+
+def test_what_was_broken_is_never_kept(directory: Path, tmp_path: Path) -> None:
+    (directory / "main.yaml").write_text("version: 1\n")
+    preparation = Preparation(directory, tmp_path / "state")
+    preparation.from_directory()
+    assert not (tmp_path / "state").exists()
+    assert preparation.from_last_good() == Prepared(None, ())
+
+
+def test_no_key_is_kept(directory: Path, tmp_path: Path, policy: Policy) -> None:
+    (directory / "main.yaml").write_text(with_key(policy("small"), "env: HERE_KEY"))
+    Preparation(directory, tmp_path, environment={"HERE_KEY": SECRET}).from_directory()
+    assert SECRET not in (tmp_path / NAME).read_text()
+
+
+def test_a_state_directory_that_cannot_be_written_is_a_warning(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    prepared = Preparation(directory, tmp_path / "state").from_directory()
+    assert prepared.active is not None
+    assert [(problem.code, problem.severity) for problem in prepared.problems] == [
+        ("last-good-not-saved", Severity.WARNING)
+    ]
