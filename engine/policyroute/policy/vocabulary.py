@@ -23,6 +23,7 @@ from policyroute.cel.types import (
     Type,
     enum_of,
     list_of,
+    map_by_name,
     map_of,
     record,
     total_map,
@@ -91,7 +92,7 @@ REQUEST: Mapping[str, Field] = {
     "path": Field(STRING, "URL path, without the query"),
     "query": Field(total_map(), 'query parameters; an absent one reads `""`', cost=Cost.HEADERS, omittable=True),
     "headers": Field(
-        total_map(),
+        total_map(folded_keys=True),
         'request headers, names in lower case; an absent one reads `""`',
         cost=Cost.HEADERS,
         omittable=True,
@@ -204,15 +205,12 @@ ROOT_DOCS: Mapping[str, str] = {
 
 def roots(targets: Iterable[str] = (), variables: Mapping[str, Field] | None = None) -> Mapping[str, Type]:
     """Every root an expression may name, for a policy set with these targets and variables."""
-    by_name = {
-        name: Field(target_record(Phase.REQUEST), f"the target `{name}`", phase=Phase.REQUEST) for name in targets
-    }
     return {
         "request": record("request", REQUEST),
         "client": record("client", CLIENT),
         "session": record("session", SESSION),
         "gateway": record("gateway", GATEWAY),
-        "targets": record("targets", by_name),
+        "targets": map_by_name(targets, target_record(Phase.REQUEST)),
         "target": TARGET,
         "variables": record("variables", variables or {}),
     }

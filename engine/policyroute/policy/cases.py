@@ -1,0 +1,139 @@
+"""An embedded test as it is written: what is given and what is expected.
+
+Rule of this module: shapes only; `author.trial` runs them.
+"""
+
+# ruff: noqa: RUF012  (pydantic copies defaults)
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from policyroute.policy.spelling import Delay, Name, Strict, one_of
+from policyroute.policy.vocabulary import DIALECTS, PROFILES, ROLES
+
+Count = Annotated[int, Field(ge=0)]
+Strings = dict[str, str]
+
+
+class GivenMessage(Strict):
+    role: Annotated[str, one_of(ROLES)] = "user"
+    text: str = ""
+    tool_calls: list[dict[str, str]] = []
+    has_image: bool = False
+
+
+class GivenTool(Strict):
+    name: str
+    description: str = ""
+
+
+class GivenRequest(Strict):
+    """Facts of the request. What is left out is as in a short chat that asks for the model `auto`.
+
+    `body` is a whole body in the client's dialect; the other keys replace what is read from it.
+    """
+
+    id: str | None = None
+    time: Annotated[str, Field(description="RFC 3339")] | None = None
+    method: str | None = None
+    path: str | None = None
+    query: Strings | None = None
+    headers: Strings | None = None
+    dialect: Annotated[str, one_of(DIALECTS)] | None = None
+    body: dict[str, Any] | None = None
+    model: str | None = None
+    profile: Annotated[str, one_of(PROFILES)] | None = None
+    stream: bool | None = None
+    messages: list[GivenMessage] | None = None
+    system: str | None = None
+    last_user: str | None = None
+    tools: list[GivenTool] | None = None
+    tool_choice: str | None = None
+    response_format: dict[str, Any] | None = None
+    max_tokens: Count | None = None
+    temperature: float | None = None
+    params: dict[str, Any] | None = None
+    modalities: list[str] | None = None
+    metadata: Strings | None = None
+    input_tokens: Count | None = None
+    size: Count | None = None
+
+
+class GivenClient(Strict):
+    id: str | None = None
+    tenant: str | None = None
+    team: str | None = None
+    tier: str | None = None
+    tags: Strings | None = None
+    role: Literal["user", "operator"] | None = None
+    address: str | None = None
+
+
+class GivenSession(Strict):
+    id: str | None = None
+
+
+class GivenGateway(Strict):
+    in_flight: Count | None = None
+
+
+class GivenLatency(Strict):
+    ttft_p50: Delay | None = None
+    ttft_p95: Delay | None = None
+    total_p95: Delay | None = None
+
+
+class GivenTarget(Strict):
+    """What this process is to have observed of a target."""
+
+    latency: GivenLatency | None = None
+    in_flight: Count | None = None
+
+
+class Given(Strict):
+    request: GivenRequest = GivenRequest()
+    client: GivenClient = GivenClient()
+    session: GivenSession = GivenSession()
+    gateway: GivenGateway = GivenGateway()
+    targets: dict[str, GivenTarget] = {}
+
+
+class Denied(Strict):
+    status: int | None = None
+    code: str | None = None
+    rule: str | None = None
+
+
+class ExpectedLimits(Strict):
+    connect: Delay | None = None
+    ttft: Delay | None = None
+    idle: Delay | None = None
+    total: Delay | None = None
+
+
+class Expect(Strict):
+    """What must be so. Keys that are left out are not looked at.
+
+    `fired`, `not_fired`, `shadow` and `excluded` say what must be among them; `candidates` is the whole list in order.
+    `denied: false` says that the request is let through.
+    """
+
+    route_rule: str | None = None
+    target: Annotated[Name, Field(description="the first candidate")] | None = None
+    candidates: list[str] | None = None
+    excluded: list[str] | None = None
+    fired: list[str] | None = None
+    not_fired: list[str] | None = None
+    shadow: list[str] | None = None
+    denied: bool | Denied | None = None
+    limits: ExpectedLimits | None = None
+
+
+class CaseSpec(Strict):
+    """A request that might come, and what must be decided."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    given: Given = Given()
+    expect: Expect

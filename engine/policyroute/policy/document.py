@@ -1,0 +1,103 @@
+"""A policy file as it is written: the sections and their shapes.
+
+Rule of this module: shapes only. What a name refers to, and whether files agree, is found out in `policy.compile`.
+"""
+
+# ruff: noqa: RUF012  (pydantic copies defaults)
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from policyroute.policy.cases import CaseSpec
+from policyroute.policy.effects import (
+    DenySpec,
+    FallbackSpec,
+    HeadersSpec,
+    LimitsSpec,
+    RouteSpec,
+    TransformSpec,
+)
+from policyroute.policy.spelling import Cel, Identifier, Name, RuleId, SecretReference, Strict, Tags, one_of
+from policyroute.policy.vocabulary import CAPABILITIES
+
+Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class ProviderSpec(Strict):
+    """An account at an endpoint."""
+
+    dialect: str
+    base_url: str
+    api_key: SecretReference | None = None
+    region: Annotated[str, Field(max_length=64)] = ""
+    clearance: Literal["public", "internal", "confidential"] = "internal"
+    failure_domains: list[Name] = []
+    tags: Tags = {}
+    insecure: Annotated[bool, Field(description="allow plain http to another host")] = False
+
+
+class PriceSpec(Strict):
+    """USD per million tokens."""
+
+    input: Usd | None = None
+    cached_input: Usd | None = None
+    cache_write: Usd | None = None
+    output: Usd | None = None
+
+
+class TargetSpec(Strict):
+    """A model that rules can name, at one provider or several."""
+
+    provider: str | None = None
+    providers: Annotated[list[str], Field(min_length=1)] | None = None
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    quality: Ratio | None = None
+    context_window: Tokens | None = None
+    max_output_tokens: Tokens | None = None
+    price: PriceSpec = PriceSpec()
+    supports: dict[Annotated[str, one_of(CAPABILITIES)], bool] = {}
+    tags: Tags = {}
+
+
+class RuleSpec(Strict):
+    """One condition and what it does."""
+
+    id: RuleId
+    when: Cel | None = None
+    mode: Literal["enforce", "shadow", "off"] = "enforce"
+    deny: DenySpec | None = None
+    require: Cel | None = None
+    quality_floor: Ratio | None = None
+    route: RouteSpec | None = None
+    transform: TransformSpec | None = None
+    request_headers: HeadersSpec | None = None
+    response_headers: HeadersSpec | None = None
+    fallback: FallbackSpec | None = None
+    limits: LimitsSpec | None = None
+
+
+class DefaultSpec(Strict):
+    """What happens where no rule says."""
+
+    route: RouteSpec
+    fallback: FallbackSpec | None = None
+    limits: LimitsSpec | None = None
+
+
+class Document(Strict):
+    """A policy file of Policyroute."""
+
+    version: Literal[1]
+    use: Annotated[list[str], Field(description="shipped packs")] = []
+    disable: Annotated[list[str], Field(description="rules of packs to leave out: pack/rule")] = []
+    providers: dict[Name, ProviderSpec] = {}
+    targets: dict[Name, TargetSpec] = {}
+    constants: Annotated[dict[Identifier, Any], Field(description="values, read as constants.NAME")] = {}
+    variables: Annotated[dict[Identifier, Cel], Field(description="expressions, read as variables.NAME")] = {}
+    rules: list[RuleSpec] = []
+    default: DefaultSpec | None = None
+    tests: list[CaseSpec] = []

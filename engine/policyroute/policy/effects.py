@@ -1,0 +1,145 @@
+"""The effects of a rule as they are written: shapes, ranges and defaults, no names resolved.
+
+Rule of this module: a key stands here only if something acts on it today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, create_model
+
+from policyroute.policy.fields import BODY_FIELDS
+from policyroute.policy.spelling import Cel, Computed, Delay, Duration, Shape, Strict, is_map, one_of
+from policyroute.policy.vocabulary import DIALECTS
+
+Text = Annotated[str, Field(min_length=1, max_length=100_000)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=128)]
+
+
+def _literal_or_computed(value: Any) -> str:
+    return "cel" if is_map(value) and list(value) == ["cel"] else "literal"
+
+
+def value_of(literal: Any) -> Any:
+    """The annotation of a value: a literal of this type, or `{cel: ...}`."""
+    computed = Annotated[Computed, Tag("cel")]
+    return Annotated[computed | Annotated[literal, Tag("literal")], Discriminator(_literal_or_computed)]
+
+
+def _list_or_map(value: Any) -> str | None:
+    return "list" if isinstance(value, list) else "map" if isinstance(value, dict) else None
+
+
+HeaderValue = Annotated[
+    Annotated[Computed, Tag("cel")] | Annotated[str, Field(max_length=4096), Tag("literal")],
+    Discriminator(_literal_or_computed),
+]
+
+
+class DenySpec(Strict):
+    """Refuse the request."""
+
+    status: Annotated[int, Field(ge=400, le=599)] = 403
+    code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = "denied"
+    message: Annotated[str, Field(min_length=1, max_length=1000)] = "Denied by policy"
+
+
+class RouteMap(Strict):
+    """Targets with `weights` or a `rank`."""
+
+    targets: Annotated[list[str], Field(min_length=1, max_length=256)]
+    weights: dict[str, Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]] | None = None
+    rank: Cel | None = None
+
+
+RouteSpec = Annotated[
+    Annotated[list[str], Field(min_length=1, max_length=256), Tag("list")] | Annotated[RouteMap, Tag("map")],
+    Discriminator(_list_or_map),
+]
+
+_FIELDS: dict[str, Any] = {
+    name: (value_of(field.literal), Field(default=None, description=field.doc)) for name, field in BODY_FIELDS.items()
+}
+_FIELD_VALUES = create_model("FieldValues", __base__=Strict, **_FIELDS)
+FieldValues = Annotated[Strict, Shape(_FIELD_VALUES)]
+"""A model with a field for each of BODY_FIELDS, None where it is not written."""
+
+FieldName = Annotated[str, one_of(BODY_FIELDS)]
+
+
+class SystemSpec(Strict):
+    """Text put before, after or in place of the system prompt."""
+
+    prepend: Text | None = None
+    append: Text | None = None
+    replace: Annotated[str, Field(max_length=100_000)] | None = None
+
+
+class RewriteSpec(Strict):
+    """`find` is an RE2 pattern."""
+
+    find: Annotated[str, Field(min_length=1, max_length=10_000)]
+    replace: Annotated[str, Field(max_length=10_000)]
+
+
+class TransformSpec(Strict):
+    """Changes to the request, for every candidate that `where` holds for."""
+
+    set: FieldValues | None = None
+    default: FieldValues | None = None
+    remove: Annotated[list[FieldName], Field(min_length=1)] | None = None
+    system: SystemSpec | None = None
+    rewrite: Annotated[list[RewriteSpec], Field(min_length=1, max_length=64)] | None = None
+    raw: dict[Annotated[str, one_of(DIALECTS)], dict[str, Any]] | None = None
+    where: Cel | None = None
+
+
+class HeadersSpec(Strict):
+    """Changes to headers, for every candidate that `where` holds for."""
+
+    set: dict[HeaderName, HeaderValue] | None = None
+    remove: Annotated[list[HeaderName], Field(min_length=1)] | None = None
+    where: Cel | None = None
+
+
+class AfterEdit(Strict):
+    add: Annotated[list[str], Field(default_factory=list)]
+    remove: Annotated[list[str], Field(default_factory=list)]
+
+
+AfterSpec = Annotated[Annotated[list[str], Tag("list")] | Annotated[AfterEdit, Tag("map")], Discriminator(_list_or_map)]
+
+
+class FallbackSpec(Strict):
+    """When another attempt is made, and how many."""
+
+    after: AfterSpec | None = None
+    retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    max_swaps: Annotated[int, Field(ge=0, le=50)] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    swap_delay: Delay | None = None
+
+
+class LimitsSpec(Strict):
+    """How long is waited: for the connection, the first token, the next one, the whole answer."""
+
+    connect: Duration | None = None
+    ttft: Duration | None = None
+    idle: Duration | None = None
+    total: Duration | None = None
+
+
+EFFECTS: Mapping[str, str] = {
+    "deny": "refuses the request",
+    "require": "a condition every candidate must meet",
+    "quality_floor": "the least quality a candidate may have",
+    "route": "the candidates, in order",
+    "transform": "changes the request",
+    "request_headers": "changes headers to the provider",
+    "response_headers": "changes headers to the client",
+    "fallback": "when and how often another attempt is made",
+    "limits": "how long is waited",
+}
+"""Every effect, and what it does. A rule has at least one."""

@@ -1,0 +1,128 @@
+"""A file's text as a checked document that knows where everything stands.
+
+Rule of this module: an item that is wrong is reported and left out, so that everything beside it is still checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from policyroute.policy.complaints import complain
+from policyroute.policy.document import Document
+from policyroute.policy.report import Report
+from policyroute.policy.text import SECRET_KEY, SourceText
+from policyroute.policy.tree import File, Mapping, Node, Path, Scalar, Sequence, dotted, parse
+
+_LISTS = ("rules", "tests")
+_MAPS = ("providers", "targets", "constants", "variables")
+_FREE = ("constants", "tests")
+"""Sections in which null is a value like any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file and what of it is well formed. `rules` and `tests` are the places in the file of those that are left."""
+
+    file: File
+    document: Document
+    rules: tuple[int, ...]
+    tests: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return self.file.source.name
+
+
+def read(source: SourceText, report: Report) -> Loaded | None:
+    """The file's document, without what is wrong in it; None where nothing can be read."""
+    report.sources[source.name] = source
+    file = parse(source, report)
+    if file is None:
+        return None
+    if not isinstance(file.root, Mapping):
+        message = "a policy file is a map of sections"
+        report.error("wrong-type", message, file.of(file.root), hint="begin with `version: 1`")
+        return None
+    report.hidden[source.name] = list(_secrets(file.root))
+    data: dict[str, Any] = {key: value for key, value in file.root.data.items() if value is not None}
+    bad = set(_report_nulls(file, report))
+    try:
+        document = Document.model_validate(data)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            complain(detail, file, report)
+            bad.add(_item(detail["loc"]))
+        return _without(file, data, bad)
+    return _without(file, data, bad) if bad else Loaded(file, document, *_numbers(data, bad))
+
+
+def _item(path: Path) -> Path:
+    """The smallest thing that can be left out so that this is no longer wrong."""
+    return path[:2] if path[0] in _LISTS or path[0] in _MAPS else path[:1]
+
+
+def _without(file: File, data: dict[str, Any], bad: set[Path]) -> Loaded:
+    kept: dict[str, Any] = {"version": 1}
+    for section, value in data.items():
+        if (section,) in bad or section == "version":
+            continue
+        if section in _LISTS:
+            kept[section] = [item for index, item in enumerate(value) if (section, index) not in bad]
+        elif section in _MAPS:
+            kept[section] = {key: item for key, item in value.items() if (section, key) not in bad}
+        else:
+            kept[section] = value
+    return Loaded(file, Document.model_validate(kept), *_numbers(data, bad))
+
+
+def _numbers(data: dict[str, Any], bad: set[Path]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The places of the rules and of the tests that are left."""
+
+    def left(section: str) -> tuple[int, ...]:
+        count = 0 if (section,) in bad else len(data.get(section, ()))
+        return tuple(index for index in range(count) if (section, index) not in bad)
+
+    return left("rules"), left("tests")
+
+
+def _report_nulls(file: File, report: Report) -> Iterator[Path]:
+    """Keys without a value: what a rule with an empty `when:` would mean is not guessed."""
+    assert isinstance(file.root, Mapping)
+    for section, (_, node) in file.root.entries.items():
+        for path in () if section in _FREE else _nulls(node, (section,)):
+            if len(path) > 1:
+                message = "nothing is written here" if isinstance(path[-1], int) else f"`{path[-1]}` has no value"
+                hint = "write a value, or leave it out"
+                report.error("missing-value", message, file.key_span(path), hint=hint, path=dotted(path))
+                yield _item(path)
+
+
+def _nulls(node: Node, path: Path) -> Iterator[Path]:
+    if isinstance(node, Scalar):
+        if node.data is None:
+            yield path
+    elif isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            yield from _nulls(item, (*path, index))
+    else:
+        for key, (_, value) in node.entries.items():
+            if key != "raw":
+                yield from _nulls(value, (*path, key))
+
+
+def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
+    """The stretches of text that stand where a secret would."""
+    if isinstance(node, Scalar):
+        if inside:
+            yield node.start, node.end
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _secrets(item, inside)
+    else:
+        for key, (_, value) in node.entries.items():
+            reference = isinstance(value, Mapping) and set(value.entries) <= {"env", "file"}
+            yield from _secrets(value, inside or (SECRET_KEY.search(key) is not None and not reference))

@@ -1,0 +1,127 @@
+"""How single values are spelled in a policy: expressions, durations, names, secrets.
+
+Rule of this module: one annotated type for each spelling, with its JSON Schema. An error's type is the problem's code,
+and what was written is never part of its message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, LiteralString, TypeGuard
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError
+
+
+class Strict(BaseModel):
+    """A section: unknown keys and conversions are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """In `Annotated[T, Shape(t)]`: checked as `t`, a type made from a table, which type checkers cannot follow."""
+
+    annotation: Any
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(self.annotation)
+
+
+def one_of(names: Iterable[str]) -> Shape:
+    """In `Annotated[str, one_of(names)]`: one of these."""
+    return Shape(Literal[tuple(names)])
+
+
+def is_map(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def wrong(code: LiteralString, message: LiteralString, hint: str | None = None) -> PydanticCustomError:
+    """An error of ours inside pydantic's: `code` becomes the problem's."""
+    return PydanticCustomError(code, message, {"hint": hint})
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+"
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+
+
+def seconds(text: Any) -> float:
+    """A duration such as `50ms`, `3s`, `1m30s` or `24h`, in seconds. Raises PydanticCustomError."""
+    if not isinstance(text, str) or len(text) > 40 or not re.fullmatch(_DURATION, text):
+        raise wrong("bad-duration", "not a duration", "a number with its unit: 50ms, 3s, 5m, 24h")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise wrong("bad-duration", "a limit must be longer than nothing", "leave the key out for no limit of your own")
+    return value
+
+
+Delay = Annotated[
+    float,
+    BeforeValidator(seconds),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$", "description": "a duration: 50ms, 3s, 5m, 24h"}),
+]
+"""Seconds, zero included."""
+
+Duration = Annotated[Delay, AfterValidator(_positive)]
+"""Seconds, more than zero."""
+
+
+def _expression(value: Any) -> str:
+    if isinstance(value, dict | list) and value:
+        raise wrong(
+            "wrong-type",
+            "this reads as a YAML map or list, not as an expression",
+            "an expression that begins with `{` or `[` must be quoted",
+        )
+    if value is None or value == "" or isinstance(value, dict | list):
+        raise wrong("wrong-type", "an expression is missing here", "leave the key out for a rule that always matches")
+    return value if isinstance(value, str) else str(value)
+
+
+Cel = Annotated[
+    str,
+    BeforeValidator(_expression),
+    WithJsonSchema({"type": ["string", "boolean", "number"], "description": "a CEL expression"}),
+]
+"""A CEL expression. The text that is compiled is the file's, not this value: YAML would write `true` its own way."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$", max_length=128)]
+"""Of a provider, a target, a rule of a pack."""
+
+RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=128)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
+"""What CEL can name."""
+
+Tags = dict[Name, Annotated[str, Field(max_length=256)]]
+
+
+class Computed(Strict):
+    """`{cel: ...}` where a value may stand: an expression that gives it."""
+
+    cel: Cel
+
+
+class Secret(Strict):
+    """Where a secret is: `{env: NAME}` or `{file: path}`."""
+
+    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)] | None = None
+    file: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+
+
+def _reference(value: Any) -> Any:
+    if not is_map(value) or not value:
+        raise wrong("literal-secret", "a secret is not written into a policy", "write {env: NAME} or {file: path}")
+    if "env" in value and "file" in value:
+        raise wrong("wrong-value", "a secret is at one place", "write {env: NAME} or {file: path}, not both")
+    return value
+
+
+SecretReference = Annotated[Secret, BeforeValidator(_reference)]
