@@ -1,7 +1,7 @@
 """The exact interpreter: what an expression means, said as plainly as possible.
 
-It is asked when compiled code has raised, because only then can CEL's rule matter that `&&` and `||` forgive an error on
-one side, and it is the oracle of the compiler's tests. Rule of this module: obviously right before fast.
+It is asked when compiled code has raised, because only then can CEL's rule matter that `&&` and `||` forgive an error
+on one side, and it is the oracle of the compiler's tests. Rule of this module: obviously right before fast.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Scope = dict[str, Any]
 
 
 def evaluate(tree: Node, facts: Facts, flat: Set[str] = frozenset()) -> Any:
-    """The value of a checked tree over the facts. Raises EvaluationError, with `start` and `end` of the part that erred.
+    """The value of a checked tree over the facts. Raises EvaluationError with the place of the part that erred.
 
     `flat`: the roots whose fields are attributes of the facts themselves (`request.model` is `facts.request_model`).
     """

@@ -1,12 +1,12 @@
 """The types that CEL expressions are checked against.
 
-CEL's own, plus three that make the natural condition safe: records with declared fields, total maps (an absent key reads
-`""`), and clearance, an ordered type whose string literals convert when a policy is loaded.
+CEL's own, plus three that make the natural condition safe: records with declared fields, total maps (an absent key
+reads `""`), and clearance, an ordered type whose string literals convert when a policy is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -51,9 +51,9 @@ class Cost(Enum):
 class Type:
     """`key` and `item` are those of a map and a list; `total` maps read `""` for an absent key.
 
-    `choices`, where not empty, lists the only values a string can take, so that a typo in a literal is caught; a map
-    whose key type has choices has exactly these keys. A map with `folded_keys` holds lower-case keys, and whatever it is
-    asked for is lower-cased first.
+    `choices`, where not empty, lists the only values a string can take, so that a typo in a literal is caught. A map
+    with `folded_keys` holds lower-case keys, and whatever it is asked for is lower-cased first; one that is `closed`
+    has exactly the keys that its key type's choices list.
     """
 
     kind: Kind
@@ -64,6 +64,7 @@ class Type:
     total: bool = False
     choices: tuple[str, ...] = ()
     folded_keys: bool = False
+    closed: bool = False
 
     def __str__(self) -> str:
         if self.kind is Kind.LIST:
@@ -132,3 +133,8 @@ def unify(left: Type, right: Type) -> Type:
     if left.kind is Kind.MAP:
         return map_of(unify(left.key or DYN, right.key or DYN), unify(left.item or DYN, right.item or DYN))
     return Type(left.kind)
+
+
+def map_by_name(names: Iterable[str], item: Type) -> Type:
+    """A map that has exactly these keys: an unknown one is found when a policy is loaded."""
+    return Type(Kind.MAP, key=enum_of(*names), item=item, closed=True)
