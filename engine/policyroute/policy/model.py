@@ -15,6 +15,7 @@ from policyroute.absent import Absent
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
+from policyroute.policy.cases import CaseSpec
 from policyroute.problems import Problem, Span
 
 
@@ -195,11 +196,9 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An embedded test, checked against the schema but not yet run. `given` and `expect` are plain data."""
+    """An embedded test, checked against the schema but not yet run."""
 
-    name: str
-    given: Mapping[str, Any]
-    expect: Mapping[str, Any]
+    spec: CaseSpec
     span: Span
 
 

@@ -1,0 +1,208 @@
+"""Runs the tests embedded in a policy: the same decision as traffic would get, compared with what the author expects.
+
+Rule of this module: a test sees nothing but the decision. It passes or it says which expectation failed and what was
+decided instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from policyroute.cel.expression import EvaluationError
+from policyroute.cel.values import Timestamp
+from policyroute.decide import Decision, PolicySet, RoutingState
+from policyroute.decide.state import Latency, Place
+from policyroute.policy.cases import Denied, Expect, Given, GivenRequest
+from policyroute.policy.model import Case, Program
+from policyroute.problems import Problem
+from policyroute.request import BadRequest, Client, Message, ModelRequest, ResponseFormat, Tool, ToolCall
+
+_TIME = 1_767_225_600.0
+"""When a test happens unless it says so: 2026-01-01T00:00:00Z. A decision depends on nothing but what is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one test ended. `failures` are empty where it passed; `decision` is None where no request could be made of it."""
+
+    case: Case
+    failures: tuple[str, ...]
+    decision: Decision | None
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.case.spec.name,
+            "file": self.case.span.file,
+            "line": self.case.span.line,
+            "passed": self.passed,
+            "failures": list(self.failures),
+            "decision": self.decision.as_json() if self.decision else None,
+        }
+
+
+def run(policy: PolicySet) -> tuple[Outcome, ...]:
+    """Every embedded test, in the order they are written."""
+    return tuple(_outcome(policy, case) for case in policy.program.cases)
+
+
+def failed(outcomes: Iterable[Outcome]) -> tuple[Problem, ...]:
+    """Failed tests as problems: they keep a set from being used."""
+    return tuple(
+        Problem(
+            "test-failed",
+            f"test `{outcome.case.spec.name}` fails: {'; '.join(outcome.failures)}",
+            outcome.case.span,
+            "`policyroute test` shows the whole decision",
+        )
+        for outcome in outcomes
+        if not outcome.passed
+    )
+
+
+def _outcome(policy: PolicySet, case: Case) -> Outcome:
+    given = case.spec.given
+    try:
+        request = request_of(given)
+    except (BadRequest, EvaluationError) as error:
+        return Outcome(case, (f"what is given makes no request: {error}",), None)
+    client = Client(**given.client.model_dump(exclude_none=True))
+    decision = policy.decide(request, state_of(policy.program, given), request.time, decision_id="test", client=client)
+    return Outcome(case, tuple(_failures(case.spec.expect, decision)), decision)
+
+
+# What is given -------------------------------------------------------------------------------------------------------
+
+
+def request_of(given: Given) -> ModelRequest:
+    """A request with the facts given. Raises BadRequest where a whole `body` is given that no gateway would take."""
+    said = given.request
+    body = said.body or {"model": said.model or "auto", "messages": [{"role": "user", "content": "Hello"}]}
+    headers = dict(said.headers or {})
+    if said.profile:
+        headers["x-router-profile"] = said.profile
+    if given.session.id:
+        headers["x-conversation-id"] = given.session.id
+    request = ModelRequest.read(
+        said.dialect or "openai_chat",
+        body=orjson.dumps(body),
+        headers=headers,
+        path=said.path or "/v1/chat/completions",
+        method=said.method or "POST",
+        query=said.query or {},
+        id=said.id or "test",
+        received_at=_TIME,
+    )
+    return request.declaring(**dict(_declared(said)))
+
+
+_AS_WRITTEN = (
+    "model stream system last_user tool_choice max_tokens temperature params metadata input_tokens size".split()
+)
+
+
+def _declared(said: GivenRequest) -> Iterator[tuple[str, Any]]:
+    for name in _AS_WRITTEN:
+        value = getattr(said, name)
+        if value is not None:
+            yield name, value
+    if said.time is not None:
+        yield "time", Timestamp.parse(said.time).utc().timestamp()
+    if said.messages is not None:
+        yield (
+            "messages",
+            tuple(
+                Message(one.role, one.text, tuple(_tool_call(call) for call in one.tool_calls), one.has_image)
+                for one in said.messages
+            ),
+        )
+    if said.tools is not None:
+        yield "tools", tuple(Tool(tool.name, tool.description) for tool in said.tools)
+    if said.response_format is not None:
+        kind = said.response_format.get("type", "json_schema")
+        yield "response_format", ResponseFormat(kind, said.response_format.get("schema", {}))
+    if said.modalities is not None:
+        yield "modalities", tuple(said.modalities)
+
+
+def _tool_call(call: dict[str, str]) -> ToolCall:
+    return ToolCall(call.get("id", "call"), call.get("name", ""), call.get("arguments", "{}"))
+
+
+def state_of(program: Program, given: Given) -> RoutingState:
+    """What is said of a target holds at each of its providers."""
+    latency: dict[Place, Latency] = {}
+    in_flight: dict[Place, int] = {}
+    for name, seen in given.targets.items():
+        target = program.targets.get(name)
+        for provider in target.providers if target else ():
+            if seen.latency:
+                latency[name, provider.name] = Latency(**seen.latency.model_dump())
+            if seen.in_flight is not None:
+                in_flight[name, provider.name] = seen.in_flight
+    return RoutingState(latency, in_flight, given.gateway.in_flight or 0)
+
+
+# What is expected ----------------------------------------------------------------------------------------------------
+
+
+def _failures(expect: Expect, decision: Decision) -> Iterator[str]:
+    yield from _denial(expect.denied, decision)
+    if expect.route_rule is not None and decision.route_rule != expect.route_rule:
+        yield f"route_rule is `{decision.route_rule}`, not `{expect.route_rule}`"
+    yield from _order(expect, decision)
+    yield from _members(expect, decision)
+    if expect.limits is not None:
+        for name, wanted in expect.limits.model_dump(exclude_none=True).items():
+            if getattr(decision.limits, name) != wanted:
+                yield f"limits.{name} is {getattr(decision.limits, name):g}s, not {wanted:g}s"
+
+
+def _order(expect: Expect, decision: Decision) -> Iterator[str]:
+    names = list(dict.fromkeys(candidate.target for candidate in decision.candidates))
+    if expect.target is not None and names[:1] != [expect.target]:
+        yield f"target is {_shown(names[:1], decision)}, not `{expect.target}`"
+    if expect.candidates is not None and names != expect.candidates:
+        yield f"candidates are {_shown(names, decision)}, not {_listed(expect.candidates)}"
+
+
+def _members(expect: Expect, decision: Decision) -> Iterator[str]:
+    for what, wanted, there in (
+        ("excluded", expect.excluded, {excluded.target for excluded in decision.excluded}),
+        ("fired", expect.fired, set(decision.fired)),
+        ("shadow", expect.shadow, set(decision.shadow)),
+    ):
+        if missing := [name for name in wanted or () if name not in there]:
+            yield f"{what} lacks {_listed(missing)}"
+    if unwanted := [name for name in expect.not_fired or () if name in decision.fired]:
+        yield f"{_listed(unwanted)} fired"
+
+
+def _denial(wanted: bool | Denied | None, decision: Decision) -> Iterator[str]:
+    denied = decision.denied
+    if wanted is None or wanted is False:
+        if wanted is False and denied:
+            yield f"it is denied with {denied.status} `{denied.code}`"
+    elif denied is None:
+        yield "it is not denied"
+    elif isinstance(wanted, Denied):
+        for name, value in wanted.model_dump(exclude_none=True).items():
+            if getattr(denied, name) != value:
+                yield f"denied.{name} is `{getattr(denied, name)}`, not `{value}`"
+
+
+def _shown(names: list[str], decision: Decision) -> str:
+    if names:
+        return _listed(names)
+    return f"none (denied with {decision.denied.status} `{decision.denied.code}`)" if decision.denied else "none"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
