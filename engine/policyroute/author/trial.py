@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from policyroute.cel.expression import EvaluationError
 from policyroute.cel.values import Timestamp
 from policyroute.decide import Decision, PolicySet, RoutingState
 from policyroute.decide.state import Latency, Place
@@ -27,7 +26,7 @@ _TIME = 1_767_225_600.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one test ended. `failures` are empty where it passed; `decision` is None where no request could be made of it."""
+    """How one test ended. `failures` are empty where it passed; `decision` is None where nothing could be decided."""
 
     case: Case
     failures: tuple[str, ...]
@@ -71,7 +70,7 @@ def _outcome(policy: PolicySet, case: Case) -> Outcome:
     given = case.spec.given
     try:
         request = request_of(given)
-    except (BadRequest, EvaluationError) as error:
+    except (BadRequest, ValueError) as error:
         return Outcome(case, (f"what is given makes no request: {error}",), None)
     client = Client(**given.client.model_dump(exclude_none=True))
     decision = policy.decide(request, state_of(policy.program, given), request.time, decision_id="test", client=client)
