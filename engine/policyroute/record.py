@@ -13,7 +13,8 @@ from typing import Any
 class AttemptRecord:
     """One try. Times are seconds on the exchange's clock; None where it did not come to that.
 
-    `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed` or a failure kind.
+    `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed` or a failure kind;
+    `code` the provider's or the transport's own word for the failure, where it is a word and no text.
     """
 
     number: int
@@ -25,6 +26,7 @@ class AttemptRecord:
     ended: float | None = None
     outcome: str = "open"
     status: int | None = None
+    code: str | None = None
     retry_after: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -37,6 +39,7 @@ class AttemptRecord:
             "model": self.model,
             "outcome": self.outcome,
             "status": self.status,
+            "code": self.code,
             "ttft_ms": _ms(self.opened, self.first_event),
             "total_ms": _ms(self.opened, self.ended),
             "input_tokens": self.input_tokens,

@@ -384,11 +384,18 @@ def test_after_the_first_token_a_failure_is_told_and_nobody_else_is_asked(candid
     assert play.fails(1, FailureKind.STREAM_BROKEN) == ["done stream_broken stream_broken"]
 
 
-def test_the_providers_own_error_event_is_not_passed_on(candidate: Make) -> None:
+def test_what_came_before_an_error_inside_the_stream_is_still_passed_on(candidate: Make) -> None:
     play = Play(candidate("a"), candidate("b"))
     play.says(1, TextDelta("a"), raw="a")
-    said = play.says(1, Broken(Failure(FailureKind.OVERLOADED, "busy")), raw="data: {error}")
-    assert said == ["cancel 1", "done overloaded overloaded"]
+    broken = Broken(Failure(FailureKind.OVERLOADED, "busy"))
+    assert play.says(1, TextDelta("b"), broken, raw="b") == ["emit 1 b", "cancel 1", "done overloaded overloaded"]
+
+
+def test_a_record_has_the_providers_code_but_no_text(candidate: Make) -> None:
+    for code, kept in [("rate_limit_exceeded", "rate_limit_exceeded"), ("You said: hello", None), ("x" * 99, None)]:
+        play = Play(candidate("a"))
+        play.step(Failed(1, Failure(FailureKind.RATE_LIMITED, "in words", code=code)))
+        assert play.exchange.record.attempts[0].code == kept
 
 
 # The client -----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from policyroute.record import ExchangeRecord
 class Received:
     """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body)
     when client and provider speak the same dialect. `end` is set once, when the answer is complete: nothing more will
-    come. `status` is the HTTP status of the provider's answer, with the first of them. A ping has no events.
+    come. `status` is the HTTP status of the provider's answer, with the first of them. A ping has no events. Nothing
+    follows a `Broken`, and its bytes are not in `raw`.
     """
 
     id: int
@@ -101,7 +102,7 @@ class Wake:
 
 @dataclass(slots=True)
 class Emit:
-    """Give this, said by attempt `id`, to the client. The first Emit commits: headers go with it.
+    """Give this, said by attempt `id`, to the client. The `first` commits: headers go with it.
 
     Not frozen: one is made per upstream read.
     """
@@ -109,6 +110,7 @@ class Emit:
     id: int
     events: Sequence[StreamEvent]
     raw: bytes
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

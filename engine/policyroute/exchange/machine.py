@@ -6,6 +6,7 @@ event that shows something; every path ends in exactly one `Done`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
@@ -32,6 +33,7 @@ from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 HELD_BYTES = 262_144
 HELD_EVENTS = 2_048
 """How much a provider may send before anything that shows: more is a fault, not a preface."""
+_LONGEST_CODE = 64
 
 Eligible = Callable[[Candidate, float], Excluded | None]
 
@@ -120,11 +122,10 @@ class Exchange:
         return commands
 
     def _after_commit(self, got: Received, now: float) -> list[Command]:
-        for event in got.events:
-            if isinstance(event, Broken):
-                # Its bytes are the provider's own error: the client is told in our words instead.
-                return self._cut(event.failure, now, open_still=not got.end)
-        commands: list[Command] = [Emit(got.id, got.events, got.raw)] if got.raw or got.events else []
+        events = got.events
+        commands: list[Command] = [Emit(got.id, events, got.raw)] if got.raw or events else []
+        if events and isinstance(events[-1], Broken):
+            return commands + self._cut(events[-1].failure, now, open_still=not got.end)
         if got.end:
             commands += self._finish("ok", now)
         return commands
@@ -146,7 +147,7 @@ class Exchange:
         if shown:
             attempt.first_event = now
         self.record.committed = now
-        commands: list[Command] = [Emit(got.id, tuple(held), b"".join(self._held_raw))]
+        commands: list[Command] = [Emit(got.id, tuple(held), b"".join(self._held_raw), first=True)]
         self._drop_held()
         return commands + (self._finish("ok", now) if got.end else self._arm(now))
 
@@ -254,7 +255,7 @@ class Exchange:
         attempt.ended, attempt.outcome = now, outcome
         if failure is not None:
             attempt.status = failure.status if failure.status is not None else attempt.status
-            attempt.retry_after = failure.retry_after
+            attempt.retry_after, attempt.code = failure.retry_after, _word(failure.code)
         self._attempt = self._heard = None
         self._drop_held()
 
@@ -263,3 +264,8 @@ class Exchange:
 
     def _cancel(self) -> list[Command]:
         return [Cancel(self._attempt.number)] if self._attempt is not None else []
+
+
+def _word(code: str | None) -> str | None:
+    """The code if it is one: providers may put anything there, and a record has no text."""
+    return code if code and len(code) <= _LONGEST_CODE and re.fullmatch(r"[\w.:-]+", code, re.ASCII) else None

@@ -1,0 +1,204 @@
+"""Drives one exchange: performs what the state machine asks for, on the request's own task.
+
+Rule of this module: whoever has news (the attempt, the timer, the client's connection) steps the machine and obeys it.
+The attempt runs in the caller's task, so that back-pressure reaches the provider and a cancelled request closes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from policyroute.decide.decision import Decision, Hop
+from policyroute.exchange.commands import (
+    Attempt,
+    Cancel,
+    Command,
+    Done,
+    Emit,
+    Failed,
+    HungUp,
+    Open,
+    Received,
+    Tick,
+    Wake,
+)
+from policyroute.exchange.machine import Exchange
+from policyroute.failures import Failure, FailureKind
+from policyroute.record import ExchangeRecord
+from policyroute_asgi.upstream import Upstream
+
+LAST_WORDS = 5.0
+"""Seconds for telling a client of a failure: one that has stopped reading must not hold the request for ever."""
+_SLOW = 0.05
+"""Seconds: a client that takes longer over one chunk has kept the provider waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whose answer the client is about to get."""
+
+    attempt: Attempt
+    hop: Hop
+
+
+class ClientSide(Protocol):
+    """The client, as far as an exchange needs it. OSError from sending means that it is gone."""
+
+    async def commit(self, answer: Answer) -> None:
+        """Once, right before the first `send`: from now on it is this provider's answer."""
+        ...
+
+    async def send(self, raw: bytes, *, more: bool) -> None:
+        """Part of the answer, returning when the client can take more. `more=False`: the answer is complete."""
+        ...
+
+    async def fail(self, failure: Failure) -> None:
+        """The end, in failure: an HTTP error where nothing was committed, else an error inside the stream."""
+        ...
+
+    async def hung_up(self) -> None:
+        """Returns when the client is gone. Cancelled when the exchange is over."""
+        ...
+
+
+class Drive:
+    """One exchange. `record` is there from the start, and says what happened even where `run` is cancelled."""
+
+    def __init__(self, decision: Decision, upstream: Upstream, client: ClientSide, *, stream: bool) -> None:
+        self._machine = Exchange(
+            decision.candidates, decision.fallback, decision.limits, stream=stream, eligible=upstream.eligible
+        )
+        self.record: ExchangeRecord = self._machine.record
+        self._upstream = upstream
+        self._client = client
+        self._next: Open | None = None
+        self._done: Done | None = None
+        self._running: Open | None = None
+        self._scope: asyncio.Timeout | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._news: asyncio.Future[None] | None = None
+        self._sending = False
+        self._ended = False
+
+    async def run(self) -> ExchangeRecord:
+        """From the first attempt to the client's last byte. Trouble upstream is told to the client, never raised."""
+        watcher = asyncio.create_task(self._watch(), name="policyroute-client")
+        try:
+            self._obey(self._machine.start(time.monotonic()))
+            while self._done is None:
+                await self._attempt()
+            await self._finish(self._done)
+        except asyncio.CancelledError:
+            self._machine.step(HungUp(), time.monotonic())
+            raise
+        finally:
+            watcher.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+        return self.record
+
+    async def _attempt(self) -> None:
+        """The next attempt to its end, or the wait for it."""
+        opened, self._next = self._next, None
+        if opened is None:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+            return
+        self._running = opened
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                await self._upstream.run(opened, self._tell)
+        except TimeoutError:
+            return  # the machine has cancelled it
+        finally:
+            self._running = self._scope = None
+        # No attempt may end without a word; where it had one, this is ignored.
+        silent = Failure(FailureKind.STREAM_BROKEN, "The attempt ended without an answer.")
+        self._obey(self._machine.step(Failed(opened.id, silent), time.monotonic()))
+
+    async def _tell(self, given: Received | Failed) -> bool:
+        commands = self._machine.step(given, time.monotonic())
+        for command in commands:
+            if isinstance(command, Wake):
+                self._arm(command)  # before sending, which may take as long as the client likes
+        for command in commands:
+            if isinstance(command, Emit):
+                await self._send(command, more=not isinstance(commands[-1], Done) or commands[-1].failure is not None)
+            elif not isinstance(command, Wake):
+                self._obey([command], inside=True)
+        return self._running is not None
+
+    async def _send(self, emit: Emit, *, more: bool) -> None:
+        assert self._running is not None and self._upstream.hop is not None
+        started = time.monotonic()
+        self._sending = True
+        try:
+            if emit.first:
+                await self._client.commit(Answer(self._running.attempt, self._upstream.hop))
+            if emit.raw or not more:
+                await self._client.send(emit.raw, more=more)
+                self._ended = not more
+        except OSError:
+            self._obey(self._machine.step(HungUp(), time.monotonic()), inside=True)
+        finally:
+            self._sending = False
+        now = time.monotonic()
+        if now - started > _SLOW:
+            # The provider was not read meanwhile: its silence counts from here.
+            self._obey(self._machine.step(Received(emit.id, ()), now))
+
+    def _obey(self, commands: list[Command], *, inside: bool = False) -> None:
+        """Everything but `Emit`, which only an attempt's own news brings about. `inside`: these come of such news."""
+        for command in commands:
+            if isinstance(command, Open):
+                self._next = command
+            elif isinstance(command, Done):
+                self._done = command
+            elif isinstance(command, Wake):
+                self._arm(command)
+            elif isinstance(command, Cancel):
+                self._cut(command, inside)
+        if self._news is not None and not self._news.done() and (self._next or self._done):
+            self._news.set_result(None)
+
+    def _cut(self, cancel: Cancel, inside: bool) -> None:
+        if self._next is not None and self._next.id == cancel.id:
+            self._next = None  # it never began
+            return
+        self._running = None
+        if not inside and self._scope is not None:
+            # Interrupt it wherever it waits. From inside there is no need: it returns when it is told.
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    def _arm(self, wake: Wake) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, wake.at - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._obey(self._machine.step(Tick(backed_up=self._sending), time.monotonic()))
+
+    async def _watch(self) -> None:
+        await self._client.hung_up()
+        self._obey(self._machine.step(HungUp(), time.monotonic()))
+
+    async def _finish(self, done: Done) -> None:
+        if self.record.outcome == "client_closed" or self._ended:
+            return
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                if done.failure is not None:
+                    await self._client.fail(done.failure)
+                else:
+                    await self._client.send(b"", more=False)
+
+
+async def drive(decision: Decision, upstream: Upstream, client: ClientSide, *, stream: bool) -> ExchangeRecord:
+    """Perform one exchange and return its record. `Drive` is for whoever wants the record of a cancelled one too."""
+    return await Drive(decision, upstream, client, stream=stream).run()
