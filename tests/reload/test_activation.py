@@ -150,9 +150,7 @@ async def test_the_loop_runs_on_while_a_policy_is_built(directory: Path, policy:
 
     async with serving(Preparation(directory, build=slow)) as watched:
         (directory / "main.yaml").write_text(policy("large"))
-        async with asyncio.timeout(PATIENCE):
-            while not held.is_set():
-                await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(held.wait, PATIENCE)
         assert goes_to(watched.holder.current) == "small"
         release.set()
         await watched.until(lambda status: goes_to(watched.holder.current) == "large")

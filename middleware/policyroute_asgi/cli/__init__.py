@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -44,11 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in COMMANDS:
             return _command(words[0], words[1:])
-        _overview().parse_args(words)
+        overview = _overview()
+        if not words:
+            overview.print_help(sys.stderr)
+            return MISUSE
+        overview.parse_args(words)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else MISUSE
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `policyroute ... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GOOD
     return MISUSE
 
 

@@ -40,7 +40,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`text` is what the model said, or the error's message; `events` counts those of a stream; `seconds` is the whole."""
+    """`text` is what the model said, or the error's message; `events` counts those of a stream."""
 
     status: int
     text: str
