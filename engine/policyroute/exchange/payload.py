@@ -6,6 +6,7 @@ client's headers goes upstream but what `PASSED_ON` lists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,6 +34,7 @@ _CONNECTION: Final = frozenset(
 _ROUTED: Final = ("model", "messages", "stream")
 """Fields that routing and the client decide; `raw` does not reach them."""
 
+_REFERENCE: Final = re.compile(r"\\([0-9\\])")
 _MAX_ADDED: Final = 64 * 1024 * 1024
 """Bytes that rewriting may put into one text: a short pattern with a long replacement must not fill the memory."""
 
@@ -91,7 +93,18 @@ def _rewriter(find: str, replace: str) -> Callable[[str], str]:
     """By RE2: time linear in the text, whatever the pattern."""
     pattern = _re2.compile(find)
     most = _MAX_ADDED // (len(replace) + 1)
-    return lambda said: str(pattern.sub(replace, said, count=most))
+
+    def expanded(found: Any) -> str:
+        return _REFERENCE.sub(lambda ref: _referred(found, ref[1]), replace)
+
+    return lambda said: str(pattern.sub(expanded, said, count=most))
+
+
+def _referred(found: Any, number: str) -> str:
+    """What a group matched: empty where it matched nothing or there is none. A second backslash stands for one."""
+    if number == "\\":
+        return number
+    return (found.group(int(number)) or "") if int(number) <= found.re.groups else ""
 
 
 def _join(base_url: str, path: str) -> str:

@@ -47,10 +47,12 @@ _FAILED = {
 class ChunkReader:
     """Turns chunks into events, keeping only what must not be said twice.
 
+    `whole`: the chunk is a whole answer, in `message` rather than `delta`; some providers send both, one of them empty.
     `finished` and `open` are the choices that have and have not ended; `substance` is set once anything was answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = False) -> None:
+        self._said, self._else = ("message", "delta") if whole else ("delta", "message")
         self.open: set[int] = set()
         self.finished: dict[int, FinishReason] = {}
         self.substance = False
@@ -85,9 +87,9 @@ class ChunkReader:
         index = choice.get("index")
         if not isinstance(index, int):
             index = 0
-        delta = choice.get("delta")
+        delta = choice.get(self._said)
         if delta is None:
-            delta = choice.get("message")
+            delta = choice.get(self._else)
         if delta and isinstance(delta, dict):
             if index not in self.finished:
                 self.open.add(index)

@@ -101,7 +101,7 @@ def read_answer(body: bytes) -> list[StreamEvent]:
     chunk = parse(body)
     if not isinstance(chunk, dict):
         return [Broken(_UNREADABLE)]
-    chunks = ChunkReader()
+    chunks = ChunkReader(whole=True)
     events = chunks.read(cast("dict[str, Any]", chunk))
     if events and isinstance(events[-1], Broken):
         return events

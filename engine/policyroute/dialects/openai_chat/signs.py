@@ -79,7 +79,7 @@ _WORDS: tuple[tuple[K, re.Pattern[str]], ...] = tuple(
             r"\bmaximum context length\b|\bcontext (?:window|length)\b.{0,40}\b(?:exceed|limit|large)"
             r"|\bexceed\w*\b.{0,40}\bcontext (?:window|length|limit)|\bmax(?:imum)? context\b"
             r"|\bprompt (?:is )?too long\b|\binput (?:is )?too long\b|\btotal length of all messages is too long\b"
-            r"|\binput token count\b.{0,60}\bexceeds\b|\brange of input length\b"
+            r"|\binput token count\b.{0,60}\bexceeds\b|\btoken limit reached\b|\brange of input length\b"
             r"|\brequest too large for model\b",
         ),
         (K.OVERLOADED, r"\boverloaded\b|\bat capacity\b|\bcapacity exceeded\b"),

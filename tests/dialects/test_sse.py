@@ -1,0 +1,79 @@
+"""Framing: the same events however the bytes are cut, and the stream again when the blocks are joined."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policyroute.dialects.sse import EventTooLarge, Framer, read_event
+
+LINES = st.sampled_from(
+    [
+        "data: {}",
+        "data:x",
+        "data",
+        "data: é",
+        ": ping",
+        "event: error",
+        "event:end",
+        "id: 7",
+        "retry: 10",
+        "data: two words",
+        "odd",
+    ]
+)
+STREAMS = st.lists(st.tuples(st.lists(LINES, max_size=4), st.sampled_from(["\n", "\r\n", "\r"])), max_size=8).map(
+    lambda blocks: "".join(end.join([*lines, "", ""]) for lines, end in blocks).encode()
+)
+
+
+def events(blocks: list[bytes]) -> list[tuple[str, bytes]]:
+    return [(name, data) for name, data in map(read_event, blocks) if data is not None]
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[start:end] for start, end in itertools.pairwise(edges)]
+
+
+@given(STREAMS, st.lists(st.integers(0, 10_000), max_size=6))
+def test_cuts_change_nothing(stream: bytes, places: list[int]) -> None:
+    whole, pieces, single = Framer(), Framer(), Framer()
+    expected = whole.feed(stream)
+    in_pieces = [block for piece in cut(stream, places) for block in pieces.feed(piece)]
+    byte_by_byte = [block for at in range(len(stream)) for block in single.feed(stream[at : at + 1])]
+    assert events(in_pieces) == events(byte_by_byte) == events(expected)
+    for framer, blocks in ((whole, expected), (pieces, in_pieces), (single, byte_by_byte)):
+        assert b"".join(blocks) + framer.rest() == stream
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        (b"data: one\n\n", ("", b"one")),
+        (b"data:one\n\n", ("", b"one")),
+        (b"data:  one\n\n", ("", b" one")),
+        (b"data: one\ndata: two\n\n", ("", b"one\ntwo")),
+        (b"data: one\rdata: two\n\n", ("", b"one\ntwo")),
+        (b"event: error\r\ndata: {}\r\n\r\n", ("error", b"{}")),
+        (b"data\n\n", ("", b"")),
+        (b"\xef\xbb\xbfdata: first\n\n", ("", b"first")),
+        (b": OPENROUTER PROCESSING\n\n", ("", None)),
+        (b"database: no\n\n", ("", None)),
+        (b"\n\n", ("", None)),
+    ],
+)
+def test_what_a_block_says(block: bytes, expected: tuple[str, bytes | None]) -> None:
+    assert read_event(block) == expected
+
+
+def test_an_event_that_never_ends_is_refused_and_not_kept() -> None:
+    framer = Framer(max_event=100)
+    assert framer.feed(b"data: fits\n\n" * 50) != []
+    with pytest.raises(EventTooLarge):
+        for _ in range(20):
+            framer.feed(b"data: 6789")
+    assert len(framer.rest()) <= 110
