@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.cel import operations
-from policyroute.cel.codegen_calls import call, element, membership
+from policyroute.cel.codegen_calls import call, condition, element, membership
 from policyroute.cel.codegen_macros import function, loop
-from policyroute.cel.emitting import FACTS, Emitter, Position, UnsupportedError
+from policyroute.cel.emitting import FACTS, Emitter, Position, UnsupportedError, may_be_absent
 from policyroute.cel.expression import Environment, EvaluationError, Facts
 from policyroute.cel.syntax import (
     Call,
@@ -69,8 +69,13 @@ def offsets(tree: Node) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def template(tree: Node, environment: Environment, places: Mapping[int, tuple[int, int]]) -> Template:
-    """Code for a checked tree. `places` gives line and column (from 1) of its offsets. Raises UnsupportedError."""
+def template(
+    tree: Node, environment: Environment, places: Mapping[int, tuple[int, int]], truth: bool = False
+) -> Template:
+    """Code for a checked tree. Raises UnsupportedError.
+
+    `places` gives line and column (from 1) of its offsets; with `truth`, a result that is no bool is an error.
+    """
 
     def position(node: Node) -> Position:
         line, column = places[node.start]
@@ -78,7 +83,8 @@ def template(tree: Node, environment: Environment, places: Mapping[int, tuple[in
         return line, column - 1, end[0], end[1] - 1
 
     emit = Emitter(lambda emit, node: _dispatch(emit, node, environment), position)
-    answer = emit.at(tree, ast.Return(emit.value(tree)))
+    result = condition(emit, tree) if truth else emit.value(tree)
+    answer = emit.at(tree, ast.Return(result))
     module = ast.Module([*emit.loops, emit.at(tree, function(_NAME, [FACTS], [answer]))], [])
     whole = compile(ast.fix_missing_locations(module), "<cel>", "exec", dont_inherit=True)
     codes = {code.co_name: code for code in whole.co_consts if isinstance(code, CodeType)}
@@ -136,10 +142,14 @@ def _select(emit: Emitter, node: Select, environment: Environment) -> ast.expr:
     if isinstance(operand, Ident) and operand.name in environment.flat and operand.name not in emit.scope:
         read: ast.expr = ast.Attribute(ast.Name(FACTS, ast.Load()), f"{operand.name}_{name}", ast.Load())
     else:
-        read = ast.Attribute(emit.value(operand), name, ast.Load())
+        read = ast.Attribute(emit.loose(operand) if node.test else emit.value(operand), name, ast.Load())
     if not node.test:
         return read
-    return ast.Compare(emit.at(node, read), [ast.IsNot()], [emit.known(ABSENT)])
+    there = ast.Compare(emit.at(node, read), [ast.IsNot()], [emit.known(ABSENT)])
+    if not may_be_absent(operand):
+        return there
+    owner = ast.Compare(emit.loose(operand), [ast.IsNot()], [emit.known(ABSENT)])
+    return ast.BoolOp(ast.And(), [owner, there])
 
 
 def _key(emit: Emitter, node: Select) -> ast.expr:

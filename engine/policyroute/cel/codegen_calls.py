@@ -39,14 +39,13 @@ def element(emit: Emitter, container: Node, key: Node) -> ast.expr:
     """`container[key]`, also written `container.key`."""
     of = container.type
     if of.kind is Kind.MAP and _keyed(container, key):
-        held, wanted = emit.loose(container), key_of(emit, container, key)
+        held, wanted = emit.loose(container), emit.value(key)
         if of.total:
             getter = emit.at(key, ast.Attribute(held, "get", ast.Load()))
             return ast.Call(getter, [wanted, ast.Constant("")], [])
         return ast.Subscript(held, wanted, ast.Load())
     if of.kind is Kind.LIST and isinstance(key, Literal) and key.type.kind is Kind.INT and key.value >= 0:
         return ast.Subscript(emit.loose(container), emit.value(key), ast.Load())
-    _refuse_folded(container)
     return emit.call(operations.index, emit.value(container), emit.value(key))
 
 
@@ -57,22 +56,11 @@ def membership(emit: Emitter, item: Node, container: Node) -> ast.expr:
     if constants is not None and all(_plain(kinds[0], kind) for kind in constants[1]):
         return _in(emit, item, emit.constant_set(constants[0]))
     if kinds[1] is Kind.MAP and _keyed(container, item):
-        return ast.Compare(key_of(emit, container, item), [ast.In()], [emit.loose(container)])
+        return ast.Compare(emit.value(item), [ast.In()], [emit.loose(container)])
     inner = container.type.item
     if kinds[1] is Kind.LIST and inner and inner.kind is kinds[0] and kinds[0] in _SAME | {Kind.INT}:
         return _in(emit, item, emit.loose(container))
-    _refuse_folded(container)
     return emit.call(operations.contains, emit.value(item), emit.value(container))
-
-
-def key_of(emit: Emitter, container: Node, key: Node) -> ast.expr:
-    """A map's key, in lower case where the map's are."""
-    if not container.type.folded_keys:
-        return emit.value(key)
-    if isinstance(key, Literal):
-        return emit.at(key, ast.Constant(key.value.lower()))
-    lower = emit.at(key, ast.Attribute(emit.value(key), "lower", ast.Load()))
-    return emit.at(key, ast.Call(lower, [], []))
 
 
 def function_call(emit: Emitter, node: Call) -> ast.expr:
@@ -120,11 +108,6 @@ def _keyed(container: Node, key: Node) -> bool:
     """Whether Python finds this key in this map exactly where CEL does."""
     held = container.type.key
     return held is not None and held.kind is key.type.kind and held.kind in (Kind.STRING, Kind.INT)
-
-
-def _refuse_folded(container: Node) -> None:
-    if container.type.folded_keys:
-        raise UnsupportedError("a key of any type into a lower-cased map")
 
 
 def _constants(node: Node) -> tuple[list[Any], list[Kind]] | None:

@@ -13,12 +13,10 @@ from typing import Any, Final
 from policyroute.cel.codegen_calls import condition
 from policyroute.cel.emitting import FACTS, Emitter
 from policyroute.cel.expression import EvaluationError
+from policyroute.cel.interpret import MAX_STEPS
 from policyroute.cel.operations import NO_OVERLOAD
 from policyroute.cel.syntax import Comprehension
 from policyroute.cel.types import Kind
-
-MAX_STEPS: Final = 100_000
-"""The most elements that an outermost loop may go over, and the most that all loops within it may."""
 
 _BUDGET: Final = "b"
 _RANGE: Final = "r"
@@ -26,10 +24,10 @@ _RESULT: Final = "out"
 
 
 class BudgetError(EvaluationError):
-    """A loop over more elements than a condition may look at; the exact interpreter would only take longer over it."""
+    """A loop over more than MAX_STEPS elements, or loops within it that come to more; not evaluated any further."""
 
     def __init__(self) -> None:
-        super().__init__(f"more than {MAX_STEPS} iterations")
+        super().__init__("too many steps")
 
 
 def loop(emit: Emitter, node: Comprehension) -> ast.expr:

@@ -34,7 +34,9 @@ def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provi
     if spec.dialect not in DIALECTS:
         message = f"the dialect `{spec.dialect}` is not spoken by this version"
         hint = suggestion(spec.dialect, DIALECTS)
-        report.error("unknown-dialect", message, file.span((*path, "dialect")), hint=hint, path=dotted((*path, "dialect")))
+        report.error(
+            "unknown-dialect", message, file.span((*path, "dialect")), hint=hint, path=dotted((*path, "dialect"))
+        )
     address = _address(spec, file, (*path, "base_url"), report)
     if spec.dialect not in DIALECTS or address is None:
         return None
@@ -51,12 +53,16 @@ def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provi
     )
 
 
-def target(name: str, spec: TargetSpec, providers: Mapping[str, Provider | None], file: File, report: Report) -> Target | None:
-    """The target, or None where a provider of it is not one. `providers` has None for those that are wrong themselves."""
+def target(
+    name: str, spec: TargetSpec, providers: Mapping[str, Provider | None], file: File, report: Report
+) -> Target | None:
+    """The target, or None where it cannot be used. `providers` has None for those that are wrong themselves."""
     path: Path = ("targets", name)
     if name in RESERVED:
         message = f"`{name}` means something of its own in routes and requests"
-        report.error("reserved-name", message, file.key_span(path), hint="call the target something else", path=dotted(path))
+        report.error(
+            "reserved-name", message, file.key_span(path), hint="call the target something else", path=dotted(path)
+        )
         return None
     found = _providers_of(spec, path, providers, file, report)
     if found is None:
@@ -82,15 +88,19 @@ def _providers_of(
         message = "a target is at one `provider`, or at several `providers`"
         report.error("wrong-value", message, file.key_span(path), hint="write one of the two keys", path=dotted(path))
         return None
-    written = [(spec.provider, (*path, "provider"))] if spec.provider is not None else [
-        (each, (*path, "providers", index)) for index, each in enumerate(spec.providers or ())
-    ]
+    written = (
+        [(spec.provider, (*path, "provider"))]
+        if spec.provider is not None
+        else [(each, (*path, "providers", index)) for index, each in enumerate(spec.providers or ())]
+    )
     found: list[Provider] = []
     for each, place in written:
         known = providers.get(each)
         if each not in providers:
             hint = suggestion(each, providers) or "no provider is defined"
-            report.error("unknown-provider", f"no provider is called `{each}`", file.span(place), hint=hint, path=dotted(place))
+            report.error(
+                "unknown-provider", f"no provider is called `{each}`", file.span(place), hint=hint, path=dotted(place)
+            )
         elif known is not None:
             found.append(known)
     return tuple(found) if len(found) == len(written) else None

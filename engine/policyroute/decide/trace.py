@@ -1,0 +1,176 @@
+"""Why a request was decided as it was: every rule, every part of its condition, every candidate.
+
+For the eyes of a policy's author (`policyroute explain`): slow, exact, and it shows what a condition compared, header
+and metadata values included; prompt text never. Rule of this module: it decides nothing. It asks `PolicySet.decide` and
+then looks at the same facts again, with the exact interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from policyroute.absent import Absent
+from policyroute.cel.conjuncts import atom_of, conjuncts
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.cel.interpret import evaluate
+from policyroute.cel.syntax import Node
+from policyroute.cel.types import Cost
+from policyroute.decide.decision import Candidate, Constraint, Decision, Excluded
+from policyroute.decide.facts import Facts
+from policyroute.decide.policy_set import PolicySet
+from policyroute.decide.state import RoutingState
+from policyroute.decide.target_facts import TargetFacts
+from policyroute.policy.model import Mode, Rule
+from policyroute.policy.vocabulary import FLAT
+from policyroute.request import Client, ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One `&&` part of a condition: its text, `true`, `false` or `error` with the reason, and the value it compared."""
+
+    text: str
+    at: str
+    result: str
+    reason: str | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrace:
+    """`result` is `matched`, `not matched`, `error` or `off`; `applied` says whether it had a part in the decision."""
+
+    id: str
+    at: str
+    mode: str
+    result: str
+    applied: bool
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateTrace:
+    """`place` counts from 1; None for a candidate that is out. `constraints` are the parts of every rule's demand."""
+
+    target: str
+    provider: str
+    place: int | None
+    why: str
+    constraints: tuple[tuple[str, Part], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """`unnamed` are the targets that the route does not name."""
+
+    decision: Decision
+    rules: tuple[RuleTrace, ...]
+    candidates: tuple[CandidateTrace, ...]
+    unnamed: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "decision": self.decision.as_json(),
+            "rules": [asdict(rule) for rule in self.rules],
+            "candidates": [
+                {
+                    "target": each.target,
+                    "provider": each.provider,
+                    "place": each.place,
+                    "why": each.why,
+                    "constraints": [{"rule": rule, **asdict(part)} for rule, part in each.constraints],
+                }
+                for each in self.candidates
+            ],
+            "unnamed": list(self.unnamed),
+        }
+
+
+def trace(
+    policy_set: PolicySet, request: ModelRequest, state: RoutingState, now: float, client: Client | None = None
+) -> Trace:
+    """Decide the request, and say of everything that could have had a part in it what came out."""
+    decision = policy_set.decide(request, state, now, client=client or Client())
+    if decision.grounds is None:
+        raise ValueError("a trace needs a decision of this policy set's own")
+    facts, constraints = decision.grounds
+    tried = [_tried(candidate, place, facts, constraints) for place, candidate in enumerate(decision.candidates, 1)]
+    out = [_out(policy_set, excluded, facts, constraints) for excluded in decision.excluded]
+    named = {candidate.target for candidate in (*tried, *out)}
+    return Trace(
+        decision,
+        tuple(_rule(rule, decision, facts) for rule in policy_set.program.rules),
+        (*tried, *out),
+        tuple(name for name in policy_set.program.targets if name not in named),
+    )
+
+
+def _rule(rule: Rule, decision: Decision, facts: Facts) -> RuleTrace:
+    applied = rule.id in decision.fired
+    if rule.mode is Mode.OFF:
+        return RuleTrace(rule.id, str(rule.span), rule.mode, "off", False, ())
+    if rule.when is None:
+        return RuleTrace(rule.id, str(rule.span), rule.mode, "matched", applied, ())
+    whole = _part(rule.when, rule.when.tree, facts)
+    result = {"true": "matched", "false": "not matched"}.get(whole.result, "error")
+    return RuleTrace(rule.id, str(rule.span), rule.mode, result, applied, _parts(rule.when, facts))
+
+
+def _parts(expression: Expression, facts: Facts) -> tuple[Part, ...]:
+    return tuple(_part(expression, node, facts) for node in conjuncts(expression.tree))
+
+
+def _part(expression: Expression, node: Node, facts: Facts) -> Part:
+    text = expression.source.text[node.start : node.end]
+    at = str(expression.source.span(node.start, node.end))
+    try:
+        answer = evaluate(node, facts, FLAT)
+    except EvaluationError as error:
+        return Part(text, at, "error", error.reason)
+    value = _compared(node, facts)
+    if isinstance(answer, bool):
+        return Part(text, at, "true" if answer else "false", None, value)
+    return Part(text, at, "error", "not true or false", value)
+
+
+def _compared(node: Node, facts: Facts) -> Any:
+    """What an atom looked at, as JSON; None for what is no atom, and for prompt text."""
+    atom = atom_of(node)
+    if atom is None or atom.dimension.many:
+        return None
+    try:
+        value = evaluate(atom.dimension.node, facts, FLAT)
+    except EvaluationError:
+        return None
+    if isinstance(value, str) and atom.dimension.cost is Cost.TEXT:
+        return None
+    return value if type(value) in (bool, int, float, str) else str(value)
+
+
+def _tried(candidate: Candidate, place: int, facts: Facts, constraints: Sequence[Constraint]) -> CandidateTrace:
+    demands = _demands(facts.at(candidate.facts), constraints)
+    return CandidateTrace(candidate.target, candidate.provider.name, place, candidate.why, demands)
+
+
+def _out(policy_set: PolicySet, excluded: Excluded, facts: Facts, constraints: Sequence[Constraint]) -> CandidateTrace:
+    endpoint = policy_set.endpoints.at(excluded.target, excluded.provider)
+    demands: tuple[tuple[str, Part], ...] = ()
+    if endpoint is not None:
+        demands = _demands(facts.at(TargetFacts(endpoint, facts.request, facts.state)), constraints)
+    return CandidateTrace(excluded.target, excluded.provider, None, excluded.detail, demands)
+
+
+def _demands(facts: Facts, constraints: Sequence[Constraint]) -> tuple[tuple[str, Part], ...]:
+    """Every constraint over this target, also behind the one that put it out."""
+    found: list[tuple[str, Part]] = []
+    for rule, require, floor in constraints:
+        if require is not None:
+            found += [(rule, part) for part in _parts(require, facts)]
+        if floor is not None:
+            quality = facts.target.quality
+            known = None if isinstance(quality, Absent) else quality
+            held = known is not None and known >= floor
+            found.append((rule, Part(f"target.quality >= {floor}", "", "true" if held else "false", None, known)))
+    return tuple(found)
