@@ -13,7 +13,7 @@ from policyroute.request import BadRequest
 Receive = Callable[[], Awaitable[Any]]
 
 
-class ClientGone(Exception):  # noqa: N818 - no error: the client left
+class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
@@ -56,7 +56,9 @@ def _acceptable(headers: Mapping[bytes, bytes]) -> None:
     if kind != b"application/json":
         essence = kind.partition(b";")[0].strip().lower()
         if essence != b"application/json" and not (essence.startswith(b"application/") and essence.endswith(b"+json")):
-            raise BadRequest("unsupported_media_type", "The body must be JSON: send `content-type: application/json`.", 415)
+            raise BadRequest(
+                "unsupported_media_type", "The body must be JSON: send `content-type: application/json`.", 415
+            )
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
     if coding not in {b"", b"identity"}:
         raise BadRequest("unsupported_encoding", "Send the body uncompressed: no content-encoding is supported.", 415)

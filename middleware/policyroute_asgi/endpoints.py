@@ -19,11 +19,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`model` is the id in the path of `GET /v1/models/{id}`."""
+    """`method` is the one it is served for."""
 
     kind: Kind
     method: str
-    model: str | None = None
 
 
 CHAT = Endpoint(Kind.CHAT, "POST")
@@ -32,7 +31,6 @@ NOT_SERVED = Endpoint(Kind.NOT_SERVED, "POST")
 
 _DIALECT_PATHS = ("/v1/responses", "/v1/messages", "/v1/messages/count_tokens", "/v1/embeddings")
 _OTHER_PATHS = ("/v1/images", "/v1/audio", "/v1/files", "/v1/batches", "/v1/realtime", "/v1/completions")
-_MODEL_PATH = "/v1/models/"
 _GEMINI_PATH = "/v1beta/models/"
 _GEMINI_CALLS = (":generateContent", ":streamGenerateContent")
 
@@ -47,7 +45,6 @@ class Endpoints:
         self._exact = {f"{prefix}{path}": NOT_SERVED for path in _DIALECT_PATHS}
         self._exact[f"{prefix}/v1/chat/completions"] = CHAT
         self._exact[f"{prefix}/v1/models"] = MODELS
-        self._model = prefix + _MODEL_PATH
         self._gemini = prefix + _GEMINI_PATH
         self._others = tuple(prefix + path for path in _OTHER_PATHS) if whole else ()
 
@@ -60,8 +57,6 @@ class Endpoints:
         return self._exact.get(path) or self._other(path)
 
     def _other(self, path: str) -> Endpoint | None:
-        if path.startswith(self._model):
-            return Endpoint(Kind.MODELS, "GET", path[len(self._model) :])
         if path.startswith(self._gemini) and path.endswith(_GEMINI_CALLS):
             return NOT_SERVED
         if any(path == other or path.startswith(f"{other}/") for other in self._others):

@@ -5,16 +5,16 @@ Rule of this module: nothing is sent before the answer is committed, and a strea
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+
+from starlette.types import Receive, Send
 
 from policyroute.dialects import ClientError, Dialect
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-RawHeaders = list[tuple[bytes, bytes]]
+from policyroute.failures import Failure
+from policyroute_asgi.drive import Answer
 
 _JSON = (b"content-type", b"application/json")
-_EVENTS: RawHeaders = [
+_EVENTS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -26,28 +26,58 @@ _FRAMING = frozenset(
 
 
 class Reply:
-    """`status` is what the client was told, None as long as that is open."""
+    """The `ClientSide` of an exchange, and the way to tell of errors without one.
 
-    __slots__ = ("_dialect", "_send", "headers", "status", "stream")
+    `status` is what the client was told, None as long as that is open; `failed` the stable code of the error it was
+    told of, if any. `full`: say which target answers, after how many attempts.
+    """
 
-    def __init__(self, send: Send, dialect: Dialect, request_id: str) -> None:
+    __slots__ = ("_dialect", "_receive", "_send", "decision_id", "failed", "full", "headers", "status", "stream")
+
+    def __init__(self, receive: Receive, send: Send, dialect: Dialect, request_id: str) -> None:
+        self._receive = receive
         self._send = send
         self._dialect = dialect
         self.status: int | None = None
+        self.failed: str | None = None
         self.stream = False
-        self.headers: RawHeaders = [(b"x-request-id", request_id.encode())]
+        self.full = False
+        self.decision_id = ""
+        self.headers = [(b"x-request-id", request_id.encode())]
 
     def add(self, name: bytes, value: str) -> None:
-        """A header of ours for whatever comes."""
+        """A header of ours, for whatever comes."""
         self.headers.append((name, value.encode("latin-1", "replace")))
 
-    def apply(self, set_: Mapping[str, str], remove: Iterable[str]) -> None:
-        """The `response_headers` effect. Names are lower-case, values printable ASCII."""
-        if not set_ and not remove:
-            return
-        gone = {name.encode() for name in (*remove, *set_) if name not in _FRAMING}
-        self.headers = [header for header in self.headers if header[0] not in gone]
-        self.headers += [(name.encode(), value.encode()) for name, value in set_.items() if name not in _FRAMING]
+    async def commit(self, answer: Answer) -> None:
+        if self.full:
+            self.add(b"x-policyroute-target", answer.attempt.candidate.target)
+            self.add(b"x-policyroute-attempts", str(answer.attempt.number))
+        hop = answer.hop
+        if hop.set_response_headers or hop.remove_response_headers:
+            self._change(hop.set_response_headers, hop.remove_response_headers)
+
+    async def send(self, raw: bytes, *, more: bool) -> None:
+        if self.stream:
+            await self._events(raw, more)
+        else:
+            await self.json(raw)
+
+    async def fail(self, failure: Failure) -> None:
+        await self.error(ClientError.of_failure(failure, self.decision_id))
+
+    async def hung_up(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def error(self, error: ClientError) -> None:
+        """An HTTP error where nothing was sent yet, else an event that makes the client's SDK raise; no end marker."""
+        self.failed = error.code
+        if self.status is None:
+            self.headers += [(name.encode(), value.encode()) for name, value in error.headers()]
+            await self.json(self._dialect.error_body(error), error.status)
+        elif self.stream:
+            await self._send({"type": "http.response.body", "body": self._dialect.error_event(error)})
 
     async def json(self, body: bytes, status: int = 200) -> None:
         """A whole answer."""
@@ -56,21 +86,14 @@ class Reply:
         await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.headers]})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def event(self, data: bytes) -> None:
-        """Part of a stream: whole events, in one ASGI message. The first sends the head."""
+    async def _events(self, raw: bytes, more: bool) -> None:
         if self.status is None:
             self.status = 200
             await self._send({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self._send({"type": "http.response.body", "body": raw, "more_body": more})
 
-    async def end(self) -> None:
-        """The stream is complete."""
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def error(self, error: ClientError) -> None:
-        """An HTTP error where nothing was sent yet, else an event that makes the client's SDK raise; no end marker."""
-        if self.status is None:
-            self.headers += [(name.encode(), value.encode()) for name, value in error.headers()]
-            await self.json(self._dialect.error_body(error), error.status)
-        else:
-            await self._send({"type": "http.response.body", "body": self._dialect.error_event(error)})
+    def _change(self, given: Mapping[str, str], gone: Iterable[str]) -> None:
+        """The `response_headers` effect. Names are lower-case, values printable ASCII."""
+        names = {name.encode() for name in (*gone, *given) if name not in _FRAMING}
+        self.headers = [header for header in self.headers if header[0] not in names]
+        self.headers += [(name.encode(), value.encode()) for name, value in given.items() if name not in _FRAMING]

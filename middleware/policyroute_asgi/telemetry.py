@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from policyroute.decide.decision import Decision
+from policyroute.decide.decision import Decision, RuleError
 from policyroute.decide.state import Place, RoutingState
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client
@@ -37,6 +37,7 @@ class Served:
     stream: bool = False
     decision: Decision | None = None
     decide: float = 0.0
+    hop_errors: tuple[RuleError, ...] = ()
     record: ExchangeRecord | None = None
     status: int = 499
     outcome: str = "client_closed"
@@ -72,10 +73,10 @@ class Telemetry:
         if self._lines is not None:
             self._lines.write(orjson.dumps(line(served, attempts), default=str))
 
-    def close(self) -> None:
-        """Write what is waiting. This may block for a moment: call it from a thread."""
+    def flush(self) -> None:
+        """Have the lines so far written. This may block for a moment: call it from a thread."""
         if self._lines is not None:
-            self._lines.close()
+            self._lines.flush()
 
     def _count(self, served: Served, attempts: list[AttemptRecord]) -> None:
         metrics = self.metrics
@@ -89,7 +90,7 @@ class Telemetry:
             metrics.ttft.labels(target).observe(record.committed - served.started)
         if decision is not None:
             metrics.decide.observe(served.decide)
-            for error in decision.errors:
+            for error in decision.errors + served.hop_errors:
                 metrics.rule_errors.labels(error.rule, error.effect, error.consequence).inc()
 
 
@@ -107,7 +108,7 @@ def line(served: Served, attempts: list[AttemptRecord]) -> dict[str, Any]:
         "revision": decision.revision[:12] if decision else None,
         "route_rule": decision.route_rule if decision else None,
         "fired": decision.fired if decision else (),
-        "rule_errors": len(decision.errors) if decision else 0,
+        "rule_errors": len(decision.errors) + len(served.hop_errors) if decision else 0,
         "requested_model": served.model[:128] if served.model else None,
         "target": last.target if last else None,
         "provider": last.provider if last else None,

@@ -9,7 +9,6 @@ from policyroute_asgi.endpoints import Endpoints, Kind
 OURS = {
     "/v1/chat/completions": Kind.CHAT,
     "/v1/models": Kind.MODELS,
-    "/v1/models/gpt": Kind.MODELS,
     "/v1/responses": Kind.NOT_SERVED,
     "/v1/messages": Kind.NOT_SERVED,
     "/v1/messages/count_tokens": Kind.NOT_SERVED,
@@ -18,7 +17,16 @@ OURS = {
     "/v1beta/models/gemini-3:streamGenerateContent": Kind.NOT_SERVED,
 }
 HOSTS_ONLY = ["/v1/images/generations", "/v1/audio/speech", "/v1/files", "/v1/files/f-1", "/v1/batches", "/v1/realtime"]
-NOBODYS = ["/", "/v1", "/v1/chat", "/v1/chat/completions/", "/v1/chat/completions2", "/v1/filesystem", "/v1beta/models"]
+NOBODYS = [
+    "/",
+    "/v1",
+    "/v1/chat",
+    "/v1/chat/completions/",
+    "/v1/chat/completions2",
+    "/v1/filesystem",
+    "/v1beta/models",
+    "/v1/models/gpt",
+]
 
 
 @pytest.mark.parametrize("prefix", ["", "/llm"])

@@ -1,0 +1,95 @@
+"""The standalone gateway: LLM paths, operator endpoints, and nothing behind them.
+
+Rule of this module: every path has an answer of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from starlette.types import Receive, Scope, Send
+
+from policyroute.problems import PolicyErrors
+from policyroute.request import BadRequest
+from policyroute_asgi import identity, lines
+from policyroute_asgi.endpoints import Endpoints
+from policyroute_asgi.handler import NO_POLICY, refuse
+from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.operator import Operator
+from policyroute_asgi.service import Options, Policies, Services
+
+NOT_FOUND = BadRequest(
+    "not_found", "There is no such path here. POST /v1/chat/completions is the one for requests.", 404
+)
+
+
+class Gateway:
+    """A plain ASGI app that is nothing but a gateway. Make it with `gateway`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._endpoints = Endpoints(services.prefix, whole=True)
+        self._operator = Operator(services.metrics, services.status, lambda: services.draining)
+
+    def drain(self) -> None:
+        """Shutdown has begun: `/readyz` says 503 from now on, requests are still served."""
+        self._services.draining = True
+
+    async def aclose(self) -> None:
+        """Wait for open exchanges, up to the grace period, and close everything. The lifespan does this."""
+        await self._services.aclose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(receive, send)
+        elif kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.find(scope)
+        if endpoint is None:
+            await self._other(scope, receive, send)
+            return
+        try:
+            service = await self._services.get()
+        except PolicyErrors:
+            await refuse(scope, receive, send, NO_POLICY)
+            return
+        await service.handler.serve(endpoint, scope, receive, send)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = self._operator.page(scope["path"])
+        if page is None or scope["method"] not in {"GET", "HEAD"}:
+            await refuse(scope, receive, send, NOT_FOUND)
+            return
+        status, kind, body = page()
+        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._services.get()
+        except PolicyErrors as error:
+            await send({"type": "lifespan.startup.failed", "message": f"the policy cannot be used\n{error}"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._services.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def gateway(
+    policies: Policies, *, client: Identify | Anonymous = identity.local, **options: Unpack[Options]
+) -> Gateway:
+    """A gateway on a policy directory, or on a `PolicyHolder` that somebody else starts and closes.
+
+    Every caller is the client `local`, and JSON lines go to standard output, unless `client` and `log` say otherwise.
+    docs/gateway.md has the options and endpoints. A broken policy fails the lifespan startup.
+    """
+    return Gateway(Services(policies, client, lines.standard_output, options))

@@ -1,0 +1,74 @@
+"""The middleware: LLM paths are answered, everything else reaches the app as it came.
+
+Rule of this module: plain ASGI. What is not ours is handed on with the same scope, receive and send.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from policyroute.problems import PolicyErrors
+from policyroute_asgi import lines
+from policyroute_asgi.endpoints import Endpoints
+from policyroute_asgi.handler import NO_POLICY, refuse
+from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.service import Options, Policies, Services
+
+_ENDINGS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
+
+
+class PolicyRouteMiddleware:
+    """Puts LLM routing by policy into an ASGI app.
+
+    `policies` is a policy directory, or a `PolicyHolder` that somebody else starts and closes. `client` is a callable
+    from ASGI scope to client facts (a `Client`, a mapping, or None for 401), sync or async, or `ANONYMOUS`. Add it
+    before the app's auth middleware, so that it runs inside. docs/middleware.md has the other options.
+    """
+
+    def __init__(
+        self, app: ASGIApp, policies: Policies, *, client: Identify | Anonymous, **options: Unpack[Options]
+    ) -> None:
+        if not (callable(client) or isinstance(client, Anonymous)):
+            raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
+        self.app = app
+        self._services = Services(policies, client, lines.logger("policyroute.requests"), options)
+        self._endpoints = Endpoints(self._services.prefix, whole=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            endpoint = self._endpoints.find(scope)
+            if endpoint is not None:
+                try:
+                    service = await self._services.get()
+                except PolicyErrors:
+                    await refuse(scope, receive, send, NO_POLICY)
+                    return
+                await service.handler.serve(endpoint, scope, receive, send)
+                return
+        elif kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    async def aclose(self) -> None:
+        """End what runs on this event loop: open exchanges first. A later LLM request starts anew."""
+        await self._services.aclose()
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start before the app, and end before the server hears that the app has."""
+        try:
+            await self._services.get()
+        except PolicyErrors as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"the policy cannot be used\n{error}"})
+            return
+
+        async def closing(message: Message) -> None:
+            if message["type"] in _ENDINGS:
+                await self._services.aclose()
+            await send(message)
+
+        await self.app(scope, receive, closing)

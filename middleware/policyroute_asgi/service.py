@@ -1,0 +1,132 @@
+"""What serves LLM requests on an event loop: policy, connections, handler; made where a loop first asks for them.
+
+Rule of this module: nothing here belongs to the process. Each event loop has its own connections and its own watch on
+the policies; numbers and log lines are shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TypedDict
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from policyroute_asgi.activation import PolicyHolder, Status
+from policyroute_asgi.embedded import embedded_provider
+from policyroute_asgi.handler import Admission, Expose, Handler
+from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.lines import Sink
+from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.preparation import Preparation
+from policyroute_asgi.telemetry import Telemetry
+from policyroute_asgi.transport import provider_transport
+
+Policies = str | PathLike[str] | PolicyHolder
+
+MAX_BODY = 32 * 1024 * 1024
+GRACE = 30.0
+
+
+class Options(TypedDict, total=False):
+    """What `gateway` and `PolicyRouteMiddleware` both take; docs/middleware.md says it in words."""
+
+    prefix: str
+    expose: Expose | None
+    max_body: int
+    state_dir: str | PathLike[str] | None
+    strict_start: bool
+    log: Sink | None
+    registry: CollectorRegistry | None
+    transport: httpx.AsyncBaseTransport | None
+    grace: float
+
+
+@dataclass(slots=True)
+class Service:
+    """All that runs on one loop. `owned` are the parts that end with it."""
+
+    holder: PolicyHolder
+    handler: Handler
+    owned: tuple[PolicyHolder | httpx.AsyncBaseTransport, ...]
+
+
+class Services:
+    """One service for each event loop. `log` stands where the options name none."""
+
+    def __init__(self, policies: Policies, identify: Identify | Anonymous, log: Sink | None, options: Options) -> None:
+        self._policies = policies
+        self._options = options
+        self._admission = Admission(identify, options.get("expose"), options.get("max_body", MAX_BODY))
+        self._grace = options.get("grace", GRACE)
+        self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
+        self.metrics = Metrics(options.get("registry"))
+        self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
+        self.prefix = options.get("prefix", "")
+        self.draining = False
+
+    async def get(self) -> Service:
+        """This loop's service, started if need be. Raises PolicyErrors where there is no policy to serve."""
+        loop = asyncio.get_running_loop()
+        start = self._starts.get(loop)
+        if start is None:
+            self._starts = {known: task for known, task in self._starts.items() if not known.is_closed()}
+            start = self._starts[loop] = loop.create_task(self._start(), name="policyroute-start")
+            start.add_done_callback(lambda task: self._forget_failure(loop, task))
+        if start.done():
+            return start.result()
+        return await asyncio.shield(start)  # one request that is cancelled must not stop the start for the others
+
+    def status(self) -> Status | None:
+        """What this loop's service serves, or None."""
+        start = self._starts.get(asyncio.get_running_loop())
+        return start.result().holder.status if start is not None and start.done() else None
+
+    async def aclose(self) -> None:
+        """End this loop's service: wait for its open exchanges, up to the grace period, then close what it holds."""
+        self.draining = True
+        start = self._starts.pop(asyncio.get_running_loop(), None)
+        if start is None:
+            return
+        service = await start
+        await service.handler.drained(self._grace)
+        for part in service.owned:
+            await part.aclose()
+        await asyncio.to_thread(self.telemetry.flush)
+
+    def _forget_failure(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Service]) -> None:
+        if task.cancelled() or task.exception() is not None:
+            self._starts.pop(loop, None)
+
+    async def _start(self) -> Service:
+        options = self._options
+        self.draining = False
+        owned: list[PolicyHolder | httpx.AsyncBaseTransport] = []
+        holder = self._policies
+        if not isinstance(holder, PolicyHolder):
+            state_dir = options.get("state_dir")
+            preparation = Preparation(Path(holder), Path(state_dir) if state_dir is not None else None)
+            holder = PolicyHolder(preparation, strict_start=options.get("strict_start", False))
+            owned.append(holder)
+        try:
+            await holder.start()
+        except BaseException:
+            for part in owned:
+                await part.aclose()
+            raise
+        self.metrics.in_sync.set(holder.status.ok)
+        holder.on_change(self._told)
+        transport = options.get("transport")
+        if transport is None:
+            transport = provider_transport(apps={"embedded": embedded_provider})
+            owned.append(transport)
+        handler = Handler(holder, transport, self.telemetry, self._admission)
+        return Service(holder, handler, tuple(owned))
+
+    def _told(self, status: Status) -> None:
+        self.metrics.in_sync.set(status.ok)
+        self.metrics.reloads.labels("swapped" if status.ok else "refused").inc()
