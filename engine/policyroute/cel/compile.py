@@ -95,7 +95,7 @@ def compile_expression(
 
 
 def compile_node(node: Node, source: Source, environment: Environment) -> Callable[[Facts], Any]:
-    """The fast code of a part of a checked tree: right unless it raises; then the whole `Expression` has to be asked."""
+    """The fast code of a part of a checked tree. It is right unless it raises; then the whole expression is asked."""
     known = _Known(node, frozenset(), (), offsets(node))
     return _fast(known, source, environment, Demand()) or _exact(node, environment, truth_wanted=False)
 
@@ -126,7 +126,7 @@ def _fast(known: _Known, source: Source, environment: Environment, demand: Deman
         lying = dict(zip(places, shape, strict=True))
         known.templates[shape] = _template(known.tree, environment, lying, _wants_truth(known.tree, demand))
     made = known.templates[shape]
-    return made and made.at(source.file, first)
+    return None if made is None else made.at(source.file, first)
 
 
 def _template(
