@@ -140,46 +140,46 @@ def test_the_estimate_grows_with_everything_a_model_reads() -> None:
     assert read(tools=tools).input_tokens > 100
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "param"),
-    [
-        (b"", "invalid_json", None),
-        (b"{", "invalid_json", None),
-        (b"[]", "invalid_json", None),
-        (b'{"model": "m\xff"}', "invalid_json", None),
-        (b'{"model": NaN}', "invalid_json", None),
-        (b'{"a":' * 70 + b"1" + b"}" * 70, "too_deep", None),
-        (b"[" * 100_000, "invalid_json", None),
-        ({}, "missing_model", "model"),
-        ({"model": 3, "messages": HI}, "invalid_type", "model"),
-        ({"model": "", "messages": HI}, "invalid_type", "model"),
-        ({"model": "m"}, "missing_messages", "messages"),
-        ({"model": "m", "messages": []}, "invalid_type", "messages"),
-        ({"model": "m", "messages": ["hi"]}, "invalid_type", "messages[0]"),
-        ({"model": "m", "messages": [{"content": "hi"}]}, "invalid_role", "messages[0].role"),
-        ({"model": "m", "messages": [*HI, {"role": "root", "content": ""}]}, "invalid_role", "messages[1].role"),
-        ({"model": "m", "messages": [{"role": ["user"]}]}, "invalid_role", "messages[0].role"),
-        ({"model": "m", "messages": [{"role": "user", "content": 3}]}, "invalid_type", "messages[0].content"),
-        ({"model": "m", "messages": [{"role": "user", "content": ["hi"]}]}, "invalid_type", "messages[0].content"),
-        (
-            {"model": "m", "messages": [{"role": "assistant", "tool_calls": {}}]},
-            "invalid_type",
-            "messages[0].tool_calls",
-        ),
-        ({"model": "m", "messages": HI, "stream": "yes"}, "invalid_type", "stream"),
-        ({"model": "m", "messages": HI, "stream": 1}, "invalid_type", "stream"),
-        ({"model": "m", "messages": HI, "max_tokens": "5000"}, "invalid_type", "max_tokens"),
-        ({"model": "m", "messages": HI, "max_tokens": True}, "invalid_type", "max_tokens"),
-        ({"model": "m", "messages": HI, "temperature": "hot"}, "invalid_type", "temperature"),
-        ({"model": "m", "messages": HI, "tools": {}}, "invalid_type", "tools"),
-        ({"model": "m", "messages": HI, "tools": [3]}, "invalid_type", "tools"),
-        ({"model": "m", "messages": HI, "tools": [{"type": "function"}]}, "invalid_tool", "tools[0]"),
-        ({"model": "m", "messages": HI, "tools": [{"type": "function", "function": 3}]}, "invalid_tool", "tools[0]"),
-        ({"model": "m", "messages": HI, "functions": [{}]}, "invalid_tool", "functions[0]"),
-        ({"model": "m", "messages": HI, "metadata": []}, "invalid_type", "metadata"),
-        ({"model": "m", "messages": HI, "response_format": "json"}, "invalid_type", "response_format"),
-    ],
-)
+BAD: list[tuple[bytes | dict[str, Any], str, str | None]] = [
+    (b"", "invalid_json", None),
+    (b"{", "invalid_json", None),
+    (b"[]", "invalid_json", None),
+    (b'{"model": "m\xff"}', "invalid_json", None),
+    (b'{"model": NaN}', "invalid_json", None),
+    (b'{"a":' * 70 + b"1" + b"}" * 70, "too_deep", None),
+    (b"[" * 100_000, "invalid_json", None),
+    ({}, "missing_model", "model"),
+    ({"model": 3, "messages": HI}, "invalid_type", "model"),
+    ({"model": "", "messages": HI}, "invalid_type", "model"),
+    ({"model": "m"}, "missing_messages", "messages"),
+    ({"model": "m", "messages": []}, "invalid_type", "messages"),
+    ({"model": "m", "messages": ["hi"]}, "invalid_type", "messages[0]"),
+    ({"model": "m", "messages": [{"content": "hi"}]}, "invalid_role", "messages[0].role"),
+    ({"model": "m", "messages": [*HI, {"role": "root", "content": ""}]}, "invalid_role", "messages[1].role"),
+    ({"model": "m", "messages": [{"role": ["user"]}]}, "invalid_role", "messages[0].role"),
+    ({"model": "m", "messages": [{"role": "user", "content": 3}]}, "invalid_type", "messages[0].content"),
+    ({"model": "m", "messages": [{"role": "user", "content": ["hi"]}]}, "invalid_type", "messages[0].content"),
+    (
+        {"model": "m", "messages": [{"role": "assistant", "tool_calls": {}}]},
+        "invalid_type",
+        "messages[0].tool_calls",
+    ),
+    ({"model": "m", "messages": HI, "stream": "yes"}, "invalid_type", "stream"),
+    ({"model": "m", "messages": HI, "stream": 1}, "invalid_type", "stream"),
+    ({"model": "m", "messages": HI, "max_tokens": "5000"}, "invalid_type", "max_tokens"),
+    ({"model": "m", "messages": HI, "max_tokens": True}, "invalid_type", "max_tokens"),
+    ({"model": "m", "messages": HI, "temperature": "hot"}, "invalid_type", "temperature"),
+    ({"model": "m", "messages": HI, "tools": {}}, "invalid_type", "tools"),
+    ({"model": "m", "messages": HI, "tools": [3]}, "invalid_type", "tools"),
+    ({"model": "m", "messages": HI, "tools": [{"type": "function"}]}, "invalid_tool", "tools[0]"),
+    ({"model": "m", "messages": HI, "tools": [{"type": "function", "function": 3}]}, "invalid_tool", "tools[0]"),
+    ({"model": "m", "messages": HI, "functions": [{}]}, "invalid_tool", "functions[0]"),
+    ({"model": "m", "messages": HI, "metadata": []}, "invalid_type", "metadata"),
+    ({"model": "m", "messages": HI, "response_format": "json"}, "invalid_type", "response_format"),
+]
+
+
+@pytest.mark.parametrize(("body", "code", "param"), BAD)
 def test_bad_bodies_say_what_is_wrong_and_where(body: bytes | dict[str, Any], code: str, param: str | None) -> None:
     error = refused(body)
     assert (error.status, error.code, error.param) == (400, code, param)

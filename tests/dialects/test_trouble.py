@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from policyroute.dialects import DIALECTS, ClientError
+from policyroute.dialects.shapes import obj
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import BadRequest
 
@@ -49,9 +50,7 @@ def test_every_failure_raises_the_exception_its_users_expect(kind: FailureKind) 
     assert type(error) is RAISED.get(kind, openai.InternalServerError)
     assert isinstance(error, openai.APIStatusError)
     assert error.status_code not in (401, 403)
-    body = error.body
-    assert isinstance(body, dict)
-    assert body["policyroute"]["decision_id"] == "d1"
+    assert obj(error.body)["policyroute"]["decision_id"] == "d1"
     assert error.code
     assert error.type
 
@@ -66,9 +65,7 @@ def test_our_key_refused_is_our_trouble() -> None:
 def test_waits_are_passed_on() -> None:
     error = ClientError.of_failure(Failure(FailureKind.RATE_LIMITED, "Busy.", 429, retry_after=1.2))
     assert dict(error.headers()) == {"retry-after": "2", "x-should-retry": "true"}
-    sdk = raised(error)
-    assert isinstance(sdk.body, dict)
-    assert sdk.body["policyroute"] == {"retry": True, "retry_after": 1.2}
+    assert obj(raised(error).body)["policyroute"] == {"retry": True, "retry_after": 1.2}
 
 
 def test_a_providers_own_status_for_a_bad_request_is_kept() -> None:
