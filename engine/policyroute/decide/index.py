@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.cel.canonical import canonical
+from policyroute.cel.compile import compile_node
 from policyroute.cel.conjuncts import Atom, Dimension
-from policyroute.cel.expression import EvaluationError
+from policyroute.cel.expression import Environment, EvaluationError, Source
 from policyroute.cel.syntax import Call, Node, Select, children
 from policyroute.cel.types import BOOL, Cost
 from policyroute.decide.effects import bits
@@ -28,7 +29,11 @@ from policyroute.policy.model import Rule
 
 Read = Callable[[Facts], Any]
 Compile = Callable[[Node], Read]
-"""From a checked node to a function of the facts, which gives its value, ABSENT, or raises EvaluationError."""
+
+_NOWHERE: Final = Source("", "<index>", lambda offset: (1, offset + 1))
+"""Where code stands whose errors nobody sees: whatever raises is asked again, exactly."""
+
+_RAISED: Final = (EvaluationError, TypeError, LookupError, AttributeError, ArithmeticError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,21 @@ class _Step:
 class Index:
     """Rules whose conditions can be taken apart. Rules without a condition always match."""
 
-    def __init__(self, rules: Sequence[Rule], compile_node: Compile) -> None:
+    def __init__(self, rules: Sequence[Rule], environment: Environment) -> None:
+        def compiled(node: Node) -> Read:
+            return compile_node(node, _NOWHERE, environment)
+
         self._whens = [rule.when for rule in rules]
         self._always = sum(1 << n for n, when in enumerate(self._whens) if when is None)
         rows = [row for n, when in enumerate(self._whens) if when is not None for row in rows_of(n, when.tree)]
         self._every = (1 << len(rows)) - 1
         self._rule = [row.rule for row in rows]
         shared = _shared(rows)
-        steps = [*_dimensions(rows, self._every, compile_node), *_tests(shared, self._every, compile_node)]
+        steps = [*_dimensions(rows, self._every, compiled), *_tests(shared, self._every, compiled)]
         steps.sort(key=lambda step: (step.cost, -step.users.bit_count()))
         self._steps = [(step.users, step.left) for step in steps]
         residuals = [tuple(node for node in row.residual if canonical(node) not in shared) for row in rows]
-        self._residuals = [compile_node(_joined(nodes)) if nodes else None for nodes in residuals]
+        self._residuals = [compiled(_joined(nodes)) if nodes else None for nodes in residuals]
 
     def match(self, facts: Facts) -> Match:
         """The rules that match, and the errors of those that could not be evaluated."""
@@ -86,7 +94,7 @@ class Index:
         return Match(matched, erred)
 
 
-def _dimensions(rows: Sequence[Row], every: int, compile_node: Compile) -> list[_Step]:
+def _dimensions(rows: Sequence[Row], every: int, compiled: Compile) -> list[_Step]:
     by_dimension: dict[Dimension, dict[int, list[Atom]]] = defaultdict(lambda: defaultdict(list))
     for n, row in enumerate(rows):
         for atom in row.atoms:
@@ -95,17 +103,15 @@ def _dimensions(rows: Sequence[Row], every: int, compile_node: Compile) -> list[
         _Step(
             sum(1 << n for n in atoms),
             dimension.cost.value,
-            _lookup(compile_node(dimension.node), tables(atoms, every, dimension.many)),
+            _lookup(compiled(dimension.node), tables(atoms, every, dimension.many)),
         )
         for dimension, atoms in by_dimension.items()
     ]
 
 
-def _tests(shared: dict[Hashable, tuple[Node, int]], every: int, compile_node: Compile) -> list[_Step]:
+def _tests(shared: dict[Hashable, tuple[Node, int]], every: int, compiled: Compile) -> list[_Step]:
     """Conditions that are no atoms, but stand in several rows, are evaluated once."""
-    return [
-        _Step(users, _cost(node), _test(compile_node(node), every, every & ~users)) for node, users in shared.values()
-    ]
+    return [_Step(users, _cost(node), _test(compiled(node), every, every & ~users)) for node, users in shared.values()]
 
 
 def _shared(rows: Sequence[Row]) -> dict[Hashable, tuple[Node, int]]:
@@ -121,7 +127,7 @@ def _lookup(read: Read, found: Sequence[Table]) -> Callable[[Facts], int | None]
     def left(facts: Facts) -> int | None:
         try:
             value = read(facts)
-        except EvaluationError:
+        except _RAISED:
             return None
         if value is ABSENT:
             return None
@@ -146,7 +152,7 @@ def _tested(read: Read, facts: Facts) -> bool | None:
     """None where the exact condition has to be asked."""
     try:
         answer = read(facts)
-    except EvaluationError:
+    except _RAISED:
         return None
     return answer if answer is True or answer is False else None
 

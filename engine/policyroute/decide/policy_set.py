@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from policyroute.cel.expression import EvaluationError
+from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.decision import Candidate, Constraint, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import CLOSED, OPEN, Effects
@@ -18,11 +18,12 @@ from policyroute.decide.eligibility import excluded
 from policyroute.decide.endpoints import Endpoint, Endpoints
 from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.hops import hop
-from policyroute.decide.matching import scan
+from policyroute.decide.index import Index
 from policyroute.decide.ordering import key_of, ranked, weighted
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.policy.model import Mode, Program, Route
+from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
 from policyroute.request import Client, ModelRequest
 
@@ -36,6 +37,7 @@ class PolicySet:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._effects = Effects(program.rules)
+        self._index = Index(self._effects.rules, Environment(roots(program.targets), FLAT))
         self.endpoints = Endpoints(program.targets)
         self._facts = facts_class(program.variables)
         default = program.default
@@ -67,7 +69,7 @@ class PolicySet:
         """
         effects = self._effects
         facts = self._facts(request, client, state, now, self.endpoints.first)
-        matched, erred = scan(effects.rules, facts)
+        matched, erred = self._index.match(facts)
         errors: list[RuleError] = []
         applying = matched
         if erred:
