@@ -1,7 +1,7 @@
 """What CEL's operators do to values.
 
-Rule of this module: CEL's semantics, not Python's. A bool is no number, an int is no string, integers are 64 bits wide,
-numbers of different types compare exactly, and what CEL has no answer to is an `EvaluationError` that names no value.
+Rule of this module: CEL's semantics, not Python's. A bool is no number, an int is no string, numbers of different types
+compare by value, and what CEL has no answer to is an `EvaluationError` that names no value.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def truth(value: Any) -> bool:
 def equal(left: Any, right: Any) -> bool:
     ours, theirs = kind(left), kind(right)
     if ours in NUMERIC and theirs in NUMERIC:
+        left, right = _alike(left, right)
         return bool(left == right)
     if Kind.RECORD in (ours, theirs):
         raise EvaluationError(NO_OVERLOAD)
@@ -111,31 +112,39 @@ def _same_entry(other: Mapping[Any, Any], key: Any, value: Any) -> bool:
     return found is not _MISSING and equal(value, found)
 
 
-def _comparable(left: Any, right: Any) -> None:
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """Two numbers, made comparable: beside a double, an integer counts as the double nearest to it."""
+    if left.__class__ is float:
+        return left, float(right)
+    return (float(left), right) if right.__class__ is float else (left, right)
+
+
+def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
     ours, theirs = kind(left), kind(right)
     if ours in NUMERIC and theirs in NUMERIC:
-        return
+        return _alike(left, right)
     if ours is not theirs or ours not in ORDERED:
         raise EvaluationError(NO_OVERLOAD)
+    return left, right
 
 
 def less(left: Any, right: Any) -> bool:
-    _comparable(left, right)
+    left, right = _comparable(left, right)
     return bool(left < right)
 
 
 def less_equal(left: Any, right: Any) -> bool:
-    _comparable(left, right)
+    left, right = _comparable(left, right)
     return bool(left <= right)
 
 
 def greater(left: Any, right: Any) -> bool:
-    _comparable(left, right)
+    left, right = _comparable(left, right)
     return bool(left > right)
 
 
 def greater_equal(left: Any, right: Any) -> bool:
-    _comparable(left, right)
+    left, right = _comparable(left, right)
     return bool(left >= right)
 
 

@@ -29,12 +29,13 @@ class Form(Enum):
 class Overload:
     """Argument types, the receiver of a method first, and what comes of them.
 
-    `derive` gives the result type where it depends on the arguments' types. `rest`: any number more of the last.
+    `derive` gives the result type where it depends on the arguments' types, None where they do not fit. `rest`: any
+    number more of the last.
     """
 
     params: tuple[Type, ...]
     result: Type
-    derive: Callable[[tuple[Type, ...]], Type] | None = None
+    derive: Callable[[tuple[Type, ...]], Type | None] | None = None
     rest: bool = False
 
     def param(self, index: int) -> Type:

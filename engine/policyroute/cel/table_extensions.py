@@ -13,10 +13,11 @@ from typing import Any
 from policyroute.cel import formatting, maths, operations, strings
 from policyroute.cel.cidr import Cidr
 from policyroute.cel.expression import EvaluationError
+from policyroute.cel.operations import NUMERIC
 from policyroute.cel.patterns import Matcher, PatternError, compile_glob
 from policyroute.cel.signatures import Form, Function, Overload
 from policyroute.cel.table_standard import matched
-from policyroute.cel.types import BOOL, CIDR, DOUBLE, DYN, INT, STRING, UINT, Type, list_of, map_of, unify
+from policyroute.cel.types import BOOL, CIDR, DOUBLE, DYN, INT, STRING, UINT, Kind, Type, list_of, map_of, unify
 
 _WORDS = list_of(STRING)
 
@@ -83,10 +84,11 @@ STRINGS = (
 )
 
 
-def _common(types: tuple[Type, ...]) -> Type:
-    if len(types) == 1:
-        return types[0].item or types[0]
-    return reduce(unify, types)
+def _common(types: tuple[Type, ...]) -> Type | None:
+    """Of numbers, or of one list of numbers."""
+    numbers = (types[0].item or DYN,) if len(types) == 1 and types[0].kind is Kind.LIST else types
+    fitting = all(number.kind in NUMERIC or number.kind is Kind.DYN for number in numbers)
+    return reduce(unify, numbers) if fitting else None
 
 
 _WHOLE = (INT, UINT)
