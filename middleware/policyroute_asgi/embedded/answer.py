@@ -1,0 +1,79 @@
+"""What the embedded provider has to say to a request: words, a tool call, JSON or a refusal.
+
+Rule of this module: the same request always gets the same answer, and the answer shows which model gave it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policyroute import ModelRequest
+from policyroute.dialects.shapes import items, obj, text
+from policyroute_asgi.embedded.behaviour import Behaviour
+from policyroute_asgi.embedded.instance import instance
+
+_LONGEST_ECHO: Final = 400
+_LONGEST: Final = 100_000
+_PIECE: Final = re.compile(r"\s+|\S+\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer. `field` is where its text goes: `content`, `refusal`, or `arguments` of a call of the tool `tool`."""
+
+    id: str
+    field: str
+    said: str
+    tool: str = ""
+
+    @property
+    def finish(self) -> str:
+        return "tool_calls" if self.field == "arguments" else "stop"
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text word by word, as a stream gives it."""
+        return _PIECE.findall(self.said)
+
+
+def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
+    """What a request gets that is answered at all."""
+    id = hashlib.sha256(request.body).hexdigest()[:24]
+    if behaviour.name == "refuse":
+        return Answer(id, "refusal", "I cannot help with that.")
+    tool = _forced_tool(request)
+    if tool is not None:
+        function = obj(tool.get("function"))
+        arguments = json.dumps(instance(obj(function.get("parameters"))))
+        return Answer(id, "arguments", _broken(arguments, behaviour), text(function.get("name")))
+    form = request.response_format
+    if form and form.type.startswith("json"):
+        wanted = instance(dict(form.schema)) if form.schema else {"answer": _echo(request)}
+        return Answer(id, "content", _broken(json.dumps(wanted), behaviour))
+    if behaviour.name == "long":
+        words = (f"word{number}" for number in range(1, int(min(behaviour.number, _LONGEST)) + 1))
+        return Answer(id, "content", " ".join(words))
+    return Answer(id, "content", _broken(f"{request.model} says: {_echo(request)}", behaviour))
+
+
+def _echo(request: ModelRequest) -> str:
+    said = request.last_user
+    return said if len(said) <= _LONGEST_ECHO else f"{said[:_LONGEST_ECHO]}…"
+
+
+def _broken(said: str, behaviour: Behaviour) -> str:
+    return said[: max(1, len(said) // 2)] if behaviour.name == "broken-schema" else said
+
+
+def _forced_tool(request: ModelRequest) -> dict[str, Any] | None:
+    """The tool that must be called, if one must: the one named, else the first."""
+    choice = request.tool_choice
+    functions = [obj(tool) for tool in items(request.data.get("tools")) if obj(obj(tool).get("function"))]
+    if not choice or choice in ("auto", "none"):
+        return None
+    named = (tool for tool in functions if choice in ("required", tool["function"].get("name")))
+    return next(named, None)
