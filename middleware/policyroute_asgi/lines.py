@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -17,6 +16,8 @@ Sink = Callable[[bytes], object]
 
 GATHER = 0.02
 """Seconds lines gather before they are written in one go: one wake-up for many requests."""
+LINGER = 100
+"""Times of GATHER without a line after which the thread ends: starting one costs more than a request."""
 
 
 class LineWriter:
@@ -27,6 +28,7 @@ class LineWriter:
         self._limit = limit
         self._waiting: deque[bytes] = deque()
         self._lock = threading.Lock()
+        self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
@@ -47,14 +49,20 @@ class LineWriter:
         with self._lock:
             thread = self._thread
         if thread is not None:
+            self._hurry.set()
             thread.join(timeout)
 
     def _run(self) -> None:
+        idle = 0
         while True:
-            time.sleep(GATHER)
-            self._put([self._waiting.popleft() for _ in range(len(self._waiting))])
+            self._hurry.wait(GATHER)
+            lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if lines:
+                self._put(lines)
+            idle = 0 if lines else idle + 1
             with self._lock:
-                if not self._waiting:
+                if not self._waiting and (idle > LINGER or self._hurry.is_set()):
+                    self._hurry.clear()
                     self._thread = None
                     return
 

@@ -7,6 +7,7 @@ sent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -16,22 +17,43 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 
 
+_Metric = TypeVar("_Metric", Counter, Histogram)
+
+
+class Family(Generic[_Metric]):
+    """A labelled metric whose children are kept: asking the library for one costs more than counting."""
+
+    def __init__(self, metric: _Metric) -> None:
+        self._metric: _Metric = metric
+        self._children: dict[tuple[object, ...], _Metric] = {}
+
+    def of(self, *labels: object) -> _Metric:
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._metric.labels(*labels)
+        return child
+
+
 class Metrics:
     """One set of instruments in one registry. An app that has its own registry passes it; else it is a new one."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry = registry or CollectorRegistry()
-        self.requests = Counter(
-            "policyroute_requests",
-            "LLM requests by the rule that routed them, the target that answered, status and outcome",
-            ["rule", "target", "status", "outcome"],
-            registry=registry,
+        self.requests = Family(
+            Counter(
+                "policyroute_requests",
+                "LLM requests by the rule that routed them, the target that answered, status and outcome",
+                ["rule", "target", "status", "outcome"],
+                registry=registry,
+            )
         )
-        self.attempts = Counter(
-            "policyroute_attempts",
-            "Attempts at targets: ok, or the kind of failure",
-            ["target", "provider", "outcome"],
-            registry=registry,
+        self.attempts = Family(
+            Counter(
+                "policyroute_attempts",
+                "Attempts at targets: ok, or the kind of failure",
+                ["target", "provider", "outcome"],
+                registry=registry,
+            )
         )
         self.rule_errors = Counter(
             "policyroute_rule_errors",
@@ -48,19 +70,23 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
-        self.duration = Histogram(
-            "policyroute_request_duration_seconds",
-            "From the request's arrival to the end of its answer",
-            ["target"],
-            buckets=_SECONDS,
-            registry=registry,
+        self.duration = Family(
+            Histogram(
+                "policyroute_request_duration_seconds",
+                "From the request's arrival to the end of its answer",
+                ["target"],
+                buckets=_SECONDS,
+                registry=registry,
+            )
         )
-        self.ttft = Histogram(
-            "policyroute_time_to_first_token_seconds",
-            "From a stream's arrival to its first semantic event, failed attempts included",
-            ["target"],
-            buckets=_SECONDS,
-            registry=registry,
+        self.ttft = Family(
+            Histogram(
+                "policyroute_time_to_first_token_seconds",
+                "From a stream's arrival to its first semantic event, failed attempts included",
+                ["target"],
+                buckets=_SECONDS,
+                registry=registry,
+            )
         )
         self.decide = Histogram(
             "policyroute_decide_seconds",

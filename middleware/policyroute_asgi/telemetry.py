@@ -68,7 +68,7 @@ class Telemetry:
         attempts = record.attempts if record is not None else []
         self._count(served, attempts)
         for attempt in attempts:
-            self.metrics.attempts.labels(attempt.target, attempt.provider, attempt.outcome).inc()
+            self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             self.latencies.add(attempt, stream=served.stream)
         if self._lines is not None:
             self._lines.write(orjson.dumps(line(served, attempts), default=str))
@@ -83,11 +83,11 @@ class Telemetry:
         decision = served.decision
         target = attempts[-1].target if attempts else ""
         rule = decision.route_rule if decision is not None else ""
-        metrics.requests.labels(rule, target, served.status, served.outcome).inc()
-        metrics.duration.labels(target).observe(served.ended - served.started)
+        metrics.requests.of(rule, target, served.status, served.outcome).inc()
+        metrics.duration.of(target).observe(served.ended - served.started)
         record = served.record
         if served.stream and record is not None and record.committed is not None:
-            metrics.ttft.labels(target).observe(record.committed - served.started)
+            metrics.ttft.of(target).observe(record.committed - served.started)
         if decision is not None:
             metrics.decide.observe(served.decide)
             for error in decision.errors + served.hop_errors:
