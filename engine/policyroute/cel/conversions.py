@@ -106,13 +106,16 @@ def _decoded(value: bytes) -> str:
 
 
 def number(value: float) -> str:
-    """A double in the fewest digits that read back as the same number."""
+    """A double in the fewest digits that read back as the same number; with an exponent where that is short."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    text = repr(value)
-    return text.removesuffix(".0")
+    text = repr(value).removesuffix(".0")
+    if value == 0.0 or 1e-4 <= abs(value) < 1e6:
+        return text
+    digits = text.lstrip("-").partition("e")[0].replace(".", "").strip("0")
+    return f"{value:.{len(digits) - 1}e}"
 
 
 def to_duration(value: Any) -> Duration:
