@@ -83,6 +83,7 @@ class Drive:
         self._news: asyncio.Future[None] | None = None
         self._sending = False
         self._ended = False
+        self._fault: Exception | None = None
 
     async def run(self) -> ExchangeRecord:
         """From the first attempt to the client's last byte. Trouble upstream is told to the client, never raised."""
@@ -91,6 +92,8 @@ class Drive:
             self._obey(self._machine.start(time.monotonic()))
             while self._done is None:
                 await self._attempt()
+                if self._fault is not None:
+                    raise self._fault
             await self._finish(self._done)
         except asyncio.CancelledError:
             self._machine.step(HungUp(), time.monotonic())
@@ -162,17 +165,16 @@ class Drive:
                 self._arm(command)
             elif isinstance(command, Cancel):
                 self._cut(command, inside)
-        if self._news is not None and not self._news.done() and (self._next or self._done):
-            self._news.set_result(None)
+        if self._next is not None or self._done is not None:
+            self._wake()
 
     def _cut(self, cancel: Cancel, inside: bool) -> None:
         if self._next is not None and self._next.id == cancel.id:
             self._next = None  # it never began
-            return
-        self._running = None
-        if not inside and self._scope is not None:
-            # Interrupt it wherever it waits. From inside there is no need: it returns when it is told.
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        elif inside:
+            self._running = None  # it returns when it is told
+        else:
+            self._interrupt()
 
     def _arm(self, wake: Wake) -> None:
         if self._timer is not None:
@@ -182,11 +184,30 @@ class Drive:
 
     def _tick(self) -> None:
         self._timer = None
-        self._obey(self._machine.step(Tick(backed_up=self._sending), time.monotonic()))
+        self._outside(Tick(backed_up=self._sending))
 
     async def _watch(self) -> None:
         await self._client.hung_up()
-        self._obey(self._machine.step(HungUp(), time.monotonic()))
+        self._outside(HungUp())
+
+    def _outside(self, given: Tick | HungUp) -> None:
+        """News that comes while the request's own task waits for something else."""
+        try:
+            self._obey(self._machine.step(given, time.monotonic()))
+        except Exception as error:  # noqa: BLE001 - nobody hears what a callback raises: `run` raises it
+            self._fault = error
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """End what the request's task waits for, wherever that is."""
+        self._running = None
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     async def _finish(self, done: Done) -> None:
         if self.record.outcome == "client_closed" or self._ended:

@@ -29,6 +29,8 @@ MAX_ERROR = 256 * 1024
 """Bytes of an error answer: a larger one is judged by its status alone."""
 ERROR_PATIENCE = 5.0
 """Seconds for the rest of an error answer, likewise."""
+DRAIN = 0.2
+"""Seconds to wait for the end of an answer that is complete."""
 
 Chunks = AsyncIterator[bytes]
 
@@ -117,10 +119,22 @@ class Upstream:
 async def _stream(id: int, status: int, chunks: Chunks, reader: StreamReader, tell: Tell) -> None:
     async for chunk in chunks:
         events, raw = reader.feed(chunk)
+        if reader.complete:
+            await tell(Received(id, [*events, *reader.end()], raw + reader.tail, end=True, status=status))
+            await _drain(chunks)
+            return
         if not await tell(Received(id, events, raw, status=status)):
             return
     events = reader.end()
     await tell(Received(id, events, reader.tail, end=True, status=status))
+
+
+async def _drain(chunks: Chunks) -> None:
+    """A connection is kept for the next request only if its answer was read to the end."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN):
+            async for _ in chunks:
+                pass
 
 
 async def _error_page(chunks: Chunks) -> bytes:

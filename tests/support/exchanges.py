@@ -85,11 +85,20 @@ class Gateway:
     limits: ResolvedLimits = LIMITS
     open: dict[Place, int] = field(default_factory=dict[Place, int])
 
-    def drive(self, listener: Listener, *base_urls: str, stream: bool = False) -> Drive:
+    def drive(self, listener: Listener, *base_urls: str, stream: bool = False, bug_in_hop: int = 0) -> Drive:
+        hops = 0
+
+        def hop_of(asked: Candidate) -> Hop:
+            nonlocal hops
+            hops += 1
+            if hops == bug_in_hop:
+                raise ZeroDivisionError
+            return Hop(asked, None)
+
         body = b'{"model":"auto","messages":[{"role":"user","content":"Hi"}],"stream":%s}'
         request = ModelRequest.read("openai_chat", body % (b"true" if stream else b"false"))
         candidates = [candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
-        upstream = Upstream(request, lambda asked: Hop(asked, None), self.keys, self.transport, self.open)
+        upstream = Upstream(request, hop_of, self.keys, self.transport, self.open)
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(

@@ -138,6 +138,16 @@ async def test_an_answer_that_is_compressed_all_the_same_is_read(kind: str) -> N
     assert heard.body == answer()
 
 
+async def test_an_answer_is_complete_when_the_provider_says_so_not_when_it_hangs_up(kind: str) -> None:
+    async def lingers(asked: Asked) -> None:
+        await asked.say(STREAM + part(STREAMED))
+        await asked.left()
+
+    async with provider(lingers) as a, Gateway(transport_of(kind), limits=replace(LIMITS, idle=2.0)) as gateway:
+        heard, record = await gateway.ask(a.base_url, stream=True)
+    assert (heard.body, heard.complete, record.outcome) == (STREAMED, True, "ok")
+
+
 # Trouble that the client does not see ---------------------------------------------------------------------------------
 
 Behaviour = Callable[[Asked], Awaitable[bool | None]]
@@ -473,3 +483,13 @@ async def test_many_at_once(kind: str) -> None:
         all_heard = await asyncio.gather(*(gateway.ask(failing.base_url, b.base_url, stream=True) for _ in range(40)))
     assert {heard.body for heard, _ in all_heard} == {STREAMED}
     assert {record.outcome for _, record in all_heard} == {"ok"}
+
+
+async def test_a_bug_that_comes_up_while_nobody_listens_is_raised_all_the_same(kind: str) -> None:
+    """The constraints of the next hop are asked for in a timer's callback."""
+
+    async with provider(stalls) as a, Gateway(transport_of(kind), limits=replace(LIMITS, ttft=0.05)) as gateway:
+        drive = gateway.drive(Listener(), a.base_url, a.base_url, stream=True, bug_in_hop=2)
+        with pytest.raises(ZeroDivisionError):
+            await drive.run()
+    assert drive.record.outcome != "ok"

@@ -22,6 +22,11 @@ class StreamReader(Protocol):
     tail: bytes
     """After `end`: bytes still to pass on to a client of the same dialect, with the terminator if it was not sent."""
 
+    @property
+    def complete(self) -> bool:
+        """The provider has said that this is all: there is nothing to wait for, even if the connection stays open."""
+        ...
+
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         """The events this read completed, and the same as bytes for a client of the same dialect. A partial event is
         held back. Nothing follows a `Broken`, and its bytes are not passed on."""

@@ -34,6 +34,10 @@ class ChatStream:
         self._done = False
         self._broken = False
 
+    @property
+    def complete(self) -> bool:
+        return self._done and not self._broken
+
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         """What this read completed: its events, and the same as bytes. After a `Broken` there is nothing more."""
         events: list[StreamEvent] = []
