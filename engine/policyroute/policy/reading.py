@@ -15,7 +15,7 @@ from policyroute.policy.complaints import complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
 from policyroute.policy.text import SECRET_KEY, SourceText
-from policyroute.policy.tree import File, Mapping, Node, Path, Scalar, Sequence, dotted, parse
+from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
 _LISTS = ("rules", "tests")
 _MAPS = ("providers", "targets", "constants", "variables")
@@ -36,6 +36,12 @@ class Loaded:
     def name(self) -> str:
         return self.file.source.name
 
+    @property
+    def sections(self) -> dict[str, Any]:
+        """Everything that is written, well formed or not."""
+        data: dict[str, Any] = self.file.data(())
+        return data
+
 
 def read(source: SourceText, report: Report) -> Loaded | None:
     """The file's document, without what is wrong in it; None where nothing can be read."""
@@ -43,7 +49,7 @@ def read(source: SourceText, report: Report) -> Loaded | None:
     file = parse(source, report)
     if file is None:
         return None
-    if not isinstance(file.root, Mapping):
+    if not isinstance(file.root, MapNode):
         message = "a policy file is a map of sections"
         report.error("wrong-type", message, file.of(file.root), hint="begin with `version: 1`")
         return None
@@ -91,7 +97,7 @@ def _numbers(data: dict[str, Any], bad: set[Path]) -> tuple[tuple[int, ...], tup
 
 def _report_nulls(file: File, report: Report) -> Iterator[Path]:
     """Keys without a value: what a rule with an empty `when:` would mean is not guessed."""
-    assert isinstance(file.root, Mapping)
+    assert isinstance(file.root, MapNode)
     for section, (_, node) in file.root.entries.items():
         for path in () if section in _FREE else _nulls(node, (section,)):
             if len(path) > 1:
@@ -105,7 +111,7 @@ def _nulls(node: Node, path: Path) -> Iterator[Path]:
     if isinstance(node, Scalar):
         if node.data is None:
             yield path
-    elif isinstance(node, Sequence):
+    elif isinstance(node, ListNode):
         for index, item in enumerate(node.items):
             yield from _nulls(item, (*path, index))
     else:
@@ -119,10 +125,10 @@ def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
     if isinstance(node, Scalar):
         if inside:
             yield node.start, node.end
-    elif isinstance(node, Sequence):
+    elif isinstance(node, ListNode):
         for item in node.items:
             yield from _secrets(item, inside)
     else:
         for key, (_, value) in node.entries.items():
-            reference = isinstance(value, Mapping) and set(value.entries) <= {"env", "file"}
+            reference = isinstance(value, MapNode) and set(value.entries) <= {"env", "file"}
             yield from _secrets(value, inside or (SECRET_KEY.search(key) is not None and not reference))

@@ -40,6 +40,10 @@ def is_map(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
 def wrong(code: LiteralString, message: LiteralString, hint: str | None = None) -> PydanticCustomError:
     """An error of ours inside pydantic's: `code` becomes the problem's."""
     return PydanticCustomError(code, message, {"hint": hint})

@@ -38,7 +38,7 @@ class Scalar:
 
 
 @dataclass(slots=True, eq=False)
-class Mapping:
+class MapNode:
     """`entries` by key, each the key's own node and the value."""
 
     start: int
@@ -49,7 +49,7 @@ class Mapping:
 
 
 @dataclass(slots=True, eq=False)
-class Sequence:
+class ListNode:
     start: int
     end: int
     data: list[Any] = field(default_factory=list[Any])
@@ -57,7 +57,7 @@ class Sequence:
     size: int = 1
 
 
-Node = Scalar | Mapping | Sequence
+Node = Scalar | MapNode | ListNode
 """Made once, never changed after. `data` is the same as plain Python, shared with the parent's."""
 
 Path = tuple[str | int, ...]
@@ -77,11 +77,15 @@ class File:
         """
         node = key = self.root
         for step in path:
-            if isinstance(node, Mapping) and step in node.entries:
+            if isinstance(node, MapNode) and step in node.entries:
                 key, node = node.entries[str(step)]
-            elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
                 key = node = node.items[step]
         return node, key
+
+    def data(self, path: Path) -> Any:
+        """What is written at the path, as plain Python."""
+        return self.find(path)[0].data
 
     def span(self, path: Path) -> Span:
         """Where the value at the path stands."""
@@ -131,7 +135,7 @@ def parse(source: SourceText, report: Report) -> File | None:
 
 @dataclass(slots=True)
 class _Frame:
-    node: Mapping | Sequence
+    node: MapNode | ListNode
     anchor: str | None
     key: Scalar | None = None
 
@@ -155,7 +159,7 @@ class _Builder:
                 return self._finished(Scalar(start, end, data, text, style), event.anchor)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self._tagged(event, start, end)
-                node = Mapping(start, end) if isinstance(event, yaml.MappingStartEvent) else Sequence(start, end)
+                node = MapNode(start, end) if isinstance(event, yaml.MappingStartEvent) else ListNode(start, end)
                 self._stack.append(_Frame(node, event.anchor))
                 if len(self._stack) > MAX_DEPTH:
                     return self._stop("yaml-too-deep", f"more than {MAX_DEPTH} levels deep", start)
@@ -204,7 +208,7 @@ class _Builder:
         parent.size += node.size
         if parent.size > MAX_NODES:
             return self._stop("yaml-too-large", f"more than {MAX_NODES:,} values, aliases spelled out", parent.start)
-        if isinstance(parent, Sequence):
+        if isinstance(parent, ListNode):
             parent.items.append(node)
             parent.data.append(node.data)
             return True
@@ -221,7 +225,7 @@ class _Builder:
         frame.key = node
         return True
 
-    def _entry(self, parent: Mapping, key: Scalar, node: Node) -> None:
+    def _entry(self, parent: MapNode, key: Scalar, node: Node) -> None:
         first = parent.entries.get(key.text)
         if first is not None:
             where = self._source.span(first[0].start, first[0].end)

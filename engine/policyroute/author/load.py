@@ -1,0 +1,41 @@
+"""From policy text to a policy set that may be used: every gate in one place.
+
+Rule of this module: a policy set comes out whole or not at all. What keeps it from being used is one list of problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from policyroute.author.trial import failed, run
+from policyroute.cel.compile import Compiler
+from policyroute.decide import PolicySet
+from policyroute.policy.compile import compile_policy
+from policyroute.policy.files import read_directory, shipped_packs
+from policyroute.problems import PolicyErrors, Problem
+
+
+def load(path: str | Path, compiler: Compiler | None = None) -> PolicySet:
+    """The policy set of a directory of `*.yaml`. Raises PolicyErrors with every problem."""
+    texts, problems = read_directory(path)
+    return _built(texts, problems, compiler)
+
+
+def build(files: Mapping[str, str], compiler: Compiler | None = None) -> PolicySet:
+    """The policy set of these texts by file name. Raises PolicyErrors with every problem.
+
+    A compiler that is kept from one call to the next makes the next one cheaper: only what changed is compiled.
+    """
+    return _built(files, (), compiler)
+
+
+def _built(files: Mapping[str, str], found: Sequence[Problem], compiler: Compiler | None) -> PolicySet:
+    program, problems = compile_policy(files, shipped_packs(), compiler or Compiler(), found)
+    if program is None:
+        raise PolicyErrors(problems)
+    policy = PolicySet(program)
+    failures = failed(run(policy))
+    if failures:
+        raise PolicyErrors((*failures, *problems))
+    return policy

@@ -1,0 +1,142 @@
+"""The files of a policy directory as one program.
+
+Rule of this module: files in name order, then the packs they use; every problem of every file is in the one list that
+comes back, and a program only where none of them is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from policyroute.cel.compile import Compiler
+from policyroute.policy import symbols
+from policyroute.policy.conflicts import PlacedRule, report_conflicts
+from policyroute.policy.endpoints import provider, target
+from policyroute.policy.expectations import cases
+from policyroute.policy.expressions import Expressions
+from policyroute.policy.model import Default, Program, Provider, Rule, Target
+from policyroute.policy.reading import Loaded, read
+from policyroute.policy.report import Report
+from policyroute.policy.routes import Scope
+from policyroute.policy.rules import conditions, default, rule
+from policyroute.policy.text import SourceText
+from policyroute.policy.variables import Names, compile_variables
+from policyroute.problems import Problem, errors
+
+
+def compile_policy(
+    files: Mapping[str, str], packs: Mapping[str, str], compiler: Compiler, found: Sequence[Problem] = ()
+) -> tuple[Program | None, tuple[Problem, ...]]:
+    """The program, or None; and every problem, those of reading the files (`found`) too.
+
+    `files` and `packs` are texts by name. `compiler` remembers expressions from one call to the next.
+    """
+    report = Report(list(found))
+    loaded = [read(SourceText(name, files[name].removeprefix("\ufeff")), report) for name in sorted(files)]
+    own = [each for each in loaded if each is not None]
+    complete = not errors(found) and len(own) == len(loaded)
+    if not own:
+        return None, report.finished()
+    used = symbols.packs_used(own, packs, report)
+    revision = _revision({**files, **{f"pack/{name}": packs[name] for name in used}})
+    program = _linked(_Files(own, used, complete), revision, compiler, report)
+    problems = report.finished()
+    return (replace(program, warnings=problems) if program and not errors(problems) else None), problems
+
+
+def _revision(texts: Mapping[str, str]) -> str:
+    """A name for these texts: the sha256 of each name and text with its length, in name order."""
+    digest = hashlib.sha256()
+    for name in sorted(texts):
+        for part in (name, texts[name]):
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(b"%d:" % len(data) + data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """`complete` is False where a file could not be read: then a name that seems unknown may well be in it."""
+
+    own: Sequence[Loaded]
+    packs: Mapping[str, Loaded]
+    complete: bool
+
+    @property
+    def all(self) -> tuple[Loaded, ...]:
+        return (*self.own, *self.packs.values())
+
+
+def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) -> Program | None:
+    providers = _providers(files.own, report)
+    targets = _targets(files.own, providers, report)
+    written = symbols.rules(files.own, files.packs, report)
+    constants = symbols.constants(symbols.declared("constants", files.all, report), report)
+    declared = symbols.declared("variables", files.all, report)
+    names = Names(targets, constants, declared)
+    expressions = Expressions(compiler, names.environment(), report, files.complete)
+    variables, expressions = compile_variables(
+        {name: each.file for name, each in declared.items() if name in each.document.variables},
+        [text for each in written for text in conditions(each.spec, each.file, each.path)],
+        names,
+        expressions,
+    )
+    scope = Scope(targets, expressions, report)
+    rules = _rules(written, scope)
+    last = _default(files, scope)
+    ids = {each.id for each in written}
+    tests = cases(files.own, ids, scope)
+    if last is None:
+        return None
+    return Program(
+        revision=revision,
+        providers={name: each for name, each in providers.items() if each},
+        targets={name: each for name, each in targets.items() if each},
+        variables=variables,
+        rules=rules,
+        default=last,
+        cases=tests,
+    )
+
+
+def _providers(files: Sequence[Loaded], report: Report) -> Mapping[str, Provider | None]:
+    """Every declared provider; None for those that are wrong."""
+    found: dict[str, Provider | None] = {}
+    for name, loaded in symbols.declared("providers", files, report).items():
+        spec = loaded.document.providers.get(name)
+        found[name] = provider(name, spec, loaded.file, report) if spec else None
+    return found
+
+
+def _targets(
+    files: Sequence[Loaded], providers: Mapping[str, Provider | None], report: Report
+) -> Mapping[str, Target | None]:
+    """Every declared target; None for those that are wrong."""
+    found: dict[str, Target | None] = {}
+    for name, loaded in symbols.declared("targets", files, report).items():
+        spec = loaded.document.targets.get(name)
+        found[name] = target(name, spec, providers, loaded.file, report) if spec else None
+    return found
+
+
+def _rules(written: Sequence[symbols.WrittenRule], scope: Scope) -> tuple[Rule, ...]:
+    """Every rule in order; those without problems of their own are looked at together."""
+    sound: list[PlacedRule] = []
+    made: list[Rule] = []
+    for position, each in enumerate(written):
+        before = len(scope.report.problems)
+        compiled = rule(each.spec, (each.id, position), each.file, each.path, scope)
+        made.append(compiled)
+        if not errors(scope.report.problems[before:]):
+            sound.append(PlacedRule(compiled, each.file, each.path))
+    report_conflicts(sound, scope.report)
+    return tuple(made)
+
+
+def _default(files: _Files, scope: Scope) -> Default | None:
+    loaded = symbols.default_file(files.own, scope.report, files.complete)
+    if loaded is None or loaded.document.default is None:
+        return None
+    return default(loaded.document.default, loaded.file, scope)

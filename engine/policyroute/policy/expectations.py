@@ -1,0 +1,61 @@
+"""Embedded tests: the names in what they give and expect.
+
+Rule of this module: a test that expects a name nothing has could never pass, or never fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+
+from policyroute.policy.model import Case
+from policyroute.policy.reading import Loaded
+from policyroute.policy.report import suggestion
+from policyroute.policy.routes import Scope
+from policyroute.policy.spelling import is_list
+from policyroute.policy.tree import Path
+
+_TARGETS = ("target", "candidates", "excluded")
+_RULES = ("route_rule", "fired", "not_fired", "shadow")
+
+
+def cases(files: Iterable[Loaded], rules: AbstractSet[str], scope: Scope) -> tuple[Case, ...]:
+    """Every well-formed test, in order. `rules` are the ids of the set's rules."""
+    found: list[Case] = []
+    names: set[str] = set()
+    for loaded in files:
+        for index, spec in zip(loaded.tests, loaded.document.tests, strict=True):
+            path: Path = ("tests", index)
+            if spec.name in names:
+                scope.error("duplicate-name", "two tests have this name", loaded.file, (*path, "name"), "rename one")
+            names.add(spec.name)
+            _check(loaded, path, rules, scope)
+            found.append(Case(spec, loaded.file.span((*path, "name"))))
+    return tuple(found)
+
+
+def _check(loaded: Loaded, path: Path, rules: AbstractSet[str], scope: Scope) -> None:
+    written = loaded.file.data(path)
+    for key in _TARGETS:
+        for name, place in _named(written.get("expect", {}).get(key), (*path, "expect", key)):
+            if name not in scope.targets and scope.complete:
+                hint = suggestion(name, scope.targets)
+                scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
+    for name in written.get("given", {}).get("targets", {}):
+        if name not in scope.targets and scope.complete:
+            hint = suggestion(name, scope.targets)
+            place = (*path, "given", "targets", name)
+            scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
+    for key in _RULES:
+        for name, place in _named(written.get("expect", {}).get(key), (*path, "expect", key)):
+            if name not in rules and name != "default" and scope.complete:
+                hint = suggestion(name, rules)
+                scope.error("unknown-rule", f"no rule is called `{name}`", loaded.file, place, hint)
+
+
+def _named(value: object, path: Path) -> Iterator[tuple[str, Path]]:
+    """The names under a key, one or a list, each with its place."""
+    if isinstance(value, str):
+        yield value, path
+    elif is_list(value):
+        yield from ((str(name), (*path, index)) for index, name in enumerate(value))

@@ -1,0 +1,47 @@
+"""The places of a policy where CEL stands, compiled.
+
+Rule of this module: one environment for a whole policy set, and what each place asks of its expression is said by the
+caller as a `Demand`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from policyroute.cel import Demand, Environment, Expression
+from policyroute.cel.compile import Compiler
+from policyroute.cel.trouble import SYNTAX, UNKNOWN_NAME
+from policyroute.policy.report import Report
+from policyroute.policy.tree import File, Path, Scalar
+from policyroute.problems import Problem
+
+_COMMENT = re.compile(r"[ \t]+#.*\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Expressions:
+    """`complete` is False where a file could not be read: then a name that seems unknown may well be in it."""
+
+    compiler: Compiler
+    environment: Environment
+    report: Report
+    complete: bool = True
+
+    def compile(self, file: File, path: Path, demand: Demand) -> Expression | None:
+        """The expression at this place, or None where it is wrong."""
+        expression, problems = self.compiler.compile(file.expression(path), self.environment, demand)
+        for problem in problems:
+            if self.complete or problem.code != UNKNOWN_NAME:
+                self.report.problems.append(_cut_short(problem, file, path))
+        return expression
+
+
+def _cut_short(problem: Problem, file: File, path: Path) -> Problem:
+    """A syntax error just before a YAML comment is most often `#` inside the expression."""
+    node = file.find(path)[0]
+    if problem.code != SYNTAX or not isinstance(node, Scalar) or node.style:
+        return problem
+    if not _COMMENT.match(file.source.text, node.end):
+        return problem
+    return replace(problem, hint="YAML takes what follows ` #` for a comment: quote the whole expression")

@@ -1,0 +1,128 @@
+"""Routes, fallback and limits: names resolved.
+
+Rule of this module: what a route says is complete: a weight or rank for something that is not in it is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policyroute.absent import ABSENT
+from policyroute.cel import Demand
+from policyroute.cel.trouble import TYPE
+from policyroute.cel.types import Kind, Phase
+from policyroute.failures import GROUPS, FailureKind
+from policyroute.policy.effects import AfterEdit, FallbackSpec, LimitsSpec, RouteMap
+from policyroute.policy.expressions import Expressions
+from policyroute.policy.model import Fallback, Limits, Route, Target
+from policyroute.policy.report import Report, suggestion
+from policyroute.policy.tree import File, Path, dotted
+
+REQUESTED = "requested"
+"""In a route: whatever serves the model that the client asks for."""
+
+_KINDS = frozenset(kind.value for kind in FailureKind)
+_RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names may refer to. `targets` has None for those that are wrong themselves."""
+
+    targets: Mapping[str, Target | None]
+    expressions: Expressions
+    report: Report
+
+    @property
+    def complete(self) -> bool:
+        return self.expressions.complete
+
+    def error(self, code: str, message: str, file: File, path: Path, hint: str | None = None) -> None:
+        self.report.error(code, message, file.span(path), hint=hint, path=dotted(path))
+
+    def known_target(self, name: str, file: File, path: Path) -> None:
+        """Report a name that is no target's."""
+        if name not in self.targets and name != REQUESTED and self.complete:
+            hint = suggestion(name, [*self.targets, REQUESTED])
+            self.error("unknown-target", f"no target is called `{name}`", file, path, hint)
+
+
+def route(spec: list[str] | RouteMap, file: File, path: Path, scope: Scope) -> Route:
+    if isinstance(spec, list):
+        _items(spec, file, path, scope)
+        return Route(tuple(dict.fromkeys(spec)))
+    _items(spec.targets, file, (*path, "targets"), scope)
+    if spec.weights is not None and spec.rank is not None:
+        hint = "weights draw the first target, a rank sorts them all: keep one"
+        scope.error("wrong-value", "a route has `weights` or a `rank`", file, (*path, "rank"), hint)
+    _weights(spec, file, (*path, "weights"), scope)
+    rank = _rank(spec, file, (*path, "rank"), scope) if spec.rank is not None else None
+    return Route(tuple(dict.fromkeys(spec.targets)), spec.weights, rank)
+
+
+def _items(names: list[str], file: File, path: Path, scope: Scope) -> None:
+    for index, name in enumerate(names):
+        scope.known_target(name, file, (*path, index))
+        if name in names[:index]:
+            scope.error("duplicate-item", f"`{name}` is in this route twice", file, (*path, index), "keep the first")
+
+
+def _weights(spec: RouteMap, file: File, path: Path, scope: Scope) -> None:
+    for name in spec.weights or ():
+        if name not in spec.targets:
+            span = file.key_span((*path, name))
+            message = f"`{name}` has a weight but is not among the targets"
+            scope.report.error("unknown-target", message, span, hint=suggestion(name, spec.targets), path=dotted(path))
+    if spec.weights is not None and not sum(spec.weights.values()) > 0:
+        scope.error("wrong-value", "one weight at least must be more than 0", file, path)
+
+
+def _rank(spec: RouteMap, file: File, path: Path, scope: Scope) -> Any:
+    word = file.expression(path).text.strip()
+    if word in ("cost", "latency"):
+        if word == "cost":
+            _priced(spec, file, path, scope)
+        return word
+    expression = scope.expressions.compile(file, path, Demand(phase=Phase.CANDIDATE))
+    if expression is not None and expression.type.kind not in _RANKABLE:
+        hint = "the candidate with the smallest value comes first: cost, latency, or a number such as -target.quality"
+        scope.error(TYPE, f"a rank is a number or a duration, not {expression.type}", file, path, hint)
+    return expression
+
+
+def _priced(spec: RouteMap, file: File, path: Path, scope: Scope) -> None:
+    for name in spec.targets:
+        target = scope.targets.get(name)
+        if target is not None and ABSENT in (target.price.input, target.price.output):
+            message = f"`{name}` has no price, so it comes after every target that has one"
+            hint = f"give targets.{name} a price: {{input, output}}"
+            scope.report.warning("unpriced-target", message, file.span(path), hint=hint, path=dotted(path))
+
+
+def fallback(spec: FallbackSpec, file: File, path: Path, scope: Scope) -> Fallback:
+    after, add, remove = None, frozenset[FailureKind](), frozenset[FailureKind]()
+    if isinstance(spec.after, AfterEdit):
+        add = _kinds(spec.after.add, file, (*path, "after", "add"), scope)
+        remove = _kinds(spec.after.remove, file, (*path, "after", "remove"), scope)
+    elif spec.after is not None:
+        after = _kinds(spec.after, file, (*path, "after"), scope)
+    return Fallback(after, add, remove, spec.retries, spec.max_swaps, spec.max_attempts, spec.swap_delay)
+
+
+def _kinds(names: Iterable[str], file: File, path: Path, scope: Scope) -> frozenset[FailureKind]:
+    found: set[FailureKind] = set()
+    for index, name in enumerate(names):
+        if name in GROUPS:
+            found |= GROUPS[name]
+        elif name in _KINDS:
+            found.add(FailureKind(name))
+        else:
+            hint = suggestion(name, [*GROUPS, *FailureKind])
+            scope.error("unknown-failure", f"`{name}` is not a kind of failure", file, (*path, index), hint)
+    return frozenset(found)
+
+
+def limits(spec: LimitsSpec) -> Limits:
+    return Limits(spec.connect, spec.ttft, spec.idle, spec.total)

@@ -1,0 +1,96 @@
+"""One rule: every effect resolved, every expression compiled with what its place asks of it.
+
+Rule of this module: the conditions of a rule that fails closed are guarded, and only they.
+"""
+
+from __future__ import annotations
+
+from policyroute.cel import Demand, Expression
+from policyroute.cel.types import BOOL, Phase
+from policyroute.policy.document import DefaultSpec, RuleSpec
+from policyroute.policy.effects import EFFECTS, DenySpec
+from policyroute.policy.model import Default, Deny, Mode, Rule
+from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
+from policyroute.policy.routes import Scope, fallback, limits, route
+from policyroute.policy.tree import File, Path, dotted
+
+_REQUIRE = Demand(BOOL, Phase.CANDIDATE, guarded=True)
+
+
+def fails_closed(spec: RuleSpec) -> bool:
+    """Whether an erring condition applies the rule."""
+    return spec.deny is not None or spec.require is not None or spec.quality_floor is not None
+
+
+def conditions(spec: RuleSpec, file: File, path: Path) -> tuple[str, ...]:
+    """The texts of the conditions that fail closed."""
+    written = [key for key in ("when", "require") if getattr(spec, key) is not None and fails_closed(spec)]
+    return tuple(file.expression((*path, key)).text for key in written)
+
+
+def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scope: Scope) -> Rule:
+    """`identity` is the rule's id in the set and its place in the order."""
+    _check_effects(spec, file, path, scope)
+    name, position = identity
+    return Rule(
+        id=name,
+        position=position,
+        span=file.span((*path, "id")),
+        mode=Mode(spec.mode),
+        when=_when(spec, file, path, scope),
+        deny=_deny(spec.deny),
+        require=_require(spec, file, path, scope),
+        quality_floor=spec.quality_floor,
+        route=route(spec.route, file, (*path, "route"), scope) if spec.route is not None else None,
+        transform=transform(spec.transform, file, (*path, "transform"), scope) if spec.transform else None,
+        request_headers=headers(spec.request_headers, RESERVED_REQUEST_HEADERS, file, (*path, "request_headers"), scope)
+        if spec.request_headers
+        else None,
+        response_headers=headers(
+            spec.response_headers, RESERVED_RESPONSE_HEADERS, file, (*path, "response_headers"), scope
+        )
+        if spec.response_headers
+        else None,
+        fallback=fallback(spec.fallback, file, (*path, "fallback"), scope) if spec.fallback else None,
+        limits=limits(spec.limits) if spec.limits else None,
+    )
+
+
+def default(spec: DefaultSpec, file: File, scope: Scope) -> Default:
+    path: Path = ("default",)
+    return Default(
+        route=route(spec.route, file, (*path, "route"), scope),
+        fallback=fallback(spec.fallback, file, (*path, "fallback"), scope) if spec.fallback else None,
+        limits=limits(spec.limits) if spec.limits else None,
+        span=file.key_span(path),
+    )
+
+
+def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None:
+    if not spec.model_fields_set & EFFECTS.keys():
+        hint = "it needs one of: " + ", ".join(EFFECTS)
+        span = file.span((*path, "id"))
+        scope.report.error(
+            "rule-without-effect", f"the rule `{spec.id}` does nothing", span, hint=hint, path=dotted(path)
+        )
+    for name in ("fallback", "limits"):
+        section = getattr(spec, name)
+        if section is not None and not section.model_fields_set:
+            span = file.key_span((*path, name))
+            scope.report.error(
+                "empty-effect", f"this `{name}` changes nothing", span, hint="take it out", path=dotted(path)
+            )
+
+
+def _when(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:
+    if spec.when is None:
+        return None
+    return scope.expressions.compile(file, (*path, "when"), Demand(BOOL, Phase.REQUEST, guarded=fails_closed(spec)))
+
+
+def _require(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:
+    return None if spec.require is None else scope.expressions.compile(file, (*path, "require"), _REQUIRE)
+
+
+def _deny(spec: DenySpec | None) -> Deny | None:
+    return None if spec is None else Deny(spec.status, spec.code, spec.message)
