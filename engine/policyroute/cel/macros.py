@@ -46,6 +46,8 @@ def expand_method(call: Call) -> Node:
         form = f"list.{call.function}(v, {'value' if kind == 'map' else 'condition'})"
         raise refused(SYNTAX, f"{call.function}() is written {form}", call.start, call.end)
     variable = call.args[0]
+    if isinstance(variable, Call):
+        raise refused(UNSUPPORTED, "a variable named by a call is not supported", variable.start, variable.end)
     if not isinstance(variable, Ident):
         raise refused(
             SYNTAX,
