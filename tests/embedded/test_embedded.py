@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ from policyroute_asgi.embedded.instance import instance
 
 pytestmark = pytest.mark.anyio
 
+Schema = dict[str, Any]
+
 HI: list[Any] = [{"role": "user", "content": "hi there"}]
 
 
 @asynccontextmanager
-async def sdk(key: str = "sk-embedded-key") -> AsyncIterator[openai.AsyncOpenAI]:
+async def sdk(key: str = "sk-embedded-key") -> AsyncGenerator[openai.AsyncOpenAI]:
     async with (
         serving(EmbeddedProvider()) as url,
         openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=10) as client,
@@ -35,7 +37,8 @@ async def sdk(key: str = "sk-embedded-key") -> AsyncIterator[openai.AsyncOpenAI]
 
 
 async def said(client: openai.AsyncOpenAI, model: str, **more: Any) -> Any:
-    return await client.chat.completions.create(model=model, messages=HI, **more)
+    create: Any = client.chat.completions.create
+    return await create(model=model, messages=HI, **more)
 
 
 async def streamed(client: openai.AsyncOpenAI, model: str, into: list[ChatCompletionChunk], **more: Any) -> str:
@@ -273,40 +276,42 @@ def test_names(model: str, expected: Behaviour) -> None:
     assert Behaviour.of(model) == expected
 
 
-SCHEMAS: st.SearchStrategy[dict[str, Any]] = st.recursive(
-    st.sampled_from(
-        [
-            {"type": "string"},
-            {"type": "string", "minLength": 4},
-            {"type": "integer", "minimum": 2, "maximum": 9},
-            {"type": "number", "exclusiveMinimum": 1},
-            {"type": "integer", "maximum": -3},
-            {"type": ["null", "boolean"]},
-            {"type": "null"},
-            {"enum": [3, "x"]},
-            {"const": {"a": 1}},
-            {"$ref": "#/$defs/leaf"},
-        ]
-    ),
-    lambda inner: (
-        st.builds(lambda one: {"type": "array", "items": one, "minItems": 2}, inner)
-        | st.builds(lambda one: {"anyOf": [one, {"type": "null"}]}, inner)
-        | st.builds(
-            lambda some: {"type": "object", "properties": some, "required": list(some)},
-            st.dictionaries(st.sampled_from("abc"), inner),
-        )
-        | st.builds(
-            lambda one: {
-                "type": "object",
-                "properties": {"x": one},
-                "required": ["x"],
-                "allOf": [{"properties": {"y": {"type": "boolean"}}, "required": ["y"]}],
-            },
-            inner,
-        )
-    ),
-    max_leaves=6,
-)
+LEAVES: list[Schema] = [
+    {"type": "string"},
+    {"type": "string", "minLength": 4},
+    {"type": "integer", "minimum": 2, "maximum": 9},
+    {"type": "number", "exclusiveMinimum": 1},
+    {"type": "integer", "maximum": -3},
+    {"type": ["null", "boolean"]},
+    {"type": "null"},
+    {"enum": [3, "x"]},
+    {"const": {"a": 1}},
+    {"$ref": "#/$defs/leaf"},
+]
+
+
+def listing(one: Schema) -> Schema:
+    return {"type": "array", "items": one, "minItems": 2}
+
+
+def nullable(one: Schema) -> Schema:
+    return {"anyOf": [one, {"type": "null"}]}
+
+
+def record(some: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": some, "required": list(some)}
+
+
+def combined(one: Schema) -> Schema:
+    return {**record({"x": one}), "allOf": [{"properties": {"y": {"type": "boolean"}}, "required": ["y"]}]}
+
+
+def larger(inner: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
+    records = st.dictionaries(st.sampled_from("abc"), inner).map(record)
+    return inner.map(listing) | inner.map(nullable) | inner.map(combined) | records
+
+
+SCHEMAS = st.recursive(st.sampled_from(LEAVES), larger, max_leaves=6)
 
 
 @given(SCHEMAS)
