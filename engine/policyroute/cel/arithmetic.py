@@ -56,6 +56,8 @@ def _truncated(left: int, right: int) -> int:
 def _remainder(left: int, right: int) -> int:
     if right == 0:
         raise EvaluationError("modulus by zero")
+    if right == -1 and left == -(2**63):  # the quotient does not fit, and every CEL refuses the remainder with it
+        raise EvaluationError(OVERFLOW)
     rest = abs(left) % abs(right)
     return -rest if left < 0 else rest
 

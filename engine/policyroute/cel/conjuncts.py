@@ -34,8 +34,9 @@ class Operator(StrEnum):
 class Dimension:
     """Something of a request that atoms compare. Equal if `key` and `many` are.
 
-    `node` reads it (`compile_node`); `many`: it reads a list, and an atom holds if it holds for any item. `fallible`:
-    the read may raise (an optional field, a key that may be missing), and then every atom over it errs.
+    `node` reads it (`compile_node`). `many`: it reads a list, and an atom holds if it holds for any item. `fallible`:
+    the read may raise (an optional field, a key that may be missing); then an atom over it says nothing, and the
+    condition itself has to be asked.
     """
 
     key: Hashable
