@@ -206,6 +206,7 @@ def test_deep_text_is_refused_without_touching_the_recursion_limit() -> None:
 _FRESH = """
 import sys
 limit = sys.getrecursionlimit()
+from celpy.celparser import CELParser
 from policyroute.cel.parse import parse
 CELParser.CEL_PARSER = theirs = object()
 assert parse("a == 1").function == "_==_"
