@@ -1,1 +1,8 @@
-"""Policyroute's edge: ASGI, HTTP, reload, command line."""
+"""The edge: ASGI middleware and gateway, HTTP to providers, hot reload, command line."""
+
+from policyroute_asgi.activation import PolicyHolder
+from policyroute_asgi.app import Gateway, gateway
+from policyroute_asgi.identity import ANONYMOUS
+from policyroute_asgi.middleware import PolicyRouteMiddleware
+
+__all__ = ["ANONYMOUS", "Gateway", "PolicyHolder", "PolicyRouteMiddleware", "gateway"]

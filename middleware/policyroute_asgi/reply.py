@@ -19,10 +19,6 @@ _EVENTS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-_FRAMING = frozenset(
-    {"content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "x-request-id"}
-)
-"""Headers that no rule sets or removes: they say how to read the answer, or are ours."""
 
 
 class Reply:
@@ -93,7 +89,7 @@ class Reply:
         await self._send({"type": "http.response.body", "body": raw, "more_body": more})
 
     def _change(self, given: Mapping[str, str], gone: Iterable[str]) -> None:
-        """The `response_headers` effect. Names are lower-case, values printable ASCII."""
-        names = {name.encode() for name in (*gone, *given) if name not in _FRAMING}
+        """The `response_headers` effect. Names are lower-case, and none of those that a policy may not touch."""
+        names = {name.encode() for name in (*gone, *given)}
         self.headers = [header for header in self.headers if header[0] not in names]
-        self.headers += [(name.encode(), value.encode()) for name, value in given.items() if name not in _FRAMING]
+        self.headers += [(name.encode(), value.encode()) for name, value in given.items()]
