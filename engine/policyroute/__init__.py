@@ -8,6 +8,7 @@
 """
 
 from policyroute import dialects
+from policyroute.author.load import build, load
 from policyroute.decide import Decision, Latency, PolicySet, RoutingState
 from policyroute.problems import PolicyErrors, Problem
 from policyroute.request import BadRequest, Client, ModelRequest
@@ -24,5 +25,7 @@ __all__ = [
     "PolicySet",
     "Problem",
     "RoutingState",
+    "build",
     "dialects",
+    "load",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from policyroute.cel.expression import Expression
+from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.failures import FailureKind
@@ -22,8 +22,9 @@ _JSON = frozenset({int, float, str, bool, type(None)})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A target at one of its providers. `target` is the target's name; `facts` is what CEL sees as `target`.
+    """A target at one of its providers. `target` is the target's name.
 
+    `facts` is what CEL saw as `target`, where a rule that depends on the moment asked; None where none did.
     `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
     (by `score`), or `unranked` where it could not be ranked and so comes after those that could.
     """
@@ -31,7 +32,7 @@ class Candidate:
     target: str
     spec: Target
     provider: Provider
-    facts: Any = field(repr=False, compare=False)
+    facts: TargetFacts | None = field(default=None, repr=False, compare=False)
     why: str = "routed"
     score: Any = None
 
@@ -41,14 +42,13 @@ class Candidate:
         return self.spec.model
 
     def as_json(self) -> dict[str, Any]:
-        seen = self.facts.observed() if isinstance(self.facts, TargetFacts) else {}
         return {
             "target": self.target,
             "provider": self.provider.name,
             "model": self.model,
             "why": self.why,
             "score": self.score if type(self.score) in _JSON else str(self.score),
-            "observed": seen,
+            "observed": self.facts.observed() if self.facts else {},
         }
 
 
@@ -163,14 +163,6 @@ class ResolvedLimits:
 
     def as_json(self) -> dict[str, Any]:
         return {"connect": self.connect, "ttft": self.ttft, "idle": self.idle, "total": self.total}
-
-
-class Constraint(NamedTuple):
-    """What a matching rule demands of every candidate."""
-
-    rule: str
-    require: Expression | None
-    floor: float | None
 
 
 class Grounds(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
-from policyroute.decide.decision import Constraint
+from policyroute.decide.constraints import Constraint
 from policyroute.policy.model import Fallback, Headers, Limits, Mode, Route, Rule, Transform
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """Whether a candidate may serve a request: the rules' constraints first, then the hard facts.
 
-Rule of this module: every constraint fails closed. What cannot be evaluated or is not known refuses the candidate.
+Rule of this module: the first reason is the one that is told.
 """
 
 from __future__ import annotations
@@ -9,49 +9,28 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from policyroute.absent import Absent
-from policyroute.cel.expression import EvaluationError
-from policyroute.decide.decision import Constraint, Excluded, RuleError
+from policyroute.decide.constraints import Constraint
+from policyroute.decide.decision import Excluded, RuleError
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.decide.state import RoutingState
-from policyroute.decide.target_facts import TargetFacts
 from policyroute.request import ModelRequest
 
 
 def excluded(
-    endpoint: Endpoint,
-    facts: Facts,
-    state: RoutingState,
-    constraints: Iterable[Constraint],
-    errors: list[RuleError],
+    facts: Facts, state: RoutingState, constraints: Iterable[Constraint], errors: list[RuleError]
 ) -> Excluded | None:
-    """Why the endpoint (described by `facts.target`) is out, or None. Erring constraints are added to `errors`."""
+    """Why the endpoint that the facts are turned to is out, or None. Erring constraints are added to `errors`."""
+    endpoint = facts.endpoint
     for constraint in constraints:
-        if found := _breach(constraint, facts, errors):
-            return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], constraint.rule, found[1])
+        if breach := constraint.breach(facts):
+            rule, (code, detail, erred) = constraint.rule, breach
+            if erred:
+                errors.append(RuleError(rule, code, *erred, "refused"))
+            return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
     if found := _obstacle(endpoint, facts.request, state):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None
-
-
-def _breach(constraint: Constraint, facts: Facts, errors: list[RuleError]) -> tuple[str, str] | None:
-    rule, require, floor = constraint
-    if require is not None:
-        try:
-            held = require.evaluate(facts)
-        except EvaluationError as error:
-            errors.append(RuleError(rule, "require", error.reason, error.span, "refused"))
-            return "require", f"`require` of rule {rule} could not be evaluated: {error.reason}"
-        if held is not True:
-            return "require", f"`require` of rule {rule} does not hold"
-    return None if floor is None else _below(floor, rule, facts.target)
-
-
-def _below(floor: float, rule: str, target: TargetFacts) -> tuple[str, str] | None:
-    quality = target.quality
-    if isinstance(quality, Absent):
-        return "quality_floor", f"its quality is not known, and rule {rule} sets a floor of {floor}"
-    return ("quality_floor", f"quality {quality} is under rule {rule}'s floor of {floor}") if quality < floor else None
 
 
 def _obstacle(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:

@@ -24,9 +24,10 @@ def _read(path: str) -> Lazy[Any]:
 
 
 class Facts:
-    """The facts of one request. `target` is set to each candidate in turn while its constraints are asked."""
+    """The facts of one request, turned to each candidate in turn while its constraints are asked."""
 
-    target: TargetFacts
+    endpoint: Endpoint
+    """The candidate that the facts are turned to, if they are."""
 
     def __init__(
         self,
@@ -38,24 +39,47 @@ class Facts:
     ) -> None:
         self.request = request
         self.client = client
-        self.state = state
+        self.state = self._current = state
         self._now = now
         self._endpoints = endpoints
+        # What lies ready is taken at once: a plain attribute is cheaper than a lazy one that is touched.
+        self.request_model = request.model
+        self.request_profile = request.profile
+        self.request_stream = request.stream
+        self.request_size = request.size
+        self.client_id = client.id
+        self.client_tenant = client.tenant
+        self.client_team = client.team
+        self.client_tier = client.tier
 
-    def at(self, target: TargetFacts) -> Facts:
-        """The same facts with this target, for an attempt of its own: what was read stays read."""
+    def turn_to(self, endpoint: Endpoint, seen: TargetFacts | None = None) -> None:
+        """From here on `target` is this endpoint: as `seen` already, or made when it is asked for."""
+        self.endpoint = endpoint
+        if seen is not None:
+            self.__dict__["target"] = seen
+        else:
+            self.__dict__.pop("target", None)
+
+    def at(self, endpoint: Endpoint, state: RoutingState) -> Facts:
+        """The same facts, their target this endpoint as it is in `state`. What was read of the request stays read."""
         facts = object.__new__(type(self))
         facts.__dict__.update(self.__dict__)
-        facts.target = target
+        facts._current = state
+        facts.turn_to(endpoint)
         return facts
+
+    def looked(self) -> TargetFacts | None:
+        """`target`, if anything asked for it since the facts were turned to it."""
+        return self.__dict__.get("target")
+
+    @Lazy
+    def target(self) -> TargetFacts:
+        return TargetFacts(self.endpoint, self.request, self._current)
 
     request_id = _read("request.id")
     request_method = _read("request.method")
     request_path = _read("request.path")
     request_dialect = _read("request.dialect")
-    request_model = _read("request.model")
-    request_profile = _read("request.profile")
-    request_stream = _read("request.stream")
     request_messages = _read("request.messages")
     request_system = _read("request.system")
     request_last_user = _read("request.last_user")
@@ -67,11 +91,6 @@ class Facts:
     request_params = _read("request.params")
     request_modalities = _read("request.modalities")
     request_input_tokens = _read("request.input_tokens")
-    request_size = _read("request.size")
-    client_id = _read("client.id")
-    client_tenant = _read("client.tenant")
-    client_team = _read("client.team")
-    client_tier = _read("client.tier")
     client_role = _read("client.role")
     client_address = _read("client.address")
     session_id = _read("request.conversation_id")

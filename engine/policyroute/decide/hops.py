@@ -19,13 +19,18 @@ from policyroute.policy.model import Headers, Transform, Value
 def hop(
     decision: Decision, candidate: Candidate, facts: Facts, excluded: Excluded | None, errors: list[RuleError]
 ) -> Hop:
-    """`facts` have the candidate's as their target; `excluded` and `errors` come from the constraints."""
+    """`facts` are turned to the candidate; `excluded` and `errors` come from its constraints."""
     if excluded:
-        return Hop(candidate, excluded, errors=tuple(errors))
+        return Hop(_as_seen(candidate, facts), excluded, errors=tuple(errors))
     transforms = _transforms(decision.transforms, facts, errors)
     to_provider = _headers("request_headers", decision.request_headers, facts, errors)
     to_client = _headers("response_headers", decision.response_headers, facts, errors)
-    return Hop(candidate, None, transforms, *to_provider, *to_client, tuple(errors))
+    return Hop(_as_seen(candidate, facts), None, transforms, *to_provider, *to_client, tuple(errors))
+
+
+def _as_seen(candidate: Candidate, facts: Facts) -> Candidate:
+    seen = facts.looked()
+    return candidate if seen is candidate.facts else replace(candidate, facts=seen)
 
 
 def _transforms(
@@ -49,7 +54,7 @@ def _transforms(
 def _headers(
     effect: str, rules: Iterable[tuple[str, Headers]], facts: Facts, errors: list[RuleError]
 ) -> tuple[dict[str, str], frozenset[str]]:
-    """What to set and what to remove after all rules, in order: a later rule has the last word."""
+    """What to set and what to remove. No two rules write one name: the compiler sees to that."""
     set_: dict[str, str] = {}
     removed: set[str] = set()
     for rule, headers in rules:
@@ -60,8 +65,6 @@ def _headers(
         except EvaluationError as error:
             errors.append(RuleError(rule, effect, error.reason, error.span, "skipped"))
             continue
-        for name in headers.remove:
-            set_.pop(name, None)
         removed.update(headers.remove)
         set_.update(values)
     return set_, frozenset(removed)
@@ -95,8 +98,7 @@ def _evaluated(value: Value, facts: Facts) -> Any:
 
 def _text(value: Value, facts: Facts) -> str:
     """A header's value. What could end a header and begin another is an error: it may come from a client."""
-    result = _evaluated(value, facts)
-    text = ("false", "true")[result] if isinstance(result, bool) else str(result)
-    if not (text.isascii() and text.isprintable()):
+    text = _evaluated(value, facts)
+    if not (isinstance(text, str) and text.isascii() and text.isprintable()):
         raise EvaluationError("not a header value: only printable ASCII may stand in one")
     return text

@@ -6,7 +6,7 @@ request's), so that a recorded request replays and a conversation stays where it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from math import inf, isnan, log
@@ -14,6 +14,7 @@ from typing import Any
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.decide.decision import Candidate, RuleError
+from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.policy.model import Route
 from policyroute.request import ModelRequest
@@ -31,16 +32,20 @@ def weighted(items: Iterable[str], weights: Mapping[str, float], key: str) -> li
 
 
 def ranked(
-    rule: str, route: Route, candidates: Sequence[Candidate], facts: Facts, errors: list[RuleError]
+    rule: str,
+    route: Route,
+    candidates: Iterable[tuple[Endpoint, Candidate]],
+    facts: Facts,
+    errors: list[RuleError],
 ) -> tuple[Candidate, ...]:
     """The candidates with the smallest value first. Those without a value come after them, in the rule's order."""
     value = _valuation(route.rank)
     scored: list[Candidate] = []
     unscored: list[Candidate] = []
-    for candidate in candidates:
-        facts.target = candidate.facts
+    for endpoint, candidate in candidates:
+        facts.turn_to(endpoint, candidate.facts)
         try:
-            scored.append(replace(candidate, why="ranked", score=_checked(value(facts))))
+            scored.append(replace(candidate, why="ranked", score=_checked(value(facts)), facts=facts.looked()))
         except EvaluationError as error:
             unscored.append(replace(candidate, why="unranked"))
             if isinstance(route.rank, Expression):

@@ -12,7 +12,8 @@ from typing import Final
 
 from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
-from policyroute.decide.decision import Candidate, Constraint, Decision, Denial, Excluded, Grounds, Hop, RuleError
+from policyroute.decide.constraints import Constraint
+from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import CLOSED, OPEN, Effects
 from policyroute.decide.eligibility import excluded
 from policyroute.decide.endpoints import Endpoint, Endpoints
@@ -21,7 +22,6 @@ from policyroute.decide.hops import hop
 from policyroute.decide.index import Index
 from policyroute.decide.ordering import key_of, ranked, weighted
 from policyroute.decide.state import RoutingState
-from policyroute.decide.target_facts import TargetFacts
 from policyroute.policy.model import Mode, Program, Route
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
@@ -39,6 +39,12 @@ class PolicySet:
         self._effects = Effects(program.rules)
         self._index = Index(self._effects.rules, Environment(roots(program.targets), FLAT))
         self.endpoints = Endpoints(program.targets)
+        self._candidate = {
+            (endpoint, why): Candidate(endpoint.spec.name, endpoint.spec, endpoint.provider, why=why)
+            for endpoints in self.endpoints.by_target.values()
+            for endpoint in endpoints
+            for why in ("routed", "weighted", "requested")
+        }
         self._facts = facts_class(program.variables)
         default = program.default
         self._fallback = merge.fallback([default.fallback] if default.fallback else [])
@@ -114,12 +120,11 @@ class PolicySet:
         endpoint = self.endpoints.at(candidate.target, candidate.provider.name)
         if decision.grounds is None or endpoint is None:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
-        before, constraints = decision.grounds
-        target = TargetFacts(endpoint, before.request, state)
-        facts = before.at(target)
+        facts, constraints = decision.grounds
+        facts = facts.at(endpoint, state)
         errors: list[RuleError] = []
-        out = excluded(endpoint, facts, state, constraints, errors)
-        return hop(decision, replace(candidate, facts=target), facts, out, errors)
+        out = excluded(facts, state, constraints, errors)
+        return hop(decision, candidate, facts, out, errors)
 
     def _when_errors(self, erred: dict[int, EvaluationError]) -> list[RuleError]:
         found: list[RuleError] = []
@@ -146,18 +151,19 @@ class PolicySet:
         self, rule: str, route: Route, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
         """Those the route names, in its order: the eligible, and the others with the reason."""
-        candidates: list[Candidate] = []
+        eligible: list[tuple[Endpoint, Candidate]] = []
         out: list[Excluded] = []
-        request, state = facts.request, facts.state
-        for endpoint, why in self._named(route, request).items():
-            facts.target = target = TargetFacts(endpoint, request, state)
-            if reason := excluded(endpoint, facts, state, constraints, errors):
+        for endpoint, why in self._named(route, facts.request).items():
+            facts.turn_to(endpoint)
+            if reason := excluded(facts, facts.state, constraints, errors):
                 out.append(reason)
             else:
-                candidates.append(Candidate(endpoint.spec.name, endpoint.spec, endpoint.provider, target, why))
+                candidate = self._candidate[endpoint, why]
+                seen = facts.looked()
+                eligible.append((endpoint, replace(candidate, facts=seen) if seen else candidate))
         if route.rank is not None:
-            return ranked(rule, route, candidates, facts, errors), tuple(out)
-        return tuple(candidates), tuple(out)
+            return ranked(rule, route, eligible, facts, errors), tuple(out)
+        return tuple([candidate for _, candidate in eligible]), tuple(out)
 
     def _named(self, route: Route, request: ModelRequest) -> dict[Endpoint, str]:
         """The endpoints that the route's items stand for, each once, and why it is there."""

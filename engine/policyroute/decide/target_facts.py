@@ -7,7 +7,6 @@ object was made with; a new attempt gets a new object.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from policyroute.absent import ABSENT, Absent
@@ -25,20 +24,25 @@ DEFAULT_OUTPUT_TOKENS: Final = 1024
 _MILLION: Final = 1_000_000
 
 
-@dataclass(slots=True)
 class LatencyFacts:
     """`target.latency`: durations, and whether they were observed at this very endpoint."""
 
-    ttft_p50: Duration
-    ttft_p95: Duration
-    total_p95: Duration
-    known: bool
+    def __init__(self, seconds: Latency, known: bool) -> None:
+        """`seconds` are all numbers (`RoutingState.latency_at`)."""
+        self._seconds = seconds
+        self.known = known
 
-    @classmethod
-    def of(cls, seconds: Latency, known: bool) -> LatencyFacts:
-        """From figures that are all numbers (`RoutingState.latency_at`)."""
-        ttft_p50, ttft_p95, total_p95 = (Duration.of(figure or 0.0) for figure in seconds)
-        return cls(ttft_p50, ttft_p95, total_p95, known)
+    @Lazy
+    def ttft_p50(self) -> Duration:
+        return Duration.of(self._seconds.ttft_p50 or 0.0)
+
+    @Lazy
+    def ttft_p95(self) -> Duration:
+        return Duration.of(self._seconds.ttft_p95 or 0.0)
+
+    @Lazy
+    def total_p95(self) -> Duration:
+        return Duration.of(self._seconds.total_p95 or 0.0)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -80,7 +84,7 @@ class TargetFacts:
 
     @Lazy
     def latency(self) -> LatencyFacts:
-        return LatencyFacts.of(*self._state.latency_at((self.name, self.provider)))
+        return LatencyFacts(*self._state.latency_at((self.name, self.provider)))
 
     @Lazy
     def in_flight(self) -> int:

@@ -7,7 +7,6 @@ then looks at the same facts again, with the exact interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,11 +16,10 @@ from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.interpret import evaluate
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import Cost
-from policyroute.decide.decision import Candidate, Constraint, Decision, Excluded
+from policyroute.decide.decision import Candidate, Decision, Excluded, Grounds
 from policyroute.decide.facts import Facts
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
-from policyroute.decide.target_facts import TargetFacts
 from policyroute.policy.model import Mode, Rule
 from policyroute.policy.vocabulary import FLAT
 from policyroute.request import Client, ModelRequest
@@ -36,6 +34,10 @@ class Part:
     result: str
     reason: str | None = None
     value: Any = None
+
+
+Demands = tuple[tuple[str, Part], ...]
+"""Each part of each constraint, with its rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class CandidateTrace:
     provider: str
     place: int | None
     why: str
-    constraints: tuple[tuple[str, Part], ...]
+    constraints: Demands
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,20 @@ def trace(
     decision = policy_set.decide(request, state, now, client=client or Client())
     if decision.grounds is None:
         raise ValueError("a trace needs a decision of this policy set's own")
-    facts, constraints = decision.grounds
-    tried = [_tried(candidate, place, facts, constraints) for place, candidate in enumerate(decision.candidates, 1)]
-    out = [_out(policy_set, excluded, facts, constraints) for excluded in decision.excluded]
+    grounds = decision.grounds
+
+    def demands(target: str, provider: str) -> Demands:
+        return _demands(policy_set, grounds, target, provider)
+
+    tried = [
+        _tried(candidate, place, demands(candidate.target, candidate.provider.name))
+        for place, candidate in enumerate(decision.candidates, 1)
+    ]
+    out = [_out(excluded, demands(excluded.target, excluded.provider)) for excluded in decision.excluded]
     named = {candidate.target for candidate in (*tried, *out)}
     return Trace(
         decision,
-        tuple(_rule(rule, decision, facts) for rule in policy_set.program.rules),
+        tuple(_rule(rule, decision, grounds.facts) for rule in policy_set.program.rules),
         (*tried, *out),
         tuple(name for name in policy_set.program.targets if name not in named),
     )
@@ -149,27 +158,27 @@ def _compared(node: Node, facts: Facts) -> Any:
     return value if type(value) in (bool, int, float, str) else str(value)
 
 
-def _tried(candidate: Candidate, place: int, facts: Facts, constraints: Sequence[Constraint]) -> CandidateTrace:
-    demands = _demands(facts.at(candidate.facts), constraints)
+def _tried(candidate: Candidate, place: int, demands: Demands) -> CandidateTrace:
     return CandidateTrace(candidate.target, candidate.provider.name, place, candidate.why, demands)
 
 
-def _out(policy_set: PolicySet, excluded: Excluded, facts: Facts, constraints: Sequence[Constraint]) -> CandidateTrace:
-    endpoint = policy_set.endpoints.at(excluded.target, excluded.provider)
-    demands: tuple[tuple[str, Part], ...] = ()
-    if endpoint is not None:
-        demands = _demands(facts.at(TargetFacts(endpoint, facts.request, facts.state)), constraints)
+def _out(excluded: Excluded, demands: Demands) -> CandidateTrace:
     return CandidateTrace(excluded.target, excluded.provider, None, excluded.detail, demands)
 
 
-def _demands(facts: Facts, constraints: Sequence[Constraint]) -> tuple[tuple[str, Part], ...]:
-    """Every constraint over this target, also behind the one that put it out."""
+def _demands(policy_set: PolicySet, grounds: Grounds, target: str, provider: str) -> Demands:
+    """Every constraint over this candidate, also those behind the one that put it out."""
+    endpoint = policy_set.endpoints.at(target, provider)
+    if endpoint is None:
+        raise ValueError(f"the policy set has no target {target} at {provider}")
+    facts = grounds.facts.at(endpoint, grounds.facts.state)
     found: list[tuple[str, Part]] = []
-    for rule, require, floor in constraints:
+    for constraint in grounds.constraints:
+        rule, require, floor = constraint.rule, constraint.require, constraint.floor
         if require is not None:
             found += [(rule, part) for part in _parts(require, facts)]
         if floor is not None:
-            quality = facts.target.quality
+            quality = endpoint.spec.quality
             known = None if isinstance(quality, Absent) else quality
             held = known is not None and known >= floor
             found.append((rule, Part(f"target.quality >= {floor}", "", "true" if held else "false", None, known)))

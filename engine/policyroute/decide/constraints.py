@@ -1,0 +1,75 @@
+"""What a rule demands of every candidate: `require` and `quality_floor`.
+
+Rule of this module: fail closed. What cannot be evaluated or is not known refuses the candidate.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from policyroute.absent import Absent
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.decide.endpoints import Endpoint
+from policyroute.decide.facts import Facts
+from policyroute.problems import Span
+
+_CHANGING: Final = frozenset({"est_cost_usd", "latency", "in_flight"})
+"""The fields of a target that are not the same for every request."""
+
+
+class Breach(NamedTuple):
+    """A demand that is not met: which (`require`, `quality_floor`) and in words; with the place, where it erred."""
+
+    code: str
+    detail: str
+    erred: tuple[str, Span | None] | None = None
+
+
+class Constraint:
+    """One rule's demand. An answer that can only depend on the endpoint is found once and kept."""
+
+    __slots__ = ("_kept", "_steady", "floor", "require", "rule")
+
+    def __init__(self, rule: str, require: Expression | None, floor: float | None) -> None:
+        self.rule = rule
+        self.require = require
+        self.floor = floor
+        self._steady = require is None or all(_steady(read) for read in require.reads)
+        self._kept: dict[Endpoint, Breach | None] = {}
+
+    def breach(self, facts: Facts) -> Breach | None:
+        """Why the candidate that the facts are turned to is out, or None."""
+        if not self._steady:
+            return self._asked(facts)
+        endpoint = facts.endpoint
+        if endpoint not in self._kept:
+            self._kept[endpoint] = self._asked(facts)
+        return self._kept[endpoint]
+
+    def _asked(self, facts: Facts) -> Breach | None:
+        if self.require is not None:
+            try:
+                held = self.require.evaluate(facts)
+            except EvaluationError as error:
+                detail = f"`require` of rule {self.rule} could not be evaluated: {error.reason}"
+                return Breach("require", detail, (error.reason, error.span))
+            if held is not True:
+                return Breach("require", f"`require` of rule {self.rule} does not hold")
+        return self._under_floor(facts.endpoint.spec.quality)
+
+    def _under_floor(self, quality: float | Absent) -> Breach | None:
+        if self.floor is None:
+            return None
+        if isinstance(quality, Absent):
+            return Breach(
+                "quality_floor", f"its quality is not known, and rule {self.rule} sets a floor of {self.floor}"
+            )
+        if quality < self.floor:
+            return Breach("quality_floor", f"quality {quality} is under rule {self.rule}'s floor of {self.floor}")
+        return None
+
+
+def _steady(read: str) -> bool:
+    """Whether a field (`target.price.input`) is the same for every request."""
+    root, _, rest = read.partition(".")
+    return root == "target" and rest != "" and rest.partition(".")[0] not in _CHANGING
