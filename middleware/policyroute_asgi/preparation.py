@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from policyroute.author.load import build
+from policyroute.author import load as author
+from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
 from policyroute.policy import files
 from policyroute.problems import PolicyErrors, Problem, Severity
@@ -58,12 +60,13 @@ class Preparation:
         directory: Path,
         state_dir: Path | None = None,
         *,
-        build: Build = build,
+        build: Build | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.directory = directory
         self._state_dir = state_dir
-        self._build = build
+        # The compiler remembers expressions by their text, from one build to the next.
+        self._build = build or partial(author.build, compiler=Compiler())
         self._environment = environment
         self._built: _Built | None = None
         self._saved: Sources | None = None

@@ -61,7 +61,9 @@ def test_github_gets_one_line_a_problem_with_nothing_that_ends_it_early(director
     out = io.StringIO()
     render.annotations([PROBLEM, NOWHERE], directory, out)
     first, second = out.getvalue().splitlines()
-    assert first.startswith("::error file=") and ",line=14,endLine=14,col=11,endColumn=17,title=unknown-field::" in first
+    assert (
+        first.startswith("::error file=") and ",line=14,endLine=14,col=11,endColumn=17,title=unknown-field::" in first
+    )
     assert first.endswith("unknown field `sesion`, in 100%25%0Aof cases%0Adid you mean `session`?")
     assert second == "::warning title=no-default::there is no `default`"
 

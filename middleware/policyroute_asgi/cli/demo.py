@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import logging
 import shutil
 import tempfile
 from importlib.resources import as_file, files
@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from policyroute_asgi.cli import FINDINGS, GOOD, render
+from policyroute_asgi.cli.process import event_loop
 from policyroute_asgi.demo.running import running
 from policyroute_asgi.demo.screen import Screen
 from policyroute_asgi.demo.tour import Tour
@@ -26,12 +27,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    logging.getLogger("policyroute").addHandler(logging.NullHandler())  # the tour tells it better
     with tempfile.TemporaryDirectory(prefix="policyroute-demo-") as home:
         directory = Path(home) / "policies"
         with as_file(files("policyroute_asgi.demo") / "policies") as shipped:
             shutil.copytree(shipped, directory)
         try:
-            return asyncio.run(_demo(directory, arguments.port, arguments.once))
+            with event_loop() as runner:
+                return runner.run(_demo(directory, arguments.port, arguments.once))
         except OSError as error:
             render.complain(f"cannot listen on port {arguments.port}: {error.strerror}")
             return FINDINGS
@@ -42,6 +45,7 @@ async def _demo(directory: Path, port: int, once: bool) -> int:
     async with running(directory / "main.yaml", port) as house:
         screen.opening(house.url, str(directory))
         async with httpx.AsyncClient(base_url=house.url, timeout=30) as client:
+            await client.get("/readyz")
             tour = Tour(house, client, screen)
             await tour.run()
         if not once:

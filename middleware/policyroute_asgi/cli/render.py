@@ -17,7 +17,7 @@ import orjson
 from rich.console import Console
 from rich.markup import escape
 
-from policyroute.problems import Problem, Severity
+from policyroute.problems import PolicyErrors, Problem, Severity
 
 
 class Format(StrEnum):
@@ -53,12 +53,13 @@ def place(problem: Problem, directory: Path) -> str:
     """`directory/file:line:column`, as editors and terminals open it; empty where a problem has no place."""
     if problem.span is None:
         return ""
-    return f"{_path(problem.span.file, directory)}:{problem.span.line}:{problem.span.column}"
+    return f"{path(problem.span.file, directory)}:{problem.span.line}:{problem.span.column}"
 
 
-def _path(file: str, directory: Path) -> str:
-    path = directory / file
-    return os.path.normpath(path) if path.exists() else file
+def path(file: str, directory: Path) -> str:
+    """A policy file's name as it is opened from here; what is not of the directory (a shipped pack) keeps its name."""
+    here = directory / file
+    return os.path.normpath(here) if here.exists() else file
 
 
 def problems(found: Iterable[Problem], directory: Path, out: Console) -> None:
@@ -92,7 +93,7 @@ def annotations(found: Iterable[Problem], directory: Path, out: TextIO | None = 
         fields = {"title": problem.code}
         if span := problem.span:
             fields = {
-                "file": _path(span.file, directory),
+                "file": path(span.file, directory),
                 "line": str(span.line),
                 "endLine": str(span.end_line),
                 "col": str(span.column),
@@ -110,6 +111,17 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def refused(error: PolicyErrors, directory: Path, format: Format) -> None:
+    """A policy that cannot be used, where a command needed one."""
+    match format:
+        case Format.JSON:
+            as_json({"ok": False, "revision": None, "problems": [problem.as_json() for problem in error.problems]})
+        case Format.GITHUB:
+            annotations(error.problems, directory)
+        case _:
+            problems(error.problems, directory, console())
 
 
 def complain(message: str) -> None:

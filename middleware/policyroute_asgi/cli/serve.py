@@ -18,13 +18,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import uvicorn
-
 from policyroute.problems import PolicyErrors
-from policyroute_asgi import gateway
 from policyroute_asgi.activation import PolicyHolder
+from policyroute_asgi.app import gateway
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
-from policyroute_asgi.cli.process import Server, listen, url
+from policyroute_asgi.cli.process import Server, event_loop, listen, url
 from policyroute_asgi.lines import Sink, standard_output
 from policyroute_asgi.preparation import Preparation
 
@@ -76,8 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         except OSError as error:
             render.complain(f"cannot open {error.filename or f'{host}:{arguments.port}'}: {error.strerror}")
             return FINDINGS
-        loop_factory = uvicorn.Config("").get_loop_factory()
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
+        with event_loop() as runner:
             return runner.run(_serve(arguments, listener, log))
 
 

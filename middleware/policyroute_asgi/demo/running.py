@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from policyroute_asgi import gateway
 from policyroute_asgi.activation import PolicyHolder, Status
+from policyroute_asgi.app import gateway
 from policyroute_asgi.cli.process import Server, listen, url
 from policyroute_asgi.preparation import Preparation
 

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import orjson
 
-from policyroute import ModelRequest, RoutingState
-from policyroute.decide.decision import Decision
+from policyroute import ModelRequest
+from policyroute.decide import Decision, RoutingState
 from policyroute_asgi.demo.running import Running
 
 _PATH = "/v1/chat/completions"

@@ -1,0 +1,174 @@
+"""`policyroute explain`: every rule, condition and candidate of one decision, and why.
+
+Rule of this module: it shows what the author gave and what the policy says; it sends nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from policyroute.author.trial import request_of, state_of
+from policyroute.decide.decision import Decision
+from policyroute.decide.trace import CandidateTrace, Part, RuleTrace, Trace, trace
+from policyroute.policy.cases import Given
+from policyroute.problems import PolicyErrors
+from policyroute.request import BadRequest, Client
+from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
+from policyroute_asgi.cli.render import Format
+from policyroute_asgi.cli.untried import untried
+
+EXAMPLE = """  policyroute explain request.json --policies policies/ -H 'X-Router-Profile: AGENT'
+  echo '{"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}' | policyroute explain - --policies policies/
+  echo '{"request": {"input_tokens": 90000}, "client": {"tier": "free"}}' | policyroute explain - --policies policies/"""
+
+_MARKS = {
+    "matched": "[green]yes[/]",
+    "true": "[green]yes[/]",
+    "not matched": "[dim]no [/]",
+    "false": "[dim]no [/]",
+    "off": "[dim]off[/]",
+    "error": "[red]err[/]",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "request",
+        metavar="REQUEST.json",
+        help="a request's body, or what a test has under `given:`; - reads standard input",
+    )
+    parser.add_argument("--policies", type=Path, required=True, metavar="DIR", help="the policy directory")
+    parser.add_argument(
+        "-H", "--header", action="append", default=[], metavar="NAME: VALUE", help="a request header; may be repeated"
+    )
+    parser.add_argument("--format", type=Format, choices=(Format.TEXT, Format.JSON), default=Format.TEXT)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        given = _given(_text(arguments.request), arguments.header)
+    except (OSError, ValueError) as error:
+        render.complain(f"cannot explain {arguments.request}: {_reason(error)}")
+        return MISUSE
+    try:
+        policy = untried(arguments.policies)
+    except PolicyErrors as error:
+        render.refused(error, arguments.policies, arguments.format)
+        return FINDINGS
+    try:
+        request = request_of(given)
+    except (BadRequest, ValueError) as error:
+        render.complain(f"no gateway would take this request: {error}")
+        return FINDINGS
+    client = Client(**given.client.model_dump(exclude_none=True))
+    traced = trace(policy, request, state_of(policy.program, given), request.time, client)
+    if arguments.format is Format.JSON:
+        render.as_json(traced.as_json())
+    else:
+        _show(traced, render.console())
+    return GOOD
+
+
+def _text(name: str) -> bytes:
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+
+
+def _given(text: bytes, headers: Iterable[str]) -> Given:
+    """Raises ValueError for what is no request."""
+    data = orjson.loads(text)
+    if not isinstance(data, dict):
+        raise ValueError("it is not a JSON object")
+    given = Given.model_validate(data if data.keys() <= Given.model_fields.keys() else {"request": {"body": data}})
+    added = dict(_header(each) for each in headers)
+    return given.model_copy(
+        update={"request": given.request.model_copy(update={"headers": {**(given.request.headers or {}), **added}})}
+    )
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise ValueError(f"a header is written `Name: value`, not `{text}`")
+    return name.strip().lower(), value.strip()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
+
+
+# What is shown -------------------------------------------------------------------------------------------------------
+
+
+def _show(traced: Trace, out: Console) -> None:
+    _outcome(traced.decision, out)
+    out.print("\n[bold]rules[/]")
+    for rule in traced.rules:
+        _rule(rule, out)
+    if not traced.rules:
+        out.print("  none")
+    out.print("\n[bold]candidates[/]")
+    for candidate in traced.candidates:
+        _candidate(candidate, out)
+    if not traced.candidates:
+        out.print("  none")
+    if traced.unnamed:
+        out.print(f"  [dim]not named by the route: {escape(', '.join(traced.unnamed))}[/]")
+
+
+def _outcome(decision: Decision, out: Console) -> None:
+    if denied := decision.denied:
+        by = f" by rule {denied.rule}" if denied.rule else ""
+        out.print(f"[red]denied[/] {denied.status} {escape(denied.code)}{escape(by)}: {escape(denied.message)}")
+    else:
+        order = ", then ".join(candidate.target for candidate in decision.candidates)
+        out.print(f"[green]goes to[/] [bold]{escape(order)}[/]")
+    out.print(f"routed by {escape(decision.route_rule)}; applied: {escape(', '.join(decision.fired) or 'none')}")
+    if decision.shadow:
+        out.print(f"in shadow: {escape(', '.join(decision.shadow))}")
+    limits, fallback = decision.limits, decision.fallback
+    out.print(
+        f"[dim]connect {limits.connect:g}s, first token {limits.ttft:g}s, idle {limits.idle:g}s, total {limits.total:g}s;"
+        f" retries {fallback.retries}, swaps {fallback.max_swaps}, attempts {fallback.max_attempts}[/]"
+    )
+    for error in decision.errors:
+        out.print(
+            f"[red]{escape(error.rule)}[/]: {escape(error.effect)} erred ({escape(error.reason)}), {error.consequence}"
+        )
+
+
+def _rule(rule: RuleTrace, out: Console) -> None:
+    mode = "" if rule.mode == "enforce" else f" ({rule.mode})"
+    out.print(f"  {_MARKS[rule.result]} [bold]{escape(rule.id)}[/]{mode} [dim]{escape(rule.at)}[/]")
+    for part in rule.parts:
+        _part(part, out)
+
+
+def _candidate(candidate: CandidateTrace, out: Console) -> None:
+    place = "[red]out[/]" if candidate.place is None else f"{candidate.place:>2}."
+    out.print(f"  {place} [bold]{escape(candidate.target)}[/] at {escape(candidate.provider)}: {escape(candidate.why)}")
+    for rule, part in candidate.constraints:
+        _part(part, out, f" [dim]({escape(rule)})[/]")
+
+
+def _part(part: Part, out: Console, source: str = "") -> None:
+    value = "" if part.value is None else f" [dim]it is {escape(_value(part.value))}[/]"
+    reason = f" [red]{escape(part.reason)}[/]" if part.reason else ""
+    out.print(f"      {_MARKS[part.result]} {escape(' '.join(part.text.split()))}{value}{reason}{source}")
+
+
+def _value(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
