@@ -33,6 +33,8 @@ from policyroute_asgi.upstream import Upstream
 
 LAST_WORDS = 5.0
 """Seconds for telling a client of a failure: one that has stopped reading must not hold the request for ever."""
+WATCH_AFTER = 0.02
+"""Seconds until the client's connection is watched: what is over sooner need not pay for a task."""
 _SLOW = 0.05
 """Seconds: a client that takes longer over one chunk has kept the provider waiting."""
 
@@ -84,10 +86,11 @@ class Drive:
         self._sending = False
         self._ended = False
         self._fault: Exception | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     async def run(self) -> ExchangeRecord:
         """From the first attempt to the client's last byte. Trouble upstream is told to the client, never raised."""
-        watcher = asyncio.create_task(self._watch(), name="policyroute-client")
+        start = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start_watch)
         try:
             self._obey(self._machine.start(time.monotonic()))
             while self._done is None:
@@ -99,7 +102,9 @@ class Drive:
             self._machine.step(HungUp(), time.monotonic())
             raise
         finally:
-            watcher.cancel()
+            start.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
             if self._timer is not None:
                 self._timer.cancel()
         return self.record
@@ -185,6 +190,9 @@ class Drive:
     def _tick(self) -> None:
         self._timer = None
         self._outside(Tick(backed_up=self._sending))
+
+    def _start_watch(self) -> None:
+        self._watcher = asyncio.create_task(self._watch(), name="policyroute-client")
 
     async def _watch(self) -> None:
         await self._client.hung_up()

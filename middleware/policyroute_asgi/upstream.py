@@ -92,10 +92,7 @@ class Upstream:
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
-            with suppress(*TRANSPORT_ERRORS):
-                if isinstance(chunks, AsyncGenerator):
-                    await chunks.aclose()
-                await response.aclose()
+            await _close(response, chunks)
 
     async def _read(self, opened: Open, response: httpx.Response, chunks: Chunks, tell: Tell) -> None:
         provider = opened.attempt.candidate.provider
@@ -159,11 +156,23 @@ async def _whole(chunks: Chunks, limit: int) -> bytes | None:
 
 def _chunks(response: httpx.Response) -> Chunks:
     """The body as it comes: one item an upstream read. Encoded only where a provider does not do as it was asked."""
-    if "content-encoding" in response.headers:
-        return response.aiter_bytes()
+    for name, _ in response.headers.raw:
+        if name.lower() == b"content-encoding":
+            return response.aiter_bytes()
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
     return aiter(stream)
+
+
+async def _close(response: httpx.Response, chunks: Chunks) -> None:
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    try:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+        await stream.aclose()
+    except TRANSPORT_ERRORS:
+        pass  # it is closed all the same
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:
@@ -182,6 +191,8 @@ def _request(outbound: Outbound, connect: float) -> httpx.Request:
         extensions={"timeout": {"connect": connect, "pool": connect}},
     )
     request.read()
+    # Said outright, because httpx looks for the encoding anew for every header that it hands out.
+    request.headers.encoding = "latin-1"
     return request
 
 

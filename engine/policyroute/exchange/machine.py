@@ -61,7 +61,7 @@ class Exchange:
         self._limits = limits
         self._stream = stream
         self._eligible = eligible
-        self._turns = Turns(candidates, fallback, 0.0)
+        self._turns = Turns(candidates, fallback)
         self._deadline = 0.0
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
@@ -84,7 +84,6 @@ class Exchange:
     def start(self, now: float) -> list[Command]:
         self.record.started = now
         self._deadline = now + self._limits.total
-        self._turns = Turns(self._candidates, self._fallback, self._deadline)
         return self._open(0 if self._candidates else None, now)
 
     def step(self, given: Input, now: float) -> list[Command]:
@@ -220,7 +219,7 @@ class Exchange:
         self._close_attempt(failure.kind.value, now, failure)
         if self.committed:
             return self._finish(failure.kind.value, now, failure)
-        turn = self._turns.after(failure, now)
+        turn = self._turns.after(failure, now, self._deadline)
         if turn is None:
             return self._give_up(now)
         if turn.at <= now:

@@ -45,10 +45,9 @@ class Turn:
 class Turns:
     """What was tried so far and what its failures rule out."""
 
-    def __init__(self, candidates: Sequence[Candidate], fallback: ResolvedFallback, deadline: float) -> None:
+    def __init__(self, candidates: Sequence[Candidate], fallback: ResolvedFallback) -> None:
         self._candidates = candidates
         self._fallback = fallback
-        self._deadline = deadline
         self._attempts = 0
         self._retries = 0
         self._swaps = 0
@@ -66,8 +65,8 @@ class Turns:
         self._last = place
         self._attempts += 1
 
-    def after(self, failure: Failure, now: float) -> Turn | None:
-        """Who is next now that the last one failed; None where nobody is."""
+    def after(self, failure: Failure, now: float, deadline: float) -> Turn | None:
+        """Who is next now that the last one failed; None where nobody is. No turn begins at the deadline or later."""
         place = self._last
         if place is None or failure.kind not in self._fallback.after:
             return None
@@ -76,9 +75,9 @@ class Turns:
             return None
         other = self.following(place)
         wait = self._wait(failure, alone=other is None)
-        if wait is not None and now + wait < self._deadline:
+        if wait is not None and now + wait < deadline:
             return Turn(place, now + wait)
-        if other is not None and now + self._fallback.swap_delay < self._deadline:
+        if other is not None and now + self._fallback.swap_delay < deadline:
             return Turn(other, now + self._fallback.swap_delay)
         return None
 
@@ -106,6 +105,8 @@ class Turns:
     def passed(self, place: int) -> list[tuple[int, str]]:
         """The candidates between the last one tried and `place` that failures so far rule out, each with the code."""
         start = 0 if self._last is None else self._last + 1
+        if start >= place or not (self._closed or self._window):
+            return []
         codes = ((between, self.ruled_out(between)) for between in range(start, place))
         return [(between, code) for between, code in codes if code is not None]
 
