@@ -53,9 +53,11 @@ def read(source: SourceText, report: Report) -> Loaded | None:
         message = "a policy file is a map of sections"
         report.error("wrong-type", message, file.of(file.root), hint="begin with `version: 1`")
         return None
-    report.hidden[source.name] = list(_secrets(file.root))
+    report.hidden[source.name] = (
+        list(_secrets(providers[1])) if (providers := file.root.entries.get("providers")) else []
+    )
     data: dict[str, Any] = {key: value for key, value in file.root.data.items() if value is not None}
-    bad = set(_report_nulls(file, report))
+    bad = set(_report_nulls(file, report)) if file.has_null else set[Path]()
     try:
         document = Document.model_validate(data)
     except ValidationError as error:

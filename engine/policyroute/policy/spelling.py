@@ -51,12 +51,13 @@ def wrong(code: LiteralString, message: LiteralString, hint: str | None = None) 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+"
+_WHOLE = re.compile(_DURATION)
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
 def seconds(text: Any) -> float:
     """A duration such as `50ms`, `3s`, `1m30s` or `24h`, in seconds. Raises PydanticCustomError."""
-    if not isinstance(text, str) or len(text) > 40 or not re.fullmatch(_DURATION, text):
+    if not isinstance(text, str) or len(text) > 40 or not _WHOLE.fullmatch(text):
         raise wrong("bad-duration", "not a duration", "a number with its unit: 50ms, 3s, 5m, 24h")
     return float(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
 

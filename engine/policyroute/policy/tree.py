@@ -10,6 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from policyroute.cel.expression import Source
 from policyroute.policy.report import Report
@@ -69,6 +78,7 @@ class File:
 
     source: SourceText
     root: Node
+    has_null: bool = False
 
     def find(self, path: Path) -> tuple[Node, Node]:
         """The node at the path, and the node of its key (itself where it has none): the deepest there is.
@@ -130,7 +140,7 @@ def parse(source: SourceText, report: Report) -> File | None:
     if builder.root is None:
         report.error("yaml-empty", "the file says nothing", source.span(0, 0), hint="begin with `version: 1`")
         return None
-    return File(source, builder.root)
+    return File(source, builder.root, builder.has_null)
 
 
 @dataclass(slots=True)
@@ -145,6 +155,7 @@ class _Builder:
 
     def __init__(self, source: SourceText, report: Report) -> None:
         self.root: Node | None = None
+        self.has_null = False
         self._source = source
         self._report = report
         self._stack: list[_Frame] = []
@@ -153,23 +164,25 @@ class _Builder:
     def take(self, event: Any) -> bool:
         start, end = event.start_mark.index, event.end_mark.index
         match event:
-            case yaml.ScalarEvent():
+            case ScalarEvent():
                 style, text = event.style or "", event.value
-                data = text if style or self._tagged(event, start, end) else resolve(text)
+                tagged = event.tag is not None and self._tagged(event.tag, start, end)
+                data = text if style or tagged else resolve(text)
+                self.has_null = self.has_null or data is None
                 return self._finished(Scalar(start, end, data, text, style), event.anchor)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._tagged(event, start, end)
-                node = MapNode(start, end) if isinstance(event, yaml.MappingStartEvent) else ListNode(start, end)
+            case MappingStartEvent() | SequenceStartEvent():
+                self._tagged(event.tag, start, end)
+                node = MapNode(start, end) if isinstance(event, MappingStartEvent) else ListNode(start, end)
                 self._stack.append(_Frame(node, event.anchor))
                 if len(self._stack) > MAX_DEPTH:
                     return self._stop("yaml-too-deep", f"more than {MAX_DEPTH} levels deep", start)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+            case MappingEndEvent() | SequenceEndEvent():
                 frame = self._stack.pop()
                 frame.node.end = end
                 return self._finished(frame.node, frame.anchor)
-            case yaml.AliasEvent():
+            case AliasEvent():
                 return self._alias(str(event.anchor), start)
-            case yaml.DocumentStartEvent() if self.root is not None:
+            case DocumentStartEvent() if self.root is not None:
                 hint = "put what follows `---` into a file of its own"
                 return self._stop("yaml-documents", "a policy file is one YAML document", start, hint)
             case _:
@@ -180,14 +193,14 @@ class _Builder:
         self._report.error(code, message, self._source.span(start, start + 1), hint=hint)
         return False
 
-    def _tagged(self, event: Any, start: int, end: int) -> bool:
+    def _tagged(self, tag: str | None, start: int, end: int) -> bool:
         """Whether the node has a tag, which only `!!str` may be."""
-        if event.tag not in (None, "tag:yaml.org,2002:str"):
+        if tag not in (None, "tag:yaml.org,2002:str"):
             line = self._source.line(self._source.at(start)[0])
             hint = quoting_hint(line) or "text that begins with `!` must be quoted"
             message = "`!` begins a YAML tag, and tags are not used here"
             self._report.error("yaml-tag", message, self._source.span(start, end), hint=hint)
-        return event.tag is not None
+        return tag is not None
 
     def _alias(self, anchor: str, start: int) -> bool:
         node = self._anchors.get(anchor)
