@@ -17,8 +17,9 @@ from policyroute.cel.operations import NO_OVERLOAD
 from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select
 from policyroute.cel.types import Kind
 
-MAX_STEPS: Final = 100_000
-"""How many elements the macros of one evaluation may look at together."""
+MAX_STEPS: Final = 20_000
+"""How many elements the macros of one evaluation may look at together: what an event loop can spare for a condition
+that errs. Compiled code, which is asked first, goes further."""
 
 _Scope = dict[str, Any]
 
@@ -140,11 +141,13 @@ class _Evaluation:
         return node.condition is None or operations.truth(self.value(node.condition, scope))
 
     def stepped(self, node: Comprehension, elements: Iterable[Any], scope: _Scope) -> Iterator[_Scope]:
+        inner = dict(scope)
         for element in elements:
             self.steps += 1
             if self.steps > MAX_STEPS:
                 raise EvaluationError(_TOO_MANY)
-            yield {**scope, node.variable: element}
+            inner[node.variable] = element
+            yield inner
 
 
 _TOO_MANY: Final = "too many steps"
