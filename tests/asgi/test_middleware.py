@@ -1,0 +1,200 @@
+"""The middleware: LLM paths are its own, everything else reaches the app with the very same objects."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.support.asgi import Call, ask, call, http_scope, lifespan
+from tests.support.edge import JSON, Counting, Log, chat
+
+from policyroute.request import Client
+from policyroute_asgi import ANONYMOUS, PolicyRouteMiddleware
+
+CHAT = "/v1/chat/completions"
+
+
+class Inner:
+    """An app that remembers what it was called with and answers `inner`."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, Any, Any]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.calls.append((scope, receive, send))
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"]["inner"] = "started"
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"X-Own", b"1")]})
+            await send({"type": "http.response.body", "body": b"inner"})
+
+
+@pytest.fixture
+def inner() -> Inner:
+    return Inner()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "scope",
+    [
+        http_scope("GET", "/"),
+        http_scope("POST", "/v1/files"),
+        http_scope("POST", "/v1/images/generations"),
+        http_scope("GET", "/metrics"),
+        http_scope("GET", "/readyz"),
+        http_scope("GET", "/-/policy"),
+        {"type": "websocket", "path": CHAT},
+        {"type": "something.new", "path": CHAT},
+    ],
+    ids=lambda scope: f"{scope['type']} {scope['path']}",
+)
+async def test_what_is_not_ours_passes_untouched(inner: Inner, tmp_path: Path, scope: Scope) -> None:
+    app = PolicyRouteMiddleware(inner, tmp_path / "not-even-there", client=ANONYMOUS)
+
+    async def receive() -> Any: ...
+    async def send(message: Any) -> None: ...
+
+    before = dict(scope)
+    await app(scope, receive, send)
+    ((seen, seen_receive, seen_send),) = inner.calls
+    assert seen is scope
+    assert seen_receive is receive
+    assert seen_send is send
+    assert scope == before
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/responses"])
+async def test_llm_paths_never_reach_the_app(inner: Inner, policies: Path, upstream: Counting, path: str) -> None:
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, transport=upstream)
+    await ask(app, "POST", path, chat("ok"), JSON)
+    assert inner.calls == []
+    await app.aclose()
+
+
+@pytest.mark.anyio
+async def test_it_starts_and_ends_with_the_apps_lifespan(inner: Inner, policies: Path, upstream: Counting) -> None:
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, transport=upstream)
+    async with lifespan(app) as state:
+        assert state == {"inner": "started"}
+        assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    assert [scope["type"] for scope, _, _ in inner.calls] == ["lifespan"]
+
+
+@pytest.mark.anyio
+async def test_it_starts_lazily_where_no_lifespan_reaches_it_once(
+    inner: Inner, policies: Path, upstream: Counting
+) -> None:
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, transport=upstream)
+    answers = await asyncio.gather(*(ask(app, "POST", CHAT, chat("ok"), JSON) for _ in range(5)))
+    assert [answer.status for answer in answers] == [200] * 5
+    assert len({answer.headers["x-policyroute-revision"] for answer in answers}) == 1
+    await app.aclose()
+    assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    await app.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_request_that_is_cancelled_does_not_stop_the_start(inner: Inner, policies: Path) -> None:
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS)
+    first, second = (call(app, "POST", CHAT, chat("ok"), JSON) for _ in range(2))
+    await asyncio.sleep(0)
+    first.task.cancel()
+    assert (await second.finish()).status == 200
+    await app.aclose()
+
+
+def test_it_serves_one_event_loop_after_the_other(inner: Inner, policies: Path) -> None:
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS)
+
+    async def once() -> int:
+        status = (await ask(app, "POST", CHAT, chat("ok"), JSON)).status
+        await app.aclose()
+        return status
+
+    assert [asyncio.run(once()) for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.anyio
+async def test_a_broken_policy_keeps_the_app_from_starting(inner: Inner, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\n")
+    app = PolicyRouteMiddleware(inner, tmp_path, client=ANONYMOUS)
+    with pytest.raises(RuntimeError, match="missing-default"):
+        async with lifespan(app):
+            pass
+    assert inner.calls == []
+
+
+@pytest.mark.anyio
+async def test_a_broken_policy_met_lazily_answers_503_until_it_is_mended(
+    inner: Inner, policies: Path, upstream: Counting
+) -> None:
+    good = (policies / "policy.yaml").read_text()
+    (policies / "policy.yaml").write_text("version: 1\n")
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, transport=upstream)
+    answer = await ask(app, "POST", CHAT, chat("ok"), JSON)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (503, "policy_unavailable")
+    assert (await ask(app, "GET", "/")).body == b"inner"
+    (policies / "policy.yaml").write_text(good)
+    assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    await app.aclose()
+
+
+@pytest.mark.anyio
+async def test_the_callers_facts_decide_and_nobody_is_401(
+    inner: Inner, policies: Path, upstream: Counting, log: Log
+) -> None:
+    def who(scope: Any) -> Client | None:
+        name = dict(scope["headers"]).get(b"x-user")
+        return Client(id=name.decode(), tenant="acme") if name else None
+
+    app = PolicyRouteMiddleware(inner, policies, client=who, transport=upstream, log=log)
+    known = await ask(app, "POST", CHAT, chat("ok"), [*JSON, ("x-user", "ann")])
+    unknown = await ask(app, "POST", CHAT, chat("ok"), JSON)
+    unlisted = await ask(app, "GET", "/v1/models")
+    await app.aclose()
+    assert known.headers["x-house"] == "acme"
+    for answer in (unknown, unlisted):
+        assert (answer.status, json.loads(answer.body)["error"]["code"]) == (401, "unauthenticated")
+    assert len(upstream.requests) == 1
+    assert [(line["client"], line["outcome"]) for line in log.lines] == [("ann", "ok"), (None, "unauthenticated")]
+
+
+def test_who_calls_is_never_left_open(inner: Inner, policies: Path) -> None:
+    make: Any = PolicyRouteMiddleware
+    with pytest.raises(TypeError, match="client"):
+        make(inner, policies)
+    with pytest.raises(TypeError, match="client"):
+        make(inner, policies, client=None)
+
+
+@pytest.mark.anyio
+async def test_lines_go_to_the_apps_logging(
+    inner: Inner, policies: Path, upstream: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "policyroute.requests")
+    app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, transport=upstream)
+    await ask(app, "POST", CHAT, chat("ok"), JSON)
+    await app.aclose()
+    (record,) = (record for record in caplog.records if record.name == "policyroute.requests")
+    assert json.loads(record.getMessage())["client"] == "anonymous"
+
+
+@pytest.mark.anyio
+async def test_mounted_under_a_root_path(inner: Inner, policies: Path, upstream: Counting) -> None:
+    app: ASGIApp = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, transport=upstream)
+    scope = http_scope("GET", "/mounted/v1/models")
+    scope["root_path"] = "/mounted"
+    answer = await Call(app, scope, [{"type": "http.request"}]).finish()
+    assert "ok" in {row["id"] for row in json.loads(answer.body)["data"]}
+    assert isinstance(app, PolicyRouteMiddleware)
+    await app.aclose()
