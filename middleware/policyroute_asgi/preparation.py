@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -125,7 +125,7 @@ class Preparation:
 
 
 @contextmanager
-def _yielding() -> Iterator[None]:
+def _yielding() -> Generator[None]:
     """Let the event loop in every half millisecond while this thread computes."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(min(before, _BRIEF))

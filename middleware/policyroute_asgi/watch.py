@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
-from watchfiles import Change, awatch
+from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableType]
 
 logger = logging.getLogger("policyroute.reload")
 
@@ -27,7 +27,7 @@ Places = Mapping[str, frozenset[str] | None]
 """Real folder -> the names in it that matter; None: all of them."""
 
 
-async def changes(directory: Path, heartbeat: float) -> AsyncIterator[None]:
+async def changes(directory: Path, heartbeat: float) -> AsyncGenerator[None]:
     """Yields once as soon as it watches, after every burst of changes, and every `heartbeat` seconds. Never ends."""
     while True:
         places = await asyncio.to_thread(watched, directory)
@@ -46,7 +46,7 @@ async def changes(directory: Path, heartbeat: float) -> AsyncIterator[None]:
             await asyncio.sleep(heartbeat)
 
 
-async def _watch(places: Places, heartbeat: float) -> AsyncIterator[bool]:
+async def _watch(places: Places, heartbeat: float) -> AsyncGenerator[bool]:
     """True where a watched folder itself, or a link on the way to it, was touched: the watches may be on its ghost."""
 
     def matters(change: Change, path: str) -> bool:

@@ -59,7 +59,7 @@ def test_a_file_that_is_not_of_the_directory_keeps_its_name(directory: Path) -> 
 
 def test_github_gets_one_line_a_problem_with_nothing_that_ends_it_early(directory: Path) -> None:
     out = io.StringIO()
-    render.annotations([PROBLEM, NOWHERE], directory, out)
+    render.github([PROBLEM, NOWHERE], directory, out)
     first, second = out.getvalue().splitlines()
     assert (
         first.startswith("::error file=") and ",line=14,endLine=14,col=11,endColumn=17,title=unknown-field::" in first
@@ -71,7 +71,7 @@ def test_github_gets_one_line_a_problem_with_nothing_that_ends_it_early(director
 def test_github_properties_are_escaped_further(directory: Path) -> None:
     (directory / "a,b:c.yaml").touch()
     out = io.StringIO()
-    render.annotations([Problem("odd", "odd", Span("a,b:c.yaml", 1, 1, 1, 2))], directory, out)
+    render.github([Problem("odd", "odd", Span("a,b:c.yaml", 1, 1, 1, 2))], directory, out)
     assert "/a%2Cb%3Ac.yaml,line=1" in out.getvalue()
 
 

@@ -164,7 +164,7 @@ def test_what_happens_beside_the_directory_is_nobodys_business(tmp_path: Path) -
     directory = tmp_path / "policies"
     directory.mkdir()
     places = watched(directory)
-    assert places[str(tmp_path.resolve())] == {"policies"}
+    assert places[str(tmp_path.resolve())] == frozenset({"policies"})
     assert places[str(directory.resolve())] is None
 
 

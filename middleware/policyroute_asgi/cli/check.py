@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
             found = [problem.as_json() for problem in problems]
             render.as_json({"ok": not wrong, "revision": revision, "problems": found})
         case Format.GITHUB:
-            render.annotations(problems, directory)
+            render.github(problems, directory)
         case _:
             _text(revision, problems, directory)
     return FINDINGS if wrong else GOOD

@@ -27,8 +27,10 @@ from policyroute_asgi.cli.render import Format
 from policyroute_asgi.cli.untried import untried
 
 EXAMPLE = """  policyroute explain request.json --policies policies/ -H 'X-Router-Profile: AGENT'
-  echo '{"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}' | policyroute explain - --policies policies/
-  echo '{"request": {"input_tokens": 90000}, "client": {"tier": "free"}}' | policyroute explain - --policies policies/"""
+  echo '{"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}' |
+    policyroute explain - --policies policies/
+  echo '{"request": {"input_tokens": 90000}, "client": {"tier": "free"}}' |
+    policyroute explain - --policies policies/ --format json"""
 
 _MARKS = {
     "matched": "[green]yes[/]",
@@ -106,7 +108,8 @@ def _reason(error: OSError | ValueError) -> str:
         return error.strerror or type(error).__name__
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        said = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
+        return f"`{'.'.join(map(str, first['loc']))}`: {said}"
     return str(error)
 
 
@@ -141,7 +144,7 @@ def _outcome(decision: Decision, out: Console) -> None:
         out.print(f"in shadow: {escape(', '.join(decision.shadow))}")
     limits, fallback = decision.limits, decision.fallback
     out.print(
-        f"[dim]connect {limits.connect:g}s, first token {limits.ttft:g}s, idle {limits.idle:g}s, total {limits.total:g}s;"
+        f"[dim]connect {limits.connect:g}s, ttft {limits.ttft:g}s, idle {limits.idle:g}s, total {limits.total:g}s;"
         f" retries {fallback.retries}, swaps {fallback.max_swaps}, attempts {fallback.max_attempts}[/]"
     )
     for error in decision.errors:

@@ -26,12 +26,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 def event_loop() -> asyncio.Runner:
     """A runner for the fastest event loop there is on this system."""
-    return asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory())
+    return asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory())
 
 
 def url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _nothing(sig: int, frame: FrameType | None) -> None:
+    del sig, frame
 
 
 class Server(uvicorn.Server):
@@ -44,6 +48,7 @@ class Server(uvicorn.Server):
             ws="none",
             lifespan="on",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -55,7 +60,7 @@ class Server(uvicorn.Server):
     async def run_on(self, listener: socket.socket) -> None:
         # uvicorn raises the signal it got once more when it is done: by then there is nothing left to be told.
         for told in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(told, lambda *_: None)
+            signal.signal(told, _nothing)
         await self.serve(sockets=[listener])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

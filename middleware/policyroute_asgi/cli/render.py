@@ -87,7 +87,7 @@ def _excerpt(problem: Problem, colour: str, out: Console) -> None:
     out.print(f"  [dim]{' ' * len(number)} |[/] {blank}[{colour}]{'^' * max(1, end - span.column)}[/]")
 
 
-def annotations(found: Iterable[Problem], directory: Path, out: TextIO | None = None) -> None:
+def github(found: Iterable[Problem], directory: Path, out: TextIO | None = None) -> None:
     """One workflow command a problem: shown by GitHub at the line of the pull request."""
     for problem in found:
         fields = {"title": problem.code}
@@ -119,7 +119,7 @@ def refused(error: PolicyErrors, directory: Path, format: Format) -> None:
         case Format.JSON:
             as_json({"ok": False, "revision": None, "problems": [problem.as_json() for problem in error.problems]})
         case Format.GITHUB:
-            annotations(error.problems, directory)
+            github(error.problems, directory)
         case _:
             problems(error.problems, directory, console())
 

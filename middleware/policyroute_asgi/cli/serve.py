@@ -14,7 +14,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def _loopback(host: str) -> bool:
 
 
 @contextmanager
-def _sink(name: str) -> Iterator[Sink | None]:
+def _sink(name: str) -> Generator[Sink | None]:
     """Raises OSError where the file cannot be opened."""
     if name == "none":
         yield None
@@ -129,7 +129,6 @@ def _sink(name: str) -> Iterator[Sink | None]:
 def _console_log() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     for name in ("policyroute", "uvicorn"):
         logging.getLogger(name).addHandler(handler)
     logging.getLogger("policyroute").setLevel(logging.INFO)

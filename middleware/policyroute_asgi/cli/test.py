@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
             tests = [outcome.as_json() for outcome in outcomes]
             render.as_json({"ok": passed, "revision": policy.revision, "tests": tests})
         case Format.GITHUB:
-            render.annotations(failed(outcomes), directory)
+            render.github(failed(outcomes), directory)
         case _:
             _text(outcomes, directory)
     return GOOD if passed else FINDINGS

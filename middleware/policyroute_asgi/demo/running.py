@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +77,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(file: Path, port: int) -> AsyncIterator[Running]:
+async def running(file: Path, port: int) -> AsyncGenerator[Running]:
     """Raises OSError where the port is taken."""
     holder = PolicyHolder(Preparation(file.parent))
     with listen("127.0.0.1", port) as listener:
