@@ -167,6 +167,9 @@ class _Checker:
 
     def unknown(self, node: Call, context: Context) -> Node:
         """What a call of no known function is given may be wrong as well; its receiver may be part of the name."""
+        owner = node.target.name if isinstance(node.target, Ident) else ""
+        if owner in UNSUPPORTED or node.function in UNSUPPORTED:
+            return replace(node, type=DYN)
         for part in (node.target, *node.args):
             if part is not None and not isinstance(part, Ident):
                 self.value(part, context)

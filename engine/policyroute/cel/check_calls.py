@@ -45,7 +45,10 @@ def resolve(call: Call, findings: Findings) -> Node:
 
 
 def _fits(overload: Overload, parts: tuple[Node, ...]) -> bool:
-    return overload.takes(len(parts)) and all(assignable(part.type, overload.param(n)) for n, part in enumerate(parts))
+    types = tuple(part.type for part in parts)
+    if not overload.takes(len(types)) or not all(assignable(t, overload.param(n)) for n, t in enumerate(types)):
+        return False
+    return overload.derive is None or overload.derive(types) is not None
 
 
 def assignable(given: Type, wanted: Type) -> bool:
@@ -154,12 +157,13 @@ def _listed(call: Call, findings: Findings) -> Call:
         return call
     container = converted(container, item.type, findings)
     of = container.type.item or DYN
+    item = converted(item, of, findings)
     if not comparable(item.type, of):
         findings.error(TYPE, f"{_article(item.type)} is in no {container.type}", call)
     elif item.type.choices:
         for element in _elements(container):
             _check_choice(item.type, element, findings)
-    return replace(call, args=(converted(item, of, findings), container))
+    return replace(call, args=(item, container))
 
 
 def _elements(container: Node) -> tuple[Node, ...]:
@@ -242,7 +246,9 @@ def _misfit(call: Call, function: Function, findings: Findings) -> None:
     if not any(overload.takes(len(parts)) for overload in function.overloads):
         offset = 1 if call.target is not None else 0
         wanted = " or ".join(str(count - offset) for count in sorted(counts))
-        findings.error(TYPE, f"{function.name}() takes {wanted} arguments, not {len(call.args)}", call, function.doc)
+        plural = "" if wanted == "1" else "s"
+        message = f"{function.name}() takes {wanted} argument{plural}, not {len(call.args)}"
+        findings.error(TYPE, message, call, function.doc)
         return
     given = [part.type for part in parts]
     if function.form is Form.OPERATOR:

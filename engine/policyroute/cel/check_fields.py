@@ -84,7 +84,7 @@ class Fields:
         record = node.operand.type
         field = record.fields.get(node.field)
         if field is None:
-            hint = did_you_mean(node.field, record.fields) or self.owner_of(node.field)
+            hint = self.owner_of(node.field) or did_you_mean(node.field, record.fields)
             hint = hint or f"its fields are {listed(record.fields)}"
             self.findings.error(UNKNOWN_NAME, f"unknown field `{node.field}` of {record}", node, hint)
             return replace(node, type=BOOL if node.test else DYN)
