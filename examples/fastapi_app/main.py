@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import StreamingResponse
-from middleware import BearerAuth, User  # noqa: TID251 - the app's own
+from middleware import BearerAuth, User
 from starlette.types import Scope
 
 from policyroute import Client
