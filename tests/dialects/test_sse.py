@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyroute.dialects.sse import EventTooLarge, Framer, read_event
+from policyroute.dialects.sse import EventTooLarge, Framer, plain_data, read_event
 
 LINES = st.sampled_from(
     [
@@ -48,6 +48,30 @@ def test_cuts_change_nothing(stream: bytes, places: list[int]) -> None:
     assert events(in_pieces) == events(byte_by_byte) == events(expected)
     for framer, blocks in ((whole, expected), (pieces, in_pieces), (single, byte_by_byte)):
         assert b"".join(blocks) + framer.rest() == stream
+
+
+@given(STREAMS)
+def test_plain_reads_are_read_as_any_other(stream: bytes) -> None:
+    found = plain_data(stream)
+    framer = Framer()
+    assert found is None or [("", data) for data in found] == events(framer.feed(stream))
+    assert found is None or framer.empty
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        (b"data: a\n\n", [b"a"]),
+        (b"data: a\n\ndata: b\n\n", [b"a", b"b"]),
+        (b"data: a\ndata: b\n\n", None),
+        (b"data: a\n\n: ping\n\n", None),
+        (b"data: a\n\ndata: b\n", None),
+        (b"data: a\r\n\n", None),
+        (b"\n\n", None),
+    ],
+)
+def test_plain_reads(stream: bytes, expected: list[bytes] | None) -> None:
+    assert plain_data(stream) == expected
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,14 @@ _BLANK = re.compile(_LINE_END + _LINE_END)
 _BOM = b"\xef\xbb\xbf"
 
 
+def plain_data(chunk: bytes) -> list[bytes] | None:
+    """The data of each event of a chunk that is nothing but whole `data: ` events of one line: nearly every read is."""
+    if not chunk.startswith(b"data: ") or not chunk.endswith(b"\n\n") or b"\r" in chunk:
+        return None
+    found = chunk[6:-2].split(b"\n\ndata: ")
+    return found if chunk.count(b"\n") == 2 * len(found) else None
+
+
 class EventTooLarge(Exception):
     """An event outgrew `MAX_EVENT` before it ended."""
 
@@ -32,11 +40,6 @@ class Framer:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The blocks completed by this chunk. Raises EventTooLarge."""
-        if not self._held and chunk.endswith(b"\n\n") and b"\r" not in chunk:
-            # Nearly every read is whole events with bare newlines.
-            if chunk.find(b"\n\n") == len(chunk) - 2:
-                return [chunk]
-            return [block + b"\n\n" for block in chunk[:-2].split(b"\n\n")]
         self._held += chunk
         blocks: list[bytes] = []
         start = 0
@@ -52,6 +55,11 @@ class Framer:
             raise EventTooLarge
         return blocks
 
+    @property
+    def empty(self) -> bool:
+        """Nothing is held back."""
+        return not self._held
+
     def rest(self) -> bytes:
         """What is held back: the beginning of an event that has not ended."""
         return bytes(self._held)
@@ -59,8 +67,6 @@ class Framer:
 
 def read_event(block: bytes) -> tuple[str, bytes | None]:
     """The block's event name (or empty) and its data, lines joined by newlines; None where it has no data."""
-    if block.startswith(b"data: ") and block.find(b"\n") == len(block) - 2 and b"\r" not in block:
-        return "", block[6:-2]
     name = ""
     found: list[bytes] = []
     for line in block.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):

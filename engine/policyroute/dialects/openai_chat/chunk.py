@@ -60,68 +60,70 @@ class ChunkReader:
         self._calls: set[tuple[int, int]] = set()
         self._refused: set[int] = set()
 
-    def read(self, chunk: dict[str, Any]) -> list[StreamEvent]:
-        """The events of one chunk. A `Broken` is the last of them."""
-        events: list[StreamEvent] = []
+    def read(self, chunk: dict[str, Any], events: list[StreamEvent]) -> bool:
+        """Add the events of one chunk. False where the last of them is a `Broken`."""
         if chunk.get("error"):
-            return [Broken(classify_object(chunk))]
+            events.append(Broken(classify_object(chunk)))
+            return False
         if not self._started and chunk.get("id"):
             self._started = True
             events.append(Started(text(chunk["id"]), text(chunk.get("model"))))
-        for choice in items(chunk.get("choices")):
-            if isinstance(choice, dict):
-                self._choice(choice, events)  # pyright: ignore[reportUnknownArgumentType]
-                if events and isinstance(events[-1], Broken):
-                    return events
-        usage = chunk.get("usage") or obj(chunk.get("x_groq")).get("usage")
+        choices: Any = chunk.get("choices")
+        if choices.__class__ is list:
+            for choice in choices:
+                if choice.__class__ is dict and not self._choice(choice, events):
+                    return False
+        usage = chunk.get("usage") or ("x_groq" in chunk and obj(chunk["x_groq"]).get("usage"))
         if usage:
             events.append(read_usage(obj(usage)))
-        return events
+        return True
 
     def close(self, events: list[StreamEvent]) -> None:
         """The provider said explicitly that this is all: what has not finished, has."""
         for index in sorted(self.open):
             self._finish(index, FinishReason.STOP, events)
 
-    def _choice(self, choice: dict[str, Any], events: list[StreamEvent]) -> None:
-        index = choice.get("index")
-        if not isinstance(index, int):
+    def _choice(self, choice: dict[str, Any], events: list[StreamEvent]) -> bool:
+        index: Any = choice.get("index")
+        if index.__class__ is not int:
             index = 0
         delta = choice.get(self._said)
         if delta is None:
             delta = choice.get(self._else)
-        if delta and isinstance(delta, dict):
-            if index not in self.finished:
+        if delta and delta.__class__ is dict:
+            if index not in self.open and index not in self.finished:
                 self.open.add(index)
-            before = len(events)
-            self._delta(delta, index, events)  # pyright: ignore[reportUnknownArgumentType]
-            if len(events) > before:
+            content = delta.get("content")
+            if content and len(delta) == 1 and content.__class__ is str:
+                # A word, and nothing but a word: nearly every chunk.
                 self.substance = True
+                events.append(TextDelta(content, index))
+            else:
+                self._delta(delta, index, events)
         reason = choice.get("finish_reason")
-        if reason:
-            self._end(index, text(reason), events)
+        return not reason or index in self.finished or self._end(index, text(reason), events)
 
     def _delta(self, delta: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
-        content = delta.get("content")
-        if content.__class__ is str and (len(delta) == 1 or (len(delta) == 2 and "role" in delta)):
-            if content:
-                events.append(TextDelta(content, index))
-            return
+        before = len(events)
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         if reasoning and isinstance(reasoning, str):
             events.append(ReasoningDelta(reasoning, index))
-        _content(content, index, events)
+        _content(delta.get("content"), index, events)
         refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._refused.add(index)
             events.append(RefusalDelta(refusal, index))
+        if "tool_calls" in delta or "function_call" in delta:
+            self._calls_of(delta, index, events)
+        if len(events) > before or obj(delta.get("audio")).get("data") or delta.get("images"):
+            self.substance = True
+
+    def _calls_of(self, delta: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
         for position, call in enumerate(items(delta.get("tool_calls"))):
             self._tool_call(obj(call), position, index, events)
         legacy = obj(delta.get("function_call"))
         if text(legacy.get("name")) or text(legacy.get("arguments")):
             self._tool_call({"function": legacy}, 0, index, events)
-        if obj(delta.get("audio")).get("data") or delta.get("images"):
-            self.substance = True
 
     def _tool_call(self, call: dict[str, Any], position: int, choice: int, events: list[StreamEvent]) -> None:
         number = call.get("index")
@@ -135,14 +137,13 @@ class ChunkReader:
         self._calls.add((choice, index))
         events.append(ToolCallDelta(index, text(call.get("id")), text(called.get("name")), arguments, choice))
 
-    def _end(self, index: int, reason: str, events: list[StreamEvent]) -> None:
-        if index in self.finished:
-            return
+    def _end(self, index: int, reason: str, events: list[StreamEvent]) -> bool:
         if reason in _FAILED:
             events.append(Broken(_FAILED[reason]))
-            return
+            return False
         # A reason nobody documented still says that the choice has ended.
         self._finish(index, _FINISH.get(reason, FinishReason.STOP), events)
+        return True
 
     def _finish(self, index: int, reason: FinishReason, events: list[StreamEvent]) -> None:
         if reason is FinishReason.STOP:

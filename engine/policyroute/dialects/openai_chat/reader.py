@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from policyroute.dialects.openai_chat.chunk import ChunkReader
-from policyroute.dialects.sse import EventTooLarge, Framer, read_event
+from policyroute.dialects.sse import EventTooLarge, Framer, plain_data, read_event
 from policyroute.events import Broken, FinishReason, StreamEvent
 from policyroute.failures import Failure, FailureKind
 
@@ -43,13 +43,17 @@ class ChatStream:
         events: list[StreamEvent] = []
         if self._broken:
             return events, b""
+        datas = plain_data(chunk) if self._frames.empty else None
+        if datas is not None:
+            kept = [data for data in datas if self._data(data, events)]
+            if len(kept) == len(datas):
+                return events, chunk
+            return events, b"".join([b"data: %b\n\n" % data for data in kept])
         try:
             blocks = self._frames.feed(chunk)
         except EventTooLarge:
             self._broken = True
             return [Broken(Failure(FailureKind.STREAM_BROKEN, "The provider sent an event that is too large."))], b""
-        if len(blocks) == 1:
-            return events, blocks[0] if self._block(blocks[0], events) else b""
         return events, b"".join([block for block in blocks if self._block(block, events)])
 
     def end(self) -> list[StreamEvent]:
@@ -79,25 +83,24 @@ class ChatStream:
 
     def _block(self, block: bytes, events: list[StreamEvent]) -> bool:
         """Whether the block may be passed on; its events are added."""
-        if self._broken or self._done:
-            return False
         _, data = read_event(block)
         if data is None:
-            return True
+            return not (self._broken or self._done)
+        return self._data(data, events)
+
+    def _data(self, data: bytes, events: list[StreamEvent]) -> bool:
+        if self._broken or self._done:
+            return False
         if data == b"[DONE]":
             self._done = True
             self._chunks.close(events)
             return True
         chunk = parse(data)
-        if not isinstance(chunk, dict):
+        if chunk.__class__ is not dict:
             self.malformed += 1
             return False
-        found = self._chunks.read(cast("dict[str, Any]", chunk))
-        events += found
-        if found and found[-1].__class__ is Broken:
-            self._broken = True
-            return False
-        return True
+        self._broken = not self._chunks.read(chunk, events)
+        return not self._broken
 
 
 def read_answer(body: bytes) -> list[StreamEvent]:
@@ -106,8 +109,8 @@ def read_answer(body: bytes) -> list[StreamEvent]:
     if not isinstance(chunk, dict):
         return [Broken(_UNREADABLE)]
     chunks = ChunkReader(whole=True)
-    events = chunks.read(cast("dict[str, Any]", chunk))
-    if events and isinstance(events[-1], Broken):
+    events: list[StreamEvent] = []
+    if not chunks.read(cast("dict[str, Any]", chunk), events):
         return events
     chunks.close(events)
     failure = _incomplete(chunks, ended=True)
