@@ -48,7 +48,8 @@ async def who(identify: Identify | Anonymous, scope: Scope) -> Client | None:
     for name, value in found.items():
         if name != "tags" and not isinstance(value, str):
             raise TypeError(f"client facts: `{name}` must be a string, not {type(value).__name__}")
-    return Client(**{"address": peer(scope), **found})
+    facts: dict[str, Any] = {"address": peer(scope), **found}
+    return Client(**facts)
 
 
 def local(scope: Scope) -> Client:

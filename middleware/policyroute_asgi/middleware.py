@@ -13,7 +13,7 @@ from policyroute.problems import PolicyErrors
 from policyroute_asgi import lines
 from policyroute_asgi.endpoints import Endpoints
 from policyroute_asgi.handler import NO_POLICY, refuse
-from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
 from policyroute_asgi.service import Options, Policies, Services
 
 _ENDINGS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
@@ -30,7 +30,7 @@ class PolicyRouteMiddleware:
     def __init__(
         self, app: ASGIApp, policies: Policies, *, client: Identify | Anonymous, **options: Unpack[Options]
     ) -> None:
-        if not (callable(client) or isinstance(client, Anonymous)):
+        if client is not ANONYMOUS and not callable(client):
             raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
         self.app = app
         self._services = Services(policies, client, lines.logger("policyroute.requests"), options)

@@ -6,7 +6,7 @@ And `serving`: the same app behind a real uvicorn socket, on the caller's own ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,7 +127,7 @@ async def ask(
 
 
 @asynccontextmanager
-async def lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(app: ASGIApp) -> AsyncGenerator[dict[str, Any]]:
     """Startup and shutdown as a server does them; yields the lifespan's state. Raises where startup fails."""
     state: dict[str, Any] = {}
     running = Call(
@@ -146,7 +146,7 @@ async def lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, **options: Any) -> AsyncGenerator[str]:
     """The app behind uvicorn on a free port of 127.0.0.1; yields its base URL."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, **options)
     server = uvicorn.Server(config)
