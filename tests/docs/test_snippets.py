@@ -52,7 +52,7 @@ def name(block: Block) -> str:
     return f"{block.page}:{block.line}"
 
 
-@pytest.mark.parametrize("block", blocks("yaml"), ids=name)
+@pytest.mark.parametrize("block", list(blocks("yaml")), ids=name)
 def test_a_policy_in_the_docs_loads(block: Block) -> None:
     if block.text.lstrip().startswith("version: 1"):
         build({"snippet.yaml": block.text})
@@ -60,7 +60,7 @@ def test_a_policy_in_the_docs_loads(block: Block) -> None:
         yaml.safe_load(block.text)
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=name)
+@pytest.mark.parametrize("block", list(blocks("python")), ids=name)
 def test_python_in_the_docs_runs(block: Block, tmp_path: Path) -> None:
     compile(block.text, name(block), "exec")
     if "no-run" in block.info:
