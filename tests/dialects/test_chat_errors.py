@@ -9,6 +9,7 @@ import pytest
 
 from policyroute.dialects import DIALECTS, waits
 from policyroute.dialects.scrub import MAX_MESSAGE, scrub
+from policyroute.events import Broken
 from policyroute.failures import Failure
 from policyroute.failures import FailureKind as K
 
@@ -151,6 +152,18 @@ def test_keys_never_show(message: str) -> None:
     for part in ("AbCd", "wxyz", "abc.def", "Very.Secret", "A1234", "0123456789abcdef"):
         assert part not in shown.message + (shown.code or "")
     assert "[redacted]" in shown.message
+
+
+def test_keys_never_show_in_errors_that_came_with_status_200() -> None:
+    body = json.dumps(error(f"The key {KEY} is unknown")).encode()
+    dialect = DIALECTS["openai_chat"]
+    stream, plain = dialect.stream((KEY,)), dialect.stream((KEY,))
+    inside, _ = stream.feed(b"data: " + body + b"\n\n")
+    plain.feed(body)
+    for events in (inside, plain.end(), dialect.answer(body, (KEY,))):
+        last = events[-1]
+        assert isinstance(last, Broken)
+        assert last.failure.message == "The key [redacted] is unknown"
 
 
 def test_what_is_no_key_stays() -> None:

@@ -75,17 +75,17 @@ class Dialect(Protocol):
         """The client's own bytes, asking for `model`: spliced where that is safe, else written anew."""
         ...
 
-    # From a provider.
+    # From a provider. `secrets` never appear in a failure's message.
 
-    def stream(self) -> StreamReader: ...
-    def answer(self, body: bytes) -> list[StreamEvent]:
+    def stream(self, secrets: Iterable[str] = ()) -> StreamReader: ...
+    def answer(self, body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
         """A whole answer. The last event is a `Broken` unless it is complete."""
         ...
 
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
     ) -> Failure:
-        """An HTTP error. Header names are lower-case, `now` epoch seconds; `secrets` never appear in the message."""
+        """An HTTP error. Header names are lower-case, `now` epoch seconds."""
         ...
 
     # To a client.

@@ -30,11 +30,11 @@ class OpenAIChat:
     def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
         return splice.with_model(body, data, model)
 
-    def stream(self) -> reader.ChatStream:
-        return reader.ChatStream()
+    def stream(self, secrets: Iterable[str] = ()) -> reader.ChatStream:
+        return reader.ChatStream(secrets)
 
-    def answer(self, body: bytes) -> list[StreamEvent]:
-        return reader.read_answer(body)
+    def answer(self, body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+        return reader.read_answer(body, secrets)
 
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()

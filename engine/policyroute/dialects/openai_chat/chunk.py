@@ -7,6 +7,7 @@ reasoning under three names, `message` for `delta`, a finish reason sent twice, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -51,19 +52,20 @@ class ChunkReader:
     `finished` and `open` are the choices that have and have not ended; `substance` is set once anything was answered.
     """
 
-    def __init__(self, *, whole: bool = False) -> None:
+    def __init__(self, *, whole: bool = False, secrets: Iterable[str] = ()) -> None:
         self._said, self._else = ("message", "delta") if whole else ("delta", "message")
         self.open: set[int] = set()
         self.finished: dict[int, FinishReason] = {}
         self.substance = False
         self._started = False
+        self._secrets = secrets
         self._calls: set[tuple[int, int]] = set()
         self._refused: set[int] = set()
 
     def read(self, chunk: dict[str, Any], events: list[StreamEvent]) -> bool:
         """Add the events of one chunk. False where the last of them is a `Broken`."""
         if chunk.get("error"):
-            events.append(Broken(classify_object(chunk)))
+            events.append(Broken(classify_object(chunk, self._secrets)))
             return False
         if not self._started and chunk.get("id"):
             self._started = True

@@ -42,7 +42,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, now: float, s
     return Failure(kind, _shown(message, status, secrets), status, scrub(code, secrets) or None, wait)
 
 
-def classify_object(parsed: dict[str, Any]) -> Failure:
+def classify_object(parsed: dict[str, Any], secrets: Iterable[str] = ()) -> Failure:
     """An error that came with status 200: inside a stream, or as the answer."""
     code, kind_name, message = _read(parsed)
     error = obj(parsed.get("error"))
@@ -53,7 +53,7 @@ def classify_object(parsed: dict[str, Any]) -> Failure:
         status = int(code)
     kind = _kind(status or 0, code, kind_name, message)
     wait = waits.in_words(message) if kind in _WAITING else None
-    return Failure(kind, _shown(message, status, ()), status, scrub(code) or None, wait)
+    return Failure(kind, _shown(message, status, secrets), status, scrub(code, secrets) or None, wait)
 
 
 def _read(parsed: Any) -> tuple[str, str, str]:

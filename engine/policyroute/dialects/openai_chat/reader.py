@@ -7,6 +7,7 @@ Rule of this module: an answer is complete only when every choice that began has
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, cast
 
 import orjson
@@ -20,17 +21,18 @@ _DONE = b"data: [DONE]\n\n"
 
 
 class ChatStream:
-    """Reads one streamed answer. Feed it every upstream read; then `end` it.
+    """Reads one streamed answer. Feed it every upstream read; then `end` it. `secrets` never appear in a failure.
 
     `malformed` counts events that could not be read and were left out. `tail`, set by `end`, is what is left to pass on
     after the last `raw`: an event that lacked its empty line, and the `[DONE]` that some providers do not send.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         self.malformed = 0
         self.tail = b""
         self._frames = Framer()
-        self._chunks = ChunkReader()
+        self._secrets = secrets
+        self._chunks = ChunkReader(secrets=secrets)
         self._done = False
         self._broken = False
 
@@ -77,7 +79,7 @@ class ChatStream:
 
     def _end_as_json(self, rest: bytes) -> list[StreamEvent]:
         """Some providers answer a stream's request with an error that is plain JSON."""
-        last = [] if self._broken else read_answer(rest)[-1:]
+        last = [] if self._broken else read_answer(rest, self._secrets)[-1:]
         self._broken = True
         return last if last and isinstance(last[0], Broken) else [Broken(_UNREADABLE)]
 
@@ -103,12 +105,12 @@ class ChatStream:
         return not self._broken
 
 
-def read_answer(body: bytes) -> list[StreamEvent]:
+def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
     """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all."""
     chunk = parse(body)
     if not isinstance(chunk, dict):
         return [Broken(_UNREADABLE)]
-    chunks = ChunkReader(whole=True)
+    chunks = ChunkReader(whole=True, secrets=secrets)
     events: list[StreamEvent] = []
     if not chunks.read(cast("dict[str, Any]", chunk), events):
         return events
