@@ -31,7 +31,7 @@ def place(problem: Problem) -> str:
     return where if problem.span.file == "policy.yaml" else f"{problem.span.file}:{where}"
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", list(cases()))
 def test_case(
     case: dict[str, Any],
     compile_files: Callable[[Mapping[str, str]], Compiled],

@@ -75,15 +75,15 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     written = symbols.rules(files.own, files.packs, report)
     constants = symbols.constants(symbols.declared("constants", files.all, report), report)
     declared = symbols.declared("variables", files.all, report)
-    names = Names(targets, constants, declared)
-    expressions = Expressions(compiler, names.environment(), report, files.complete)
+    names = Names(targets, constants, declared, files.complete)
+    expressions = Expressions(compiler, names.environment(), report)
     variables, expressions = compile_variables(
         {name: each.file for name, each in declared.items() if name in each.document.variables},
         [text for each in written for text in conditions(each.spec, each.file, each.path)],
         names,
         expressions,
     )
-    scope = Scope(targets, expressions, report)
+    scope = Scope(targets, expressions, report, files.complete)
     rules = _rules(written, scope)
     last = _default(files, scope)
     ids = {each.id for each in written}

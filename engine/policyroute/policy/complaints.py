@@ -16,6 +16,9 @@ from policyroute.policy.schema import known_keys
 from policyroute.policy.tree import File, Path, Scalar, dotted
 from policyroute.policy.yaml_errors import quoting_hint
 
+NULLABLE = ("constants", "tests")
+"""Sections in which null is a value like any other; elsewhere a key without a value is a problem of its own."""
+
 _EXPECTED: Mapping[str, str] = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -85,12 +88,15 @@ def _unknown_key(path: Path, file: File, report: Report) -> None:
 
 def _wrong_type(expected: str, path: Path, file: File, report: Report) -> None:
     node = file.find(path)[0]
+    if node.data is None and path[0] not in NULLABLE:
+        return  # reported as a missing value
     found = _WRITTEN[type(node.data).__name__]
     hint = None
     if expected == "text" and isinstance(node, Scalar) and found != "nothing":
         hint = f'to mean the text, quote it: "{node.text}"'
     elif expected.startswith("a list") and isinstance(node, Scalar):
         hint = "a single item is a list too: [name]"
+    found = "a fraction" if expected == "a whole number" and found == "a number" else found
     message = f"expected {expected}, found {found}"
     report.error("wrong-type", message, file.span(path), hint=hint, path=dotted(_real(path, file)))
 
@@ -122,5 +128,5 @@ def _worded(error: ErrorDetails) -> tuple[str, str, str | None]:
     context: dict[str, Any] = error.get("ctx", {})
     if "-" in error["type"]:
         return error["type"], error["msg"], context.get("hint")
-    message = re.sub(r"^(Input|String|List|Dictionary|Value) should ", "must ", error["msg"])
+    message = re.sub(r"^(Input|String|List|Dictionary|Value) should ", "must ", error["msg"]).partition(" after")[0]
     return "wrong-value", message[0].lower() + message[1:], None

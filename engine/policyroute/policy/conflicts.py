@@ -53,8 +53,11 @@ def report_conflicts(rules: Iterable[PlacedRule], report: Report) -> None:
 def _report(thing: str, earlier: _Writer, later: _Writer, report: Report) -> None:
     other = earlier.placed
     place = other.file.key_span((*other.path, *earlier.path))
-    whose = "this rule itself" if other is later.placed else f"the rule `{other.rule.id}`"
-    hint = f"see {place}; write it in one rule, or let the conditions exclude each other: x == a here, x == b there"
+    if other is later.placed:
+        whose, hint = "this rule itself", f"see {place}; keep one of the two"
+    else:
+        whose = f"the rule `{other.rule.id}`"
+        hint = f"see {place}; write it in one rule, or let the conditions exclude each other: x == a here, x == b there"
     path = (*later.placed.path, *later.path)
     span = later.placed.file.key_span(path)
     report.error("write-conflict", f"`{thing}` is written by {whose} too", span, hint=hint, path=dotted(path))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from policyroute.cel import Demand, Environment, Expression
 from policyroute.cel.compile import Compiler
-from policyroute.cel.trouble import SYNTAX, UNKNOWN_NAME
+from policyroute.cel.trouble import SYNTAX
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, Path, Scalar
 from policyroute.problems import Problem
@@ -21,19 +21,14 @@ _COMMENT = re.compile(r"[ \t]+#.*\S")
 
 @dataclass(frozen=True, slots=True)
 class Expressions:
-    """`complete` is False where a file could not be read: then a name that seems unknown may well be in it."""
-
     compiler: Compiler
     environment: Environment
     report: Report
-    complete: bool = True
 
     def compile(self, file: File, path: Path, demand: Demand) -> Expression | None:
         """The expression at this place, or None where it is wrong."""
         expression, problems = self.compiler.compile(file.expression(path), self.environment, demand)
-        for problem in problems:
-            if self.complete or problem.code != UNKNOWN_NAME:
-                self.report.problems.append(_cut_short(problem, file, path))
+        self.report.problems.extend(_cut_short(problem, file, path) for problem in problems)
         return expression
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from policyroute.policy.complaints import complain
+from policyroute.policy.complaints import NULLABLE, complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
 from policyroute.policy.text import SECRET_KEY, SourceText
@@ -19,8 +19,6 @@ from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar,
 
 _LISTS = ("rules", "tests")
 _MAPS = ("providers", "targets", "constants", "variables")
-_FREE = ("constants", "tests")
-"""Sections in which null is a value like any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def _report_nulls(file: File, report: Report) -> Iterator[Path]:
     """Keys without a value: what a rule with an empty `when:` would mean is not guessed."""
     assert isinstance(file.root, MapNode)
     for section, (_, node) in file.root.entries.items():
-        for path in () if section in _FREE else _nulls(node, (section,)):
+        for path in () if section in NULLABLE else _nulls(node, (section,)):
             if len(path) > 1:
                 message = "nothing is written here" if isinstance(path[-1], int) else f"`{path[-1]}` has no value"
                 hint = "write a value, or leave it out"

@@ -29,15 +29,15 @@ _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names may refer to. `targets` has None for those that are wrong themselves."""
+    """What names may refer to. `targets` has None for those that are wrong themselves.
+
+    `complete` is False where a file could not be read: then a name that seems unknown may well be in it.
+    """
 
     targets: Mapping[str, Target | None]
     expressions: Expressions
     report: Report
-
-    @property
-    def complete(self) -> bool:
-        return self.expressions.complete
+    complete: bool = True
 
     def error(self, code: str, message: str, file: File, path: Path, hint: str | None = None) -> None:
         self.report.error(code, message, file.span(path), hint=hint, path=dotted(path))

@@ -76,10 +76,9 @@ def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None
     for name in ("fallback", "limits"):
         section = getattr(spec, name)
         if section is not None and not section.model_fields_set:
-            span = file.key_span((*path, name))
-            scope.report.error(
-                "empty-effect", f"this `{name}` changes nothing", span, hint="take it out", path=dotted(path)
-            )
+            place = (*path, name)
+            message = f"this `{name}` changes nothing"
+            scope.report.error("empty-effect", message, file.key_span(place), hint="take it out", path=dotted(place))
 
 
 def _when(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:

@@ -19,6 +19,8 @@ _SECRET_IN_LINE = re.compile(
       (?: api[_-]?keys? | secret | password | passwd | authorization | credentials? )
       ["']? \s* : \s* (?! [\[\s]* \{ \s* (?:env|file)\b ) .+
     | \b bearer \s+ \S+
+    | (?<= ://) [^\s/@"']+ @
+    | (?<= [?&]) [\w-]* (?: key | token | secret | sig ) [\w-]* = [^\s&"']+
     | \b (?: sk | pk | rk | key | AIza | ghp | xox[a-z] ) [-_A-Za-z0-9]{16,}
     """
 )
@@ -72,4 +74,4 @@ class SourceText:
 
 def _mask(match: re.Match[str]) -> str:
     key, colon, _ = match.group().partition(":")
-    return f"{key}{colon} ***" if colon else "***"
+    return f"{key}: ***" if colon and SECRET_KEY.search(key) else "***"

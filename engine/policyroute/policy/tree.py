@@ -166,12 +166,14 @@ class _Builder:
         match event:
             case ScalarEvent():
                 style, text = event.style or "", event.value
-                tagged = event.tag is not None and self._tagged(event.tag, start, end)
-                data = text if style or tagged else resolve(text)
+                if event.tag is None:
+                    data = text if style else resolve(text)
+                else:
+                    data = text = self._untagged(event.tag, text, start, end)
                 self.has_null = self.has_null or data is None
                 return self._finished(Scalar(start, end, data, text, style), event.anchor)
             case MappingStartEvent() | SequenceStartEvent():
-                self._tagged(event.tag, start, end)
+                self._untagged(event.tag, "", start, end)
                 node = MapNode(start, end) if isinstance(event, MappingStartEvent) else ListNode(start, end)
                 self._stack.append(_Frame(node, event.anchor))
                 if len(self._stack) > MAX_DEPTH:
@@ -193,14 +195,15 @@ class _Builder:
         self._report.error(code, message, self._source.span(start, start + 1), hint=hint)
         return False
 
-    def _tagged(self, tag: str | None, start: int, end: int) -> bool:
-        """Whether the node has a tag, which only `!!str` may be."""
-        if tag not in (None, "tag:yaml.org,2002:str"):
-            line = self._source.line(self._source.at(start)[0])
-            hint = quoting_hint(line) or "text that begins with `!` must be quoted"
-            message = "`!` begins a YAML tag, and tags are not used here"
-            self._report.error("yaml-tag", message, self._source.span(start, end), hint=hint)
-        return tag is not None
+    def _untagged(self, tag: str | None, text: str, start: int, end: int) -> str:
+        """What a value with a tag says. Only `!!str` is a tag; any other was most likely meant as text."""
+        if tag in (None, "tag:yaml.org,2002:str"):
+            return text
+        line = self._source.line(self._source.at(start)[0])
+        hint = quoting_hint(line) or "text that begins with `!` must be quoted"
+        message = "`!` begins a YAML tag, and tags are not used here"
+        self._report.error("yaml-tag", message, self._source.span(start, end), hint=hint)
+        return self._source.text[start:end].strip()
 
     def _alias(self, anchor: str, start: int) -> bool:
         node = self._anchors.get(anchor)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policyroute.cel import Demand, Environment, Expression
-from policyroute.cel.types import DYN, Cost, Field
+from policyroute.cel.types import DYN, STRING, Cost, Field, Phase, map_of
 from policyroute.policy.expressions import Expressions
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, dotted
-from policyroute.policy.vocabulary import CLIENT, FLAT, GATEWAY, REQUEST, SESSION, roots
+from policyroute.policy.vocabulary import CLIENT, FLAT, GATEWAY, REQUEST, SESSION, roots, target_record
 
 _STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
 _READ = re.compile(r"\bvariables\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)")
@@ -26,18 +26,25 @@ _FIELDS: Mapping[str, Mapping[str, Field]] = {
     "session": SESSION,
     "gateway": GATEWAY,
 }
+_UNKNOWN = {"variables": DYN, "constants": DYN, "targets": map_of(STRING, target_record(Phase.REQUEST))}
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What expressions may name beside the vocabulary. `variables` are all declared ones, well formed or not."""
+    """What expressions may name beside the vocabulary. `variables` are all declared ones, well formed or not.
+
+    `complete` is False where a file could not be read: then any name may well be in it.
+    """
 
     targets: Iterable[str]
     constants: Mapping[str, Any]
     variables: Iterable[str]
+    complete: bool = True
 
     def environment(self, fields: Mapping[str, Field] | None = None) -> Environment:
         """With these types of variables; one that is not known may be anything."""
+        if not self.complete:
+            return Environment({**roots(), **_UNKNOWN}, FLAT - _UNKNOWN.keys())
         known = {**dict.fromkeys(self.variables, Field(DYN)), **(fields or {})}
         return Environment(roots(self.targets, known), FLAT, self.constants)
 
@@ -82,8 +89,10 @@ def _levels(needs: Mapping[str, frozenset[str]], written: Mapping[str, File], re
         levels.append(ready)
         done.update(ready)
         left = {name: needed for name, needed in left.items() if name not in done}
+    reported: set[str] = set()
     for name in sorted(left):
-        if circle := _circle(name, left):
+        if name not in reported and (circle := _circle(name, left)):
+            reported.update(circle)
             path = ("variables", name)
             hint = " reads ".join(f"`{each}`" for each in (*circle, name))
             message = f"the variable `{name}` cannot be known before itself"

@@ -50,4 +50,6 @@ def _place_and_message(error: Exception) -> tuple[int, str]:
         return int(getattr(error, "position", 0) or 0), "a control character, which YAML does not allow"
     problem = str(getattr(error, "problem", "") or "not YAML")
     context = str(getattr(error, "context", "") or "")
-    return mark.index, f"{problem} {context}".strip()
+    opened: Any = getattr(error, "context_mark", None)
+    place = opened if opened is not None and "end of stream" in problem else mark
+    return place.index, f"{problem} {context}".strip()
