@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from policyroute.cel.signatures import Form, Function
+from policyroute.cel.signatures import Form, Function, Overload
 from policyroute.cel.table_extensions import MATH, OURS, STRINGS
 from policyroute.cel.table_operators import OPERATORS
 from policyroute.cel.table_standard import CONVERSIONS, STANDARD, TIMES
@@ -55,66 +55,51 @@ UNSUPPORTED: Final = {
 
 def reference() -> str:
     """The supported subset, as Markdown tables."""
-    return "\n".join([*_macros(), *(line for group in _groups() for line in group)])
+    macros = [(_code(form), doc) for form, doc in MACROS.values()]
+    groups = dict.fromkeys(function.group for function in FUNCTIONS.values())
+    tables = [_table(group, [_row(f) for f in FUNCTIONS.values() if f.group == group]) for group in groups]
+    return "\n\n".join([_table("Macros", macros), *tables])
 
 
-def _macros() -> list[str]:
-    rows = [f"| `{form}` | {doc} |" for form, doc in MACROS.values()]
-    return ["### Macros", "", "| macro | what it says |", "|---|---|", *rows, ""]
+def _table(title: str, rows: list[tuple[str, str]]) -> str:
+    lines = [f"| {form} | {doc} |" for form, doc in rows]
+    return "\n".join([f"### {title}", "", "| form | what it gives |", "|---|---|", *lines])
 
 
-def _groups() -> list[list[str]]:
-    names = dict.fromkeys(function.group for function in FUNCTIONS.values())
-    return [_group(name) for name in names]
+def _row(function: Function) -> tuple[str, str]:
+    forms = [form for overload in function.overloads for form in _forms(function, overload)]
+    if function.name in _COMPARISONS:
+        symbol = function.name.strip("_")
+        forms = [f"number {symbol} number → bool", *(form for form in forms if not _NUMBERS.match(form))]
+    return "<br>".join(map(_code, dict.fromkeys(forms))), function.doc
 
 
-def _group(group: str) -> list[str]:
-    rows = [
-        f"| {_form(function)} | {'<br>'.join(_signature(function))} | {function.doc} |"
-        for function in FUNCTIONS.values()
-        if function.group == group
-    ]
-    return [f"### {group}", "", "| form | types | what it gives |", "|---|---|---|", *rows, ""]
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", "\\|")
 
 
-_NOTATIONS: Final = {
-    "_&&_": "a && b",
-    "_||_": "a \\|\\| b",
-    "!_": "!a",
-    "-_": "-a",
-    "@in": "a in b",
-    "_[_]": "a[b]",
-    "_?_:_": "a ? b : c",
+_COMPARISONS: Final = ("_<_", "_<=_", "_>_", "_>=_")
+_NUMBERS: Final = re.compile(r"(?:int|uint|double) [<>=]+ (?:int|uint|double) ")
+"""Every pair of numeric types can be compared, which one line says better than nine."""
+
+_OPERANDS: Final = {
+    "!_": "!{0}",
+    "-_": "-{0}",
+    "@in": "{0} in {1}",
+    "_[_]": "{0}[{1}]",
+    "_?_:_": "{0} ? {1} : {2}",
 }
+_SHORT: Final = {"dyn": "any", "list(dyn)": "list", "map(dyn, dyn)": "map"}
 
 
-def _form(function: Function) -> str:
-    name = function.name
+def _forms(function: Function, overload: Overload) -> list[str]:
+    """How a call of this overload is written, with types where values stand."""
+    names = [_SHORT.get(str(param), str(param)) for param in overload.params]
+    result = _SHORT.get(str(overload.result), str(overload.result))
     if function.form is Form.OPERATOR:
-        return f"`{_NOTATIONS.get(name) or 'a ' + name.strip('_') + ' b'}`"
-    if function.form is Form.FUNCTION:
-        return f"`{name}(...)`"
-    return f"`x.{name}(...)`" if function.form is Form.METHOD else f"`{name}(x)`, `x.{name}()`"
-
-
-def _signature(function: Function) -> list[str]:
-    lines: list[str] = []
-    for overload in function.overloads:
-        params = [str(param) for param in overload.params]
-        if overload.rest:
-            params[-1] += "..."
-        if function.form is Form.METHOD:
-            lines.append(f"{params[0]}.({', '.join(params[1:])}) → {overload.result}")
-        else:
-            lines.append(f"({', '.join(params)}) → {overload.result}")
-    return [_ANY_NUMBERS, *(line for line in lines if not _TWO_NUMBERS.match(line))] if _mixes(lines) else lines
-
-
-def _mixes(lines: list[str]) -> bool:
-    """Whether every pair of numeric types is taken, which one line says better than nine."""
-    return sum(bool(_TWO_NUMBERS.match(line)) for line in lines) == _PAIRS_OF_NUMBERS
-
-
-_ANY_NUMBERS: Final = "(number, number) → bool"
-_TWO_NUMBERS: Final = re.compile(r"\((?:int|uint|double), (?:int|uint|double)\)")
-_PAIRS_OF_NUMBERS: Final = 9
+        operands = _OPERANDS.get(function.name, f"{{0}} {function.name.strip('_')} {{1}}")
+        return [f"{operands.format(*names)} → {result}"]
+    rest = ", ..." if overload.rest else ""
+    plain = f"{function.name}({', '.join(names)}{rest}) → {result}"
+    method = f"{names[0]}.{function.name}({', '.join(names[1:])}) → {result}"
+    return {Form.FUNCTION: [plain], Form.METHOD: [method], Form.BOTH: [plain, method]}[function.form]
