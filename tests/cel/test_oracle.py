@@ -404,7 +404,7 @@ _COMPILER: Final = Compiler()
 _ANYTHING: Final = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _ORACLE: Final = cel.NewEnv(variables={"request": _ANYTHING, "target": _ANYTHING}, extensions=[extensions.ExtStrings()])
 _WINDOW: Final = 8
-_MANY: Final = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_MANY: Final = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _windows = st.integers(0, len(CONTEXTS) - _WINDOW).map(lambda first: range(first, first + _WINDOW))
 
 
@@ -466,7 +466,7 @@ def _atom_says(atom: Atom, facts: Any) -> bool:
 def _atoms_say(atoms: tuple[Atom, ...], facts: Any) -> bool | None:
     """Whether one of them holds; None where one could not be read, which says nothing."""
     try:
-        return any([_atom_says(atom, facts) for atom in atoms])
+        return any(_atom_says(atom, facts) for atom in atoms)
     except (EvaluationError, LookupError, TypeError, AttributeError):
         assert any(atom.dimension.fallible for atom in atoms)
         return None

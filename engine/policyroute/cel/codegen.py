@@ -86,7 +86,7 @@ def template(
     result = condition(emit, tree) if truth else emit.value(tree)
     answer = emit.at(tree, ast.Return(result))
     module = ast.Module([*emit.loops, emit.at(tree, function(_NAME, [FACTS], [answer]))], [])
-    whole = compile(ast.fix_missing_locations(module), "<cel>", "exec", dont_inherit=True)
+    whole = compile(module, "<cel>", "exec", dont_inherit=True)
     codes = {code.co_name: code for code in whole.co_consts if isinstance(code, CodeType)}
     return Template(codes.pop(_NAME), codes, emit.names)
 

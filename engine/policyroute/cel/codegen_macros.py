@@ -13,10 +13,12 @@ from typing import Any, Final
 from policyroute.cel.codegen_calls import condition
 from policyroute.cel.emitting import FACTS, Emitter
 from policyroute.cel.expression import EvaluationError
-from policyroute.cel.interpret import MAX_STEPS
 from policyroute.cel.operations import NO_OVERLOAD
 from policyroute.cel.syntax import Comprehension
 from policyroute.cel.types import Kind
+
+MAX_STEPS: Final = 100_000
+"""The most elements that an outermost loop may go over, and the most that all loops within it may: some milliseconds."""
 
 _BUDGET: Final = "b"
 _RANGE: Final = "r"

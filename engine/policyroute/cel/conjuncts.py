@@ -72,7 +72,7 @@ def atom_of(node: Node) -> Atom | None:
     match node:
         case Call(function="!_", args=(Node() as inner,)):
             return _negated(atom_of(inner))
-        case Call(function=function, args=(left, right)) if function in _BINARY:
+        case Call(function=function, args=(left, right)) if function in _BINARY and not _asks_for_key(node):
             return _BINARY[function](left, right)
         case Call(function="startsWith", target=Node() as target, args=(Literal(value=str() as prefix),)):
             dimension = _dimension(target) if _is(target, Kind.STRING) else None
@@ -129,11 +129,16 @@ def _negated(atom: Atom | None) -> Atom | None:
     dimension, operator = atom.dimension, atom.operator
     if dimension.many or operator not in _OPPOSITE:
         return None
-    if atom.constants == (True,) and dimension.node.type.kind is Kind.BOOL:
-        return replace(atom, constants=(operator is not Operator.IN,), operator=Operator.IN)
+    if operator is Operator.IN and dimension.node.type.kind is Kind.BOOL and len(atom.constants) == 1:
+        return replace(atom, constants=(not atom.constants[0],))
     if operator not in (Operator.IN, Operator.NOT_IN) and dimension.node.type.kind is Kind.DOUBLE:
         return None
     return replace(atom, operator=_OPPOSITE[operator])
+
+
+def _asks_for_key(node: Call) -> bool:
+    """`"x" in map`: not a relation to a value, but something of the request that is so or not."""
+    return node.function == "@in" and _is(node.args[1], Kind.MAP)
 
 
 def _equality(left: Node, right: Node) -> Atom | None:

@@ -60,10 +60,9 @@ class Emitter:
         return self.at(node, self._dispatch(self, node))
 
     def at(self, node: Node, made: _Made) -> _Made:
-        """The same Python node, standing where the CEL node stands, unless it stands somewhere already."""
+        """The same Python node, standing with its new parts where the CEL node stands."""
         if not hasattr(made, "lineno"):
-            for name, number in zip(_PLACE, self._position(node), strict=True):
-                setattr(made, name, number)
+            _locate(made, self._position(node))
         return made
 
     def known(self, thing: Any) -> ast.expr:
@@ -97,6 +96,17 @@ class Emitter:
             yield name
         finally:
             self.scope = outer
+
+
+def _locate(made: ast.AST, place: Position) -> None:
+    """Python's own `fix_missing_locations` goes over every part again for each that is new."""
+    for name, number in zip(_PLACE, place, strict=True):
+        setattr(made, name, number)
+    for name in made._fields:
+        held = getattr(made, name)
+        for part in held if held.__class__ is list else (held,):
+            if isinstance(part, ast.AST) and part._fields and not hasattr(part, "lineno"):
+                _locate(part, place)
 
 
 def may_be_absent(node: Node) -> bool:

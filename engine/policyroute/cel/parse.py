@@ -6,7 +6,7 @@ makes is turned into our nodes at once; nobody sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from threading import Lock
 from typing import Any, Final, cast
@@ -105,7 +105,7 @@ def _unexpected(text: str, trouble: UnexpectedInput) -> Refused:
 
 def _check_strings(tree: _Tree, known: frozenset[tuple[int, int]]) -> None:
     """The grammar's idea of where a string ends differs from CEL's after some backslashes: then refuse."""
-    for token in tree.scan_values(lambda value: isinstance(value, Token)):
+    for token in _tokens(tree):
         if token.type.endswith(("STRING_LIT", "BYTES_LIT")) and (token.start_pos, token.end_pos) not in known:
             raise refused(
                 SYNTAX,
@@ -114,6 +114,17 @@ def _check_strings(tree: _Tree, known: frozenset[tuple[int, int]]) -> None:
                 token.end_pos or 0,
                 "write a backslash before a quote as `\\\\`, or use the other kind of quotes",
             )
+
+
+def _tokens(tree: _Tree) -> Iterator[Token]:
+    """Not by Lark's own way, which goes as deep as a chain of operators is long."""
+    waiting: list[_Tree | Token] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Tree):
+            waiting.extend(part.children)
+        else:
+            yield part
 
 
 def _check_size(root: Node) -> None:
