@@ -18,7 +18,7 @@ from policyroute.cel.syntax import Comprehension
 from policyroute.cel.types import Kind
 
 MAX_STEPS: Final = 100_000
-"""The most elements that an outermost loop may go over, and the most that all loops within it may: some milliseconds."""
+"""The most elements that an outermost loop may go over, and that all loops within it may: some milliseconds."""
 
 _BUDGET: Final = "b"
 _RANGE: Final = "r"
