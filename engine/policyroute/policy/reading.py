@@ -5,6 +5,7 @@ Rule of this module: an item that is wrong is reported and left out, so that eve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from policyroute.policy.complaints import NULLABLE, complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
+from policyroute.policy.spelling import ENVIRONMENT
 from policyroute.policy.text import SECRET_KEY, SourceText
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
@@ -130,5 +132,11 @@ def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
             yield from _secrets(item, inside)
     else:
         for key, (_, value) in node.entries.items():
-            reference = isinstance(value, MapNode) and set(value.entries) <= {"env", "file"}
-            yield from _secrets(value, inside or (SECRET_KEY.search(key) is not None and not reference))
+            yield from _secrets(value, inside or (SECRET_KEY.search(key) is not None and not _is_reference(value)))
+
+
+def _is_reference(node: Node) -> bool:
+    """Whether this says where a secret is, and is not one where its place should stand."""
+    if not isinstance(node, MapNode) or not set(node.entries) <= {"env", "file"}:
+        return False
+    return "env" not in node.data or re.fullmatch(ENVIRONMENT, str(node.data["env"])) is not None

@@ -105,6 +105,9 @@ RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_leng
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
 """What CEL can name."""
 
+ENVIRONMENT = r"^[A-Za-z_][A-Za-z0-9_]*$"
+"""What a variable of the environment is called."""
+
 Tags = dict[Name, Annotated[str, Field(max_length=256)]]
 
 
@@ -117,7 +120,7 @@ class Computed(Strict):
 class Secret(Strict):
     """Where a secret is: `{env: NAME}` or `{file: path}`."""
 
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)] | None = None
+    env: Annotated[str, Field(pattern=ENVIRONMENT, max_length=128)] | None = None
     file: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
 
 

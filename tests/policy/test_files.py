@@ -1,0 +1,81 @@
+"""Reading a directory: what counts as a policy file, and what cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policyroute.policy.files import MAX_FILE, read, read_directory, shipped_packs
+from policyroute.problems import PolicyErrors
+
+
+def codes(path: Path) -> list[str]:
+    return [f"{problem.span.file if problem.span else ''} {problem.code}" for problem in read_directory(path)[1]]
+
+
+def test_yaml_files_are_read_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yaml", ".hidden.yaml", "notes.md", "a.yaml~", ".a.yaml.swp"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "sub.yaml").mkdir()
+    texts, problems = read_directory(tmp_path)
+    assert list(texts.items()) == [("a.yaml", "a.yaml"), ("b.yaml", "b.yaml")]
+    assert problems == ()
+
+
+def test_a_mounted_config_map_is_read_through_its_links(tmp_path: Path) -> None:
+    data = tmp_path / "..2026_01_01"
+    data.mkdir()
+    (data / "a.yaml").write_text("version: 1\n")
+    (tmp_path / "..data").symlink_to(data, target_is_directory=True)
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "..data" / "a.yaml")
+    assert read(tmp_path) == {"a.yaml": "version: 1\n"}
+
+
+def test_one_file_is_a_set_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\n")
+    (tmp_path / "b.yaml").write_text("version: 1\n")
+    assert list(read(tmp_path / "a.yaml")) == ["a.yaml"]
+
+
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfversion: 1\n")
+    assert read(tmp_path) == {"a.yaml": "version: 1\n"}
+
+
+def test_every_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"version: 1\nx: \xff\n")
+    (tmp_path / "b.yaml").write_bytes(b"#" * (MAX_FILE + 1))
+    (tmp_path / "c.yml").write_text("version: 1\n")
+    (tmp_path / "d.yaml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "e.yaml").write_text("version: 1\n")
+    texts, problems = read_directory(tmp_path)
+    assert list(texts) == ["e.yaml"]
+    assert sorted(codes(tmp_path)) == [
+        "a.yaml file-not-utf8",
+        "b.yaml file-too-large",
+        "c.yml file-ignored",
+        "d.yaml file-unreadable",
+    ]
+    assert next(problem.span.line for problem in problems if problem.span and problem.span.file == "a.yaml") == 2
+    with pytest.raises(PolicyErrors) as caught:
+        read(tmp_path)
+    assert len(caught.value.problems) == 4
+
+
+def test_a_directory_with_nothing_in_it(tmp_path: Path) -> None:
+    assert codes(tmp_path) == [f"{tmp_path.name} directory-empty"]
+
+
+def test_no_directory(tmp_path: Path) -> None:
+    assert codes(tmp_path / "nowhere") == ["nowhere directory-missing"]
+
+
+def test_too_much_in_a_directory(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.yaml").write_bytes(b"#" * MAX_FILE)
+    assert [code.split()[1] for code in codes(tmp_path)] == ["directory-too-large"]
+
+
+def test_the_shipped_packs_are_found() -> None:
+    assert "profiles" in shipped_packs()

@@ -1,0 +1,39 @@
+"""A secret that somebody writes into a policy is refused, and shown nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from policyroute.policy.model import Program
+from policyroute.problems import Problem
+
+SECRET = "sesame-5e5a0e-open"
+Compiled = tuple[Program | None, tuple[Problem, ...]]
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        f"{{dialect: openai_chat, base_url: https://a.example, api_key: {SECRET}}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, bogus: 1, api_key: {SECRET}}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, api_key: [{SECRET}]}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{value: {SECRET}}}}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{env: {SECRET}}}}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, api_keys: [{SECRET}]}}",
+        f"{{dialect: openai_chat, base_url: 'https://me:{SECRET}@a.example'}}",
+        f"{{dialect: openai_chat, base_url: 'https://a.example/?key={SECRET}'}}",
+        f"\n    dialect: openai_chat\n    base_url: https://a.example\n    api_key:\n      - x: {SECRET}\n        y: {SECRET}",
+        f"\n    dialect: openai_chat\n    base_url: https://a.example\n    api_key: >\n      {SECRET}",
+        f"\n    dialect: openai_chat\n    api_key: {SECRET}: x\n    base_url: https://a.example",
+        f"\n    dialect: openai_chat\n    api_key: '{SECRET}\n    base_url: https://a.example",
+    ],
+)
+def test_a_literal_secret_is_never_shown(provider: str, compile_text: Callable[[str], Compiled]) -> None:
+    program, problems = compile_text(f"providers:\n  a: {provider}\n")
+    assert program is None
+    assert problems
+    for problem in problems:
+        assert SECRET not in str(problem)
+        assert SECRET not in str(problem.as_json())
