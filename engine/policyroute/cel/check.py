@@ -78,7 +78,7 @@ class _Checker:
 
     def value(self, node: Node, context: Context) -> Node:
         """The typed part, where a value is wanted: records are not values."""
-        typed = self.part(node, replace(context, tested=False) if context.tested else context)
+        typed = self.part(node, _untested(context))
         if typed.type.kind is Kind.RECORD:
             names = listed(typed.type.fields)
             self.findings.error(TYPE, f"`{typed.type}` is no value: name one of its fields", typed, names or None)
@@ -107,8 +107,10 @@ class _Checker:
         return replace(node, type=DYN)
 
     def select(self, node: Select, context: Context) -> Node:
-        asked = replace(context, tested=node.test or context.tested)
-        operand = self.part(node.operand, asked if isinstance(node.operand, Select) else replace(asked, tested=False))
+        inner = _untested(context)
+        if isinstance(node.operand, Select) and (node.test or context.tested):
+            inner = Context(context.variables, context.guards, tested=True)
+        operand = self.part(node.operand, inner)
         return self.fields.select(replace(node, operand=operand), context.variables, context.guards, context.tested)
 
     def list_literal(self, node: ListNode, context: Context) -> Node:
@@ -136,7 +138,7 @@ class _Checker:
         inner = Context({**context.variables, node.variable: element or DYN}, without(context.guards, node.variable))
         condition = self.condition(node.condition, inner) if node.condition is not None else None
         if node.kind == "map" and condition is not None and node.condition is not None:
-            inner = replace(inner, guards=inner.guards | present_if_true(node.condition))
+            inner = Context(inner.variables, inner.guards | present_if_true(node.condition))
         body = self.value(node.body, inner) if node.kind == "map" else self.condition(node.body, inner)
         typed = list_of(body.type) if node.kind == "map" else list_of(element or DYN)
         return replace(
@@ -159,7 +161,7 @@ class _Checker:
             return self.unknown(node, context)
         if named.function == "_[_]":
             container, key = named.args
-            parts = (self.part(container, replace(context, tested=False)), self.value(key, context))
+            parts = (self.part(container, _untested(context)), self.value(key, context))
             return self.fields.element(replace(named, args=parts), context.variables, context.guards)
         target = self.value(named.target, context) if named.target is not None else None
         args = tuple(self.value(arg, self.beside(named, n, context)) for n, arg in enumerate(named.args))
@@ -185,7 +187,9 @@ class _Checker:
             extra = (present_if_true if index == 1 else present_if_false)(call.args[0])
         else:
             extra = NONE
-        return replace(context, guards=context.guards | extra, tested=False)
+        if extra <= context.guards:
+            return context
+        return Context(context.variables, context.guards | extra)
 
     def named(self, node: Call, context: Context) -> Call | None:
         """The call by the name of the table, or None where there is no such function."""
@@ -217,6 +221,10 @@ class _Checker:
             return
         known = [known for known, function in FUNCTIONS.items() if function.form is not Form.OPERATOR]
         self.findings.error(UNKNOWN_FUNCTION, f"unknown function `{name}`", node, did_you_mean(name, known))
+
+
+def _untested(context: Context) -> Context:
+    return Context(context.variables, context.guards) if context.tested else context
 
 
 def _common(nodes: list[Node] | tuple[Node, ...]) -> Type:

@@ -121,7 +121,7 @@ def _compared(call: Call, findings: Findings) -> Call:
             _never_equal(call, left, right, findings)
         _check_choice(left.type, right, findings)
         _check_choice(right.type, left, findings)
-    return replace(call, args=(left, right))
+    return Call(call.function, (left, right), start=call.start, end=call.end)
 
 
 def _as_double(node: Node, beside: Type) -> Node:
