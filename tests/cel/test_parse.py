@@ -207,8 +207,8 @@ _FRESH = """
 import sys
 limit = sys.getrecursionlimit()
 from celpy.celparser import CELParser
-from policyroute.cel.parse import parse
 CELParser.CEL_PARSER = theirs = object()
+from policyroute.cel.parse import parse
 assert parse("a == 1").function == "_==_"
 assert CELParser.CEL_PARSER is theirs
 assert sys.getrecursionlimit() == limit

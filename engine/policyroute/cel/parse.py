@@ -7,8 +7,7 @@ makes is turned into our nodes at once; nobody sees it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
-from threading import Lock
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from celpy.celparser import CELParser
@@ -67,25 +66,24 @@ class _Positioned(CELParser):
         return Token.new_borrow_pos("BOOL_LIT", t.value, t) if t.value in ("true", "false") else t
 
 
-_building = Lock()
-
-
-@cache
-def _grammar() -> Lark:
+def _own_grammar() -> Lark:
     """A parser of our own: cel-python keeps one in the class, which an application beside us may be using."""
-    with _building:
-        theirs = CELParser.CEL_PARSER
-        CELParser.CEL_PARSER = None
-        try:
-            _Positioned()
-            return cast(Lark, CELParser.CEL_PARSER)
-        finally:
-            CELParser.CEL_PARSER = theirs
+    theirs = CELParser.CEL_PARSER
+    CELParser.CEL_PARSER = None
+    try:
+        _Positioned()
+        return cast(Lark, CELParser.CEL_PARSER)
+    finally:
+        CELParser.CEL_PARSER = theirs
+
+
+# Made while the module is imported, which only one thread does; parsing keeps no state in it.
+_GRAMMAR: Final = _own_grammar()
 
 
 def _parsed(text: str) -> _Tree:
     try:
-        read: Callable[[str], _Tree] = cast(Any, _grammar()).parse
+        read: Callable[[str], _Tree] = cast(Any, _GRAMMAR).parse
         return read(text)
     except UnexpectedInput as trouble:
         raise _unexpected(text, trouble) from None
