@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from policyroute.absent import ABSENT
+from policyroute.absent import ABSENT, Absent
 from policyroute.cel.canonical import canonical
 from policyroute.cel.compile import compile_node
 from policyroute.cel.conjuncts import Atom, Dimension
@@ -36,13 +35,14 @@ _NOWHERE: Final = Source("", "<index>", lambda offset: (1, offset + 1))
 _RAISED: Final = (EvaluationError, TypeError, LookupError, AttributeError, ArithmeticError, ValueError)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One dimension: the rows that ask it, and the rows that its value leaves standing (None: it could not be read)."""
+class _Step(NamedTuple):
+    """One dimension: the rows that ask it, how it is read, and its tables."""
 
     users: int
+    read: Read
+    table: Table
+    more: tuple[Table, ...]
     cost: int
-    left: Callable[[Facts], int | None]
 
 
 class Index:
@@ -60,21 +60,13 @@ class Index:
         shared = _shared(rows)
         steps = [*_dimensions(rows, self._every, compiled), *_tests(shared, self._every, compiled)]
         steps.sort(key=lambda step: (step.cost, -step.users.bit_count()))
-        self._steps = [(step.users, step.left) for step in steps]
+        self._steps = [step[:4] for step in steps]
         residuals = [tuple(node for node in row.residual if canonical(node) not in shared) for row in rows]
-        self._residuals = [compiled(_joined(nodes)) if nodes else None for nodes in residuals]
+        self._residuals = [_test(compiled(_joined(nodes))) if nodes else None for nodes in residuals]
 
     def match(self, facts: Facts) -> Match:
         """The rules that match, and the errors of those that could not be evaluated."""
-        standing = self._every
-        doubtful = 0
-        for users, left in self._steps:
-            if standing & users:
-                rows = left(facts)
-                if rows is None:
-                    doubtful |= users
-                else:
-                    standing &= rows
+        standing, doubtful = self._standing(facts)
         matched = self._always
         settled = 0
         erred: dict[int, EvaluationError] = {}
@@ -84,8 +76,8 @@ class Index:
             if (matched | settled) & bit:
                 continue
             residual = self._residuals[row]
-            answer = None if doubtful >> row & 1 else residual is None or _tested(residual, facts)
-            if answer is None:
+            answer = ABSENT if doubtful >> row & 1 else residual is None or residual(facts)
+            if answer is ABSENT:
                 settled |= bit
                 when = self._whens[rule]
                 answer = when is not None and holds(when, facts, rule, erred)
@@ -93,25 +85,44 @@ class Index:
                 matched |= bit
         return Match(matched, erred)
 
+    def _standing(self, facts: Facts) -> tuple[int, int]:
+        """The rows whose atoms hold as far as they could be read, and those of which something could not."""
+        standing = self._every
+        doubtful = 0
+        for users, read, table, more in self._steps:
+            if standing & users:
+                try:
+                    value = read(facts)
+                except _RAISED:
+                    value = ABSENT
+                if value is ABSENT:
+                    doubtful |= users
+                    continue
+                standing &= table(value)
+                for another in more:
+                    standing &= another(value)
+        return standing, doubtful
+
 
 def _dimensions(rows: Sequence[Row], every: int, compiled: Compile) -> list[_Step]:
     by_dimension: dict[Dimension, dict[int, list[Atom]]] = defaultdict(lambda: defaultdict(list))
     for n, row in enumerate(rows):
         for atom in row.atoms:
             by_dimension[atom.dimension][n].append(atom)
-    return [
-        _Step(
-            sum(1 << n for n in atoms),
-            dimension.cost.value,
-            _lookup(compiled(dimension.node), tables(atoms, every, dimension.many)),
-        )
-        for dimension, atoms in by_dimension.items()
-    ]
+    steps: list[_Step] = []
+    for dimension, atoms in by_dimension.items():
+        users = sum(1 << n for n in atoms)
+        first, *more = tables(atoms, every, dimension.many)
+        steps.append(_Step(users, compiled(dimension.node), first, tuple(more), dimension.cost.value))
+    return steps
 
 
 def _tests(shared: dict[Hashable, tuple[Node, int]], every: int, compiled: Compile) -> list[_Step]:
     """Conditions that are no atoms, but stand in several rows, are evaluated once."""
-    return [_Step(users, _cost(node), _test(compiled(node), every, every & ~users)) for node, users in shared.values()]
+    return [
+        _Step(users, _test(compiled(node)), {True: every, False: every & ~users}.__getitem__, (), _cost(node))
+        for node, users in shared.values()
+    ]
 
 
 def _shared(rows: Sequence[Row]) -> dict[Hashable, tuple[Node, int]]:
@@ -123,38 +134,17 @@ def _shared(rows: Sequence[Row]) -> dict[Hashable, tuple[Node, int]]:
     return {key: (node, users) for key, (node, users) in found.items() if users.bit_count() > 1}
 
 
-def _lookup(read: Read, found: Sequence[Table]) -> Callable[[Facts], int | None]:
-    def left(facts: Facts) -> int | None:
+def _test(read: Read) -> Callable[[Facts], bool | Absent]:
+    """ABSENT where the exact condition has to be asked."""
+
+    def tested(facts: Facts) -> bool | Absent:
         try:
-            value = read(facts)
+            answer = read(facts)
         except _RAISED:
-            return None
-        if value is ABSENT:
-            return None
-        rows = first(value)
-        for table in others:
-            rows &= table(value)
-        return rows
+            return ABSENT
+        return answer if answer is True or answer is False else ABSENT
 
-    first, *others = found
-    return left
-
-
-def _test(read: Read, every: int, others: int) -> Callable[[Facts], int | None]:
-    def left(facts: Facts) -> int | None:
-        answer = _tested(read, facts)
-        return None if answer is None else every if answer else others
-
-    return left
-
-
-def _tested(read: Read, facts: Facts) -> bool | None:
-    """None where the exact condition has to be asked."""
-    try:
-        answer = read(facts)
-    except _RAISED:
-        return None
-    return answer if answer is True or answer is False else None
+    return tested
 
 
 def _joined(nodes: Sequence[Node]) -> Node:

@@ -6,7 +6,6 @@ nowhere else; docs/decisions.md says it in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -16,19 +15,17 @@ from policyroute.decide.constraints import Constraint
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import CLOSED, OPEN, Effects
 from policyroute.decide.eligibility import excluded
-from policyroute.decide.endpoints import Endpoint, Endpoints
+from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index
-from policyroute.decide.ordering import key_of, ranked, weighted
+from policyroute.decide.ordering import ranked
+from policyroute.decide.routes import Named, Plan
 from policyroute.decide.state import RoutingState
-from policyroute.policy.model import Mode, Program, Route
+from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
 from policyroute.request import Client, ModelRequest
-
-REQUESTED: Final = "requested"
-"""The route item that stands for whatever serves the client's `model`."""
 
 _LOCAL: Final = Client()
 
@@ -39,14 +36,14 @@ class PolicySet:
         self._effects = Effects(program.rules)
         self._index = Index(self._effects.rules, Environment(roots(program.targets), FLAT))
         self.endpoints = Endpoints(program.targets)
-        self._candidate = {
-            (endpoint, why): Candidate(endpoint.spec.name, endpoint.spec, endpoint.provider, why=why)
-            for endpoints in self.endpoints.by_target.values()
-            for endpoint in endpoints
-            for why in ("routed", "weighted", "requested")
+        self._plans = {
+            position: Plan(rule.route, self.endpoints)
+            for position, rule in enumerate(self._effects.rules)
+            if rule.route is not None
         }
         self._facts = facts_class(program.variables)
         default = program.default
+        self._default = Plan(default.route, self.endpoints)
         self._fallback = merge.fallback([default.fallback] if default.fallback else [])
         self._limits = merge.limits([default.limits] if default.limits else [])
 
@@ -85,12 +82,12 @@ class PolicySet:
         applied = applying & ~effects.shadow
 
         constraints = effects.constrain.of(applied)
-        route_rule, route = self._route(enforced)
+        route_rule, plan = self._route(enforced)
         candidates: tuple[Candidate, ...] = ()
         out: tuple[Excluded, ...] = ()
         denied = self._denied(applied, erred)
         if denied is None:
-            candidates, out = self._candidates(route_rule, route, facts, constraints, errors)
+            candidates, out = self._candidates(route_rule, plan, facts, constraints, errors)
             if not candidates:
                 denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
         fallbacks, limits = effects.fallback.of(enforced), effects.limits.of(enforced)
@@ -143,40 +140,26 @@ class PolicySet:
         found = self._effects.deny.first(applied)
         return denial.by_rule(found[1], erred.get(found[0])) if found else None
 
-    def _route(self, enforced: int) -> tuple[str, Route]:
+    def _route(self, enforced: int) -> tuple[str, Plan]:
         found = self._effects.route.first(enforced)
-        return (self._effects.ids[found[0]], found[1]) if found else ("default", self.program.default.route)
+        if found is None:
+            return "default", self._default
+        return self._effects.ids[found[0]], self._plans[found[0]]
 
     def _candidates(
-        self, rule: str, route: Route, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
+        self, rule: str, plan: Plan, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
         """Those the route names, in its order: the eligible, and the others with the reason."""
-        eligible: list[tuple[Endpoint, Candidate]] = []
+        eligible: list[Named] = []
         out: list[Excluded] = []
-        for endpoint, why in self._named(route, facts.request).items():
+        for endpoint, candidate in plan.named(facts.request):
             facts.turn_to(endpoint)
             if reason := excluded(facts, facts.state, constraints, errors):
                 out.append(reason)
+            elif seen := facts.looked():
+                eligible.append((endpoint, replace(candidate, facts=seen)))
             else:
-                candidate = self._candidate[endpoint, why]
-                seen = facts.looked()
-                eligible.append((endpoint, replace(candidate, facts=seen) if seen else candidate))
-        if route.rank is not None:
-            return ranked(rule, route, eligible, facts, errors), tuple(out)
+                eligible.append((endpoint, candidate))
+        if plan.route.rank is not None:
+            return ranked(rule, plan.route, eligible, facts, errors), tuple(out)
         return tuple([candidate for _, candidate in eligible]), tuple(out)
-
-    def _named(self, route: Route, request: ModelRequest) -> dict[Endpoint, str]:
-        """The endpoints that the route's items stand for, each once, and why it is there."""
-        items: Iterable[str] = route.items
-        why = "routed"
-        if route.weights is not None:
-            items, why = weighted(items, route.weights, key_of(request)), "weighted"
-        named: dict[Endpoint, str] = {}
-        for item in items:
-            if item == REQUESTED:
-                for endpoint in self.endpoints.wished(request.model):
-                    named.setdefault(endpoint, "requested")
-            else:
-                for endpoint in self.endpoints.by_target[item]:
-                    named.setdefault(endpoint, why)
-        return named

@@ -6,7 +6,7 @@ object was made with; a new attempt gets a new object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from policyroute.absent import ABSENT, Absent
@@ -103,23 +103,25 @@ class TargetFacts:
         return seen
 
 
-class Targets(dict[str, TargetFacts]):
-    """Every target by name, as key and as attribute, at its first provider; each made when it is asked for."""
+class Targets(Mapping[str, TargetFacts]):
+    """Every target by name, at its first provider; each made when it is asked for."""
 
-    __slots__ = ("_endpoints", "_request", "_state")
+    __slots__ = ("_endpoints", "_made", "_request", "_state")
 
     def __init__(self, endpoints: Mapping[str, Endpoint], request: ModelRequest, state: RoutingState) -> None:
-        super().__init__()
         self._endpoints = endpoints
         self._request = request
         self._state = state
+        self._made: dict[str, TargetFacts] = {}
 
-    def __missing__(self, name: str) -> TargetFacts:
-        facts = self[name] = TargetFacts(self._endpoints[name], self._request, self._state)
-        return facts
+    def __getitem__(self, name: str) -> TargetFacts:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = TargetFacts(self._endpoints[name], self._request, self._state)
+        return made
 
-    def __getattr__(self, name: str) -> TargetFacts:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._endpoints)
+
+    def __len__(self) -> int:
+        return len(self._endpoints)
