@@ -78,14 +78,14 @@ class Handler:
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to an LLM path. Never raises but for cancellation."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        given = headers.get(b"x-request-id")
-        request_id = identity.request_id(given.decode("latin-1") if given else None)
-        served = Served(identity.new_id(), request_id, time.monotonic())
+        decision_id = identity.new_id()
+        request_id = identity.request_id(headers.get(b"x-request-id"), decision_id)
+        served = Served(decision_id, request_id, time.monotonic())
         reply = Reply(receive, send, DIALECT, request_id)
-        reply.decision_id = served.decision_id
+        reply.decision_id = decision_id
         exposed = self._exposure(scope, headers)
         if exposed != "none":
-            reply.add(b"x-policyroute-decision-id", served.decision_id)
+            reply.add(b"x-policyroute-decision-id", decision_id)
         reply.full = exposed == "full"
         self._begin()
         try:
@@ -98,7 +98,7 @@ class Handler:
         except ClientGone:
             pass
         except Exception as error:  # noqa: BLE001 - the edge: nothing of a bug may reach the client
-            _log(error, served.decision_id)
+            _log(error, decision_id)
             await _tell(reply, ClientError(500, "internal_error", "Something went wrong here.", retry=True))
         finally:
             self._end(served, reply, count=endpoint.kind is Kind.CHAT)
@@ -222,6 +222,6 @@ def _log(error: Exception, decision_id: str) -> None:
 
 async def refuse(scope: Scope, receive: Receive, send: Send, error: BadRequest) -> None:
     """Answer a request that no handler gets to see."""
-    given = dict(scope["headers"]).get(b"x-request-id")
-    reply = Reply(receive, send, DIALECT, identity.request_id(given.decode("latin-1") if given else None))
+    given: bytes | None = dict(scope["headers"]).get(b"x-request-id")
+    reply = Reply(receive, send, DIALECT, identity.request_id(given, identity.new_id()))
     await reply.error(ClientError.of_bad_request(error))

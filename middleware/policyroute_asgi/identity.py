@@ -28,7 +28,7 @@ class Anonymous(Enum):
 ANONYMOUS: Final = Anonymous.ANONYMOUS
 """`client=ANONYMOUS`: every caller is the client `anonymous` of the tenant `anonymous`."""
 
-_PRINTABLE = re.compile(r"[!-~]{1,128}")
+_PRINTABLE = re.compile(rb"[!-~]{1,128}")
 
 
 async def who(identify: Identify | Anonymous, scope: Scope) -> Client | None:
@@ -39,12 +39,12 @@ async def who(identify: Identify | Anonymous, scope: Scope) -> Client | None:
     if identify is ANONYMOUS:
         return Client(id="anonymous", tenant="anonymous", address=peer(scope))
     found = identify(scope)
-    if isawaitable(found):
-        found = await found
     if isinstance(found, Client):
         return found
-    if found is None:
-        return None
+    if isawaitable(found):
+        found = await found
+    if found is None or isinstance(found, Client):
+        return found
     for name, value in found.items():
         if name != "tags" and not isinstance(value, str):
             raise TypeError(f"client facts: `{name}` must be a string, not {type(value).__name__}")
@@ -72,6 +72,6 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
-def request_id(given: str | None) -> str:
-    """The caller's own id where it is short and printable (128 characters of ASCII, no spaces), else a new one."""
-    return given if given and _PRINTABLE.fullmatch(given) else new_id()
+def request_id(given: bytes | None, otherwise: str) -> str:
+    """The caller's own id where it is short and printable (128 characters of ASCII, no spaces), else `otherwise`."""
+    return given.decode() if given and _PRINTABLE.fullmatch(given) else otherwise
