@@ -146,12 +146,10 @@ def _equality(left: Node, right: Node) -> Atom | None:
 
 
 def _membership(path: Node, constant: Node) -> Atom | None:
-    dimension = _dimension(path)
-    if not dimension or not isinstance(constant, Literal) or not _constant(constant):
+    if not isinstance(constant, Literal) or not _constant(constant):
         return None
-    if not _comparable(path.type.kind, constant.type.kind):
-        return None
-    return Atom(dimension, Operator.IN, (constant.value,))
+    dimension = _dimension(path) if _comparable(path.type.kind, constant.type.kind) else None
+    return Atom(dimension, Operator.IN, (constant.value,)) if dimension else None
 
 
 def _inclusion(left: Node, right: Node) -> Atom | None:
@@ -187,13 +185,12 @@ def _order(operator: Operator) -> Callable[[Node, Node], Atom | None]:
 
 
 def _range(path: Node, operator: Operator, constant: Node) -> Atom | None:
-    dimension = _dimension(path)
-    if not dimension or not isinstance(constant, Literal) or not _constant(constant):
+    if not isinstance(constant, Literal) or not _constant(constant):
         return None
     kinds = path.type.kind, constant.type.kind
-    if not (_NUMBERS.issuperset(kinds) or (kinds[0] is kinds[1] and kinds[0] in _ORDERED)):
-        return None
-    return Atom(dimension, operator, (constant.value,))
+    ordered = _NUMBERS.issuperset(kinds) or (kinds[0] is kinds[1] and kinds[0] in _ORDERED)
+    dimension = _dimension(path) if ordered else None
+    return Atom(dimension, operator, (constant.value,)) if dimension else None
 
 
 _BINARY: Mapping[str, Callable[[Node, Node], Atom | None]] = {
