@@ -4,8 +4,9 @@ Made by `cel.parse`, annotated by `cel.check` (which returns a new, typed tree),
 the rule index and the reachability check. Rule of this module: nodes are frozen and know nothing of YAML or Python;
 `start` and `end` are character offsets into the expression's own text.
 
-Operators are calls, named as in the CEL specification: `_&&_ _||_ !_ -_ _+_ _-_ _*_ _/_ _%_ _==_ _!=_ _<_ _<=_ _>_ _>=_ @in _[_] _?_:_`.
-`_&&_` and `_||_` are n-ary (chains are flattened). Macros are `Comprehension` nodes; `has()` is a `Select` with `test` set.
+Operators are calls, named as in the CEL specification: `_&&_ _||_ !_ -_ _+_ _-_ _*_ _/_ _%_ _==_ _!=_ _<_ _<=_ _>_ _>=_
+@in _[_] _?_:_`. `_&&_` and `_||_` are n-ary (chains are flattened). Macros are `Comprehension` nodes; `has()` is a
+`Select` with `test` set.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A constant: bool, int, `UInt`, float, str, bytes, None; after folding also `Clearance`, `Duration`, lists, maps."""
+    """A constant: bool, int, `UInt`, float, str, bytes, None.
+
+    After folding also `Clearance`, `Duration`, `Timestamp`, `Cidr`, `TypeValue`, tuples (lists) and maps.
+    """
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Ident(Node):
-    """A root (`request`), a macro's variable, or (conformance) a bound name. Dotted after name resolution at most in `Select`."""
+    """A root (`request`), a macro's variable, or a bound name. Never dotted: that is a `Select`."""
 
     name: str
 
@@ -80,7 +84,7 @@ class Comprehension(Node):
     condition: Node | None = None
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911
     """The node's parts, in evaluation order."""
     match node:
         case Select(operand=operand):
