@@ -13,9 +13,9 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 from starlette.types import ASGIApp
 
+from policyroute_asgi.aiohttp_transport import AiohttpTransport
 from policyroute_asgi.asgi_transport import ASGITransport
 
 
@@ -129,4 +129,4 @@ def _maker(settings: TransportSettings) -> Callable[[httpx.Proxy | None], httpx.
             auto_decompress=False,
         )
 
-    return lambda proxy: AiohttpTransport(verify=context, trust_env=False, client=session, proxy=proxy)
+    return lambda proxy: AiohttpTransport(session, proxy)

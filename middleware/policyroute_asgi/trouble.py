@@ -13,7 +13,7 @@ import httpx
 from policyroute.failures import Failure, FailureKind
 
 TRANSPORT_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError, OSError)
-"""What a transport may raise. httpx_aiohttp lets those of aiohttp's through that it has no mapping for."""
+"""What a transport may raise. httpx_aiohttp, where it is injected, lets some of aiohttp's own through."""
 
 _CONNECT = Failure(FailureKind.TIMEOUT_CONNECT, "No connection to the provider in time.", code="connect_timeout")
 _DNS = Failure(FailureKind.UNAVAILABLE, "The provider's name could not be resolved.", code="dns")
@@ -26,8 +26,7 @@ _GARBAGE = Failure(FailureKind.UNAVAILABLE, "The provider did not answer in HTTP
 _CLOSED = Failure(FailureKind.UNAVAILABLE, "The provider closed the connection without an answer.", code="disconnected")
 
 _TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
-    # First match wins: the narrow ones come first. aiohttp's are asked before httpx's, because httpx_aiohttp 0.2 calls
-    # every aiohttp.ClientConnectionError a ConnectTimeout: a refused connection and one that the server dropped too.
+    # First match wins: the narrow ones come first.
     ((aiohttp.ConnectionTimeoutError,), _CONNECT),
     ((aiohttp.ServerTimeoutError,), _SILENT),
     ((aiohttp.ClientConnectorDNSError,), _DNS),
@@ -47,7 +46,8 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
 
 def failure_of(error: BaseException, *, answered: bool) -> Failure:
     """What a transport's exception means. `answered`: the provider's answer had begun."""
-    # The exception that httpx_aiohttp translated, where it did, says more than the translation.
+    # aiohttp's own exception says more than its translation. httpx_aiohttp 0.2 even calls every ClientConnectionError
+    # a ConnectTimeout: a refused connection, and one that the server dropped.
     origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     found = next((failure for types, failure in _TABLE if isinstance(origin, types)), _CLOSED)
     if not answered:

@@ -191,8 +191,6 @@ def _request(outbound: Outbound, connect: float) -> httpx.Request:
         extensions={"timeout": {"connect": connect, "pool": connect}},
     )
     request.read()
-    # Said outright, because httpx looks for the encoding anew for every header that it hands out.
-    request.headers.encoding = "latin-1"
     return request
 
 

@@ -1,0 +1,84 @@
+"""httpx's transport interface over aiohttp.
+
+Rule of this module: it translates and adds nothing. httpx_aiohttp does the same for any httpx client, but takes about
+20 µs of CPU more a request and loses what kind of connection error it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import aiohttp
+import httpx
+from multidict import CIMultiDict
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """`session` is called on the first request, on the loop it belongs to; the transport closes what it returns."""
+
+    def __init__(self, session: Callable[[], aiohttp.ClientSession], proxy: httpx.Proxy | None = None) -> None:
+        self._make = session
+        self._session: aiohttp.ClientSession | None = None
+        self._proxy: dict[str, Any] = {}
+        if proxy is not None:
+            auth = aiohttp.BasicAuth(*proxy.auth) if proxy.auth else None
+            self._proxy = {"proxy": str(proxy.url), "proxy_auth": auth}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises httpx.TransportError, whose cause is aiohttp's."""
+        if self._session is None:
+            self._session = self._make()
+        limits = request.extensions.get("timeout", {})
+        try:
+            response = await self._session.request(
+                request.method,
+                str(request.url),
+                data=await request.aread() or None,
+                headers=CIMultiDict([(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]),
+                allow_redirects=False,
+                timeout=_timeout(limits.get("connect"), limits.get("pool"), limits.get("read")),
+                **self._proxy,
+            )
+        except aiohttp.ClientError as error:
+            _translate(error)
+        return httpx.Response(
+            response.status, headers=response.raw_headers, stream=_Body(response), request=request, extensions={}
+        )
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """One item an upstream read: whatever has arrived."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._response.content.readany()
+        except aiohttp.ClientError as error:
+            _translate(error)
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        # An answer that was not read to its end takes its connection with it.
+        self._response.release()
+
+
+@lru_cache(maxsize=256)
+def _timeout(connect: float | None, pool: float | None, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect, connect=pool, sock_read=read)
+
+
+def _translate(error: aiohttp.ClientError) -> NoReturn:
+    raise httpx.TransportError(type(error).__name__) from error
