@@ -34,6 +34,22 @@ def events(blocks: list[bytes]) -> list[tuple[str, bytes]]:
     return [(name, data) for name, data in map(read_event, blocks) if data is not None]
 
 
+def slowly(stream: bytes) -> list[tuple[str, bytes]]:
+    """The events by the book: line by line, over the whole stream."""
+    found: list[tuple[str, bytes]] = []
+    name, data = "", list[bytes]()
+    for line in stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")[:-1]:
+        if not line:
+            found += [(name, b"\n".join(data))] if data else []
+            name, data = "", []
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ").decode()
+    return found
+
+
 def cut(stream: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
     return [stream[start:end] for start, end in itertools.pairwise(edges)]
@@ -45,7 +61,7 @@ def test_cuts_change_nothing(stream: bytes, places: list[int]) -> None:
     expected = whole.feed(stream)
     in_pieces = [block for piece in cut(stream, places) for block in pieces.feed(piece)]
     byte_by_byte = [block for at in range(len(stream)) for block in single.feed(stream[at : at + 1])]
-    assert events(in_pieces) == events(byte_by_byte) == events(expected)
+    assert events(in_pieces) == events(byte_by_byte) == events(expected) == slowly(stream)
     for framer, blocks in ((whole, expected), (pieces, in_pieces), (single, byte_by_byte)):
         assert b"".join(blocks) + framer.rest() == stream
 

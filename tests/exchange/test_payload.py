@@ -200,7 +200,12 @@ def values(**fields: Any) -> dict[str, Value]:
         ),
         (
             {},
-            Transform(raw={"openai_chat": {"logit_bias": {"1": 2}, "model": "other"}, "gemini": {"x": 1}}),
+            Transform(
+                raw={
+                    "openai_chat": {"logit_bias": {"1": 2}, "model": "other", "stream": True, "messages": []},
+                    "gemini": {"x": 1},
+                }
+            ),
             {"logit_bias": {"1": 2}},
         ),
     ],
