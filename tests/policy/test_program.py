@@ -123,7 +123,7 @@ rules:
     assert not isinstance(ranked.rank, str)
     edits = rules["edits"].fallback
     assert edits is not None
-    assert (edits.after, edits.after_add, edits.after_remove) == (None, {FailureKind.SCHEMA_INVALID}, GROUPS["timeout"])
+    assert edits == Fallback(after_add=frozenset({FailureKind.SCHEMA_INVALID}), after_remove=GROUPS["timeout"])
 
     transform = rules["payload"].transform
     assert transform is not None

@@ -24,7 +24,7 @@ Compiled = tuple[Program | None, tuple[Problem, ...]]
         f"{{dialect: openai_chat, base_url: https://a.example, api_keys: [{SECRET}]}}",
         f"{{dialect: openai_chat, base_url: 'https://me:{SECRET}@a.example'}}",
         f"{{dialect: openai_chat, base_url: 'https://a.example/?key={SECRET}'}}",
-        f"\n    dialect: openai_chat\n    base_url: https://a.example\n    api_key:\n      - x: {SECRET}\n        y: {SECRET}",
+        f"\n    dialect: openai_chat\n    base_url: https://a.example\n    api_key:\n      - x: {SECRET}\n        y: 1",
         f"\n    dialect: openai_chat\n    base_url: https://a.example\n    api_key: >\n      {SECRET}",
         f"\n    dialect: openai_chat\n    api_key: {SECRET}: x\n    base_url: https://a.example",
         f"\n    dialect: openai_chat\n    api_key: '{SECRET}\n    base_url: https://a.example",

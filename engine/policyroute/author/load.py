@@ -6,14 +6,19 @@ Rule of this module: a policy set comes out whole or not at all. What keeps it f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+from policyroute.author.reach import StaticFacts, unreachable
 from policyroute.author.trial import failed, run
 from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
+from policyroute.decide.endpoints import Endpoints
 from policyroute.policy.compile import compile_policy
 from policyroute.policy.files import read_directory, shipped_packs
-from policyroute.problems import PolicyErrors, Problem
+from policyroute.policy.model import Program
+from policyroute.problems import PolicyErrors, Problem, ordered
 
 
 def load(path: str | Path, compiler: Compiler | None = None) -> PolicySet:
@@ -34,8 +39,14 @@ def _built(files: Mapping[str, str], found: Sequence[Problem], compiler: Compile
     program, problems = compile_policy(files, shipped_packs(), compiler or Compiler(), found)
     if program is None:
         raise PolicyErrors(problems)
-    policy = PolicySet(program)
+    warnings = (*program.warnings, *unreachable(program, _static_facts(program)))
+    policy = PolicySet(replace(program, warnings=ordered(warnings)))
     failures = failed(run(policy))
     if failures:
-        raise PolicyErrors((*failures, *problems))
+        raise PolicyErrors((*failures, *warnings))
     return policy
+
+
+def _static_facts(program: Program) -> StaticFacts:
+    endpoints = Endpoints(program.targets)
+    return lambda target: tuple(SimpleNamespace(**place.known) for place in endpoints.by_target[target.name])

@@ -25,7 +25,6 @@ StaticFacts = Callable[[Target], tuple[Any, ...]]
 class _Read:
     rule: Rule
     condition: Condition
-    demands: frozenset[Hashable]
 
 
 def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, ...]:
@@ -38,7 +37,7 @@ def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, .
 
 def _read(rule: Rule) -> _Read:
     read = condition(rule.when.tree if rule.when else None)
-    return _Read(rule, read, read.demands)
+    return _Read(rule, read)
 
 
 def _warning(code: str, message: str, span: Span, hint: str) -> Problem:
@@ -90,10 +89,12 @@ class _Takers:
         self._unconditional: list[_Read] = []
 
     def add(self, read: _Read) -> None:
-        if read.demands:
-            self._by_demand[_rarest(read, self._by_demand)].append(read)
-        else:
+        demands = read.condition.demands
+        if not demands:
             self._unconditional.append(read)
+            return
+        for key in min(demands, key=lambda keys: sum(len(self._by_demand[key]) for key in keys)):
+            self._by_demand[key].append(read)
 
     def first_that_takes(self, read: _Read) -> Rule | None:
         found = [taker.rule for taker in self._candidates(read) if _takes(taker, read)]
@@ -101,12 +102,8 @@ class _Takers:
 
     def _candidates(self, read: _Read) -> Iterator[_Read]:
         yield from self._unconditional
-        for demand in read.demands:
-            yield from self._by_demand.get(demand, ())
-
-
-def _rarest(read: _Read, known: Mapping[Hashable, list[_Read]]) -> Hashable:
-    return min(read.demands, key=lambda demand: len(known.get(demand, ())))
+        for key in read.condition.offers:
+            yield from self._by_demand.get(key, ())
 
 
 def _takes(taker: _Read, read: _Read) -> bool:

@@ -120,11 +120,25 @@ class Condition:
     is_false: bool = False
 
     @property
-    def demands(self) -> frozenset[Hashable]:
-        """Keys of what has to hold, alternatives left out. A condition only implies one whose demands it shares."""
-        singles = (("region", key) for key in self.regions)
+    def demands(self) -> tuple[tuple[Hashable, ...], ...]:
+        """What has to hold, alternatives left out: each is the keys of a dimension's only values, or one key.
+
+        A condition only implies one if, of each of these, one is among its `offers`.
+        """
+        valued = [(key, region.values) for key, region in self.regions.items()]
+        singles = [
+            tuple(("value", key, value) for value in values or ()) or (("region", key),) for key, values in valued
+        ]
+        many = [(("exists", atom.dimension.key),) for atom in self.existences]
+        return (*singles, *many, *((("opaque", key),) for key in self.opaque))
+
+    @property
+    def offers(self) -> frozenset[Hashable]:
+        """The keys by which those it may imply are found. Of a dimension's only values any one will do."""
+        regions = (("region", key) for key in self.regions)
+        values = (("value", key, region.values[0]) for key, region in self.regions.items() if region.values)
         many = (("exists", atom.dimension.key) for atom in self.existences)
-        return frozenset([*singles, *many, *(("opaque", key) for key in self.opaque)])
+        return frozenset([*regions, *values, *many, *(("opaque", key) for key in self.opaque)])
 
     def never_holds(self) -> bool:
         return self.is_false or any(region.is_empty() for region in self.regions.values())
