@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import eq, ge, gt, le, lt, ne
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from policyroute.absent import ABSENT
 from policyroute.cel.check import check
-from policyroute.cel.expression import Demand, Environment, EvaluationError
+from policyroute.cel.compile import compile_expression
+from policyroute.cel.expression import Demand, Environment, EvaluationError, plain
 from policyroute.cel.interpret import MAX_STEPS, evaluate
 from policyroute.cel.parse import parse
 from policyroute.cel.syntax import Node
@@ -316,6 +318,27 @@ def test_equality_is_symmetric_and_of_one_kind(left: Any, right: Any) -> None:
     assert value("x in [y]", x=left, y=right) is same
     numbers = all(isinstance(side, int | float) and not isinstance(side, bool) for side in (left, right))
     assert not same or numbers or type(left) is type(right)
+
+
+MIXED = Environment({"i": INT, "d": DOUBLE, "l": list_of(INT), "m": list_of(DOUBLE)})
+_COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
+_EDGES = st.sampled_from([0, 1, 2**53 - 1, 2**53, 2**53 + 1, 2**63 - 1025, 2**63 - 1, -(2**63), -(2**53) - 1])
+
+
+@given(_EDGES, _EDGES, st.sampled_from(sorted(_COMPARE)))
+def test_mixed_numbers_compare_as_doubles_in_every_form(whole: int, other: int, operator: str) -> None:
+    """An integer beside a double is the double nearest to it, whether it is a literal, a field or in a list."""
+    real = float(other)
+    wanted = _COMPARE[operator](float(whole), real)
+    forms = [f"i {operator} d", f"{whole} {operator} d", f"i {operator} {real!r}", f"dyn(i) {operator} d"]
+    if operator == "==":
+        forms += ["i in m", "d in l", f"i in [{real!r}]", f"d in [{whole}]", f"l.exists(x, x == {real!r})"]
+    facts_ = SimpleNamespace(i=whole, d=real, l=[whole], m=[real])
+    for form in forms:
+        expression, problems = compile_expression(plain(form), MIXED, Demand(BOOL))
+        assert expression is not None, problems
+        assert evaluate(expression.tree, facts_) is wanted, form
+        assert expression.evaluate(facts_) is wanted, form
 
 
 @given(st.integers(-(2**63), 2**63 - 1).map(Duration))

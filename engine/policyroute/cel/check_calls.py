@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from policyroute.cel.check_numbers import alike, alike_in
 from policyroute.cel.findings import Findings, did_you_mean, listed
 from policyroute.cel.folding import fold_call
 from policyroute.cel.functions import FUNCTIONS
@@ -16,7 +17,7 @@ from policyroute.cel.operations import NUMERIC
 from policyroute.cel.signatures import Form, Function, Overload
 from policyroute.cel.syntax import Call, ListNode, Literal, Node, children
 from policyroute.cel.trouble import BAD_LITERAL, BAD_PATTERN, TYPE, UNKNOWN_NAME
-from policyroute.cel.types import BOOL, CLEARANCE, DOUBLE, DYN, STRING, Kind, Type, list_of, unify
+from policyroute.cel.types import BOOL, CLEARANCE, DYN, STRING, Kind, Type, list_of, unify
 from policyroute.cel.values import Duration, Timestamp
 from policyroute.clearance import Clearance
 
@@ -115,20 +116,13 @@ _MAKERS: Final = {"duration": Duration.parse, "timestamp": Timestamp.parse}
 def _compared(call: Call, findings: Findings) -> Call:
     left, right = call.args
     left, right = converted(left, right.type, findings), converted(right, left.type, findings)
-    left, right = _as_double(left, right.type), _as_double(right, left.type)
+    left, right = alike(left, right), alike(right, left)
     if call.function in _EQUALITY:
         if not comparable(left.type, right.type):
             _never_equal(call, left, right, findings)
         _check_choice(left.type, right, findings)
         _check_choice(right.type, left, findings)
     return Call(call.function, (left, right), start=call.start, end=call.end)
-
-
-def _as_double(node: Node, beside: Type) -> Node:
-    """An integer literal beside a double is a double: `temperature == 1`."""
-    if beside.kind is Kind.DOUBLE and isinstance(node, Literal) and node.type.kind in (Kind.INT, Kind.UINT):
-        return replace(node, value=float(node.value), type=DOUBLE)
-    return node
 
 
 def comparable(left: Type, right: Type) -> bool:
@@ -163,7 +157,7 @@ def _listed(call: Call, findings: Findings) -> Call:
     elif item.type.choices:
         for element in _elements(container):
             _check_choice(item.type, element, findings)
-    return replace(call, args=(item, container))
+    return replace(call, args=alike_in(item, container))
 
 
 def _elements(container: Node) -> tuple[Node, ...]:
