@@ -9,6 +9,7 @@ import pytest
 
 from policyroute import Client, Decision, ModelRequest, PolicySet, RoutingState
 from policyroute.author.load import build
+from policyroute.cel.compile import Compiler
 
 TARGETS = """
 version: 1
@@ -27,17 +28,17 @@ targets:
 
 DEFAULT = "version: 1\ndefault: {route: [requested, gpt]}\n"
 
-MakePolicy = Callable[[str], PolicySet]
+MakePolicy = Callable[..., PolicySet]
 Ask = Callable[..., ModelRequest]
 Decide = Callable[..., Decision]
 
 
-def make_policy(text: str) -> PolicySet:
+def make_policy(text: str, compiler: Compiler | None = None) -> PolicySet:
     """A policy set of the targets above and these sections; with a default unless they have one."""
     files = {"10-targets.yaml": TARGETS, "20-rules.yaml": "version: 1\n" + dedent(text)}
     if "default:" not in text:
         files["30-default.yaml"] = DEFAULT
-    return build(files)
+    return build(files, compiler)
 
 
 def make_request(

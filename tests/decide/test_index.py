@@ -88,6 +88,7 @@ atoms = st.one_of(
     st.builds("{} in request.headers".format, st.sampled_from(["x-a", "x-b"]).map(quoted)),
     st.builds('targets["{}"].latency.ttft_p95 {} duration("{}s")'.format, st.sampled_from("ab"), compare, numbers),
     st.builds('targets["{}"].quality {} 0.5'.format, st.sampled_from("ab"), compare),
+    st.sampled_from(['"a" in targets', "size(targets) == 2", "targets.exists(n, targets[n].latency.known)"]),
     st.sampled_from(["request.stream", "!request.stream", "variables.long", "variables.both", "variables.erring"]),
     st.sampled_from(["10 / size(request.tools) > 1", "request.params.seed == 1", "size(request.messages) % 2 == 0"]),
     st.sampled_from(["request.messages.all(m, m.text != 't1')", "client.team == client.tier", "true", "false"]),
