@@ -33,7 +33,7 @@ from policyroute_asgi.upstream import Upstream
 
 LAST_WORDS = 5.0
 """Seconds for telling a client of a failure: one that has stopped reading must not hold the request for ever."""
-WATCH_AFTER = 0.02
+WATCH_AFTER = 0.1
 """Seconds until the client's connection is watched: what is over sooner need not pay for a task."""
 _SLOW = 0.05
 """Seconds: a client that takes longer over one chunk has kept the provider waiting."""
