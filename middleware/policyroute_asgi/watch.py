@@ -17,7 +17,7 @@ from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableTy
 
 logger = logging.getLogger("policyroute.reload")
 
-_STEP_MS = 50
+_STEP_MS = 25
 """Quiet for this long after an event, and the burst is over."""
 _DEBOUNCE_MS = 200
 """No burst delays the news by more than this."""

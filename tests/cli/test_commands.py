@@ -11,45 +11,10 @@ import jsonschema
 import pytest
 import yaml
 
-from policyroute_asgi.cli import COMMANDS, main
-
-GOOD = """version: 1
-providers: {here: {dialect: openai_chat, base_url: "embedded:", region: eu}}
-targets: {small: {provider: here, model: s}, large: {provider: here, model: l}}
-rules:
-  - {id: agents, when: request.profile == "AGENT", route: [large]}
-default: {route: [small]}
-tests:
-  - {name: agents get the large one, given: {request: {profile: AGENT}}, expect: {target: large, route_rule: agents}}
-"""
+from policyroute_asgi.cli import COMMANDS
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command: (exit status, standard output, standard error)."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        status = main([str(word) for word in words])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return command
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    made = tmp_path / "policies"
-    made.mkdir()
-    (made / "main.yaml").write_text(GOOD)
-    return made
-
-
-def spoil(directory: Path, old: str, new: str) -> None:
-    text = (directory / "main.yaml").read_text()
-    assert old in text
-    (directory / "main.yaml").write_text(text.replace(old, new))
+Spoil = Callable[[str, str], None]
 
 
 def found(out: str) -> list[dict[str, Any]]:
@@ -85,21 +50,21 @@ def test_check_of_a_good_directory(directory: Path, run: Run) -> None:
     assert out.startswith("usable: 0 errors, 0 warnings, revision ")
 
 
-def test_check_finds_everything_at_once(directory: Path, run: Run) -> None:
-    spoil(directory, "route: [large]", "route: [lrage]")
-    spoil(directory, "request.profile", "request.profil")
+def test_check_finds_everything_at_once(directory: Path, run: Run, spoil: Spoil) -> None:
+    spoil("route: [large]", "route: [lrage]")
+    spoil("request.profile", "request.profil")
     status, out, _ = run("check", directory)
     assert status == 1
-    assert f"{directory}/main.yaml:5:" in out
+    assert f"{directory}/main.yaml:6:" in out
     assert "did you mean `large`?" in out and "did you mean `profile`?" in out
     assert out.rstrip().splitlines()[-1].startswith("not usable: 2 errors")
 
 
-def test_check_as_json(directory: Path, run: Run) -> None:
+def test_check_as_json(directory: Path, run: Run, spoil: Spoil) -> None:
     _, out, _ = run("check", directory, "--format", "json")
     good = json.loads(out)
     assert (good["ok"], good["problems"]) == (True, [])
-    spoil(directory, "route: [large]", "route: [lrage]")
+    spoil("route: [large]", "route: [lrage]")
     status, out, _ = run("check", directory, "--format", "json")
     assert status == 1
     bad = json.loads(out)
@@ -107,16 +72,18 @@ def test_check_as_json(directory: Path, run: Run) -> None:
     assert {"code", "severity", "message", "file", "line", "column", "hint"} <= bad["problems"][0].keys()
 
 
-def test_check_as_github_annotations(directory: Path, run: Run) -> None:
-    spoil(directory, "route: [large]", "route: [lrage]")
+def test_check_as_github_annotations(directory: Path, run: Run, spoil: Spoil) -> None:
+    spoil("route: [large]", "route: [lrage]")
     status, out, _ = run("check", directory, "--format", "github")
     assert status == 1
-    assert out.startswith(f"::error file={directory}/main.yaml,line=5,")
+    assert out.startswith(f"::error file={directory}/main.yaml,line=6,")
 
 
-def test_a_missing_key_is_a_warning_here(directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_a_warning_here(
+    directory: Path, run: Run, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HERE_KEY", raising=False)
-    spoil(directory, "region: eu}", "region: eu, api_key: {env: HERE_KEY}}")
+    spoil("region: eu}", "region: eu, api_key: {env: HERE_KEY}}")
     status, out, _ = run("check", directory, "--format", "json")
     assert status == 0
     assert [(problem["code"], problem["severity"]) for problem in found(out)] == [("missing-secret", "warning")]
@@ -124,9 +91,9 @@ def test_a_missing_key_is_a_warning_here(directory: Path, run: Run, monkeypatch:
     assert run("test", directory)[0] == 0
 
 
-def test_a_key_is_never_printed(directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_never_printed(directory: Path, run: Run, spoil: Spoil, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HERE_KEY", "sk-not\nfor-print")
-    spoil(directory, "region: eu}", "region: eu, api_key: {env: HERE_KEY}}")
+    spoil("region: eu}", "region: eu, api_key: {env: HERE_KEY}}")
     for format in ("text", "json", "github"):
         assert "for-print" not in "".join(map(str, run("check", directory, "--format", format)))
 
@@ -136,12 +103,12 @@ def test_check_of_nothing(tmp_path: Path, run: Run) -> None:
     assert run("check", tmp_path)[0] == 1
 
 
-def test_schema_accepts_what_load_accepts(run: Run) -> None:
+def test_schema_accepts_what_load_accepts(directory: Path, run: Run) -> None:
     status, out, _ = run("schema")
     assert status == 0
     schema = json.loads(out)
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(yaml.safe_load(GOOD), schema)
+    jsonschema.validate(yaml.safe_load((directory / "main.yaml").read_text()), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"version": 1, "rule": []}, schema)
 
@@ -170,3 +137,34 @@ def test_init_does_not_touch_a_file_that_is_there(tmp_path: Path, run: Run) -> N
     (tmp_path / "policyroute.schema.json").write_text("{}")
     assert run("init", tmp_path)[0] == 1
     assert (tmp_path / "policyroute.schema.json").read_text() == "{}"
+
+
+def test_test_says_what_failed_and_what_was_decided_instead(directory: Path, run: Run, spoil: Spoil) -> None:
+    status, out, _ = run("test", directory)
+    assert status == 0
+    assert out.splitlines()[-1] == "1 passed, 0 failed"
+    spoil("expect: {target: large", "expect: {target: small")
+    status, out, _ = run("test", directory)
+    assert status == 1
+    assert f"FAIL agents get the large one {directory}/main.yaml:9" in out
+    assert "target is `large`, not `small`" in out
+    assert out.splitlines()[-1] == "0 passed, 1 failed"
+
+
+def test_test_as_json_and_annotations(directory: Path, run: Run, spoil: Spoil) -> None:
+    spoil("expect: {target: large", "expect: {target: small")
+    status, out, _ = run("test", directory, "--format", "json")
+    report = json.loads(out)
+    assert status == 1
+    assert (report["ok"], report["tests"][0]["passed"], report["tests"][0]["line"]) == (False, False, 9)
+    status, out, _ = run("test", directory, "--format", "github")
+    assert status == 1
+    assert out.startswith(f"::error file={directory}/main.yaml,line=9,")
+
+
+def test_test_of_what_does_not_load(directory: Path, run: Run, spoil: Spoil) -> None:
+    spoil("route: [large]", "route: [lrage]")
+    status, out, _ = run("test", directory)
+    assert status == 1
+    assert "did you mean `large`?" in out
+    assert json.loads(run("test", directory, "--format", "json")[1])["ok"] is False

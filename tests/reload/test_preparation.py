@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -89,15 +90,26 @@ def test_a_bug_in_the_build_is_a_problem_and_shows_no_values(directory: Path) ->
 
 
 def test_while_it_builds_others_get_the_interpreter_often(directory: Path) -> None:
-    seen: list[float] = []
+    seen: list[tuple[float, bool]] = []
 
     def noting(sources: Mapping[str, str]) -> PolicySet:
-        seen.append(sys.getswitchinterval())
+        seen.append((sys.getswitchinterval(), gc.isenabled()))
         return build(sources)
 
     before = sys.getswitchinterval()
     Preparation(directory, build=noting).from_directory()
-    assert seen[0] <= 0.001 < before == sys.getswitchinterval()
+    assert seen[0][0] <= 0.001 < before == sys.getswitchinterval()
+    assert not seen[0][1] and gc.isenabled()
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_what_was_built_is_exempt_from_collection_only_if_asked(directory: Path, freeze: bool) -> None:
+    before = gc.get_freeze_count()
+    try:
+        Preparation(directory, freeze=freeze).from_directory()
+        assert (gc.get_freeze_count() > before) is freeze
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("key", ["env: HERE_KEY", "file: here-key"])
@@ -161,6 +173,14 @@ def test_what_was_broken_is_never_kept(directory: Path, tmp_path: Path) -> None:
     preparation.from_directory()
     assert not (tmp_path / "state").exists()
     assert preparation.from_last_good() == Prepared(None, ())
+
+
+def test_a_last_good_that_is_good_no_longer_says_why(directory: Path, tmp_path: Path, policy: Policy) -> None:
+    (directory / "main.yaml").write_text(with_key(policy("small"), "env: HERE_KEY"))
+    Preparation(directory, tmp_path, environment={"HERE_KEY": SECRET}).from_directory()
+    kept = Preparation(directory, tmp_path, environment={}).from_last_good()
+    assert kept.active is None
+    assert codes(kept) == ["missing-secret"]
 
 
 def test_no_key_is_kept(directory: Path, tmp_path: Path, policy: Policy) -> None:

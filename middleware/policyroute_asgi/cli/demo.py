@@ -45,9 +45,12 @@ async def _demo(directory: Path, port: int, once: bool) -> int:
     async with running(directory / "main.yaml", port) as house:
         screen.opening(house.url, str(directory))
         async with httpx.AsyncClient(base_url=house.url, timeout=30) as client:
-            await client.get("/readyz")
             tour = Tour(house, client, screen)
-            await tour.run()
+            try:
+                await tour.run()
+            except httpx.TransportError:
+                render.complain("the gateway ended before the tour did")
+                return FINDINGS
         if not once:
             screen.closing(house.url, str(directory))
             house.holder.on_change(screen.reloaded)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -39,9 +40,12 @@ def _nothing(sig: int, frame: FrameType | None) -> None:
 
 
 class Server(uvicorn.Server):
-    """Serves until `should_exit` is set or SIGTERM or SIGINT comes; open requests then have `grace` seconds to end."""
+    """Serves until `should_exit` is set or SIGTERM or SIGINT comes; open requests then have `grace` seconds to end.
 
-    def __init__(self, app: Gateway, grace: float) -> None:
+    `ready` is called when requests are served and signals are heard.
+    """
+
+    def __init__(self, app: Gateway, grace: float, ready: Callable[[], object]) -> None:
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -56,12 +60,17 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._app = app
+        self._ready = ready
 
     async def run_on(self, listener: socket.socket) -> None:
         # uvicorn raises the signal it got once more when it is done: by then there is nothing left to be told.
         for told in (signal.SIGTERM, signal.SIGINT):
             signal.signal(told, _nothing)
         await self.serve(sockets=[listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.drain()

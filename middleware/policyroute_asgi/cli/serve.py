@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import ipaddress
 import logging
 import signal
@@ -80,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Sink | None) -> int:
     directory: Path = arguments.directory
-    holder = PolicyHolder(Preparation(directory, arguments.state_dir), strict_start=arguments.strict_start)
+    preparation = Preparation(directory, arguments.state_dir, freeze=True)
+    holder = PolicyHolder(preparation, strict_start=arguments.strict_start)
     try:
         await holder.start()
     except PolicyErrors as error:
@@ -98,11 +98,8 @@ async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Si
         task.add_done_callback(reloads.discard)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
-    logging.getLogger("policyroute.serve").info("listening on %s", url(listener))
-    # What lives as long as the process is not looked through again by every garbage collection.
-    gc.collect()
-    gc.freeze()
-    await Server(app, arguments.grace).run_on(listener)
+    say = logging.getLogger("policyroute.serve").info
+    await Server(app, arguments.grace, lambda: say("listening on %s", url(listener))).run_on(listener)
     await holder.aclose()
     return GOOD
 

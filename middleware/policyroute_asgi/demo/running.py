@@ -84,8 +84,10 @@ async def running(file: Path, port: int) -> AsyncGenerator[Running]:
         await holder.start()
         lines = LogLines()
         app = gateway(holder, log=lines.take)
-        server = Server(app, grace=1)
+        ready = asyncio.Event()
+        server = Server(app, 1, ready.set)
         served = asyncio.create_task(server.run_on(listener))
+        await ready.wait()
         here = Running(url(listener), file, holder, lines, served)
         holder.on_change(here.heard)
         try:

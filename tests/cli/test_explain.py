@@ -1,0 +1,95 @@
+"""`policyroute explain`: a body, a `given:`, standard input, and what cannot be explained."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+
+BODY = {"model": "late", "messages": [{"role": "user", "content": "Hush: 4711"}]}
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[[object], Path]:
+    def write(data: object) -> Path:
+        file = tmp_path / "request.json"
+        file.write_text(data if isinstance(data, str) else json.dumps(data))
+        return file
+
+    return write
+
+
+def test_a_body_is_explained(directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
+    status, out, _ = run("explain", ask(BODY), "--policies", directory)
+    assert status == 0
+    assert out.splitlines()[0] == "goes to late, then small"
+    assert 'no  request.profile == "AGENT" it is "CHAT"' in out
+    assert "not named by the route: large" in out
+    assert "4711" not in out
+
+
+def test_headers_may_be_added(directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
+    _, out, _ = run("explain", ask(BODY), "--policies", directory, "-H", "X-Router-Profile: AGENT")
+    assert "routed by agents; applied: agents" in out
+
+
+def test_what_a_test_has_under_given_is_explained_as_json(
+    directory: Path, run: Run, ask: Callable[[object], Path]
+) -> None:
+    given = {"request": {"profile": "AGENT"}, "client": {"tier": "pro"}}
+    status, out, _ = run("explain", ask(given), "--policies", directory, "--format", "json")
+    assert status == 0
+    report = json.loads(out)
+    assert report["decision"]["route_rule"] == "agents"
+    assert [rule["result"] for rule in report["rules"]] == ["matched"]
+
+
+def test_standard_input(directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(BODY).encode())))
+    status, out, _ = run("explain", "-", "--policies", directory)
+    assert status == 0
+    assert out.startswith("goes to late")
+
+
+def test_a_policy_whose_tests_fail_can_still_be_asked(
+    directory: Path, run: Run, ask: Callable[[object], Path], spoil: Callable[[str, str], None]
+) -> None:
+    spoil("expect: {target: large", "expect: {target: small")
+    assert run("explain", ask(BODY), "--policies", directory)[0] == 0
+
+
+@pytest.mark.parametrize("data", ["{", "[]", '{"request": {"input_tokns": 1}}'])
+def test_what_is_no_request_is_misuse(data: str, directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
+    status, out, err = run("explain", ask(data), "--policies", directory)
+    assert (status, out) == (2, "")
+    assert err.startswith("policyroute: cannot explain ")
+
+
+def test_a_header_without_a_colon_is_misuse(directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
+    assert run("explain", ask(BODY), "--policies", directory, "-H", "AGENT")[0] == 2
+
+
+def test_a_file_that_is_not_there_is_misuse(directory: Path, run: Run) -> None:
+    assert run("explain", directory / "no.json", "--policies", directory)[0] == 2
+
+
+def test_a_body_that_no_gateway_would_take_is_a_finding(
+    directory: Path, run: Run, ask: Callable[[object], Path]
+) -> None:
+    status, _, err = run("explain", ask({"model": 3}), "--policies", directory)
+    assert status == 1
+    assert "no gateway would take this request" in err
+
+
+def test_a_policy_that_cannot_be_used_is_a_finding(
+    directory: Path, run: Run, ask: Callable[[object], Path], spoil: Callable[[str, str], None]
+) -> None:
+    spoil("route: [large]", "route: [lrage]")
+    status, out, _ = run("explain", ask(BODY), "--policies", directory)
+    assert status == 1
+    assert "did you mean `large`?" in out

@@ -1,0 +1,158 @@
+"""`policyroute serve` as a process: its console, its signals, its end, its refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+from queue import Queue
+
+import httpx
+import pytest
+
+PATIENCE = 30.0
+Run = Callable[..., tuple[int, str, str]]
+Spoil = Callable[[str, str], None]
+
+
+class Gateway:
+    """A gateway process, and what it says on its console, line by line."""
+
+    def __init__(self, *words: object) -> None:
+        command = [sys.executable, "-m", "policyroute_asgi", "serve", *map(str, words), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.console: list[str] = []
+        self._lines: Queue[str] = Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def says(self, text: str) -> str:
+        """The next line of the console with this text."""
+        while line := self._lines.get(timeout=PATIENCE):
+            self.console.append(line)
+            if text in line:
+                return line
+        raise AssertionError(f"it never said {text!r} but {''.join(self.console)}")
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.says("listening on ").split()[-1], timeout=PATIENCE)
+
+    def tell(self, what: signal.Signals) -> None:
+        self.process.send_signal(what)
+
+    def ended(self) -> tuple[int, str]:
+        """(exit status, standard output)."""
+        assert self.process.stdout is not None and self.process.stderr is not None
+        with self.process.stdout, self.process.stderr:
+            out = self.process.stdout.read()
+            self._reader.join()
+        return self.process.wait(PATIENCE), out
+
+
+@pytest.fixture
+def serve() -> Generator[Callable[..., Gateway]]:
+    started: list[Gateway] = []
+
+    def start(*words: object) -> Gateway:
+        started.append(Gateway(*words))
+        return started[-1]
+
+    yield start
+    for gateway in started:
+        if gateway.process.returncode is None:
+            gateway.process.kill()
+            gateway.ended()
+
+
+def ask(client: httpx.Client, model: str, stream: bool = False) -> httpx.Response:
+    body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "one two three four five six"}]}
+    return client.post("/v1/chat/completions", json=body)
+
+
+def test_it_serves_reloads_on_sighup_and_ends_with_its_streams(
+    directory: Path, serve: Callable[..., Gateway], spoil: Spoil
+) -> None:
+    gateway = serve(directory)
+    with gateway.client() as client:
+        assert ask(client, "large").headers["x-policyroute-target"] == "large"
+        gateway.tell(signal.SIGHUP)
+        gateway.says("is served")
+
+        spoil("route: [large]", "route: [lrage]")
+        gateway.says("is still served")
+        assert "main.yaml:6:" in gateway.says("lrage")
+        assert client.get("/readyz").json()["policy"] == "stale"
+        spoil("route: [lrage]", "route: [large]")
+        gateway.says("is served")
+        assert client.get("/readyz").json()["policy"] == "current"
+
+        body = {"model": "late", "stream": True, "messages": [{"role": "user", "content": "one two three four"}]}
+        with client.stream("POST", "/v1/chat/completions", json=body) as response:
+            lines = response.iter_lines()
+            next(lines)
+            gateway.tell(signal.SIGTERM)
+            assert [line for line in lines if line][-1] == "data: [DONE]"
+    status, out = gateway.ended()
+    assert status == 0
+    logged = [json.loads(line) for line in out.splitlines()]
+    assert [(line["target"], line["outcome"]) for line in logged] == [("large", "ok"), ("late", "ok")]
+
+
+def test_a_broken_directory_is_refused_without_a_last_good_and_served_loudly_with_one(
+    directory: Path, tmp_path: Path, serve: Callable[..., Gateway], spoil: Spoil
+) -> None:
+    state = tmp_path / "state"
+    first = serve(directory, "--state-dir", state)
+    first.says("listening on ")
+    first.tell(signal.SIGINT)
+    assert first.ended()[0] == 0
+
+    spoil("route: [large]", "route: [lrage]")
+    refused = serve(directory, "--state-dir", state, "--strict-start")
+    refused.says("lrage")
+    refused.says("not started")
+    assert refused.ended()[0] == 1
+
+    gateway = serve(directory, "--state-dir", state, "--log", tmp_path / "log.jsonl")
+    gateway.says("THE POLICY DIRECTORY IS BROKEN")
+    gateway.says("lrage")
+    with gateway.client() as client:
+        assert ask(client, "large").headers["x-policyroute-target"] == "large"
+        assert client.get("/readyz").json()["policy"] == "last_good"
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended() == (0, "")
+    assert json.loads((tmp_path / "log.jsonl").read_text())["target"] == "large"
+
+
+def test_a_missing_key_is_refused(directory: Path, serve: Callable[..., Gateway], spoil: Spoil) -> None:
+    os.environ.pop("HERE_KEY", None)
+    spoil("region: eu}", "region: eu, api_key: {env: HERE_KEY}}")
+    gateway = serve(directory)
+    gateway.says("HERE_KEY")
+    assert gateway.ended()[0] == 1
+
+
+def test_a_port_that_is_taken_is_said(directory: Path, run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, _, err = run("serve", directory, "--port", taken.getsockname()[1])
+    assert status == 1
+    assert err.startswith("policyroute: cannot open 127.0.0.1:")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example"])
+def test_others_are_let_in_only_where_that_is_said(host: str, directory: Path, run: Run) -> None:
+    status, _, err = run("serve", directory, "--host", host)
+    assert status == 2
+    assert "--no-auth" in err
