@@ -1,94 +1,23 @@
-"""A client's request, in no provider's words.
+"""`ModelRequest`: the original bytes for lossless passthrough, and everything else read lazily through the dialect.
 
-`ModelRequest` keeps the original bytes for lossless passthrough and reads everything else lazily through the dialect it
-came in. Rule of this module: a request never changes; adaptation makes new bytes, never a new truth. Texts stay out of
-every `repr` of a request and its parts' holders: log lines show names and numbers only.
+Rule of this module: a request never changes; adaptation makes new bytes, never a new truth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, NoReturn, Protocol, cast
-from urllib.parse import parse_qsl
-
-import orjson
+from typing import Any, NoReturn, Protocol
 
 from policyroute.absent import Absent
-
-MAX_DEPTH: Final = 64
-"""How deep arrays and objects of a request may nest. Deeper ones are refused before anything walks them."""
-
-PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
-"""The profiles a client may name in `X-Router-Profile`; the first is what no header means."""
-
-CREDENTIAL_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
+from policyroute.request.ingest import (
+    conversation_of,
+    facts_of_headers,
+    facts_of_query,
+    json_object,
+    profile_of,
 )
-"""Headers that identify the caller to us. They never become facts, so no rule, record or provider can see them."""
-
-_MAX_ID = 256
-
-
-class BadRequest(Exception):
-    """A client's mistake, told to the client in its own dialect.
-
-    `code` is a stable snake_case slug, `status` the HTTP status, `param` the field at fault (`messages[2].role`).
-    """
-
-    def __init__(self, code: str, message: str, status: int = 400, param: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
-        self.param = param
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who calls. `role` is `user` or `operator`; `address` the peer's IP address or empty."""
-
-    id: str = "local"
-    tenant: str = "local"
-    team: str = ""
-    tier: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    role: str = "user"
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """`arguments` is JSON text, as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn. `text` is all its text parts joined by newlines; `role` is system, user, assistant or tool."""
-
-    role: str
-    text: str = field(repr=False)
-    tool_calls: tuple[ToolCall, ...] = ()
-    has_image: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    name: str
-    description: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
-    """`type` is `text`, `json_object` or `json_schema`; `schema` is the JSON Schema, or empty."""
-
-    type: str
-    schema: Mapping[str, Any] = field(repr=False)
+from policyroute.request.values import Message, ResponseFormat, Tool
 
 
 class RequestReader(Protocol):
@@ -166,8 +95,8 @@ class ModelRequest:
         reader = _readers.get(dialect)
         if reader is None:
             raise ValueError(f"no dialect {dialect!r}: there is {', '.join(sorted(_readers)) or 'none'}")
-        lowered = _headers(headers)
-        data = _object(body)
+        lowered = facts_of_headers(headers)
+        data = json_object(body)
         reader.check(data)
         return cls(
             reader=reader,
@@ -175,13 +104,13 @@ class ModelRequest:
             time=received_at,
             method=method,
             path=path,
-            query=_query(query),
+            query=facts_of_query(query),
             headers=lowered,
             dialect=dialect,
             model=reader.model(data, path),
-            profile=_profile(lowered),
+            profile=profile_of(lowered),
             stream=reader.stream(data, path),
-            conversation_id=_conversation(lowered),
+            conversation_id=conversation_of(lowered),
             size=len(body),
             body=body,
             data=data,
@@ -254,70 +183,3 @@ class ModelRequest:
 
     def __repr__(self) -> str:
         return f"<ModelRequest {self.id or '-'} {self.dialect} model={self.model!r} size={self.size}>"
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        data: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        # The decoder's message carries no text of the body, only what it expected and where.
-        raise BadRequest("invalid_json", f"The body is not valid JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise BadRequest("invalid_json", "The body must be a JSON object.")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(data):
-        raise BadRequest("too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")
-    return cast("dict[str, Any]", data)
-
-
-def _too_deep(data: Any) -> bool:
-    """Level by level, so that depth costs no stack."""
-    level: list[Any] = [data]
-    for _ in range(MAX_DEPTH):
-        level = [item for holder in level for item in _inside(holder) if isinstance(item, (dict, list))]
-        if not level:
-            return False
-    return True
-
-
-def _inside(holder: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return holder.values() if isinstance(holder, dict) else holder
-
-
-def _headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
-    pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        key = name.lower()
-        if key not in CREDENTIAL_HEADERS:
-            found[key] = f"{found[key]}, {value}" if key in found else value
-    return found
-
-
-def _query(query: str | bytes | Mapping[str, str]) -> dict[str, str]:
-    if not query:
-        return {}
-    if isinstance(query, Mapping):
-        found = dict(query)
-    else:
-        text = query.decode("latin-1") if isinstance(query, bytes) else query
-        found = dict(parse_qsl(text, keep_blank_values=True))
-    found.pop("key", None)  # a Gemini client's API key
-    return found
-
-
-def _profile(headers: dict[str, str]) -> str:
-    name = headers.get("x-router-profile")
-    if not name:
-        return PROFILES[0]
-    if name not in PROFILES:
-        raise BadRequest("unknown_profile", f"X-Router-Profile must be one of {', '.join(PROFILES)}.")
-    return name
-
-
-def _conversation(headers: dict[str, str]) -> str:
-    name = headers.get("x-conversation-id", "")
-    if len(name) > _MAX_ID or not name.isprintable():
-        raise BadRequest(
-            "invalid_conversation_id", f"X-Conversation-ID must be printable, {_MAX_ID} characters at most."
-        )
-    return name

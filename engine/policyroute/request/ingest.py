@@ -1,0 +1,94 @@
+"""From what a transport hands over to facts: body, headers and query, before any dialect is asked.
+
+Rule of this module: what identifies the caller to us stays out of the facts, so no rule, record or provider can see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl
+
+import orjson
+
+from policyroute.request.values import BadRequest
+
+MAX_DEPTH: Final = 64
+"""How deep arrays and objects of a request may nest. Deeper ones are refused before anything walks them."""
+
+PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
+"""The profiles a client may name in `X-Router-Profile`; the first is what no header means."""
+
+CREDENTIAL_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
+)
+"""Headers that identify the caller to us."""
+
+_MAX_ID = 256
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    try:
+        data: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # The decoder's message carries no text of the body, only what it expected and where.
+        raise BadRequest("invalid_json", f"The body is not valid JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise BadRequest("invalid_json", "The body must be a JSON object.")
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(data):
+        raise BadRequest("too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")
+    return cast("dict[str, Any]", data)
+
+
+def _too_deep(data: Any) -> bool:
+    """Level by level, so that depth costs no stack."""
+    level: list[Any] = [data]
+    for _ in range(MAX_DEPTH):
+        level = [item for holder in level for item in _inside(holder) if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _inside(holder: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return holder.values() if isinstance(holder, dict) else holder
+
+
+def facts_of_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+    pairs = cast("Iterable[tuple[str, str]]", headers.items() if isinstance(headers, Mapping) else headers)
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        if key not in CREDENTIAL_HEADERS:
+            found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
+
+
+def facts_of_query(query: str | bytes | Mapping[str, str]) -> dict[str, str]:
+    if not query:
+        return {}
+    if isinstance(query, Mapping):
+        found = dict(query)
+    else:
+        text = query.decode("latin-1") if isinstance(query, bytes) else query
+        found = dict(parse_qsl(text, keep_blank_values=True))
+    found.pop("key", None)  # a Gemini client's API key
+    return found
+
+
+def profile_of(headers: dict[str, str]) -> str:
+    name = headers.get("x-router-profile")
+    if not name:
+        return PROFILES[0]
+    if name not in PROFILES:
+        raise BadRequest("unknown_profile", f"X-Router-Profile must be one of {', '.join(PROFILES)}.")
+    return name
+
+
+def conversation_of(headers: dict[str, str]) -> str:
+    name = headers.get("x-conversation-id", "")
+    if len(name) > _MAX_ID or not name.isprintable():
+        raise BadRequest(
+            "invalid_conversation_id", f"X-Conversation-ID must be printable, {_MAX_ID} characters at most."
+        )
+    return name
