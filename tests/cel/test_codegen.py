@@ -315,8 +315,8 @@ def test_a_part_of_a_condition_is_compiled_alone() -> None:
 
 def test_a_deep_or_wide_expression_compiles_or_is_refused() -> None:
     assert compiled(" && ".join(["request.size == 7"] * 300)).evaluate(facts()) is True
-    assert compiled("request.size" + " + 1" * 90).evaluate(facts()) == 97
-    assert compiled("!" * 90 + "true").evaluate(facts()) is True
+    assert compiled("request.size" + " + 1" * 60).evaluate(facts()) == 67
+    assert compiled("!" * 60 + "true").evaluate(facts()) is True
     expression, problems = compile_expression(plain("!" * 5000 + "true"), ENVIRONMENT, Demand())
     assert expression is None or expression.evaluate(facts()) is True
     assert expression is not None or problems

@@ -20,7 +20,7 @@ from policyroute.cel.scan import INSTEAD, strings
 from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select, children
 from policyroute.cel.trouble import SYNTAX, TOO_LARGE, UNSUPPORTED, Refused, Trouble, refused
 
-MAX_DEPTH: Final = 100
+MAX_DEPTH: Final = 64
 MAX_NODES: Final = 2000
 MAX_LOOPS: Final = 2
 
