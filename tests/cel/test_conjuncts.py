@@ -59,6 +59,7 @@ ENVIRONMENT = Environment(
                 "stream": Field(BOOL),
                 "heat": Field(DOUBLE, optional=True),
                 "headers": Field(total_map(folded_keys=True), cost=Cost.HEADERS),
+                "labels": Field(map_of(STRING, STRING)),
                 "params": Field(map_of(STRING, DYN)),
                 "words": Field(list_of(STRING)),
                 "items": Field(list_of(ITEM), cost=Cost.BODY),
@@ -168,6 +169,10 @@ def dimension_of(text: str) -> Atom:
         ("'a' in request.words", False, True, Cost.CHEAP),
         ("request.items.exists(i, i.name == 'a')", False, True, Cost.TEXT),
         ("request.items.exists(i, i.value == 1)", True, True, Cost.BODY),
+        ("request.labels['x'] == 'a'", True, False, Cost.CHEAP),
+        ("request.labels.x == 'a'", True, False, Cost.CHEAP),
+        ("targets['gpt'].on", False, False, Cost.CHEAP),
+        ("targets.gpt.on", False, False, Cost.CHEAP),
         ("targets['gpt'].quality > 0.5", True, False, Cost.CHEAP),
     ],
 )

@@ -537,6 +537,8 @@ EDGES: Final = (
     "request.ratio == request.ratio",
     "[request.ratio] == [request.ratio]",
     "request.ratio in [request.ratio]",
+    "request.ratio in [0.0 / 0.0, 1.0]",
+    "0.0 / 0.0 in [0.0 / 0.0]",
     "dyn(request.stream) == 1",
     "dyn(1) in [true, 1.0]",
     "dyn(true) in [1, 1.0]",

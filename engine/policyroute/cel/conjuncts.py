@@ -265,6 +265,11 @@ def _dearest(cost: Cost, node: Select) -> Cost:
     return max(cost, declared.cost, key=lambda each: each.value) if declared else cost
 
 
+def _has_every_key(node: Node) -> bool:
+    """Whether this map has any key that a checked tree may ask it for."""
+    return node.type.total or node.type.closed
+
+
 def _path(node: Node) -> tuple[Cost, bool] | None:
     """What reading a path costs and whether it may raise; None for what is not a path."""
     match node:
@@ -275,10 +280,10 @@ def _path(node: Node) -> tuple[Cost, bool] | None:
             declared = operand.type.fields.get(name)
             if inner is None:
                 return None
-            sure = operand.type.total or (declared is not None and not declared.optional)
+            sure = _has_every_key(operand) or (declared is not None and not declared.optional)
             return _dearest(inner[0], node), inner[1] or not sure
         case Call(function="_[_]", args=(operand, Literal(value=str() | int()))):
             inner = _path(operand)
-            return None if inner is None else (inner[0], inner[1] or not operand.type.total)
+            return None if inner is None else (inner[0], inner[1] or not _has_every_key(operand))
         case _:
             return None
