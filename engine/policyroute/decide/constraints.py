@@ -41,10 +41,11 @@ class Constraint:
         """Why the candidate that the facts are turned to is out, or None."""
         if not self._steady:
             return self._asked(facts)
-        endpoint = facts.endpoint
-        if endpoint not in self._kept:
-            self._kept[endpoint] = self._asked(facts)
-        return self._kept[endpoint]
+        try:
+            return self._kept[facts.endpoint]
+        except KeyError:
+            kept = self._kept[facts.endpoint] = self._asked(facts)
+            return kept
 
     def _asked(self, facts: Facts) -> Breach | None:
         if self.require is not None:

@@ -5,7 +5,7 @@ Rule of this module: the first reason is the one that is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from policyroute.absent import Absent
@@ -18,33 +18,37 @@ from policyroute.request import ModelRequest
 
 
 def excluded(
-    facts: Facts, state: RoutingState, constraints: Iterable[Constraint], errors: list[RuleError]
+    endpoint: Endpoint,
+    facts: Facts,
+    state: RoutingState,
+    constraints: Sequence[Constraint],
+    errors: list[RuleError],
 ) -> Excluded | None:
-    """Why the endpoint that the facts are turned to is out, or None. Erring constraints are added to `errors`."""
-    endpoint = facts.endpoint
-    for constraint in constraints:
-        if breach := constraint.breach(facts):
-            rule, (code, detail, erred) = constraint.rule, breach
-            if erred:
-                errors.append(RuleError(rule, code, *erred, "refused"))
-            return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
+    """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`."""
+    if constraints:
+        facts.turn_to(endpoint)
+        for constraint in constraints:
+            if breach := constraint.breach(facts):
+                rule, (code, detail, erred) = constraint.rule, breach
+                if erred:
+                    errors.append(RuleError(rule, code, *erred, "refused"))
+                return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
     if found := _obstacle(endpoint, facts.request, state):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None
 
 
 def _obstacle(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:
-    spec, provider = endpoint.spec, endpoint.provider
-    if provider.dialect != request.dialect:
-        return "dialect", f"it speaks {provider.dialect}, the client {request.dialect}"
-    if provider.name in state.missing_secrets:
-        return "missing_secret", f"the key of provider {provider.name} could not be read"
+    if endpoint.dialect != request.dialect:
+        return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}"
+    if state.missing_secrets and endpoint.provider.name in state.missing_secrets:
+        return "missing_secret", f"the key of provider {endpoint.provider.name} could not be read"
     for capability in endpoint.lacks:
         if _NEEDS[capability](request):
             return "supports", f"the request needs {capability}, which the target does not support"
-    window = spec.context_window
+    window = endpoint.window
     # A token is at least a byte of the body: where the bytes fit, nobody has to count tokens.
-    if not isinstance(window, Absent) and request.size > window and request.input_tokens > window:
+    if request.size > window and request.input_tokens > window:
         return "context_window", f"the prompt is about {request.input_tokens} tokens, the context window {window}"
     return None
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
+from policyroute.absent import Absent
 from policyroute.cel.values import TotalMap
 from policyroute.policy.model import Provider, Target
 from policyroute.policy.vocabulary import CAPABILITIES
@@ -29,13 +31,19 @@ class Supports:
 
 
 class Endpoint:
-    """A target at one of its providers. `known` is what CEL sees of it, as far as it never changes."""
+    """A target at one of its providers.
 
-    __slots__ = ("known", "lacks", "provider", "spec")
+    `known` is what CEL sees of it, as far as it never changes; `lacks` the capabilities it is declared not to have, and
+    `window` its context window in tokens, endless where none is declared.
+    """
+
+    __slots__ = ("dialect", "known", "lacks", "provider", "spec", "window")
 
     def __init__(self, spec: Target, provider: Provider) -> None:
         self.spec = spec
         self.provider = provider
+        self.dialect = provider.dialect
+        self.window: float = inf if isinstance(spec.context_window, Absent) else spec.context_window
         self.lacks = tuple(name for name in CAPABILITIES if not spec.supports.get(name, True))
         self.known: Mapping[str, Any] = {
             "name": spec.name,

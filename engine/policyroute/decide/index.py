@@ -42,7 +42,7 @@ class _Step(NamedTuple):
     read: Read
     table: Table
     more: tuple[Table, ...]
-    cost: int
+    cost: tuple[int, bool]
 
 
 class Index:
@@ -113,14 +113,16 @@ def _dimensions(rows: Sequence[Row], every: int, compiled: Compile) -> list[_Ste
     for dimension, atoms in by_dimension.items():
         users = sum(1 << n for n in atoms)
         first, *more = tables(atoms, every, dimension.many)
-        steps.append(_Step(users, compiled(dimension.node), first, tuple(more), dimension.cost.value))
+        steps.append(
+            _Step(users, compiled(dimension.node), first, tuple(more), (dimension.cost.value, dimension.fallible))
+        )
     return steps
 
 
 def _tests(shared: dict[Hashable, tuple[Node, int]], every: int, compiled: Compile) -> list[_Step]:
     """Conditions that are no atoms, but stand in several rows, are evaluated once."""
     return [
-        _Step(users, _test(compiled(node)), {True: every, False: every & ~users}.__getitem__, (), _cost(node))
+        _Step(users, _test(compiled(node)), {True: every, False: every & ~users}.__getitem__, (), (_cost(node), True))
         for node, users in shared.values()
     ]
 

@@ -20,7 +20,7 @@ from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index
 from policyroute.decide.ordering import ranked
-from policyroute.decide.routes import Named, Plan
+from policyroute.decide.routes import Named, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
@@ -36,14 +36,15 @@ class PolicySet:
         self._effects = Effects(program.rules)
         self._index = Index(self._effects.rules, Environment(roots(program.targets), FLAT))
         self.endpoints = Endpoints(program.targets)
+        known = pool(self.endpoints)
         self._plans = {
-            position: Plan(rule.route, self.endpoints)
+            position: Plan(rule.route, self.endpoints, known)
             for position, rule in enumerate(self._effects.rules)
             if rule.route is not None
         }
         self._facts = facts_class(program.variables)
         default = program.default
-        self._default = Plan(default.route, self.endpoints)
+        self._default = Plan(default.route, self.endpoints, known)
         self._fallback = merge.fallback([default.fallback] if default.fallback else [])
         self._limits = merge.limits([default.limits] if default.limits else [])
 
@@ -120,7 +121,7 @@ class PolicySet:
         facts, constraints = decision.grounds
         facts = facts.at(endpoint, state)
         errors: list[RuleError] = []
-        out = excluded(facts, state, constraints, errors)
+        out = excluded(endpoint, facts, state, constraints, errors)
         return hop(decision, candidate, facts, out, errors)
 
     def _when_errors(self, erred: dict[int, EvaluationError]) -> list[RuleError]:
@@ -153,10 +154,9 @@ class PolicySet:
         eligible: list[Named] = []
         out: list[Excluded] = []
         for endpoint, candidate in plan.named(facts.request):
-            facts.turn_to(endpoint)
-            if reason := excluded(facts, facts.state, constraints, errors):
+            if reason := excluded(endpoint, facts, facts.state, constraints, errors):
                 out.append(reason)
-            elif seen := facts.looked():
+            elif constraints and (seen := facts.looked()):
                 eligible.append((endpoint, replace(candidate, facts=seen)))
             else:
                 eligible.append((endpoint, candidate))

@@ -5,7 +5,7 @@ Rule of this module: it names and orders; who is eligible is `eligibility`'s bus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from policyroute.decide.decision import Candidate
@@ -19,19 +19,30 @@ REQUESTED: Final = "requested"
 
 Named = tuple[Endpoint, Candidate]
 
+Pool = Mapping[str, Mapping[Endpoint, Candidate]]
+"""Every endpoint as a candidate, by why it is one. Made once a policy set: a request makes none."""
+
+
+def pool(endpoints: Endpoints) -> Pool:
+    every = [endpoint for places in endpoints.by_target.values() for endpoint in places]
+    return {
+        why: {place: Candidate(place.spec.name, place.spec, place.provider, why=why) for place in every}
+        for why in ("routed", "weighted", "requested")
+    }
+
 
 class Plan:
     """One route over the endpoints of its policy set."""
 
-    __slots__ = ("_endpoints", "_fixed", "_named", "route")
+    __slots__ = ("_endpoints", "_fixed", "_named", "_requested", "route")
 
-    def __init__(self, route: Route, endpoints: Endpoints) -> None:
+    def __init__(self, route: Route, endpoints: Endpoints, known: Pool) -> None:
         self.route = route
         self._endpoints = endpoints
-        why = "routed" if route.weights is None else "weighted"
-        self._named = {item: _candidates(endpoints.by_target[item], why) for item in route.items if item != REQUESTED}
+        self._named = known["routed" if route.weights is None else "weighted"]
+        self._requested = known["requested"]
         depends = route.weights is not None or REQUESTED in route.items
-        self._fixed = None if depends else _once(self._named.values())
+        self._fixed = None if depends else self._once(route.items, ())
 
     def named(self, request: ModelRequest) -> Sequence[Named]:
         """The endpoints that the items stand for, each once, as candidates."""
@@ -40,17 +51,15 @@ class Plan:
         items: Iterable[str] = self.route.items
         if self.route.weights is not None:
             items = weighted(items, self.route.weights, key_of(request))
-        wished = _candidates(self._endpoints.wished(request.model), "requested")
-        return _once(wished if item == REQUESTED else self._named[item] for item in items)
+        return self._once(items, self._endpoints.wished(request.model))
 
-
-def _candidates(endpoints: Iterable[Endpoint], why: str) -> list[Named]:
-    return [(place, Candidate(place.spec.name, place.spec, place.provider, why=why)) for place in endpoints]
-
-
-def _once(groups: Iterable[Iterable[Named]]) -> tuple[Named, ...]:
-    found: dict[Endpoint, Candidate] = {}
-    for group in groups:
-        for endpoint, candidate in group:
-            found.setdefault(endpoint, candidate)
-    return tuple(found.items())
+    def _once(self, items: Iterable[str], wished: Iterable[Endpoint]) -> tuple[Named, ...]:
+        found: dict[Endpoint, Candidate] = {}
+        for item in items:
+            if item == REQUESTED:
+                for endpoint in wished:
+                    found.setdefault(endpoint, self._requested[endpoint])
+            else:
+                for endpoint in self._endpoints.by_target[item]:
+                    found.setdefault(endpoint, self._named[endpoint])
+        return tuple(found.items())

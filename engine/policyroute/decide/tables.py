@@ -16,33 +16,40 @@ from policyroute.cel.conjuncts import Atom, Operator
 Table = Callable[[Any], int]
 """From a value to the bitmap of rows it leaves standing."""
 
-_RANGES = frozenset({Operator.LESS, Operator.LESS_EQUAL, Operator.GREATER, Operator.GREATER_EQUAL})
+Rows = dict[int, list[Atom]]
+"""Atoms of one dimension, by row."""
 
 
 def tables(atoms: Mapping[int, Iterable[Atom]], every: int, many: bool) -> list[Table]:
-    """The tables of one dimension. `atoms` by row; `every` is the bitmap of all rows."""
+    """The tables of one dimension, one at least. `atoms` by row; `every` is the bitmap of all rows."""
+    values: Rows = {}
+    prefixes: Rows = {}
+    ranges: Rows = {}
+    for row, each in atoms.items():
+        for atom in each:
+            match atom.operator:
+                case Operator.IN | Operator.NOT_IN:
+                    kind = values
+                case Operator.PREFIX:
+                    kind = prefixes
+                case _:
+                    kind = ranges
+            kind.setdefault(row, []).append(atom)
     made: list[Table] = []
-    for build, operators in (
-        (_values, frozenset({Operator.IN, Operator.NOT_IN})),
-        (_prefixes, frozenset({Operator.PREFIX})),
-        (_ranges, _RANGES),
-    ):
-        chosen = {row: [atom for atom in each if atom.operator in operators] for row, each in atoms.items()}
+    for build, rows in ((_values, values), (_prefixes, prefixes), (_ranges, ranges)):
         # Atoms over a list ask for an item each, and prefixes cannot be intersected: they go into tables of their own.
-        apart = many or build is _prefixes
-        for layer in _layers(chosen) if apart else [chosen]:
-            constrained = {row: each for row, each in layer.items() if each}
-            if constrained:
-                free = every & ~sum(1 << row for row in constrained)
-                table = build(constrained, free)
+        for layer in _layers(rows) if many or build is _prefixes else [rows]:
+            if layer:
+                free = every & ~sum(1 << row for row in layer)
+                table = build(layer, free)
                 made.append(_any(table, free) if many else table)
     return made
 
 
-def _layers(atoms: Mapping[int, list[Atom]]) -> list[dict[int, list[Atom]]]:
+def _layers(atoms: Rows) -> list[Rows]:
     """One atom a row in each."""
     depth = max((len(each) for each in atoms.values()), default=0)
-    return [{row: each[n : n + 1] for row, each in atoms.items()} for n in range(depth)]
+    return [{row: [each[n]] for row, each in atoms.items() if n < len(each)} for n in range(depth)]
 
 
 def _any(table: Table, free: int) -> Table:
@@ -55,7 +62,7 @@ def _any(table: Table, free: int) -> Table:
     return of_items
 
 
-def _values(atoms: Mapping[int, list[Atom]], free: int) -> Table:
+def _values(atoms: Rows, free: int) -> Table:
     """Equality: what a value that no atom names leaves standing, and for each named value what differs from that."""
     otherwise = free
     flipped: dict[Any, int] = {}
@@ -76,7 +83,7 @@ def _values(atoms: Mapping[int, list[Atom]], free: int) -> Table:
     return of
 
 
-def _prefixes(atoms: Mapping[int, list[Atom]], free: int) -> Table:
+def _prefixes(atoms: Rows, free: int) -> Table:
     by_length: dict[int, dict[str, int]] = {}
     for row, each in atoms.items():
         prefix = each[0].constants[0]
@@ -93,7 +100,7 @@ def _prefixes(atoms: Mapping[int, list[Atom]], free: int) -> Table:
     return of
 
 
-def _ranges(atoms: Mapping[int, list[Atom]], free: int) -> Table:
+def _ranges(atoms: Rows, free: int) -> Table:
     """Intervals: the thresholds cut the line into pieces (before, at, between, ..., after), each with its rows."""
     thresholds = sorted({atom.constants[0] for each in atoms.values() for atom in each})
     last = 2 * len(thresholds)
