@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeVar
 
-from policyroute.problems import PolicyErrors, Problem, Severity
+from policyroute.problems import PolicyErrors, Problem, errors
 from policyroute_asgi.preparation import Active, Preparation, Prepared
 from policyroute_asgi.watch import changes
 
@@ -24,8 +24,12 @@ __all__ = ["HEARTBEAT", "Active", "PolicyHolder", "Status"]
 
 logger = logging.getLogger("policyroute.reload")
 
-HEARTBEAT = 5.0
+HEARTBEAT: Final = 5.0
 """Seconds between looks at what no file event reports."""
+_SHOWN: Final = 20
+"""Errors that go to the log one by one."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class PolicyHolder:
                 return
             prepared = await self._off_loop(self._preparation.from_directory)
             if prepared.active is not None:
-                self._settle(prepared.active, _good(prepared))
+                await self._settle(prepared.active, _good(prepared))
             else:
                 await self._start_from_last_good(prepared.problems)
             self._started = True
@@ -120,11 +124,11 @@ class PolicyHolder:
         async with self._turn:
             prepared = await self._off_loop(partial(self._preparation.from_directory, again=again))
             if prepared.active is None:
-                self._tell(replace(self.status, ok=False, problems=prepared.problems), again)
+                await self._tell(replace(self.status, ok=False, problems=prepared.problems), again)
             elif _same(prepared.active, self.current):
-                self._tell(replace(_good(prepared), since=self.status.since), again)
+                await self._tell(replace(_good(prepared), since=self.status.since), again)
             else:
-                self._settle(prepared.active, _good(prepared))
+                await self._settle(prepared.active, _good(prepared))
             return self.status
 
     async def _start_from_last_good(self, problems: tuple[Problem, ...]) -> None:
@@ -133,20 +137,20 @@ class PolicyHolder:
         kept = await self._off_loop(self._preparation.from_last_good)
         if kept.active is None:
             raise PolicyErrors((*problems, *kept.problems))
-        self._settle(kept.active, Status(kept.active.policy.revision, False, "last_good", time.time(), problems))
+        await self._settle(kept.active, Status(kept.active.policy.revision, False, "last_good", time.time(), problems))
 
-    async def _off_loop(self, work: Callable[[], Prepared]) -> Prepared:
+    async def _off_loop(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _settle(self, active: Active, status: Status) -> None:
+    async def _settle(self, active: Active, status: Status) -> None:
         self.current = active
-        self._tell(status, again=True)
+        await self._tell(status, again=True)
 
-    def _tell(self, status: Status, again: bool) -> None:
+    async def _tell(self, status: Status, again: bool) -> None:
         if not again and status == self.status:
             return
         self.status = status
-        _log(status)
+        await self._off_loop(partial(_log, status))  # a console may be slow
         for listener in self._listeners:
             listener(status)
 
@@ -162,11 +166,17 @@ def _good(prepared: Prepared) -> Status:
 
 def _log(status: Status) -> None:
     short = status.revision[:12]
+    wrong = errors(status.problems)
+    warned = len(status.problems) - len(wrong)
     if status.ok:
-        logger.info("policy %s is served", short)
+        logger.info(
+            "policy %s is served%s", short, f", with {warned} warnings: see `policyroute check`" if warned else ""
+        )
     elif status.source == "last_good":
         logger.error("THE POLICY DIRECTORY IS BROKEN: serving the last good policy %s from the state directory", short)
     else:
         logger.error("the policy directory has errors and is not used: %s is still served", short)
-    for problem in status.problems:
-        logger.log(logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING, "%s", problem)
+    for problem in wrong[:_SHOWN]:
+        logger.error("%s", problem)
+    if len(wrong) > _SHOWN:
+        logger.error("and %d more: see `policyroute check`", len(wrong) - _SHOWN)

@@ -13,7 +13,7 @@ import pytest
 
 from policyroute.author.load import build
 from policyroute.decide import PolicySet
-from policyroute.problems import PolicyErrors
+from policyroute.problems import PolicyErrors, Severity
 from policyroute_asgi.activation import Active, PolicyHolder, Status
 from policyroute_asgi.preparation import Preparation
 
@@ -114,6 +114,19 @@ async def test_a_broken_edit_changes_nothing_but_the_reports(
         mended = await watched.until(lambda status: status.ok)
         assert mended.revision == good.revision
         assert mended.problems == ()
+
+
+async def test_the_log_has_every_error_up_to_twenty_and_no_warning(
+    directory: Path, policy: Policy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "policyroute.reload")
+    async with serving(Preparation(directory)) as watched:
+        rules = "".join(f"  - {{id: r{number}, route: [nobody]}}\n" for number in range(30))
+        (directory / "main.yaml").write_text(f"{policy('small')}rules:\n{rules}")
+        status = await watched.until(lambda status: not status.ok)
+        errors = sum(problem.severity is Severity.ERROR for problem in status.problems)
+        assert caplog.text.count("main.yaml:") == 20
+        assert f"and {errors - 20} more" in caplog.text
 
 
 async def test_an_edit_that_fails_its_own_test_is_broken(directory: Path, policy: Policy) -> None:

@@ -58,7 +58,9 @@ class Screen:
                 self.line(f"     attempt {attempt['number']}: {attempt['target']}, {_outcome(attempt)}")
 
     def why(self, decision: Decision) -> None:
-        """The rules that applied besides the one that routed, and who was out because of them."""
+        """The order of the candidates, the rules that applied besides the one that routed, and who was out."""
+        if len(decision.candidates) > 1:
+            self.line(f"   [dim]order:[/] {', then '.join(candidate.target for candidate in decision.candidates)}")
         others = [rule for rule in decision.fired if rule != decision.route_rule]
         if others:
             self.line(f"   [dim]applied:[/] {', '.join(others)}")
@@ -88,7 +90,7 @@ class Screen:
             self.line(f"  {escape(str(problem))}")
 
     def closing(self, url: str, directory: str) -> None:
-        self.line("\n[bold]It is all yours.[/] Edit the policies and send something; Ctrl-C ends it.\n")
+        self.line(f"\n[bold]It is all yours.[/] Send something, and edit {directory}/main.yaml; Ctrl-C ends it.\n")
         self.line(
             f"""[dim]curl -si {url}/v1/chat/completions -H 'content-type: application/json' \\
   -H 'x-router-profile: SAVINGS' \\
@@ -98,9 +100,7 @@ curl -s {url}/-/policy
 from openai import OpenAI
 client = OpenAI(base_url="{url}/v1", api_key="unused")
 client.chat.completions.create(
-    model="auto", messages=[{{"role": "user", "content": "Hello"}}])
-
-{directory}/main.yaml[/]""".replace("[{", "\\[{")
+    model="auto", messages=[{{"role": "user", "content": "Hello"}}])[/]""".replace("[{", "\\[{")
         )
         self.line()
         sys.stdout.flush()
