@@ -30,8 +30,9 @@ class _Read:
 def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, ...]:
     """Every rule and candidate of which it is certain that it can never take effect."""
     rules = [_read(rule) for rule in program.rules if rule.mode is not Mode.OFF]
-    dead = [_never(read.rule) for read in rules if read.condition.never_holds()]
-    live = [read for read in rules if not read.condition.never_holds()]
+    never = [read.condition.never_holds() for read in rules]
+    dead = [_never(read.rule) for read, dies in zip(rules, never, strict=True) if dies]
+    live = [read for read, dies in zip(rules, never, strict=True) if not dies]
     return (*dead, *_overtaken(live), *_excluded(program, static_facts))
 
 

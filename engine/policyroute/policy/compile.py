@@ -79,7 +79,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     expressions = Expressions(compiler, names.environment(), report)
     variables, expressions = compile_variables(
         {name: each.file for name, each in declared.items() if name in each.document.variables},
-        [text for each in written for text in conditions(each.spec, each.file, each.path)],
+        [text for each in written for text in conditions(each.spec)],
         names,
         expressions,
     )

@@ -22,10 +22,9 @@ def fails_closed(spec: RuleSpec) -> bool:
     return spec.deny is not None or spec.require is not None or spec.quality_floor is not None
 
 
-def conditions(spec: RuleSpec, file: File, path: Path) -> tuple[str, ...]:
+def conditions(spec: RuleSpec) -> tuple[str, ...]:
     """The texts of the conditions that fail closed."""
-    written = [key for key in ("when", "require") if getattr(spec, key) is not None and fails_closed(spec)]
-    return tuple(file.expression((*path, key)).text for key in written)
+    return tuple(text for text in (spec.when, spec.require) if text is not None and fails_closed(spec))
 
 
 def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scope: Scope) -> Rule:

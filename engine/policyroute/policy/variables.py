@@ -61,6 +61,8 @@ def compile_variables(
 
     `guarded` are the texts of conditions that fail closed: what they read must not err either.
     """
+    if not written:
+        return {}, expressions
     needs = {name: read_by(_text(name, file)) & written.keys() for name, file in written.items()}
     strict = _reached(frozenset[str]().union(*map(read_by, guarded)), needs)
     fields: dict[str, Field] = {}
