@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi import identity, lines
-from policyroute_asgi.endpoints import Endpoints
+from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import Anonymous, Identify
 from policyroute_asgi.operator import Operator
@@ -62,7 +62,7 @@ class Gateway:
         await service.handler.serve(endpoint, scope, receive, send)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        page = self._operator.page(scope["path"])
+        page = self._operator.page(path_of(scope))
         if page is None or scope["method"] not in {"GET", "HEAD"}:
             await refuse(scope, receive, send, NOT_FOUND)
             return

@@ -35,6 +35,13 @@ _GEMINI_PATH = "/v1beta/models/"
 _GEMINI_CALLS = (":generateContent", ":streamGenerateContent")
 
 
+def path_of(scope: Mapping[str, Any]) -> str:
+    """The request's path below what the app is mounted at."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
 class Endpoints:
     """The paths under one prefix. `whole` is a host that serves nothing else: images, audio and the like are answered
     there, and left to the app everywhere else."""
@@ -50,10 +57,7 @@ class Endpoints:
 
     def find(self, scope: Mapping[str, Any]) -> Endpoint | None:
         """The endpoint of this request, or None where the path is not ours."""
-        path: str = scope["path"]
-        root: str = scope.get("root_path", "")
-        if root and path.startswith(f"{root}/"):
-            path = path[len(root) :]
+        path = path_of(scope)
         return self._exact.get(path) or self._other(path)
 
     def _other(self, path: str) -> Endpoint | None:

@@ -101,7 +101,9 @@ class Handler:
             _log(error, decision_id)
             await _tell(reply, ClientError(500, "internal_error", "Something went wrong here.", retry=True))
         finally:
-            self._end(served, reply, count=endpoint.kind is Kind.CHAT)
+            self._end()
+            if endpoint.kind is Kind.CHAT:
+                self._account(served, reply)
 
     async def drained(self, grace: float) -> None:
         """Wait until no request is open, `grace` seconds at most."""
@@ -177,13 +179,13 @@ class Handler:
         self._open += 1
         self._telemetry.in_flight += 1
 
-    def _end(self, served: Served, reply: Reply, *, count: bool) -> None:
+    def _end(self) -> None:
         self._open -= 1
         self._telemetry.in_flight -= 1
         if not self._open:
             self._idle.set()
-        if not count:
-            return
+
+    def _account(self, served: Served, reply: Reply) -> None:
         served.ended = time.monotonic()
         if reply.status is not None:
             served.status = reply.status
@@ -191,7 +193,10 @@ class Handler:
             served.outcome = reply.failed
         elif served.record is not None and served.record.outcome != "open":
             served.outcome = served.record.outcome
-        self._telemetry.finished(served)
+        try:
+            self._telemetry.finished(served)
+        except Exception as error:  # noqa: BLE001 - the client has its answer; what it was must not undo it
+            _log(error, served.decision_id)
 
 
 def _read(body: bytes, scope: Scope, id: str) -> ModelRequest:

@@ -6,7 +6,9 @@ import io
 import os
 import threading
 
-from policyroute_asgi.lines import LineWriter
+import pytest
+
+from policyroute_asgi.lines import LineWriter, logger
 
 
 def test_every_line_arrives_once_in_order() -> None:
@@ -63,3 +65,26 @@ def test_a_sink_that_is_gone_is_survived() -> None:
     writer.flush()
     stream.close()
     assert writer.dropped == 1
+
+
+def test_a_sink_that_raises_is_survived() -> None:
+    got: list[bytes] = []
+
+    def sink(lines: bytes) -> None:
+        got.append(lines)
+        if len(got) == 1:
+            raise RuntimeError("the sink's own affair")
+
+    writer = LineWriter(sink)
+    writer.write(b"a")
+    writer.flush()
+    writer.write(b"b")
+    writer.flush()
+    assert got == [b"a\n", b"b\n"]
+    assert writer.dropped == 1
+
+
+def test_a_line_is_one_log_record_whatever_is_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "a.logger")
+    logger("a.logger")('{"a":"\u2028 \x85"}\n{"b":1}\n'.encode())
+    assert [record.getMessage() for record in caplog.records] == ['{"a":"\u2028 \x85"}', '{"b":1}']

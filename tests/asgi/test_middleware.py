@@ -198,3 +198,29 @@ async def test_mounted_under_a_root_path(inner: Inner, policies: Path, upstream:
     assert "ok" in {row["id"] for row in json.loads(answer.body)["data"]}
     assert isinstance(app, PolicyRouteMiddleware)
     await app.aclose()
+
+
+@pytest.mark.anyio
+async def test_an_app_without_lifespan_is_served_all_the_same(policies: Path, upstream: Counting) -> None:
+    async def simple(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError
+
+    app = PolicyRouteMiddleware(simple, policies, client=ANONYMOUS, transport=upstream)
+    with pytest.raises(NotImplementedError):
+        async with lifespan(app):
+            pass
+    assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    await app.aclose()
+
+
+@pytest.mark.anyio
+async def test_facts_that_cannot_be_logged_do_not_harm_the_answer(
+    inner: Inner, policies: Path, upstream: Counting, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = {"id": "\ud800", "tenant": "acme"}
+    app = PolicyRouteMiddleware(inner, policies, client=lambda scope: facts, transport=upstream, log=log)
+    assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    await app.aclose()
+    assert log.lines == []
+    assert "internal error" in caplog.text

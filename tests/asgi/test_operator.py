@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.asgi import ask, call, lifespan
+from tests.support.asgi import Call, ask, call, http_scope, lifespan
 from tests.support.edge import JSON, POLICY, Counting, Log, chat
 
 from policyroute_asgi import Gateway, PolicyHolder, gateway
@@ -118,3 +118,10 @@ async def test_drain_only_says_so(policies: Path, upstream: Counting) -> None:
         app.drain()
         assert (await page(app, "/readyz"))[0] == 503
         assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+
+
+async def test_mounted_in_another_app(policies: Path, upstream: Counting) -> None:
+    app = gateway(policies, log=None, transport=upstream)
+    scope = http_scope("GET", "/llm/healthz")
+    scope["root_path"] = "/llm"
+    assert (await Call(app, scope, []).finish()).status == 200
