@@ -37,18 +37,19 @@ class Constraint:
         self._steady = require is None or all(_steady(read) for read in require.reads)
         self._kept: dict[Endpoint, Breach | None] = {}
 
-    def breach(self, facts: Facts) -> Breach | None:
-        """Why the candidate that the facts are turned to is out, or None."""
+    def breach(self, endpoint: Endpoint, facts: Facts) -> Breach | None:
+        """Why the endpoint is out, or None. The facts are turned to it, if they have to be asked."""
         if not self._steady:
-            return self._asked(facts)
+            return self._asked(endpoint, facts)
         try:
-            return self._kept[facts.endpoint]
+            return self._kept[endpoint]
         except KeyError:
-            kept = self._kept[facts.endpoint] = self._asked(facts)
+            kept = self._kept[endpoint] = self._asked(endpoint, facts)
             return kept
 
-    def _asked(self, facts: Facts) -> Breach | None:
+    def _asked(self, endpoint: Endpoint, facts: Facts) -> Breach | None:
         if self.require is not None:
+            facts.turn_to(endpoint)
             try:
                 held = self.require.evaluate(facts)
             except EvaluationError as error:
@@ -56,7 +57,7 @@ class Constraint:
                 return Breach("require", detail, (error.reason, error.span))
             if held is not True:
                 return Breach("require", f"`require` of rule {self.rule} does not hold")
-        return self._under_floor(facts.endpoint.spec.quality)
+        return self._under_floor(endpoint.spec.quality)
 
     def _under_floor(self, quality: float | Absent) -> Breach | None:
         if self.floor is None:

@@ -25,14 +25,12 @@ def excluded(
     errors: list[RuleError],
 ) -> Excluded | None:
     """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`."""
-    if constraints:
-        facts.turn_to(endpoint)
-        for constraint in constraints:
-            if breach := constraint.breach(facts):
-                rule, (code, detail, erred) = constraint.rule, breach
-                if erred:
-                    errors.append(RuleError(rule, code, *erred, "refused"))
-                return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
+    for constraint in constraints:
+        if breach := constraint.breach(endpoint, facts):
+            rule, (code, detail, erred) = constraint.rule, breach
+            if erred:
+                errors.append(RuleError(rule, code, *erred, "refused"))
+            return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
     if found := _obstacle(endpoint, facts.request, state):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None

@@ -26,9 +26,6 @@ def _read(path: str) -> Lazy[Any]:
 class Facts:
     """The facts of one request, turned to each candidate in turn while its constraints are asked."""
 
-    endpoint: Endpoint
-    """The candidate that the facts are turned to, if they are."""
-
     def __init__(
         self,
         request: ModelRequest,
@@ -42,6 +39,7 @@ class Facts:
         self.state = self._current = state
         self._now = now
         self._endpoints = endpoints
+        self.endpoint: Endpoint | None = None
         # What lies ready is taken at once: a plain attribute is cheaper than a lazy one that is touched.
         self.request_model = request.model
         self.request_profile = request.profile
@@ -53,27 +51,30 @@ class Facts:
         self.client_tier = client.tier
 
     def turn_to(self, endpoint: Endpoint, seen: TargetFacts | None = None) -> None:
-        """From here on `target` is this endpoint: as `seen` already, or made when it is asked for."""
-        self.endpoint = endpoint
-        if seen is not None:
-            self.__dict__["target"] = seen
-        else:
+        """From here on `target` is this endpoint: as it was seen before, or made when it is asked for."""
+        if self.endpoint is not endpoint:
+            self.endpoint = endpoint
             self.__dict__.pop("target", None)
+            if seen is not None:
+                self.__dict__["target"] = seen
 
     def at(self, endpoint: Endpoint, state: RoutingState) -> Facts:
         """The same facts, their target this endpoint as it is in `state`. What was read of the request stays read."""
         facts = object.__new__(type(self))
         facts.__dict__.update(self.__dict__)
+        facts.endpoint = endpoint
         facts._current = state
-        facts.turn_to(endpoint)
+        facts.__dict__.pop("target", None)
         return facts
 
-    def looked(self) -> TargetFacts | None:
-        """`target`, if anything asked for it since the facts were turned to it."""
-        return self.__dict__.get("target")
+    def looked(self, endpoint: Endpoint) -> TargetFacts | None:
+        """The endpoint as `target`, if anything asked for it since the facts were turned to it."""
+        return self.__dict__.get("target") if self.endpoint is endpoint else None
 
     @Lazy
     def target(self) -> TargetFacts:
+        if self.endpoint is None:
+            raise AttributeError("target")
         return TargetFacts(self.endpoint, self.request, self._current)
 
     request_id = _read("request.id")

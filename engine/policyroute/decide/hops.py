@@ -19,7 +19,7 @@ from policyroute.policy.model import Headers, Transform, Value
 def hop(
     decision: Decision, candidate: Candidate, facts: Facts, excluded: Excluded | None, errors: list[RuleError]
 ) -> Hop:
-    """`facts` are turned to the candidate; `excluded` and `errors` come from its constraints."""
+    """`facts` are those `at` the candidate's endpoint; `excluded` and `errors` come from its constraints."""
     if excluded:
         return Hop(_as_seen(candidate, facts), excluded, errors=tuple(errors))
     transforms = _transforms(decision.transforms, facts, errors)
@@ -29,7 +29,7 @@ def hop(
 
 
 def _as_seen(candidate: Candidate, facts: Facts) -> Candidate:
-    seen = facts.looked()
+    seen = facts.looked(facts.endpoint) if facts.endpoint else None
     return candidate if seen is candidate.facts else replace(candidate, facts=seen)
 
 

@@ -45,7 +45,7 @@ def ranked(
     for endpoint, candidate in candidates:
         facts.turn_to(endpoint, candidate.facts)
         try:
-            scored.append(replace(candidate, why="ranked", score=_checked(value(facts)), facts=facts.looked()))
+            scored.append(replace(candidate, why="ranked", score=_checked(value(facts)), facts=facts.looked(endpoint)))
         except EvaluationError as error:
             unscored.append(replace(candidate, why="unranked"))
             if isinstance(route.rank, Expression):

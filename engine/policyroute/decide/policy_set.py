@@ -156,7 +156,7 @@ class PolicySet:
         for endpoint, candidate in plan.named(facts.request):
             if reason := excluded(endpoint, facts, facts.state, constraints, errors):
                 out.append(reason)
-            elif constraints and (seen := facts.looked()):
+            elif constraints and (seen := facts.looked(endpoint)):
                 eligible.append((endpoint, replace(candidate, facts=seen)))
             else:
                 eligible.append((endpoint, candidate))
