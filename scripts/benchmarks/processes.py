@@ -43,7 +43,11 @@ def module(name: str, port: int, *arguments: str) -> Iterator[subprocess.Popen[b
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()  # it waits for streams that are meant to stay open
+            process.wait(5)
 
 
 def cpu_seconds(pid: int) -> float:
