@@ -70,10 +70,17 @@ class Running:
         while not self._news.empty():
             self._news.get_nowait()
         start = time.monotonic()
-        await asyncio.to_thread(self.file.write_text, text.replace(old, new))
+        await asyncio.to_thread(_save, self.file, text.replace(old, new))
         async with asyncio.timeout(PATIENCE):
             status = await self._news.get()
         return status, time.monotonic() - start
+
+
+def _save(file: Path, text: str) -> None:
+    """As editors do: nobody ever sees half of it."""
+    draft = file.with_name(f".{file.name}.new")
+    draft.write_text(text)
+    draft.replace(file)
 
 
 @asynccontextmanager
