@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 from policyroute.author.reach import StaticFacts, unreachable
@@ -16,12 +15,12 @@ from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
 from policyroute.decide.endpoints import Endpoints
 from policyroute.policy.compile import compile_policy
-from policyroute.policy.files import read_directory, shipped_packs
+from policyroute.policy.files import Place, read_directory, shipped_packs
 from policyroute.policy.model import Program
 from policyroute.problems import PolicyErrors, Problem, ordered
 
 
-def load(path: str | Path, compiler: Compiler | None = None) -> PolicySet:
+def load(path: Place, compiler: Compiler | None = None) -> PolicySet:
     """The policy set of a directory of `*.yaml`. Raises PolicyErrors with every problem."""
     texts, problems = read_directory(path)
     return _built(texts, problems, compiler)

@@ -1,1 +1,1 @@
-
+"""The policy language: YAML with positions, checked, resolved and compiled into a `Program`."""

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from policyroute.problems import PolicyErrors, Problem, Span
 
+Place = str | Path
+"""A directory of policies, or one file."""
+
 MAX_FILE = 1 << 20
 """Bytes of one file."""
 MAX_DIRECTORY = 8 << 20
 """Bytes of all files together."""
 
 
-def read_directory(path: str | Path) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
+def read_directory(path: Place) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
     """The text of each `*.yaml` of a directory by file name, and what could not be read.
 
     Hidden files are passed over, which takes care of editors' and of Kubernetes' own; links are followed. A path to a
@@ -54,7 +57,7 @@ def read_directory(path: str | Path) -> tuple[Mapping[str, str], tuple[Problem, 
     return texts, tuple(problems)
 
 
-def read(path: str | Path) -> Mapping[str, str]:
+def read(path: Place) -> Mapping[str, str]:
     """As `read_directory`. Raises PolicyErrors if anything could not be read."""
     texts, problems = read_directory(path)
     if problems:
