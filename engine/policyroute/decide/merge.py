@@ -5,10 +5,11 @@ Rule of this module: plain values in and out; which rules match is somebody else
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, TypeVar
 
 from policyroute.decide.decision import ResolvedFallback, ResolvedLimits
+from policyroute.decide.effects import Column
 from policyroute.failures import DEFAULT_AFTER, FailureKind
 from policyroute.policy.model import Fallback, Limits
 
@@ -19,6 +20,33 @@ DEFAULT_LIMITS: Final = ResolvedLimits(connect=5.0, ttft=60.0, idle=60.0, total=
 and ten minutes is what the vendors' own SDKs wait for a whole answer."""
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+_KEPT: Final = 1024
+
+
+class Merged(Generic[T, R]):
+    """One such effect of a policy set: the same rules give the same values, so what they give is kept."""
+
+    __slots__ = ("_base", "_column", "_kept", "_merge")
+
+    def __init__(self, column: Column[T], base: R, merge: Callable[[Sequence[T], R], R]) -> None:
+        self._column = column
+        self._base = base
+        self._merge = merge
+        self._kept: dict[int, R] = {}
+
+    def of(self, bitmap: int) -> R:
+        """What these rules set, over `base`."""
+        bitmap &= self._column.mask
+        if not bitmap:
+            return self._base
+        kept = self._kept.get(bitmap)
+        if kept is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            kept = self._kept[bitmap] = self._merge(self._column.of(bitmap), self._base)
+        return kept
 
 
 def fallback(rules: Sequence[Fallback], base: ResolvedFallback = DEFAULT_FALLBACK) -> ResolvedFallback:

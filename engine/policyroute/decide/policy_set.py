@@ -45,8 +45,10 @@ class PolicySet:
         self._facts = facts_class(program.variables)
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
-        self._fallback = merge.fallback([default.fallback] if default.fallback else [])
-        self._limits = merge.limits([default.limits] if default.limits else [])
+        fallback = merge.fallback([default.fallback] if default.fallback else [])
+        limits = merge.limits([default.limits] if default.limits else [])
+        self._fallback = merge.Merged(self._effects.fallback, fallback, merge.fallback)
+        self._limits = merge.Merged(self._effects.limits, limits, merge.limits)
 
     @property
     def revision(self) -> str:
@@ -91,7 +93,6 @@ class PolicySet:
             candidates, out = self._candidates(route_rule, plan, facts, constraints, errors)
             if not candidates:
                 denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
-        fallbacks, limits = effects.fallback.of(enforced), effects.limits.of(enforced)
         return Decision(
             decision_id,
             self.program.revision,
@@ -101,8 +102,8 @@ class PolicySet:
             route_rule,
             effects.named(applied),
             effects.named(applying & effects.shadow),
-            merge.fallback(fallbacks, self._fallback) if fallbacks else self._fallback,
-            merge.limits(limits, self._limits) if limits else self._limits,
+            self._fallback.of(enforced),
+            self._limits.of(enforced),
             effects.transform.of(enforced),
             effects.request_headers.of(enforced),
             effects.response_headers.of(enforced),

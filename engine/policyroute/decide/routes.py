@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from policyroute.decide.decision import Candidate
-from policyroute.decide.endpoints import Endpoint, Endpoints
+from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
 from policyroute.decide.ordering import key_of, weighted
 from policyroute.policy.model import Route
 from policyroute.request import ModelRequest
@@ -34,24 +34,26 @@ def pool(endpoints: Endpoints) -> Pool:
 class Plan:
     """One route over the endpoints of its policy set."""
 
-    __slots__ = ("_endpoints", "_fixed", "_named", "_requested", "route")
+    __slots__ = ("_endpoints", "_kept", "_named", "_requested", "route")
 
     def __init__(self, route: Route, endpoints: Endpoints, known: Pool) -> None:
         self.route = route
         self._endpoints = endpoints
         self._named = known["routed" if route.weights is None else "weighted"]
         self._requested = known["requested"]
-        depends = route.weights is not None or REQUESTED in route.items
-        self._fixed = None if depends else self._once(route.items, ())
+        self._kept: dict[str, tuple[Named, ...]] = {}
 
     def named(self, request: ModelRequest) -> Sequence[Named]:
         """The endpoints that the items stand for, each once, as candidates."""
-        if self._fixed is not None:
-            return self._fixed
-        items: Iterable[str] = self.route.items
+        wished = self._endpoints.wished(request.model)
         if self.route.weights is not None:
-            items = weighted(items, self.route.weights, key_of(request))
-        return self._once(items, self._endpoints.wished(request.model))
+            return self._once(weighted(self.route.items, self.route.weights, key_of(request)), wished)
+        # Without chance only the wish matters, and only names that something serves: there are no more than those.
+        wish = request.model if wished else AUTO
+        kept = self._kept.get(wish)
+        if kept is None:
+            kept = self._kept[wish] = self._once(self.route.items, wished)
+        return kept
 
     def _once(self, items: Iterable[str], wished: Iterable[Endpoint]) -> tuple[Named, ...]:
         found: dict[Endpoint, Candidate] = {}
