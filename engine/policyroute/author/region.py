@@ -41,14 +41,18 @@ class Region:
     """The values of one dimension that satisfy every atom seen."""
 
     atoms: list[Atom] = field(default_factory=list[Atom])
+    _left: tuple[int, list[Any] | None] = (0, None)
 
     @property
     def values(self) -> list[Any] | None:
         """The only values left, where an `==` or `in` bounds them; None where it does not."""
-        listed = [atom.constants for atom in self.atoms if atom.operator is Operator.IN]
-        if not listed:
-            return None
-        return [value for value in listed[0] if all(holds(value, atom) for atom in self.atoms)]
+        if self._left[0] != len(self.atoms):
+            listed = next((atom.constants for atom in self.atoms if atom.operator is Operator.IN), None)
+            left = (
+                None if listed is None else [each for each in listed if all(holds(each, atom) for atom in self.atoms)]
+            )
+            self._left = len(self.atoms), left
+        return self._left[1]
 
     def is_empty(self) -> bool:
         left = self.values
