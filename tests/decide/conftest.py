@@ -20,7 +20,8 @@ providers:
 targets:
   gpt: {providers: [openai, azure], model: gpt-5.5, quality: 0.92, price: {input: 4.0, output: 16.0},
         context_window: 4000}
-  mini: {provider: openai, model: gpt-5-mini, quality: 0.75, price: {input: 0.25, output: 2.0}, tags: {kind: small}}
+  mini: {provider: openai, model: gpt-5-mini, quality: 0.75, price: {input: 0.25, output: 2.0}, tags: {kind: small},
+         max_output_tokens: 900}
   eu: {provider: frankfurt, model: qwen3-235b, quality: 0.91, context_window: 8000,
        supports: {tools: false, json_schema: false, images: false}}
   odd: {provider: frankfurt, model: gpt-5-mini}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from policyroute import Decision, Latency, ModelRequest, PolicySet, RoutingState
+from policyroute import Decision, Latency, ModelRequest, PolicySet, RoutingState, build
 
 MakePolicy = Callable[[str], PolicySet]
 Ask = Callable[..., ModelRequest]
@@ -47,6 +47,21 @@ def test_a_wish_that_nothing_serves_adds_nobody(decide: Decide, ask: Ask, names:
     assert denied is not None
     assert (denied.status, denied.code) == (404, "model_not_found")
     assert model in denied.message
+
+
+def test_auto_is_nobodys_model(ask: Ask) -> None:
+    policy_set = build(
+        {
+            "all.yaml": """
+version: 1
+providers: {p: {dialect: openai_chat, base_url: https://p.example, region: us}}
+targets: {any: {provider: p, model: auto}, other: {provider: p, model: m}}
+default: {route: [requested, other]}
+"""
+        }
+    )
+    candidates = policy_set.decide(ask("auto"), RoutingState.empty(), 0.0).candidates
+    assert [each.target for each in candidates] == ["other"]
 
 
 def test_a_route_without_requested_overrides_the_client(decide: Decide, ask: Ask, names: Names) -> None:
@@ -144,6 +159,14 @@ def test_a_prompt_too_long_for_all_is_the_clients_error(decide: Decide, ask: Ask
     assert (denied.status, denied.code) == (400, "context_length_exceeded")
 
 
+def test_a_window_beside_another_cause_is_not_the_clients_error(decide: Decide, ask: Ask) -> None:
+    long = ask(messages=[{"role": "user", "content": "word " * 4000}])
+    denied = decide("rules: [{id: big, require: target.name == 'gpt'}]\ndefault: {route: [eu, gpt]}", long).denied
+    assert denied is not None
+    assert (denied.code, denied.rule) == ("no_eligible_target", "big")
+    assert "the context window" in denied.message
+
+
 def test_all_out_says_which_rules_and_facts_did_it(decide: Decide) -> None:
     denied = decide(
         """
@@ -154,6 +177,7 @@ def test_all_out_says_which_rules_and_facts_did_it(decide: Decide) -> None:
     ).denied
     assert denied is not None
     assert (denied.status, denied.code) == (403, "no_eligible_target")
+    assert denied.rule == "good"
     for cause in ("rule good (quality_floor)", "rule residency (require)", "a provider without its key"):
         assert cause in denied.message
     assert "target.region" not in denied.message

@@ -112,7 +112,7 @@ def test_the_highest_floor_holds_and_unknown_quality_is_under_it(decide: Decide,
     decision = decide("""
     rules:
       - {id: low, quality_floor: 0.7}
-      - {id: high, quality_floor: 0.9}
+      - {id: high, quality_floor: 0.91}
       - {id: all, route: [mini, odd, eu, gpt]}
     """)
     assert names(decision) == ["eu@frankfurt", "gpt@openai", "gpt@azure"]

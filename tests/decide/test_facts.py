@@ -181,3 +181,5 @@ def test_the_cost_of_a_request_goes_by_its_tokens_and_the_targets_price(policy_s
     targets = facts_of(policy_set, request).targets
     assert targets["gpt"].est_cost_usd == pytest.approx((request.input_tokens * 4.0 + 1024 * 16.0) / 1e6)
     assert targets["eu"].est_cost_usd is ABSENT
+    short = facts_of(policy_set, ask(max_tokens=5000)).targets
+    assert short["mini"].est_cost_usd == pytest.approx((ask().input_tokens * 0.25 + 900 * 2.0) / 1e6)

@@ -162,8 +162,26 @@ def test_the_index_gives_what_the_scan_gives(texts: list[str | None], requests: 
         assert _told(index.match(world.facts())) == _told(scan(rules, world.facts()))
 
 
-@given(st.lists(atoms, min_size=1, max_size=8), worlds)
-def test_single_comparisons_too(texts: list[str], world: World) -> None:
+@st.composite
+def over_one_field(draw: st.DrawFn) -> list[str]:
+    """Conditions that all compare the same field, so that they meet in the same tables."""
+    if draw(st.booleans()):
+        path = draw(st.sampled_from(PATHS))
+        words = st.sampled_from(["t1", "t2", "t", ""]).map(quoted)
+        comparisons = st.one_of(
+            st.builds("{} {} {}".format, st.just(path), st.sampled_from(["==", "!="]), words),
+            st.builds("{} in [{}, {}]".format, st.just(path), words, words),
+            st.builds("{}.startsWith({})".format, st.just(path), words),
+        )
+    else:
+        path = draw(st.sampled_from(["size(request.messages)", *OPTIONAL]))
+        comparisons = st.builds("{} {} {}".format, st.just(path), compare, st.integers(0, 4))
+    joined = st.builds(str.join, st.sampled_from([" && ", " || "]), st.lists(comparisons, min_size=1, max_size=3))
+    return draw(st.lists(joined, min_size=1, max_size=8))
+
+
+@given(over_one_field(), worlds)
+def test_comparisons_of_one_field_too(texts: list[str], world: World) -> None:
     rules = _rules(list(texts))
     assert _told(Index(rules, ENVIRONMENT).match(world.facts())) == _told(scan(rules, world.facts()))
 
@@ -174,6 +192,8 @@ def test_an_or_of_atoms_is_a_row_for_each_and_one_dimension_is_one_atom() -> Non
 
     assert rows("client.team == 'a' || client.tier == 'b'") == [(1, 0), (1, 0)]
     assert rows("client.team == 'a' || client.team in ['b', 'c']") == [(1, 0)]
+    assert rows("client.team == 'a' || client.team.startsWith('b')") == [(1, 0), (1, 0)]
+    assert rows("client.team.startsWith('a') || client.team.startsWith('b')") == [(1, 0), (1, 0)]
     assert rows("request.stream && (client.team == 'a' || client.tier == 'b')") == [(2, 0), (2, 0)]
     assert rows("request.stream && (client.team == 'a' || client.team == client.tier)") == [(1, 1)]
     many = " && ".join(f"(client.team == '{n}' || client.tier == '{n}')" for n in range(8))

@@ -18,6 +18,7 @@ def test_what_is_known_reads_as_it_is_and_the_rest_as_the_peers_median() -> None
     state = RoutingState({HERE: Latency(1.0, 2.0, 3.0), ("a", "b"): Latency(None, 4.0, None), ("c", "d"): Latency(3.0)})
     assert state.latency_at(HERE) == (Latency(1.0, 2.0, 3.0), True)
     assert state.latency_at(("a", "b")) == (Latency(2.0, 4.0, 3.0), False)
+    assert state.latency_at(("c", "d")) == (Latency(3.0, 3.0, 3.0), False)
     assert state.latency_at(("new", "one")) == (Latency(2.0, 3.0, 3.0), False)
 
 
