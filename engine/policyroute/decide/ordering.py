@@ -45,11 +45,14 @@ def ranked(
     for endpoint, candidate in candidates:
         facts.turn_to(endpoint, candidate.facts)
         try:
-            scored.append(replace(candidate, why="ranked", score=_checked(value(facts)), facts=facts.looked(endpoint)))
+            score = _checked(value(facts))
         except EvaluationError as error:
             unscored.append(replace(candidate, why="unranked"))
             if isinstance(route.rank, Expression):
                 errors.append(RuleError(rule, "route.rank", error.reason, error.span, "skipped"))
+        else:
+            seen = facts.looked(endpoint)
+            scored.append(Candidate(candidate.target, candidate.spec, candidate.provider, seen, "ranked", score))
     key = key_of(facts.request)
     if len({candidate.score for candidate in scored}) < len(scored):
         # By target, so that one target's providers keep their order.
