@@ -48,7 +48,7 @@ def test_what_is_overtaken_is_found_whatever_it_is_filed_under(rules: list[tuple
         for problem in program.warnings
         if problem.span and problem.code in ("rule-shadowed", "rule-denied-before")
     }
-    read = [condition(rule.when.tree if rule.when else None) for rule in program.rules]
+    read = [condition(rule.when.parts if rule.when else ()) for rule in program.rules]
     alive = [number for number, each in enumerate(read) if not each.never_holds()]
     expected = {
         later

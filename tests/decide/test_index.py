@@ -188,7 +188,7 @@ def test_comparisons_of_one_field_too(texts: list[str], world: World) -> None:
 
 def test_an_or_of_atoms_is_a_row_for_each_and_one_dimension_is_one_atom() -> None:
     def rows(text: str) -> list[tuple[int, int]]:
-        return [(len(row.atoms), len(row.residual)) for row in rows_of(0, compiled(text).tree)]
+        return [(len(row.atoms), len(row.residual)) for row in rows_of(0, compiled(text).parts)]
 
     assert rows("client.team == 'a' || client.tier == 'b'") == [(1, 0), (1, 0)]
     assert rows("client.team == 'a' || client.team in ['b', 'c']") == [(1, 0)]

@@ -37,8 +37,7 @@ def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, .
 
 
 def _read(rule: Rule) -> _Read:
-    read = condition(rule.when.tree if rule.when else None)
-    return _Read(rule, read)
+    return _Read(rule, condition(rule.when.parts if rule.when else ()))
 
 
 def _warning(code: str, message: str, span: Span, hint: str) -> Problem:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
 from typing import Any
 
-from policyroute.cel.conjuncts import Atom, Operator, alternatives, canonical, conjuncts
-from policyroute.cel.syntax import Literal, Node
+from policyroute.cel.conjuncts import Atom, Operator, Part, canonical
+from policyroute.cel.syntax import Literal
 
 _ORDER: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.LESS: lt,
@@ -172,32 +172,24 @@ class Condition:
         )
 
 
-def condition(tree: Node | None) -> Condition:
-    """Reads a checked tree; None (no `when`) demands nothing."""
+def condition(parts: Iterable[Part]) -> Condition:
+    """Reads the conjuncts of a `when`; none demand nothing."""
     read = Condition()
-    for part in conjuncts(tree) if tree is not None else ():
+    for part in parts:
         _add(read, part)
     return read
 
 
-def _add(read: Condition, part: Node) -> None:
-    if isinstance(part, Literal):
-        read.is_false = read.is_false or part.value is False
+def _add(read: Condition, part: Part) -> None:
+    if isinstance(part.node, Literal):
+        read.is_false = read.is_false or part.node.value is False
         return
-    match alternatives(part):
-        case None:
-            read.opaque.add(canonical(part))
-        case [atom] if atom.dimension.many:
+    match part.atoms:
+        case ():
+            read.opaque.add(canonical(part.node))
+        case (atom,) if atom.dimension.many:
             read.existences.append(atom)
-        case [atom]:
+        case (atom,):
             read.regions.setdefault(atom.dimension.key, Region()).atoms.append(atom)
         case atoms:
             read.groups.append(atoms)
-
-
-def disjoint(one: Condition, two: Condition) -> bool:
-    """Whether it is certain that no request satisfies both."""
-    if one.never_holds() or two.never_holds():
-        return True
-    shared: Iterable[Hashable] = one.regions.keys() & two.regions.keys()
-    return any(Region([*one.regions[key].atoms, *two.regions[key].atoms]).is_empty() for key in shared)

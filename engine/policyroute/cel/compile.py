@@ -14,6 +14,7 @@ from policyroute.cel import interpret
 from policyroute.cel.check import check
 from policyroute.cel.codegen import Template, offsets, template
 from policyroute.cel.codegen_macros import BudgetError
+from policyroute.cel.conjuncts import Part, taken_apart
 from policyroute.cel.emitting import UnsupportedError
 from policyroute.cel.expression import Demand, Environment, EvaluationError, Expression, Facts, Source
 from policyroute.cel.operations import truth
@@ -23,7 +24,8 @@ from policyroute.cel.trouble import Trouble
 from policyroute.cel.types import Kind
 from policyroute.problems import Problem, Span
 
-_Shape = tuple[tuple[int, int], ...]
+_Shape = int | tuple[tuple[int, int], ...]
+"""How a text lies in its file: at its column, where it is written on one line, else where each of its offsets is."""
 
 _RAISED: Final = (EvaluationError, TypeError, LookupError, AttributeError, ArithmeticError, ValueError)
 """What fast code raises where CEL would not have gone the same way. Anything else is a fault of the facts."""
@@ -38,6 +40,7 @@ class _Known:
     tree: Node | None
     reads: frozenset[str]
     troubles: tuple[Trouble, ...]
+    parts: tuple[Part, ...] = ()
     offsets: tuple[int, ...] = ()
     templates: dict[_Shape, Template | None] = field(default_factory=dict[_Shape, "Template | None"])
 
@@ -66,7 +69,7 @@ class Compiler:
         exact = _exact(known.tree, environment, _wants_truth(known.tree, demand))
         fast = _fast(known, source, environment, demand) or exact
         evaluate = _evaluation(source, fast, exact)
-        return Expression(source, known.tree, known.tree.type, known.reads, fast, evaluate), problems
+        return Expression(source, known.tree, known.parts, known.tree.type, known.reads, fast, evaluate), problems
 
     def _of(self, environment: Environment) -> dict[tuple[str, Demand], _Known]:
         """What is remembered of this environment, which is now the most recently used."""
@@ -96,7 +99,7 @@ def compile_expression(
 
 def compile_node(node: Node, source: Source, environment: Environment) -> Callable[[Facts], Any]:
     """The fast code of a part of a checked tree. It is right unless it raises; then the whole expression is asked."""
-    known = _Known(node, frozenset(), (), offsets(node))
+    known = _Known(node, frozenset(), (), (), offsets(node))
     return _fast(known, source, environment, Demand()) or _exact(node, environment, truth_wanted=False)
 
 
@@ -105,8 +108,9 @@ def _found_out(text: str, environment: Environment, demand: Demand) -> _Known:
     if isinstance(parsed, Trouble):
         return _Known(None, frozenset(), (parsed,))
     checked = check(parsed, environment, demand)
-    lying = offsets(checked.tree) if checked.tree is not None else ()
-    return _Known(checked.tree, checked.reads, checked.troubles, lying)
+    if checked.tree is None:
+        return _Known(None, checked.reads, checked.troubles)
+    return _Known(checked.tree, checked.reads, checked.troubles, taken_apart(checked.tree), offsets(checked.tree))
 
 
 def _wants_truth(tree: Node, demand: Demand) -> bool:
@@ -117,16 +121,21 @@ def _wants_truth(tree: Node, demand: Demand) -> bool:
 def _fast(known: _Known, source: Source, environment: Environment, demand: Demand) -> Callable[[Facts], Any] | None:
     """The fast code, standing where the source stands; None if there is none for this tree."""
     assert known.tree is not None
-    places = {offset: source.place(offset) for offset in known.offsets}
-    first = min(line for line, _ in places.values())
-    shape = tuple((line - first + 1, column) for line, column in places.values())
+    line, column = source.place(0)
+    length = len(source.text)
+    shape: _Shape
+    if source.place(length) == (line, column + length):  # on one line, as written
+        shape = column
+    else:
+        shape = tuple((at - line + 1, column) for at, column in map(source.place, known.offsets))
     if shape not in known.templates:
         if len(known.templates) >= _MAX_TEMPLATES:
             known.templates.clear()
-        lying = dict(zip(places, shape, strict=True))
-        known.templates[shape] = _template(known.tree, environment, lying, _wants_truth(known.tree, demand))
+        lying = shape if isinstance(shape, tuple) else ((1, column + offset) for offset in known.offsets)
+        places = dict(zip(known.offsets, lying, strict=True))
+        known.templates[shape] = _template(known.tree, environment, places, _wants_truth(known.tree, demand))
     made = known.templates[shape]
-    return None if made is None else made.at(source.file, first)
+    return None if made is None else made.at(source.file, line)
 
 
 def _template(

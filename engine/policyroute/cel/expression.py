@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from policyroute.cel.conjuncts import Part
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import DYN, Phase, Type
 from policyroute.problems import Span
@@ -86,7 +87,8 @@ class EvaluationError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """`reads` are the dotted fields it may touch (`request.model`); `tree` is checked and typed.
+    """`reads` are the dotted fields it may touch (`request.model`); `tree` is checked and typed, `parts` are its
+    conjuncts.
 
     `fast` is the compiled code: it takes the facts object, and is right whenever it does not raise. `evaluate` falls
     back to the exact interpreter when it does.
@@ -94,6 +96,7 @@ class Expression:
 
     source: Source
     tree: Node
+    parts: tuple[Part, ...]
     type: Type
     reads: frozenset[str]
     fast: Callable[[Facts], Any]

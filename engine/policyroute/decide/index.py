@@ -54,7 +54,7 @@ class Index:
 
         self._whens = [rule.when for rule in rules]
         self._always = sum(1 << n for n, when in enumerate(self._whens) if when is None)
-        rows = [row for n, when in enumerate(self._whens) if when is not None for row in rows_of(n, when.tree)]
+        rows = [row for n, when in enumerate(self._whens) if when is not None for row in rows_of(n, when.parts)]
         self._every = (1 << len(rows)) - 1
         self._rule = [row.rule for row in rows]
         shared = _shared(rows)

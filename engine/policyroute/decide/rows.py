@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from policyroute.cel.conjuncts import Atom, Operator, alternatives, conjuncts
+from policyroute.cel.conjuncts import Atom, Operator, Part
 from policyroute.cel.syntax import Node
 
 MAX_ROWS: Final = 16
@@ -27,18 +27,17 @@ class Row:
     residual: tuple[Node, ...]
 
 
-def rows_of(rule: int, tree: Node) -> list[Row]:
+def rows_of(rule: int, parts: Sequence[Part]) -> list[Row]:
     choices: list[Sequence[Atom]] = []
     residual: list[Node] = []
     count = 1
-    for node in conjuncts(tree):
-        found = alternatives(node)
-        merged = _merged(found) if found else ()
+    for part in parts:
+        merged = _merged(part.atoms)
         if merged and count * len(merged) <= MAX_ROWS:
             count *= len(merged)
             choices.append(merged)
         else:
-            residual.append(node)
+            residual.append(part.node)
     return [Row(rule, atoms, tuple(residual)) for atoms in product(*choices)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policyroute.cel import Atom, Operator, atom_of, conjuncts
+from policyroute.cel import Atom, Operator
 from policyroute.policy.model import Headers, Mode, Rule, Transform
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, MapNode, Path, dotted
@@ -105,10 +105,12 @@ def _atoms(rule: Rule, effect: Transform | Headers) -> _Atoms:
     """The atoms that all hold when the effect is done, by what they are about."""
     found: dict[Hashable, tuple[Atom, ...]] = {}
     for expression in (rule.when, effect.where):
-        for part in conjuncts(expression.tree) if expression else ():
-            atom = atom_of(part)
-            if atom is not None and not atom.dimension.many:
-                found[atom.dimension.key] = (*found.get(atom.dimension.key, ()), atom)
+        for part in expression.parts if expression else ():
+            match part.atoms:
+                case (atom,) if not atom.dimension.many:
+                    found[atom.dimension.key] = (*found.get(atom.dimension.key, ()), atom)
+                case _:
+                    pass
     return found
 
 
