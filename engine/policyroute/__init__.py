@@ -1,10 +1,6 @@
 """Policyroute's engine: policies, decisions, dialects and failover, without I/O.
 
-    from policyroute import ModelRequest, RoutingState, load
-
-    policy = load("policies/")
-    request = ModelRequest.read("openai_chat", body=body, headers=headers, path="/v1/chat/completions")
-    decision = policy.decide(request, RoutingState.empty(), now=0.0)
+Three names are a start: `load` a directory into a `PolicySet`, `ModelRequest.read` what a client sent, and `decide`.
 """
 
 from policyroute import dialects

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 20) -
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -34,7 +34,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 20) -
 
 
 @contextmanager
-def module(name: str, port: int, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def module(name: str, port: int, *arguments: str) -> Generator[subprocess.Popen[bytes]]:
     """Runs `python -m scripts.benchmarks.NAME PORT ...` until the block ends."""
     command = [sys.executable, "-m", f"scripts.benchmarks.{name}", str(port), *arguments]
     process = subprocess.Popen(command)
