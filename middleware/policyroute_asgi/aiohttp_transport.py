@@ -1,4 +1,4 @@
-"""httpx's transport interface over aiohttp.
+"""aiohttp as a way to providers, and behind httpx's transport interface.
 
 Rule of this module: it translates and adds nothing. httpx_aiohttp does the same for any httpx client, but takes about
 20 µs of CPU more a request and loses what kind of connection error it was.
@@ -6,7 +6,7 @@ Rule of this module: it translates and adds nothing. httpx_aiohttp does the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -14,8 +14,11 @@ import aiohttp
 import httpx
 from multidict import CIMultiDict
 
+from policyroute.exchange.payload import Outbound
+from policyroute_asgi.outward import DirectTransport, HttpxAnswer, Incoming, RawHeaders, encoded
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
+
+class AiohttpTransport(DirectTransport):
     """`session` is called on the first request, on the loop it belongs to; the transport closes what it returns."""
 
     def __init__(self, session: Callable[[], aiohttp.ClientSession], proxy: httpx.Proxy | None = None) -> None:
@@ -26,25 +29,41 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             auth = aiohttp.BasicAuth(*proxy.auth) if proxy.auth else None
             self._proxy = {"proxy": str(proxy.url), "proxy_auth": auth}
 
+    async def send(self, outbound: Outbound, connect: float) -> Incoming:
+        """Raises aiohttp.ClientError."""
+        headers = CIMultiDict(outbound.headers)
+        timeout = _timeout(connect, connect, None)
+        response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout)
+        if encoded(response.raw_headers):
+            return HttpxAnswer(httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response)))
+        return _Answer(response)
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises httpx.TransportError, whose cause is aiohttp's."""
-        if self._session is None:
-            self._session = self._make()
         limits = request.extensions.get("timeout", {})
+        headers = CIMultiDict([(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw])
+        timeout = _timeout(limits.get("connect"), limits.get("pool"), limits.get("read"))
         try:
-            response = await self._session.request(
-                request.method,
-                str(request.url),
-                data=await request.aread() or None,
-                headers=CIMultiDict([(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]),
-                allow_redirects=False,
-                timeout=_timeout(limits.get("connect"), limits.get("pool"), limits.get("read")),
-                **self._proxy,
-            )
+            response = await self._request(request.method, str(request.url), headers, await request.aread(), timeout)
         except aiohttp.ClientError as error:
             _translate(error)
         return httpx.Response(
             response.status, headers=response.raw_headers, stream=_Body(response), request=request, extensions={}
+        )
+
+    def _request(
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes, timeout: aiohttp.ClientTimeout
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        if self._session is None:
+            self._session = self._make()
+        return self._session.request(
+            method,
+            url,
+            data=body or None,
+            headers=headers,
+            allow_redirects=False,
+            timeout=timeout,
+            **self._proxy,
         )
 
     async def aclose(self) -> None:
@@ -52,8 +71,23 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
+class _Answer:
+    """aiohttp's response as an answer. `read` is its own: one item an upstream read, whatever has arrived."""
+
+    __slots__ = ("_response", "headers", "read", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: RawHeaders = response.raw_headers
+        self.read = response.content.readany
+
+    async def close(self) -> None:
+        self._response.release()
+
+
 class _Body(httpx.AsyncByteStream):
-    """One item an upstream read: whatever has arrived."""
+    """The same as httpx's stream."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response

@@ -26,6 +26,7 @@ from policyroute_asgi.bodies import ClientGone, read_json_body
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.endpoints import Endpoint, Kind
 from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.outward import sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.reply import Reply
 from policyroute_asgi.telemetry import Served, Telemetry
@@ -69,7 +70,7 @@ class Handler:
         admission: Admission,
     ) -> None:
         self._holder = holder
-        self._transport = transport
+        self._sender = sender(transport)
         self._telemetry = telemetry
         self._admission = admission
         self._open = 0
@@ -133,7 +134,7 @@ class Handler:
             request,
             lambda candidate: self._hop(active, decision, candidate, served),
             active.keys,
-            self._transport,
+            self._sender,
             self._telemetry.open_attempts,
         )
         exchange = Drive(decision, upstream, reply, stream=request.stream)

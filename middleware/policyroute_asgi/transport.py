@@ -15,8 +15,10 @@ import aiohttp
 import httpx
 from starlette.types import ASGIApp
 
+from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_transport import AiohttpTransport
 from policyroute_asgi.asgi_transport import ASGITransport
+from policyroute_asgi.outward import DirectTransport, Incoming, sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,18 @@ def provider_transport(
     return SchemeRouter(_outward(settings), {scheme: ASGITransport(app) for scheme, app in (apps or {}).items()})
 
 
-class SchemeRouter(httpx.AsyncBaseTransport):
+class SchemeRouter(DirectTransport):
     """Some URL schemes to transports of their own, every other to `outward`."""
 
     def __init__(self, outward: httpx.AsyncBaseTransport, schemes: Mapping[str, httpx.AsyncBaseTransport]) -> None:
         self._outward = outward
         self._schemes = schemes
+        self._sender = sender(outward)
+        self._senders = {scheme: sender(transport) for scheme, transport in schemes.items()}
+
+    async def send(self, outbound: Outbound, connect: float) -> Incoming:
+        chosen = self._senders.get(outbound.url.partition(":")[0].lower(), self._sender)
+        return await chosen.send(outbound, connect)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         transport = self._schemes.get(request.url.scheme, self._outward)

@@ -19,6 +19,7 @@ from policyroute.problems import Span
 from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
 from policyroute_asgi.drive import Answer, Drive
+from policyroute_asgi.outward import sender
 from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.upstream import Upstream
 
@@ -98,7 +99,7 @@ class Gateway:
         body = b'{"model":"auto","messages":[{"role":"user","content":"Hi"}],"stream":%s}'
         request = ModelRequest.read("openai_chat", body % (b"true" if stream else b"false"))
         candidates = [candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
-        upstream = Upstream(request, hop_of, self.keys, self.transport, self.open)
+        upstream = Upstream(request, hop_of, self.keys, sender(self.transport), self.open)
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(

@@ -310,6 +310,17 @@ async def test_our_key_is_never_told(kind: str) -> None:
     assert "sk-secret-1" not in f"{heard.failure} {record.as_json()}"
 
 
+async def test_our_key_is_never_told_by_an_error_inside_a_good_answer(kind: str) -> None:
+    key = "our very own key"  # nothing but the key itself gives it away
+    told = error(f"Who is {key}?", "server_error")
+    bodies = {False: http("200 OK", told), True: STREAM + part(b"data: " + told + b"\n\n") + END}
+    for stream, body in bodies.items():
+        async with provider(says(body)) as a, Gateway(transport_of(kind), keys={"a": key}) as gateway:
+            heard, record = await gateway.ask(a.base_url, stream=stream)
+        assert heard.failure is not None and "Who is" in heard.failure.message
+        assert key not in f"{heard.failure} {record.as_json()}"
+
+
 @pytest.mark.parametrize("broken", [b"", END, part(IN_STREAM) + END, b"zz\r\n"])
 async def test_a_stream_that_breaks_after_the_first_token_never_looks_complete(kind: str, broken: bytes) -> None:
     heard = Listener()
