@@ -102,7 +102,7 @@ class ChatRequests:
         return {name: value for name, value in obj(data.get("metadata")).items() if isinstance(value, str)}
 
     def prompt_bytes(self, data: dict[str, Any]) -> int:
-        said = sum(map(_weight, map(_message, data["messages"])))
+        said = sum(map(_weight, data["messages"]))
         declared = [data[name] for name in ("tools", "functions", "response_format") if data.get(name)]
         return said + (len(orjson.dumps(declared)) if declared else 0)
 
@@ -142,7 +142,11 @@ def _tool(raw: dict[str, Any]) -> Tool:
     return Tool(text(declared.get("name")) or text(raw.get("type")), text(declared.get("description")))
 
 
-def _weight(message: Message) -> int:
+def _weight(raw: dict[str, Any]) -> int:
+    content = raw.get("content")
+    if isinstance(content, str) and "tool_calls" not in raw:  # no message needs to be made to weigh most
+        return _bytes(content)
+    message = _message(raw)
     called = sum(len(call.name) + _bytes(call.arguments) for call in message.tool_calls)
     return _bytes(message.text) + called
 
