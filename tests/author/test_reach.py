@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policyroute import build
-from policyroute.author.region import condition
 from policyroute.cel.compile import Compiler
+from policyroute.cel.region import ALWAYS
 
 BASE = """
 version: 1
@@ -48,8 +48,8 @@ def test_what_is_overtaken_is_found_whatever_it_is_filed_under(rules: list[tuple
         for problem in program.warnings
         if problem.span and problem.code in ("rule-shadowed", "rule-denied-before")
     }
-    read = [condition(rule.when.parts if rule.when else ()) for rule in program.rules]
-    alive = [number for number, each in enumerate(read) if not each.never_holds()]
+    read = [rule.when.condition if rule.when else ALWAYS for rule in program.rules]
+    alive = [number for number, each in enumerate(read) if not each.never]
     expected = {
         later
         for later in alive

@@ -1,6 +1,6 @@
 """What `check` can prove of a policy without traffic: rules that never match, never win, or cannot have what they name.
 
-Rule of this module: warnings only, and only what is certain. `author.region` does the proving.
+Rule of this module: warnings only, and only what is certain. `cel.region` does the proving.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from policyroute.absent import Absent
-from policyroute.author.region import Condition, condition
 from policyroute.cel import EvaluationError, Expression
+from policyroute.cel.region import ALWAYS, Condition
 from policyroute.policy.model import Mode, Program, Route, Rule, Target
 from policyroute.problems import Problem, Severity, Span
 
@@ -30,14 +30,13 @@ class _Read:
 def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, ...]:
     """Every rule and candidate of which it is certain that it can never take effect."""
     rules = [_read(rule) for rule in program.rules if rule.mode is not Mode.OFF]
-    never = [read.condition.never_holds() for read in rules]
-    dead = [_never(read.rule) for read, dies in zip(rules, never, strict=True) if dies]
-    live = [read for read, dies in zip(rules, never, strict=True) if not dies]
+    dead = [_never(read.rule) for read in rules if read.condition.never]
+    live = [read for read in rules if not read.condition.never]
     return (*dead, *_overtaken(live), *_excluded(program, static_facts))
 
 
 def _read(rule: Rule) -> _Read:
-    return _Read(rule, condition(rule.when.parts if rule.when else ()))
+    return _Read(rule, rule.when.condition if rule.when else ALWAYS)
 
 
 def _warning(code: str, message: str, span: Span, hint: str) -> Problem:

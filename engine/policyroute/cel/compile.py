@@ -14,11 +14,12 @@ from policyroute.cel import interpret
 from policyroute.cel.check import check
 from policyroute.cel.codegen import Template, offsets, template
 from policyroute.cel.codegen_macros import BudgetError
-from policyroute.cel.conjuncts import Part, taken_apart
 from policyroute.cel.emitting import UnsupportedError
 from policyroute.cel.expression import Demand, Environment, EvaluationError, Expression, Facts, Source
 from policyroute.cel.operations import truth
 from policyroute.cel.parse import parse
+from policyroute.cel.parts import Part, taken_apart
+from policyroute.cel.region import ALWAYS, Condition, condition
 from policyroute.cel.syntax import Node
 from policyroute.cel.trouble import Trouble
 from policyroute.cel.types import Kind
@@ -41,6 +42,7 @@ class _Known:
     reads: frozenset[str]
     troubles: tuple[Trouble, ...]
     parts: tuple[Part, ...] = ()
+    condition: Condition = ALWAYS
     offsets: tuple[int, ...] = ()
     templates: dict[_Shape, Template | None] = field(default_factory=dict[_Shape, "Template | None"])
 
@@ -69,7 +71,9 @@ class Compiler:
         exact = _exact(known.tree, environment, _wants_truth(known.tree, demand))
         fast = _fast(known, source, environment, demand) or exact
         evaluate = _evaluation(source, fast, exact)
-        return Expression(source, known.tree, known.parts, known.tree.type, known.reads, fast, evaluate), problems
+        return Expression(
+            source, known.tree, known.parts, known.condition, known.tree.type, known.reads, fast, evaluate
+        ), problems
 
     def _of(self, environment: Environment) -> dict[tuple[str, Demand], _Known]:
         """What is remembered of this environment, which is now the most recently used."""
@@ -99,7 +103,7 @@ def compile_expression(
 
 def compile_node(node: Node, source: Source, environment: Environment) -> Callable[[Facts], Any]:
     """The fast code of a part of a checked tree. It is right unless it raises; then the whole expression is asked."""
-    known = _Known(node, frozenset(), (), (), offsets(node))
+    known = _Known(node, frozenset(), (), offsets=offsets(node))
     return _fast(known, source, environment, Demand()) or _exact(node, environment, truth_wanted=False)
 
 
@@ -110,7 +114,8 @@ def _found_out(text: str, environment: Environment, demand: Demand) -> _Known:
     checked = check(parsed, environment, demand)
     if checked.tree is None:
         return _Known(None, checked.reads, checked.troubles)
-    return _Known(checked.tree, checked.reads, checked.troubles, taken_apart(checked.tree), offsets(checked.tree))
+    tree, parts = checked.tree, taken_apart(checked.tree)
+    return _Known(tree, checked.reads, checked.troubles, parts, condition(parts), offsets(tree))
 
 
 def _wants_truth(tree: Node, demand: Demand) -> bool:

@@ -15,7 +15,7 @@ from policyroute.cel.canonical import canonical
 from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, Node, Select, children
 from policyroute.cel.types import Cost, Kind, list_of
 
-__all__ = ["Atom", "Dimension", "Operator", "Part", "alternatives", "atom_of", "canonical", "conjuncts", "taken_apart"]
+__all__ = ["Atom", "Dimension", "Operator", "alternatives", "atom_of", "canonical", "conjuncts"]
 
 
 class Operator(StrEnum):
@@ -53,19 +53,6 @@ class Atom:
     dimension: Dimension
     operator: Operator
     constants: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One conjunct of a condition: the atoms of which at least one must hold; none, if it is left to compiled code."""
-
-    node: Node
-    atoms: tuple[Atom, ...]
-
-
-def taken_apart(tree: Node) -> tuple[Part, ...]:
-    """Every conjunct of the tree."""
-    return tuple(Part(node, alternatives(node) or ()) for node in conjuncts(tree))
 
 
 def conjuncts(tree: Node) -> tuple[Node, ...]:

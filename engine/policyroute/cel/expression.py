@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from policyroute.cel.conjuncts import Part
+from policyroute.cel.parts import Part
+from policyroute.cel.region import Condition
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import DYN, Phase, Type
 from policyroute.problems import Span
@@ -88,7 +89,7 @@ class EvaluationError(Exception):
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
     """`reads` are the dotted fields it may touch (`request.model`); `tree` is checked and typed, `parts` are its
-    conjuncts.
+    conjuncts, and `condition` is what they leave possible.
 
     `fast` is the compiled code: it takes the facts object, and is right whenever it does not raise. `evaluate` falls
     back to the exact interpreter when it does.
@@ -97,6 +98,7 @@ class Expression:
     source: Source
     tree: Node
     parts: tuple[Part, ...]
+    condition: Condition
     type: Type
     reads: frozenset[str]
     fast: Callable[[Facts], Any]

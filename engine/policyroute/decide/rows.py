@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from policyroute.cel.conjuncts import Atom, Operator, Part
+from policyroute.cel.conjuncts import Atom, Operator
+from policyroute.cel.parts import Part
 from policyroute.cel.syntax import Node
 
 MAX_ROWS: Final = 16

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
-from typing import Any
+from typing import Any, Final
 
-from policyroute.cel.conjuncts import Atom, Operator, Part, canonical
+from policyroute.cel.conjuncts import Atom, Operator, canonical
+from policyroute.cel.parts import Part
 from policyroute.cel.syntax import Literal
 
 _ORDER: Mapping[Operator, Callable[[Any, Any], Any]] = {
@@ -36,23 +37,20 @@ def holds(value: Any, atom: Atom) -> bool:
             return bool(_ORDER[atom.operator](value, atom.constants[0]))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Region:
-    """The values of one dimension that satisfy every atom seen."""
+    """The values of one dimension that satisfy every atom.
 
-    atoms: list[Atom] = field(default_factory=list[Atom])
-    _left: tuple[int, list[Any] | None] = (0, None)
+    `values` are the only ones left, where an `==` or `in` bounds them; None where it does not.
+    """
 
-    @property
-    def values(self) -> list[Any] | None:
-        """The only values left, where an `==` or `in` bounds them; None where it does not."""
-        if self._left[0] != len(self.atoms):
-            listed = next((atom.constants for atom in self.atoms if atom.operator is Operator.IN), None)
-            left = (
-                None if listed is None else [each for each in listed if all(holds(each, atom) for atom in self.atoms)]
-            )
-            self._left = len(self.atoms), left
-        return self._left[1]
+    atoms: tuple[Atom, ...]
+    values: tuple[Any, ...] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        listed = next((atom.constants for atom in self.atoms if atom.operator is Operator.IN), None)
+        left = None if listed is None else tuple(v for v in listed if all(holds(v, atom) for atom in self.atoms))
+        object.__setattr__(self, "values", left)
 
     def is_empty(self) -> bool:
         left = self.values
@@ -113,39 +111,43 @@ def _bound_implies(mine: Atom, other: Atom) -> bool:
     return False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Condition:
-    """A rule's `when`, as what it demands of each dimension; what cannot be read so is `opaque` (by canonical key)."""
+    """A rule's `when`, as what it demands of each dimension; what cannot be read so is `opaque` (by canonical key).
 
-    regions: dict[Hashable, Region] = field(default_factory=dict[Hashable, Region])
-    existences: list[Atom] = field(default_factory=list[Atom])
-    groups: list[tuple[Atom, ...]] = field(default_factory=list[tuple[Atom, ...]])
-    opaque: set[Hashable] = field(default_factory=set[Hashable])
-    is_false: bool = False
+    `demands`: what has to hold, alternatives left out: each is the keys of a dimension's only values, or one key. A
+    condition only implies one if, of each of these, one is among its `offers`. `never`: nothing satisfies it.
+    """
 
-    @property
-    def demands(self) -> tuple[tuple[Hashable, ...], ...]:
-        """What has to hold, alternatives left out: each is the keys of a dimension's only values, or one key.
+    regions: Mapping[Hashable, Region]
+    existences: tuple[Atom, ...]
+    groups: tuple[tuple[Atom, ...], ...]
+    opaque: frozenset[Hashable]
+    is_false: bool
+    never: bool = field(init=False)
+    demands: tuple[tuple[Hashable, ...], ...] = field(init=False)
+    offers: frozenset[Hashable] = field(init=False)
 
-        A condition only implies one if, of each of these, one is among its `offers`.
-        """
-        valued = [(key, region.values) for key, region in self.regions.items()]
+    def __post_init__(self) -> None:
+        never = self.is_false or any(region.is_empty() for region in self.regions.values())
+        object.__setattr__(self, "never", never)
+        object.__setattr__(self, "demands", self._demands())
+        object.__setattr__(self, "offers", self._offers())
+
+    def _demands(self) -> tuple[tuple[Hashable, ...], ...]:
         singles = [
-            tuple(("value", key, value) for value in values or ()) or (("region", key),) for key, values in valued
+            tuple(("value", key, value) for value in region.values or ()) or (("region", key),)
+            for key, region in self.regions.items()
         ]
         many = [(("exists", atom.dimension.key),) for atom in self.existences]
         return (*singles, *many, *((("opaque", key),) for key in self.opaque))
 
-    @property
-    def offers(self) -> frozenset[Hashable]:
-        """The keys by which those it may imply are found. Of a dimension's only values any one will do."""
+    def _offers(self) -> frozenset[Hashable]:
+        """Of a dimension's only values any one will do."""
         regions = (("region", key) for key in self.regions)
         values = (("value", key, region.values[0]) for key, region in self.regions.items() if region.values)
         many = (("exists", atom.dimension.key) for atom in self.existences)
         return frozenset([*regions, *values, *many, *(("opaque", key) for key in self.opaque)])
-
-    def never_holds(self) -> bool:
-        return self.is_false or any(region.is_empty() for region in self.regions.values())
 
     def implies(self, other: Condition) -> bool:
         """Whether every request this condition holds for satisfies `other` too."""
@@ -174,22 +176,26 @@ class Condition:
 
 def condition(parts: Iterable[Part]) -> Condition:
     """Reads the conjuncts of a `when`; none demand nothing."""
-    read = Condition()
+    regions: dict[Hashable, tuple[Atom, ...]] = {}
+    existences: list[Atom] = []
+    groups: list[tuple[Atom, ...]] = []
+    opaque: set[Hashable] = set()
+    is_false = False
     for part in parts:
-        _add(read, part)
-    return read
+        match part.atoms:
+            case _ if isinstance(part.node, Literal):
+                is_false = is_false or part.node.value is False
+            case ():
+                opaque.add(canonical(part.node))
+            case (atom,) if atom.dimension.many:
+                existences.append(atom)
+            case (atom,):
+                regions[atom.dimension.key] = (*regions.get(atom.dimension.key, ()), atom)
+            case atoms:
+                groups.append(atoms)
+    limited = {key: Region(atoms) for key, atoms in regions.items()}
+    return Condition(limited, tuple(existences), tuple(groups), frozenset(opaque), is_false)
 
 
-def _add(read: Condition, part: Part) -> None:
-    if isinstance(part.node, Literal):
-        read.is_false = read.is_false or part.node.value is False
-        return
-    match part.atoms:
-        case ():
-            read.opaque.add(canonical(part.node))
-        case (atom,) if atom.dimension.many:
-            read.existences.append(atom)
-        case (atom,):
-            read.regions.setdefault(atom.dimension.key, Region()).atoms.append(atom)
-        case atoms:
-            read.groups.append(atoms)
+ALWAYS: Final = condition(())
+"""What a rule without a `when` demands."""
