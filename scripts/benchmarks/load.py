@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import orjson
@@ -51,8 +52,11 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return status, await reader.readexactly(length)
 
 
-async def run(port: int, content: bytes, *, total: int, in_flight: int = 16) -> Outcome:
-    """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200."""
+async def run(port: int, content: bytes, *, total: int, in_flight: int = 16, rate: float | None = None) -> Outcome:
+    """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200.
+
+    `rate`: no more requests a second than this; otherwise each is sent as soon as the one before it is answered.
+    """
     left = total
     ok = failed = 0
     message = request(port, content)
@@ -60,8 +64,12 @@ async def run(port: int, content: bytes, *, total: int, in_flight: int = 16) -> 
     async def worker() -> None:
         nonlocal left, ok, failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        due = time.perf_counter()
         while left > 0:
             left -= 1
+            if rate is not None:
+                due += in_flight / rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
             writer.write(message)
             status, answer = await read_answer(reader)
             if status == 200 and (b"chat.completion" in answer):
