@@ -13,9 +13,9 @@ from typing import Any, cast
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.values import Timestamp, TotalMap
 from policyroute.decide.endpoints import Endpoint
-from policyroute.decide.lazily import Lazy
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
+from policyroute.lazily import Lazy
 from policyroute.request import Client, ModelRequest
 
 

@@ -13,8 +13,8 @@ from policyroute.absent import ABSENT, Absent
 from policyroute.cel.values import Duration, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.endpoints import Endpoint, Supports
-from policyroute.decide.lazily import Lazy
 from policyroute.decide.state import Latency, RoutingState
+from policyroute.lazily import Lazy
 from policyroute.policy.model import Price
 from policyroute.request import ModelRequest
 

@@ -6,10 +6,10 @@ Rule of this module: a request never changes; adaptation makes new bytes, never 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import Any, NoReturn, Protocol
 
 from policyroute.absent import Absent
+from policyroute.lazily import Lazy
 from policyroute.request.ingest import (
     conversation_of,
     facts_of_headers,
@@ -121,56 +121,56 @@ class ModelRequest:
         known = {name: value for name, value in self.__dict__.items() if name != "_reader"}
         return ModelRequest(reader=self._reader, **{**known, **facts})
 
-    @cached_property
+    @Lazy
     def messages(self) -> tuple[Message, ...]:
         return self._reader.messages(self.data)
 
-    @cached_property
+    @Lazy
     def system(self) -> str:
         """All system and developer text, in order, joined by an empty line."""
         return "\n\n".join(message.text for message in self.messages if message.role == "system")
 
-    @cached_property
+    @Lazy
     def last_user(self) -> str:
         """The text of the last user turn, or empty."""
         return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
 
-    @cached_property
+    @Lazy
     def tools(self) -> tuple[Tool, ...]:
         return self._reader.tools(self.data)
 
-    @cached_property
+    @Lazy
     def tool_choice(self) -> str | Absent:
         """`auto`, `none`, `required`, or the name of the one tool that must be called."""
         return self._reader.tool_choice(self.data)
 
-    @cached_property
+    @Lazy
     def response_format(self) -> ResponseFormat | Absent:
         return self._reader.response_format(self.data)
 
-    @cached_property
+    @Lazy
     def max_tokens(self) -> int | Absent:
         return self._reader.max_tokens(self.data)
 
-    @cached_property
+    @Lazy
     def temperature(self) -> float | Absent:
         return self._reader.temperature(self.data)
 
-    @cached_property
+    @Lazy
     def params(self) -> dict[str, Any]:
         """The other sampling parameters that are set, by the dialect's own names."""
         return self._reader.params(self.data)
 
-    @cached_property
+    @Lazy
     def modalities(self) -> tuple[str, ...]:
         """What goes in or is asked for, sorted: `text`, `image`, `audio`, `file`, `video`."""
         return self._reader.modalities(self.data)
 
-    @cached_property
+    @Lazy
     def metadata(self) -> dict[str, str]:
         return self._reader.metadata(self.data)
 
-    @cached_property
+    @Lazy
     def input_tokens(self) -> int:
         """A cheap estimate, four bytes of UTF-8 a token over texts, tools and schema; images and files count nothing.
 
