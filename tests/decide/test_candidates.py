@@ -152,6 +152,14 @@ def test_a_prompt_goes_to_a_window_that_holds_it(decide: Decide, ask: Ask, names
     assert {out.code for out in decision.excluded} == {"context_window"}
 
 
+def test_a_prompt_that_just_fits_fits(decide: Decide, ask: Ask, names: Names) -> None:
+    """`gpt` has a window of 4,000 tokens."""
+    just = ask().declaring(input_tokens=4000, size=20_000)
+    more = ask().declaring(input_tokens=4001, size=20_000)
+    assert names(decide(routed("gpt", "eu"), just)) == ["gpt@openai", "gpt@azure", "eu@frankfurt"]
+    assert names(decide(routed("gpt", "eu"), more)) == ["eu@frankfurt"]
+
+
 def test_a_prompt_too_long_for_all_is_the_clients_error(decide: Decide, ask: Ask) -> None:
     long = ask(messages=[{"role": "user", "content": "word " * 4000}])
     denied = decide(routed("gpt"), long).denied

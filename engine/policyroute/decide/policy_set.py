@@ -20,7 +20,7 @@ from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index
 from policyroute.decide.ordering import ranked
-from policyroute.decide.routes import Named, Plan, pool
+from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
@@ -152,9 +152,12 @@ class PolicySet:
         self, rule: str, plan: Plan, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
         """Those the route names, in its order: the eligible, and the others with the reason."""
+        lineup = plan.lineup(facts.request)
+        if not constraints and plan.route.rank is None and _unobstructed(lineup, facts):
+            return lineup.candidates, ()
         eligible: list[Named] = []
         out: list[Excluded] = []
-        for endpoint, candidate in plan.named(facts.request):
+        for endpoint, candidate in lineup.named:
             if reason := excluded(endpoint, facts, facts.state, constraints, errors):
                 out.append(reason)
             elif constraints and (seen := facts.looked(endpoint)):
@@ -164,3 +167,11 @@ class PolicySet:
         if plan.route.rank is not None:
             return ranked(rule, plan.route, eligible, facts, errors), tuple(out)
         return tuple([candidate for _, candidate in eligible]), tuple(out)
+
+
+def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
+    """Whether nobody in the lineup can be out: then nobody has to be asked."""
+    open_to, request = lineup.open_to, facts.request
+    if open_to is None or facts.state.missing_secrets:
+        return False
+    return request.dialect == open_to[0] and request.size <= open_to[1]

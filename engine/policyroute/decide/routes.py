@@ -5,8 +5,8 @@ Rule of this module: it names and orders; who is eligible is `eligibility`'s bus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from policyroute.decide.decision import Candidate
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
@@ -18,6 +18,26 @@ REQUESTED: Final = "requested"
 """The route item that stands for whatever serves the client's `model`."""
 
 Named = tuple[Endpoint, Candidate]
+
+
+class Lineup(NamedTuple):
+    """Those a route names for a request, in order.
+
+    `open_to`: the dialect all of them speak and the size of body (bytes) that fits each, where they lack nothing; a
+    request of that dialect, no larger, meets no obstacle at any of them. None where it depends on the request.
+    """
+
+    named: tuple[Named, ...]
+    candidates: tuple[Candidate, ...]
+    open_to: tuple[str, float] | None
+
+
+def _lineup(found: Mapping[Endpoint, Candidate]) -> Lineup:
+    dialects = {endpoint.dialect for endpoint in found}
+    alike = len(dialects) == 1 and not any(endpoint.lacks for endpoint in found)
+    open_to = (dialects.pop(), min(endpoint.window for endpoint in found)) if alike else None
+    return Lineup(tuple(found.items()), tuple(found.values()), open_to)
+
 
 Pool = Mapping[str, Mapping[Endpoint, Candidate]]
 """Every endpoint as a candidate, by why it is one. Made once a policy set: a request makes none."""
@@ -41,9 +61,9 @@ class Plan:
         self._endpoints = endpoints
         self._named = known["routed" if route.weights is None else "weighted"]
         self._requested = known["requested"]
-        self._kept: dict[str, tuple[Named, ...]] = {}
+        self._kept: dict[str, Lineup] = {}
 
-    def named(self, request: ModelRequest) -> Sequence[Named]:
+    def lineup(self, request: ModelRequest) -> Lineup:
         """The endpoints that the items stand for, each once, as candidates."""
         wished = self._endpoints.wished(request.model)
         if self.route.weights is not None:
@@ -55,7 +75,7 @@ class Plan:
             kept = self._kept[wish] = self._once(self.route.items, wished)
         return kept
 
-    def _once(self, items: Iterable[str], wished: Iterable[Endpoint]) -> tuple[Named, ...]:
+    def _once(self, items: Iterable[str], wished: Iterable[Endpoint]) -> Lineup:
         found: dict[Endpoint, Candidate] = {}
         for item in items:
             if item == REQUESTED:
@@ -64,4 +84,4 @@ class Plan:
             else:
                 for endpoint in self._endpoints.by_target[item]:
                     found.setdefault(endpoint, self._named[endpoint])
-        return tuple(found.items())
+        return _lineup(found)
