@@ -129,23 +129,27 @@ class Drive:
         self._obey(self._machine.step(Failed(opened.id, silent), time.monotonic()))
 
     async def _tell(self, given: Received | Failed) -> bool:
-        commands = self._machine.step(given, time.monotonic())
+        now = time.monotonic()
+        commands = self._machine.step(given, now)
+        if len(commands) == 1 and isinstance(commands[0], Emit):  # more of the answer: nearly every read
+            await self._send(commands[0], now, more=True)
+            return self._running is not None
         for command in commands:
             if isinstance(command, Wake):
                 self._arm(command)  # before sending, which may take as long as the client likes
         for command in commands:
             if isinstance(command, Emit):
-                await self._send(command, more=not isinstance(commands[-1], Done) or commands[-1].failure is not None)
+                last = commands[-1]
+                await self._send(command, now, more=not isinstance(last, Done) or last.failure is not None)
             elif not isinstance(command, Wake):
                 self._obey([command], inside=True)
         return self._running is not None
 
-    async def _send(self, emit: Emit, *, more: bool) -> None:
-        assert self._running is not None and self._upstream.hop is not None
-        started = time.monotonic()
+    async def _send(self, emit: Emit, started: float, *, more: bool) -> None:
         self._sending = True
         try:
             if emit.first:
+                assert self._running is not None and self._upstream.hop is not None
                 await self._client.commit(Answer(self._running.attempt, self._upstream.hop))
             if emit.raw or not more:
                 await self._client.send(emit.raw, more=more)

@@ -54,10 +54,13 @@ class Reply:
             self._change(hop.set_response_headers, hop.remove_response_headers)
 
     async def send(self, raw: bytes, *, more: bool) -> None:
-        if self.stream:
-            await self._events(raw, more)
-        else:
+        if not self.stream:
             await self.json(raw)
+            return
+        if self.status is None:
+            self.status = 200
+            await self._send({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
+        await self._send({"type": "http.response.body", "body": raw, "more_body": more})
 
     async def fail(self, failure: Failure) -> None:
         await self.error(ClientError.of_failure(failure, self.decision_id))
@@ -81,12 +84,6 @@ class Reply:
         length = (b"content-length", b"%d" % len(body))
         await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.headers]})
         await self._send({"type": "http.response.body", "body": body})
-
-    async def _events(self, raw: bytes, more: bool) -> None:
-        if self.status is None:
-            self.status = 200
-            await self._send({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
-        await self._send({"type": "http.response.body", "body": raw, "more_body": more})
 
     def _change(self, given: Mapping[str, str], gone: Iterable[str]) -> None:
         """The `response_headers` effect. Names are lower-case, and none of those that a policy may not touch."""

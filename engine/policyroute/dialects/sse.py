@@ -22,6 +22,8 @@ def plain_data(chunk: bytes) -> list[bytes] | None:
     """The data of each event of a chunk that is nothing but whole `data: ` events of one line: nearly every read is."""
     if not chunk.startswith(b"data: ") or not chunk.endswith(b"\n\n") or b"\r" in chunk:
         return None
+    if chunk.find(b"\n") == len(chunk) - 2:
+        return [chunk[6:-2]]
     found = chunk[6:-2].split(b"\n\ndata: ")
     return found if chunk.count(b"\n") == 2 * len(found) else None
 

@@ -47,6 +47,8 @@ class ChatStream:
             return events, b""
         datas = plain_data(chunk) if self._frames.empty else None
         if datas is not None:
+            if len(datas) == 1:
+                return events, chunk if self._data(datas[0], events) else b""
             kept = [data for data in datas if self._data(data, events)]
             if len(kept) == len(datas):
                 return events, chunk
@@ -97,7 +99,10 @@ class ChatStream:
             self._done = True
             self._chunks.close(events)
             return True
-        chunk = parse(data)
+        try:
+            chunk: Any = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            chunk = _leniently(data)
         if chunk.__class__ is not dict:
             self.malformed += 1
             return False
@@ -137,11 +142,15 @@ def _incomplete(chunks: ChunkReader, ended: bool, malformed: int = 0) -> Failure
 
 
 def parse(data: bytes) -> Any:
-    """The JSON value, or None. What orjson is too strict for (half a surrogate pair) gets a second reading."""
+    """The JSON value, or None."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        pass
+        return _leniently(data)
+
+
+def _leniently(data: bytes) -> Any:
+    """A second reading of what orjson is too strict for: half a surrogate pair."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

@@ -30,7 +30,8 @@ _VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
 def with_model(body: bytes, data: dict[str, Any], model: str) -> bytes:
     """The body asking for `model`; `data` is the body parsed."""
     key = _KEY.search(body)
-    if key and not _KEY.search(body, key.end()) and not _ESCAPED.search(body) and _keys_are_unique(body, data):
+    escaped = b"\\" in body and _ESCAPED.search(body)  # looking for one byte is almost free
+    if key and not escaped and not _KEY.search(body, key.end()) and _keys_are_unique(body, data):
         value = _VALUE.match(body, key.end())
         if value:
             return body[: value.start(1)] + orjson.dumps(model) + body[value.end(1) :]
