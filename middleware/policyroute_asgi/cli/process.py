@@ -6,6 +6,7 @@ Rule of this module: what `serve` and `demo` do alike, and nothing about policie
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -63,6 +64,8 @@ class Server(uvicorn.Server):
         self._ready = ready
 
     async def run_on(self, listener: socket.socket) -> None:
+        # Open requests are no garbage: to look through them after every 700 new objects takes 5 % of the CPU.
+        gc.set_threshold(5_000, 20, 50)
         # uvicorn raises the signal it got once more when it is done: by then there is nothing left to be told.
         for told in (signal.SIGTERM, signal.SIGINT):
             signal.signal(told, _nothing)
