@@ -262,3 +262,12 @@ def test_whole_answers(choice: dict[str, Any], expected: list[StreamEvent]) -> N
 )
 def test_answers_that_are_none(body: bytes, expected: FailureKind) -> None:
     assert kind(CHAT.answer(body)) is expected
+
+
+@pytest.mark.parametrize(
+    "absurd", ["1" + "0" * 40, "1e400", "Infinity", "NaN", str(2**63), "-5", "true", '"many"', "1.5"]
+)
+def test_a_count_that_cannot_be_one_is_left_out(absurd: str) -> None:
+    choice = '{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}'
+    body = '{"choices":[' + choice + '],"usage":{"prompt_tokens":' + absurd + ',"completion_tokens":4}}'
+    assert Usage(0, 4) in CHAT.answer(body.encode())

@@ -22,6 +22,10 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+_MOST = 2**53
+"""Where JSON's numbers stop being exact. No provider counts that far."""
+
+
 def count(value: Any) -> int:
-    """A number of tokens: a whole number from zero up, else zero."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """A number of tokens: a whole number from zero up to 2**53, else zero."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST else 0
