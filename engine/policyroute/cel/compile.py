@@ -28,7 +28,7 @@ from policyroute.problems import Problem, Span
 _Shape = int | tuple[tuple[int, int], ...]
 """How a text lies in its file: at its column, where it is written on one line, else where each of its offsets is."""
 
-_RAISED: Final = (EvaluationError, TypeError, LookupError, AttributeError, ArithmeticError, ValueError)
+RAISED: Final = (EvaluationError, TypeError, LookupError, AttributeError, ArithmeticError, ValueError)
 """What fast code raises where CEL would not have gone the same way. Anything else is a fault of the facts."""
 _MAX_PRINTS: Final = 64
 _MAX_TEMPLATES: Final = 8
@@ -168,7 +168,7 @@ def _evaluation(source: Source, fast: Callable[[Facts], Any], exact: Callable[[F
             return fast(facts)
         except BudgetError as error:
             raise EvaluationError(error.reason, source.span(0, len(source.text))) from None
-        except _RAISED:
+        except RAISED:
             pass
         try:
             return exact(facts)

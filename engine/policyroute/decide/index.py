@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.cel.canonical import canonical
-from policyroute.cel.compile import compile_node
+from policyroute.cel.compile import RAISED, compile_node
 from policyroute.cel.conjuncts import Atom, Dimension
 from policyroute.cel.expression import Environment, EvaluationError, Source
 from policyroute.cel.syntax import Call, Node, Select, children
@@ -31,8 +31,6 @@ Compile = Callable[[Node], Read]
 
 _NOWHERE: Final = Source("", "<index>", lambda offset: (1, offset + 1))
 """Where code stands whose errors nobody sees: whatever raises is asked again, exactly."""
-
-_RAISED: Final = (EvaluationError, TypeError, LookupError, AttributeError, ArithmeticError, ValueError)
 
 
 class _Step(NamedTuple):
@@ -93,7 +91,7 @@ class Index:
             if standing & users:
                 try:
                     value = read(facts)
-                except _RAISED:
+                except RAISED:
                     value = ABSENT
                 if value is ABSENT:
                     doubtful |= users
@@ -142,7 +140,7 @@ def _test(read: Read) -> Callable[[Facts], bool | Absent]:
     def tested(facts: Facts) -> bool | Absent:
         try:
             answer = read(facts)
-        except _RAISED:
+        except RAISED:
             return ABSENT
         return answer if answer is True or answer is False else ABSENT
 
