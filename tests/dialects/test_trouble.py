@@ -68,6 +68,11 @@ def test_waits_are_passed_on() -> None:
     assert obj(raised(error).body)["policyroute"] == {"retry": True, "retry_after": 1.2}
 
 
+def test_waits_are_told_to_the_millisecond() -> None:
+    error = ClientError.of_failure(Failure(FailureKind.RATE_LIMITED, "Busy.", 429, retry_after=6.998793750000004))
+    assert obj(raised(error).body)["policyroute"] == {"retry": True, "retry_after": 6.999}
+
+
 def test_a_providers_own_status_for_a_bad_request_is_kept() -> None:
     for status, shown in ((422, 422), (404, 404), (401, 400), (500, 400), (None, 400)):
         failure = Failure(FailureKind.INVALID_REQUEST, "Bad.", status)

@@ -45,7 +45,7 @@ def models(names: Iterable[str], created: int = 0) -> bytes:
 def _error(error: ClientError) -> dict[str, Any]:
     ours: dict[str, Any] = {"retry": error.retry}
     if error.retry_after is not None:
-        ours["retry_after"] = error.retry_after
+        ours["retry_after"] = round(error.retry_after, 3)
     if error.decision_id:
         ours["decision_id"] = error.decision_id
     return {
