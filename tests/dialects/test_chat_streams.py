@@ -271,3 +271,27 @@ def test_a_count_that_cannot_be_one_is_left_out(absurd: str) -> None:
     choice = '{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}'
     body = '{"choices":[' + choice + '],"usage":{"prompt_tokens":' + absurd + ',"completion_tokens":4}}'
     assert Usage(0, 4) in CHAT.answer(body.encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"message": "slow down", "code": 429}', FailureKind.RATE_LIMITED),
+        (b'{"error": {"message": "slow down", "code": 429}}', FailureKind.RATE_LIMITED),
+        (b'{"message": "no", "code": "server_is_overloaded"}', FailureKind.OVERLOADED),
+        (b'{"error": null, "message": "The model is overloaded"}', FailureKind.OVERLOADED),
+        (b"The model is overloaded", FailureKind.OVERLOADED),
+        (b'"The model is overloaded"', FailureKind.OVERLOADED),
+        (b'{"message": "\\ud800", "code": 429}', FailureKind.RATE_LIMITED),
+        (b"{}", FailureKind.UNAVAILABLE),
+        (b"", FailureKind.UNAVAILABLE),
+    ],
+)
+def test_an_event_that_is_called_an_error_is_one(data: bytes, expected: FailureKind) -> None:
+    assert kind(streamed(b"event: error\ndata: " + data + b"\n\n", DONE)) is expected
+
+
+def test_a_byte_order_mark_is_not_passed_on() -> None:
+    reader = CHAT.stream()
+    block = chunk({"content": "Hello"})
+    assert reader.feed(b"\xef\xbb\xbf")[1] + reader.feed(block)[1] == block

@@ -100,7 +100,6 @@ def test_plain_reads(stream: bytes, expected: list[bytes] | None) -> None:
         (b"data: one\rdata: two\n\n", ("", b"one\ntwo")),
         (b"event: error\r\ndata: {}\r\n\r\n", ("error", b"{}")),
         (b"data\n\n", ("", b"")),
-        (b"\xef\xbb\xbfdata: first\n\n", ("", b"first")),
         (b": OPENROUTER PROCESSING\n\n", ("", None)),
         (b"database: no\n\n", ("", None)),
         (b"\n\n", ("", None)),
@@ -117,3 +116,11 @@ def test_an_event_that_never_ends_is_refused_and_not_kept() -> None:
         for _ in range(20):
             framer.feed(b"data: 6789")
     assert len(framer.rest()) <= 110
+
+
+@pytest.mark.parametrize("places", [[], [1], [2, 9], [3], [1, 2, 3]])
+def test_a_byte_order_mark_is_left_out(places: list[int]) -> None:
+    framer = Framer()
+    stream = b"\xef\xbb\xbfdata: first\n\ndata: second\n\n"
+    blocks = [block for piece in cut(stream, places) for block in framer.feed(piece)]
+    assert blocks == [b"data: first\n\n", b"data: second\n\n"]

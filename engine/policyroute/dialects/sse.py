@@ -1,7 +1,7 @@
 """Server-sent events, from bytes that may be cut anywhere.
 
 Rule of this module: framing only. A block is one event's bytes as they came, terminator included, so that the blocks
-joined are the stream again; what a block says is read separately.
+joined are the stream again, but for a byte order mark; what a block says is read separately.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Framer:
         at = max(0, self._seen - 3)
         while match := _BLANK.search(self._held, at):
             at = match.end()
-            blocks.append(bytes(self._held[start:at]))
+            blocks.append(bytes(self._held[start:at]).removeprefix(_BOM))
             start = at
         del self._held[:start]
         self._seen = len(self._held)
@@ -64,14 +64,14 @@ class Framer:
 
     def rest(self) -> bytes:
         """What is held back: the beginning of an event that has not ended."""
-        return bytes(self._held)
+        return bytes(self._held).removeprefix(_BOM)
 
 
 def read_event(block: bytes) -> tuple[str, bytes | None]:
     """The block's event name (or empty) and its data, lines joined by newlines; None where it has no data."""
     name = ""
     found: list[bytes] = []
-    for line in block.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
+    for line in block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
         field, _, value = line.partition(b":")
         if field == b"data":
             found.append(value.removeprefix(b" "))

@@ -13,6 +13,7 @@ from typing import Any, cast
 import orjson
 
 from policyroute.dialects.openai_chat.chunk import ChunkReader
+from policyroute.dialects.shapes import obj
 from policyroute.dialects.sse import EventTooLarge, Framer, plain_data, read_event
 from policyroute.events import Broken, FinishReason, StreamEvent
 from policyroute.failures import Failure, FailureKind
@@ -87,10 +88,21 @@ class ChatStream:
 
     def _block(self, block: bytes, events: list[StreamEvent]) -> bool:
         """Whether the block may be passed on; its events are added."""
-        _, data = read_event(block)
+        name, data = read_event(block)
         if data is None:
             return not (self._broken or self._done)
-        return self._data(data, events)
+        return self._error(data, events) if name == "error" else self._data(data, events)
+
+    def _error(self, data: bytes, events: list[StreamEvent]) -> bool:
+        """An event that is called an error is one, however it is written."""
+        if self._broken or self._done:
+            return False
+        said = parse(data)
+        wrapped = obj(said)
+        if not wrapped.get("error"):
+            wrapped = {"error": said or data.decode("utf-8", "replace") or "error"}
+        self._broken = not self._chunks.read(wrapped, events)
+        return False
 
     def _data(self, data: bytes, events: list[StreamEvent]) -> bool:
         if self._broken or self._done:
