@@ -36,7 +36,7 @@ _WILDCARD = re.compile(r"\\[*?]")
 _WILD = {r"\*": ".*", r"\?": "."}
 
 
-class PatternError(Exception):
+class PatternError(ValueError):
     """A pattern that cannot be used; the message is RE2's reason."""
 
 

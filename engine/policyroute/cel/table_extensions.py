@@ -14,7 +14,7 @@ from policyroute.cel import formatting, maths, operations, strings
 from policyroute.cel.cidr import Cidr
 from policyroute.cel.expression import EvaluationError
 from policyroute.cel.operations import NUMERIC
-from policyroute.cel.patterns import Matcher, PatternError, compile_glob
+from policyroute.cel.patterns import compile_glob
 from policyroute.cel.signatures import Form, Function, Overload
 from policyroute.cel.table_standard import matched
 from policyroute.cel.types import BOOL, CIDR, DOUBLE, DYN, INT, STRING, UINT, Kind, Type, list_of, map_of, unify
@@ -127,13 +127,6 @@ MATH = (
 )
 
 
-def _glob(text: str) -> Matcher:
-    try:
-        return compile_glob(text)
-    except PatternError as trouble:
-        raise ValueError(str(trouble)) from None
-
-
 def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
@@ -180,7 +173,7 @@ OURS = (
         "the whole string fits a pattern (a literal) in which `*` is anything and `?` any one character",
         (Overload((STRING, STRING), BOOL),),
         matched,
-        literal={1: _glob},
+        literal={1: compile_glob},
     ),
     Function(
         "cidr",

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from policyroute.cel import conversions, moments, operations
-from policyroute.cel.patterns import Matcher, PatternError, compile_pattern
+from policyroute.cel.patterns import Matcher, compile_pattern
 from policyroute.cel.signatures import Form, Function, Overload
 from policyroute.cel.types import (
     BOOL,
@@ -29,14 +29,6 @@ from policyroute.cel.types import (
     map_of,
 )
 from policyroute.cel.values import SECOND
-
-
-def pattern(text: str) -> Matcher:
-    """The matcher of an RE2 pattern. Raises ValueError with RE2's reason."""
-    try:
-        return compile_pattern(text)
-    except PatternError as trouble:
-        raise ValueError(str(trouble)) from None
 
 
 def matched(text: str, matcher: Matcher) -> bool:
@@ -65,7 +57,7 @@ STANDARD = (
         _TWO_STRINGS,
         matched,
         Form.BOTH,
-        literal={1: pattern},
+        literal={1: compile_pattern},
     ),
 )
 
