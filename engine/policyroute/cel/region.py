@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
@@ -56,7 +57,7 @@ class Region:
         left = self.values
         if left is not None:
             return not left
-        return self._no_interval() or self._no_prefix()
+        return any(exclude(one, other) for one, other in combinations(self.atoms, 2))
 
     def within(self, atom: Atom) -> bool:
         """Whether every value left satisfies `atom`."""
@@ -68,18 +69,23 @@ class Region:
             and all(any(not holds(value, mine) for mine in self.atoms) for value in atom.constants)
         )
 
-    def _no_interval(self) -> bool:
-        uppers = [atom for atom in self.atoms if atom.operator in _UPPER]
-        lowers = [atom for atom in self.atoms if atom.operator in _LOWER]
-        return any(_apart(low, high) for low in lowers for high in uppers)
 
-    def _no_prefix(self) -> bool:
-        prefixes = [atom.constants[0] for atom in self.atoms if atom.operator is Operator.PREFIX]
-        return any(not (one.startswith(two) or two.startswith(one)) for one in prefixes for two in prefixes)
+def exclude(one: Atom, other: Atom) -> bool:
+    """Whether no value can satisfy both. They are over the same dimension."""
+    if one.operator is Operator.IN:
+        return not any(holds(value, other) for value in one.constants)
+    if other.operator is Operator.IN:
+        return exclude(other, one)
+    if one.operator is other.operator is Operator.PREFIX:
+        mine, theirs = one.constants[0], other.constants[0]
+        return not (mine.startswith(theirs) or theirs.startswith(mine))
+    return _apart(one, other) or _apart(other, one)
 
 
 def _apart(low: Atom, high: Atom) -> bool:
-    """Whether nothing is above `low` and below `high`."""
+    """Whether these are a lower and an upper bound with nothing between them."""
+    if low.operator not in _LOWER or high.operator not in _UPPER:
+        return False
     floor, ceiling = low.constants[0], high.constants[0]
     both_closed = low.operator is Operator.GREATER_EQUAL and high.operator is Operator.LESS_EQUAL
     return bool(floor > ceiling) if both_closed else bool(floor >= ceiling)

@@ -5,13 +5,13 @@ Rule of this module: only what follows from the conditions' form counts as proof
 
 from __future__ import annotations
 
-import operator
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from policyroute.cel import Atom, Operator
+from policyroute.cel.region import exclude
 from policyroute.policy.model import Headers, Mode, Rule, Transform
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, MapNode, Path, dotted
@@ -105,12 +105,8 @@ def _atoms(rule: Rule, effect: Transform | Headers) -> _Atoms:
     """The atoms that all hold when the effect is done, by what they are about."""
     found: dict[Hashable, tuple[Atom, ...]] = {}
     for expression in (rule.when, effect.where):
-        for part in expression.parts if expression else ():
-            match part.atoms:
-                case (atom,) if not atom.dimension.many:
-                    found[atom.dimension.key] = (*found.get(atom.dimension.key, ()), atom)
-                case _:
-                    pass
+        for key, region in expression.condition.regions.items() if expression else ():
+            found[key] = (*found.get(key, ()), *region.atoms)
     return found
 
 
@@ -144,43 +140,5 @@ def _clash(earlier: _Writer, later: _Writer) -> bool:
         return False
     shared_keys = earlier.atoms.keys() & later.atoms.keys()
     return not any(
-        _exclude(one, other) for key in shared_keys for one in earlier.atoms[key] for other in later.atoms[key]
+        exclude(one, other) for key in shared_keys for one in earlier.atoms[key] for other in later.atoms[key]
     )
-
-
-def _exclude(one: Atom, other: Atom) -> bool:
-    """Whether no value can satisfy both."""
-    if one.operator is Operator.IN:
-        return not any(_satisfies(value, other) for value in one.constants)
-    if other.operator is Operator.IN:
-        return _exclude(other, one)
-    if one.operator is Operator.PREFIX and other.operator is Operator.PREFIX:
-        a, b = str(one.constants[0]), str(other.constants[0])
-        return not a.startswith(b) and not b.startswith(a)
-    return _apart(one, other) or _apart(other, one)
-
-
-def _apart(low: Atom, high: Atom) -> bool:
-    """Whether everything that the first allows lies below everything that the second does."""
-    if low.operator not in (Operator.LESS, Operator.LESS_EQUAL):
-        return False
-    if high.operator not in (Operator.GREATER, Operator.GREATER_EQUAL):
-        return False
-    top, bottom = low.constants[0], high.constants[0]
-    open_ended = Operator.LESS is low.operator or Operator.GREATER is high.operator
-    return bool(top < bottom or (top == bottom and open_ended))
-
-
-_COMPARED: Mapping[Operator, Callable[[Any, Any], bool]] = {
-    Operator.LESS: operator.lt,
-    Operator.LESS_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_EQUAL: operator.ge,
-    Operator.PREFIX: lambda value, prefix: isinstance(value, str) and value.startswith(str(prefix)),
-}
-
-
-def _satisfies(value: Any, atom: Atom) -> bool:
-    if atom.operator in (Operator.IN, Operator.NOT_IN):
-        return (value in atom.constants) is (atom.operator is Operator.IN)
-    return _COMPARED[atom.operator](value, atom.constants[0])
