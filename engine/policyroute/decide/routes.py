@@ -6,16 +6,13 @@ Rule of this module: it names and orders; who is eligible is `eligibility`'s bus
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from policyroute.decide.decision import Candidate
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
 from policyroute.decide.ordering import key_of, weighted
-from policyroute.policy.model import Route
+from policyroute.policy.model import REQUESTED, Route
 from policyroute.request import ModelRequest
-
-REQUESTED: Final = "requested"
-"""The route item that stands for whatever serves the client's `model`."""
 
 Named = tuple[Endpoint, Candidate]
 

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from policyroute.dialects import DIALECTS
 from policyroute.policy.spelling import Delay, Name, Strict, one_of
-from policyroute.policy.vocabulary import DIALECTS, PROFILES, ROLES
+from policyroute.policy.vocabulary import ROLES
+from policyroute.request import PROFILES
 
 Count = Annotated[int, Field(ge=0)]
 Strings = dict[str, str]

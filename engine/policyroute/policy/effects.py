@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, create_model
 
+from policyroute.dialects import DIALECTS
 from policyroute.policy.fields import BODY_FIELDS
 from policyroute.policy.spelling import Cel, Computed, Delay, Duration, Shape, Strict, is_map, one_of
-from policyroute.policy.vocabulary import DIALECTS
 
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=128)]

@@ -12,19 +12,20 @@ from urllib.parse import SplitResult, urlsplit
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.clearance import Clearance
+from policyroute.dialects import DIALECTS
 from policyroute.policy.document import PriceSpec, ProviderSpec, TargetSpec
-from policyroute.policy.model import Price, Provider, SecretRef, Target
+from policyroute.policy.model import REQUESTED, Price, Provider, SecretRef, Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.spelling import Secret
 from policyroute.policy.tree import File, Path, dotted
-from policyroute.policy.vocabulary import CAPABILITIES, DIALECTS
+from policyroute.policy.vocabulary import CAPABILITIES
 
 _T = TypeVar("_T")
 
 EMBEDDED = "embedded:"
 """The `base_url` of the provider that answers inside this process, for demonstrations and tests."""
 
-RESERVED = frozenset({"requested", "auto", "default"})
+RESERVED = frozenset({REQUESTED, "auto", "default"})
 """What a target may not be called: routes and clients give these words a meaning."""
 
 

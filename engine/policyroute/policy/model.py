@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from policyroute.absent import Absent
 from policyroute.cel import Expression
@@ -87,6 +87,10 @@ class Value:
 
     literal: Any = None
     expression: Expression | None = None
+
+
+REQUESTED: Final = "requested"
+"""The route item that stands for whatever serves the client's `model`."""
 
 
 @dataclass(frozen=True, slots=True)

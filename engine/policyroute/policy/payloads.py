@@ -20,6 +20,7 @@ from policyroute.policy.model import Headers, Rewrite, Transform, Value
 from policyroute.policy.routes import Scope
 from policyroute.policy.spelling import Computed, Strict
 from policyroute.policy.tree import File, Path, dotted
+from policyroute.request import CREDENTIAL_HEADERS
 
 _re2: Any = untyped_re2
 
@@ -27,8 +28,7 @@ _OF_THE_CONNECTION = frozenset(
     "connection content-encoding content-length expect host keep-alive proxy-connection te trailer upgrade "
     "transfer-encoding".split()
 )
-CREDENTIALS = frozenset("authorization proxy-authorization api-key x-api-key x-goog-api-key cookie".split())
-RESERVED_REQUEST_HEADERS = _OF_THE_CONNECTION | CREDENTIALS | {"accept-encoding", "content-type"}
+RESERVED_REQUEST_HEADERS = _OF_THE_CONNECTION | CREDENTIAL_HEADERS | {"accept-encoding", "content-type"}
 RESERVED_RESPONSE_HEADERS = _OF_THE_CONNECTION | {"content-type", "date", "server"}
 OWN_HEADERS = "x-policyroute-"
 
@@ -111,7 +111,7 @@ def _value(written: object, type_: Type, file: File, path: Path, scope: Scope) -
 def _allowed(name: str, reserved: frozenset[str], file: File, path: Path, scope: Scope) -> None:
     if name.lower() not in reserved and not name.lower().startswith(OWN_HEADERS):
         return
-    hint = "a provider's key is its `api_key`" if name.lower() in CREDENTIALS else "leave it to the gateway"
+    hint = "a provider's key is its `api_key`" if name.lower() in CREDENTIAL_HEADERS else "leave it to the gateway"
     message = f"the header `{name}` is not a policy's to change"
     scope.report.error("reserved-header", message, file.key_span(path), hint=hint, path=dotted(path))
 

@@ -16,12 +16,9 @@ from policyroute.cel.types import Kind, Phase
 from policyroute.failures import GROUPS, FailureKind
 from policyroute.policy.effects import AfterEdit, FallbackSpec, LimitsSpec, RouteMap
 from policyroute.policy.expressions import Expressions
-from policyroute.policy.model import Fallback, Limits, Route, Target
+from policyroute.policy.model import REQUESTED, Fallback, Limits, Route, Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.tree import File, Path, dotted
-
-REQUESTED = "requested"
-"""In a route: whatever serves the model that the client asks for."""
 
 _KINDS = frozenset(kind.value for kind in FailureKind)
 _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN})

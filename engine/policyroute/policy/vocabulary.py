@@ -1,7 +1,7 @@
 """What CEL sees: every root and field, with type, phase, cost and meaning, in one table.
 
 Rule of this module: it is the only list. The checker compiles against it, `decide.facts` is tested against it, and
-the reference in docs/cel.md is generated from it (`policy.reference`).
+the reference in docs/cel.md is generated from it (`reference`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,8 @@ from policyroute.cel.types import (
     record,
     total_map,
 )
-
-DIALECTS = ("openai_chat",)
-"""The wire formats this version speaks, to clients and to providers."""
-
-PROFILES = ("CHAT", "AGENT", "BATCH", "SAVINGS")
-"""What `X-Router-Profile` may say; without the header a request is `CHAT`."""
+from policyroute.dialects import DIALECTS
+from policyroute.request import PROFILES
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
