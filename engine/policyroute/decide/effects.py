@@ -7,17 +7,12 @@ effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
 from policyroute.policy.model import Fallback, Headers, Limits, Mode, Route, Rule, Transform
 
 T = TypeVar("T")
-
-CLOSED: Final = ("deny", "require", "quality_floor")
-"""The effects that a condition which cannot be evaluated applies; it skips the others."""
-
-OPEN: Final = ("route", "transform", "request_headers", "response_headers", "fallback", "limits")
 
 
 class Column(Generic[T]):

@@ -13,7 +13,7 @@ from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
-from policyroute.decide.effects import CLOSED, OPEN, Effects
+from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import excluded
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
@@ -22,6 +22,7 @@ from policyroute.decide.index import Index
 from policyroute.decide.ordering import ranked
 from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
+from policyroute.policy.effects import CLOSED, OPEN
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem

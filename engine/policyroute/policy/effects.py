@@ -6,7 +6,7 @@ Rule of this module: a key stands here only if something acts on it today.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, Field, Tag, create_model
 
@@ -143,3 +143,8 @@ EFFECTS: Mapping[str, str] = {
     "limits": "how long is waited",
 }
 """Every effect, and what it does. A rule has at least one."""
+
+CLOSED: Final = ("deny", "require", "quality_floor")
+"""The effects that a condition which cannot be evaluated applies; it skips the others."""
+
+OPEN: Final = tuple(effect for effect in EFFECTS if effect not in CLOSED)

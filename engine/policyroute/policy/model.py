@@ -16,6 +16,7 @@ from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
 from policyroute.policy.cases import CaseSpec
+from policyroute.policy.effects import CLOSED
 from policyroute.problems import Problem, Span
 
 
@@ -185,7 +186,7 @@ class Rule:
     @property
     def fails_closed(self) -> bool:
         """An erring `when` applies the rule rather than skipping it."""
-        return self.deny is not None or self.require is not None or self.quality_floor is not None
+        return any(getattr(self, effect) is not None for effect in CLOSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from policyroute.cel import Demand, Expression
 from policyroute.cel.types import BOOL, Phase
 from policyroute.policy.document import DefaultSpec, RuleSpec
-from policyroute.policy.effects import EFFECTS, DenySpec
+from policyroute.policy.effects import CLOSED, EFFECTS, DenySpec
 from policyroute.policy.model import Default, Deny, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
 from policyroute.policy.routes import Scope, fallback, limits, route
@@ -19,7 +19,7 @@ _REQUIRE = Demand(BOOL, Phase.CANDIDATE, guarded=True)
 
 def fails_closed(spec: RuleSpec) -> bool:
     """Whether an erring condition applies the rule."""
-    return spec.deny is not None or spec.require is not None or spec.quality_floor is not None
+    return any(getattr(spec, effect) is not None for effect in CLOSED)
 
 
 def conditions(spec: RuleSpec) -> tuple[str, ...]:
