@@ -14,6 +14,7 @@ from typing import Any
 from policyroute.absent import Absent
 from policyroute.cel import EvaluationError, Expression
 from policyroute.cel.region import ALWAYS, Condition
+from policyroute.decide.constraints import rests_on_policy
 from policyroute.policy.model import Mode, Program, Route, Rule, Target
 from policyroute.problems import Problem, Severity, Span
 
@@ -151,17 +152,9 @@ def _certainly_out(rule: Rule, places: tuple[Any, ...]) -> str | None:
     if floor is not None and all(isinstance(facts.quality, Absent) or facts.quality < floor for facts in places):
         return f"the quality floor {floor:g}"
     require = rule.require
-    if require is not None and _is_static(require) and not any(_satisfies(require, facts) for facts in places):
+    if require is not None and rests_on_policy(require) and not any(_satisfies(require, facts) for facts in places):
         return "the `require`"
     return None
-
-
-_MOVING = ("target.latency", "target.in_flight", "target.est_cost_usd")
-
-
-def _is_static(require: Expression) -> bool:
-    """Whether it rests on nothing but what the policy says of a target."""
-    return all(read.startswith("target.") and not read.startswith(_MOVING) for read in require.reads)
 
 
 def _satisfies(require: Expression, facts: Any) -> bool:

@@ -34,7 +34,7 @@ class Constraint:
         self.rule = rule
         self.require = require
         self.floor = floor
-        self._steady = require is None or all(_steady(read) for read in require.reads)
+        self._steady = require is None or rests_on_policy(require)
         self._kept: dict[Endpoint, Breach | None] = {}
 
     def breach(self, endpoint: Endpoint, facts: Facts) -> Breach | None:
@@ -71,7 +71,11 @@ class Constraint:
         return None
 
 
-def _steady(read: str) -> bool:
-    """Whether a field (`target.price.input`) is the same for every request."""
+def rests_on_policy(require: Expression) -> bool:
+    """Whether it reads nothing but what the policy says of a target, which is the same for every request."""
+    return all(map(_declared, require.reads))
+
+
+def _declared(read: str) -> bool:
     root, _, rest = read.partition(".")
     return root == "target" and rest != "" and rest.partition(".")[0] not in _CHANGING
