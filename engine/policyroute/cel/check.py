@@ -23,7 +23,7 @@ from policyroute.cel.signatures import Form
 from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select
 from policyroute.cel.trouble import TYPE, UNKNOWN_FUNCTION, UNKNOWN_NAME, Trouble
 from policyroute.cel.trouble import UNSUPPORTED as NOT_SUPPORTED
-from policyroute.cel.types import BOOL, DYN, Kind, Type, list_of, map_of, unify
+from policyroute.cel.types import BOOL, DYN, Kind, Type, common, list_of, map_of
 from policyroute.cel.values import TypeValue
 
 
@@ -115,7 +115,7 @@ class _Checker:
 
     def list_literal(self, node: ListNode, context: Context) -> Node:
         items = tuple(self.value(item, context) for item in node.items)
-        return fold_list(replace(node, items=items, type=list_of(_common(items))))
+        return fold_list(replace(node, items=items, type=list_of(common(item.type for item in items))))
 
     def map_literal(self, node: MapNode, context: Context) -> Node:
         entries = tuple((self.value(key, context), self.value(item, context)) for key, item in node.entries)
@@ -126,7 +126,7 @@ class _Checker:
         flags = {key.value for key in keys if isinstance(key, Literal) and isinstance(key.value, bool)}
         if any(isinstance(key, Literal) and not isinstance(key.value, bool) and key.value in flags for key in keys):
             self.findings.error(NOT_SUPPORTED, "`true` beside `1` in the keys of one map is not supported", node)
-        typed = map_of(_common(keys), _common([item for _, item in entries]))
+        typed = map_of(common(key.type for key in keys), common(item.type for _, item in entries))
         return replace(node, entries=entries, type=typed)
 
     def comprehension(self, node: Comprehension, context: Context) -> Node:
@@ -225,14 +225,6 @@ class _Checker:
 
 def _untested(context: Context) -> Context:
     return Context(context.variables, context.guards) if context.tested else context
-
-
-def _common(nodes: list[Node] | tuple[Node, ...]) -> Type:
-    types = [node.type for node in nodes]
-    result = types[0] if types else DYN
-    for other in types[1:]:
-        result = unify(result, other)
-    return result
 
 
 _MEANINGS: Final[dict[type[Node], Callable[[_Checker, Any, Context], Node]]] = {

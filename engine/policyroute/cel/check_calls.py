@@ -17,7 +17,7 @@ from policyroute.cel.operations import NUMERIC
 from policyroute.cel.signatures import Form, Function, Overload
 from policyroute.cel.syntax import Call, ListNode, Literal, Node, children
 from policyroute.cel.trouble import BAD_LITERAL, BAD_PATTERN, TYPE, UNKNOWN_NAME
-from policyroute.cel.types import BOOL, CLEARANCE, DYN, STRING, Kind, Type, list_of, unify
+from policyroute.cel.types import BOOL, CLEARANCE, DYN, STRING, Kind, Type, common, list_of
 from policyroute.cel.values import Duration, Timestamp
 from policyroute.clearance import Clearance
 
@@ -64,11 +64,7 @@ def assignable(given: Type, wanted: Type) -> bool:
 
 def _result(fitting: list[Overload], parts: tuple[Node, ...]) -> Type:
     types = tuple(part.type for part in parts)
-    results = [(overload.derive and overload.derive(types)) or overload.result for overload in fitting]
-    result = results[0]
-    for other in results[1:]:
-        result = unify(result, other)
-    return result
+    return common((overload.derive and overload.derive(types)) or overload.result for overload in fitting)
 
 
 def _only_result(function: Function) -> Type:

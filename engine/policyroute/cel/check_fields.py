@@ -108,7 +108,7 @@ class Fields:
         return replace(node, type=BOOL if node.test else of.item or DYN)
 
     def _phase(self, node: Select, field: Field) -> None:
-        if field.phase.value > self.demand.phase.value:
+        if field.phase > self.demand.phase:
             path = path_of(node) or node.field
             now, first = _name(self.demand.phase), _name(field.phase)
             self.findings.error(PHASE, f"`{path}` is not available in phase {now} (first available: {first})", node)

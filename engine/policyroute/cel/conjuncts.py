@@ -15,8 +15,6 @@ from policyroute.cel.canonical import canonical
 from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, Node, Select, children
 from policyroute.cel.types import Cost, Kind, list_of
 
-__all__ = ["Atom", "Dimension", "Operator", "alternatives", "atom_of", "canonical", "conjuncts"]
-
 
 class Operator(StrEnum):
     """How a dimension's value stands to an atom's constants. All but IN and NOT_IN have one constant."""
@@ -213,24 +211,26 @@ def _existence(node: Comprehension) -> Atom | None:
     if inner.operator is Operator.NOT_IN or not _rests_on(inner.dimension.node, node.variable):
         return None
     read = inner.dimension.node
-    values = Comprehension(
-        kind="map",
-        range=node.range,
-        variable=node.variable,
-        body=read,
-        start=node.start,
-        end=node.end,
-        type=list_of(read.type),
+    values = (
+        node.range
+        if isinstance(read, Ident)
+        else Comprehension(
+            kind="map",
+            range=node.range,
+            variable=node.variable,
+            body=read,
+            start=node.start,
+            end=node.end,
+            type=list_of(read.type),
+        )
     )
     whole = Dimension(
         canonical(values),
         many=True,
-        node=node.range if isinstance(read, Ident) else values,
-        cost=max(source.cost, inner.dimension.cost, key=lambda cost: cost.value),
+        node=values,
+        cost=max(source.cost, inner.dimension.cost),
         fallible=source.fallible or inner.dimension.fallible,
     )
-    if isinstance(read, Ident):
-        whole = replace(whole, key=canonical(node.range))
     return replace(inner, dimension=whole)
 
 
@@ -245,9 +245,8 @@ def _rests_on(node: Node, variable: str) -> bool:
 def _dimension(node: Node) -> Dimension | None:
     """A path (`request.model`, `client.tags["region"]`), its size, or whether it is there."""
     match node:
-        case Select(test=True, operand=operand) if _path(operand) is not None:
-            cost, fallible = _path(operand) or (Cost.CHEAP, True)
-            return Dimension(canonical(node), node=node, cost=_dearest(cost, node), fallible=fallible)
+        case Select(test=True, operand=operand) if (path := _path(operand)) is not None:
+            return Dimension(canonical(node), node=node, cost=_dearest(path[0], node), fallible=path[1])
         case Call(function="size", args=(of,), target=None) | Call(function="size", args=(), target=Node() as of):
             pass
         case Call(function="@in", args=(Literal(value=str()), of)) if _is(of, Kind.MAP):
@@ -262,7 +261,7 @@ def _dimension(node: Node) -> Dimension | None:
 
 def _dearest(cost: Cost, node: Select) -> Cost:
     declared = node.operand.type.fields.get(node.field)
-    return max(cost, declared.cost, key=lambda each: each.value) if declared else cost
+    return max(cost, declared.cost) if declared else cost
 
 
 def _has_every_key(node: Node) -> bool:

@@ -6,15 +6,13 @@ says that it does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
 from typing import Any, Final
 
 from policyroute.cel.expression import EvaluationError
 from policyroute.cel.operations import kind
 from policyroute.cel.signatures import Function
 from policyroute.cel.syntax import Call, ListNode, Literal, Node, children
-from policyroute.cel.types import DYN, Kind, Type, list_of, map_of, unify
+from policyroute.cel.types import Kind, Type, common, list_of, map_of
 
 _MAX_FOLDED: Final = 4096
 
@@ -23,14 +21,10 @@ def type_of(value: Any) -> Type:
     """The static type of a constant."""
     found = kind(value)
     if found is Kind.LIST:
-        return list_of(_common([type_of(item) for item in value]))
+        return list_of(common(type_of(item) for item in value))
     if found is Kind.MAP:
-        return map_of(_common([type_of(key) for key in value]), _common([type_of(item) for item in value.values()]))
+        return map_of(common(map(type_of, value)), common(map(type_of, value.values())))
     return Type(found)
-
-
-def _common(types: Sequence[Type]) -> Type:
-    return reduce(unify, types) if types else DYN
 
 
 def constant(value: Any, node: Node) -> Literal:

@@ -11,7 +11,8 @@ from itertools import combinations
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from policyroute.cel.conjuncts import Atom, Operator, canonical
+from policyroute.cel.canonical import canonical
+from policyroute.cel.conjuncts import Atom, Operator
 from policyroute.cel.parts import Part
 from policyroute.cel.syntax import Literal
 

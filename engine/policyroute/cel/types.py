@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
+from functools import reduce
 
 
 class Kind(Enum):
@@ -30,7 +31,7 @@ class Kind(Enum):
     RECORD = "record"
 
 
-class Phase(Enum):
+class Phase(IntEnum):
     """When a field is known. An expression of a phase may read its own phase's fields and earlier ones."""
 
     REQUEST = 0
@@ -38,7 +39,7 @@ class Phase(Enum):
     RESPONSE = 2
 
 
-class Cost(Enum):
+class Cost(IntEnum):
     """What touching a field costs, so that the index asks for dear ones last."""
 
     CHEAP = 0
@@ -133,6 +134,12 @@ def unify(left: Type, right: Type) -> Type:
     if left.kind is Kind.MAP:
         return map_of(unify(left.key or DYN, right.key or DYN), unify(left.item or DYN, right.item or DYN))
     return Type(left.kind)
+
+
+def common(types: Iterable[Type]) -> Type:
+    """The type of something that is any of these; dyn where there are none."""
+    several = list(types)
+    return reduce(unify, several) if several else DYN
 
 
 def map_by_name(names: Iterable[str], item: Type) -> Type:

@@ -40,7 +40,7 @@ class _Step(NamedTuple):
     read: Read
     table: Table
     more: tuple[Table, ...]
-    cost: tuple[int, bool]
+    cost: tuple[Cost, bool]
 
 
 class Index:
@@ -111,9 +111,7 @@ def _dimensions(rows: Sequence[Row], every: int, compiled: Compile) -> list[_Ste
     for dimension, atoms in by_dimension.items():
         users = sum(1 << n for n in atoms)
         first, *more = tables(atoms, every, dimension.many)
-        steps.append(
-            _Step(users, compiled(dimension.node), first, tuple(more), (dimension.cost.value, dimension.fallible))
-        )
+        steps.append(_Step(users, compiled(dimension.node), first, tuple(more), (dimension.cost, dimension.fallible)))
     return steps
 
 
@@ -153,8 +151,8 @@ def _joined(nodes: Sequence[Node]) -> Node:
     return Call("_&&_", tuple(nodes), start=nodes[0].start, end=nodes[-1].end, type=BOOL)
 
 
-def _cost(node: Node) -> int:
+def _cost(node: Node) -> Cost:
     """The dearest field that the node reads."""
     declared = node.operand.type.fields.get(node.field) if isinstance(node, Select) else None
     own = declared.cost if declared else Cost.CHEAP
-    return max(own.value, *(_cost(part) for part in children(node)), 0)
+    return max((own, *(_cost(part) for part in children(node))))

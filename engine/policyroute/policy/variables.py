@@ -133,4 +133,4 @@ def _cost(reads: Iterable[str], variables: Mapping[str, Field]) -> Cost:
         root, _, rest = read.partition(".")
         field = tables.get(root, {}).get(rest.partition(".")[0])
         costs.append(field.cost if field else Cost.CHEAP)
-    return max(costs, key=lambda cost: cost.value)
+    return max(costs)
