@@ -13,8 +13,8 @@ from typing import Any
 class AttemptRecord:
     """One try. Times are seconds on the exchange's clock; None where it did not come to that.
 
-    `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed` or a failure kind;
-    `code` the provider's or the transport's own word for the failure, where it is a word and no text.
+    `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed`, `cancelled` or a
+    failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text.
     """
 
     number: int
@@ -61,7 +61,8 @@ class Skipped:
 
 @dataclass(slots=True)
 class ExchangeRecord:
-    """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed` or a failure kind.
+    """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed`, `cancelled`
+    (by us) or a failure kind.
 
     `committed` is when the first of the answer went to the client; after that no other candidate is tried.
     """

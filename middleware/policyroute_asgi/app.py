@@ -35,8 +35,12 @@ class Gateway:
         """Shutdown has begun: `/readyz` says 503 from now on, requests are still served."""
         self._services.draining = True
 
+    def end(self) -> None:
+        """End open exchanges now, whatever is left of their grace period; their clients are told `shutting_down`."""
+        self._services.end()
+
     async def aclose(self) -> None:
-        """Wait for open exchanges, up to the grace period, and close everything. The lifespan does this."""
+        """Wait for open exchanges, end them after the grace period, and close everything. The lifespan does this."""
         await self._services.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

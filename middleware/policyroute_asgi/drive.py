@@ -16,6 +16,7 @@ from policyroute.decide.decision import Decision, Hop
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
+    Cancelled,
     Command,
     Done,
     Emit,
@@ -99,7 +100,7 @@ class Drive:
                     raise self._fault
             await self._finish(self._done)
         except asyncio.CancelledError:
-            self._machine.step(HungUp(), time.monotonic())
+            self._machine.step(Cancelled(), time.monotonic())
             raise
         finally:
             start.cancel()

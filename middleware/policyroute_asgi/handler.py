@@ -40,6 +40,10 @@ DIALECT: Final = DIALECTS["openai_chat"]
 CHAT_PATH: Final = "/v1/chat/completions"
 NO_POLICY: Final = BadRequest("policy_unavailable", "There is no policy here that could be used.", 503)
 
+_ENDED: Final = ClientError(503, "shutting_down", "The gateway is being shut down.", retry=True)
+_LAST_WORDS: Final = 1.0
+"""Seconds for telling clients of the end: one that does not read must not hold it up."""
+
 _FORWARDED = (b"forwarded", b"x-forwarded-for")
 
 
@@ -73,11 +77,12 @@ class Handler:
         self._sender = sender(transport)
         self._telemetry = telemetry
         self._admission = admission
-        self._open = 0
+        self._open: set[asyncio.Timeout] = set()
+        self._ending = False
         self._idle = asyncio.Event()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request to an LLM path. Never raises but for cancellation."""
+        """Answer one request to an LLM path. Never raises but where its task is cancelled by others."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         decision_id = identity.new_id()
         request_id = identity.request_id(headers.get(b"x-request-id"), decision_id)
@@ -88,10 +93,44 @@ class Handler:
         if exposed != "none":
             reply.add(b"x-policyroute-decision-id", decision_id)
         reply.full = exposed == "full"
-        self._begin()
+        end = self._begin()
+        try:
+            async with end:
+                await self._answer(endpoint, served, reply, scope, receive)
+        except asyncio.CancelledError:
+            served.outcome = "cancelled"
+            raise
+        except TimeoutError:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await _tell(reply, _ENDED)
+        finally:
+            self._end(end)
+            if endpoint.kind is Kind.CHAT:
+                self._account(served, reply)
+
+    async def drained(self, grace: float) -> None:
+        """Wait until no request is open. Those that are open after `grace` seconds are ended."""
+        timer = asyncio.get_running_loop().call_later(grace, self.end)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace + 2 * _LAST_WORDS):
+                while self._open:
+                    self._idle.clear()
+                    await self._idle.wait()
+        timer.cancel()
+
+    def end(self) -> None:
+        """End what is open, and what may yet come: the clients are told `shutting_down`."""
+        self._ending = True
+        now = asyncio.get_running_loop().time()
+        for end in self._open:
+            if end.when() is None:
+                end.reschedule(now)
+
+    async def _answer(self, endpoint: Endpoint, served: Served, reply: Reply, scope: Scope, receive: Receive) -> None:
         try:
             if endpoint.kind is Kind.CHAT and scope["method"] == "POST":
-                await self._chat(served, reply, scope, receive, headers)
+                await self._chat(served, reply, scope, receive)
             else:
                 await self._other(endpoint, reply, scope)
         except BadRequest as error:
@@ -99,25 +138,12 @@ class Handler:
         except ClientGone:
             pass
         except Exception as error:  # noqa: BLE001 - the edge: nothing of a bug may reach the client
-            _log(error, decision_id)
+            _log(error, served.decision_id)
             await _tell(reply, ClientError(500, "internal_error", "Something went wrong here.", retry=True))
-        finally:
-            self._end()
-            if endpoint.kind is Kind.CHAT:
-                self._account(served, reply)
 
-    async def drained(self, grace: float) -> None:
-        """Wait until no request is open, `grace` seconds at most."""
-        if self._open:
-            self._idle.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), grace)
-
-    async def _chat(
-        self, served: Served, reply: Reply, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
-    ) -> None:
+    async def _chat(self, served: Served, reply: Reply, scope: Scope, receive: Receive) -> None:
         client = served.client = await self._caller(scope)
-        body = await read_json_body(receive, headers, self._admission.max_body)
+        body = await read_json_body(receive, dict(scope["headers"]), self._admission.max_body)
         active = self._holder.current
         request = _read(body, scope, served.request_id)
         served.model = request.model
@@ -176,12 +202,15 @@ class Handler:
         await self._caller(scope)
         await reply.json(DIALECT.models(self._holder.current.policy.program.targets))
 
-    def _begin(self) -> None:
-        self._open += 1
+    def _begin(self) -> asyncio.Timeout:
+        """The end of this request, which is open until there is one to come."""
+        end = asyncio.timeout(0 if self._ending else None)
+        self._open.add(end)
         self._telemetry.in_flight += 1
+        return end
 
-    def _end(self) -> None:
-        self._open -= 1
+    def _end(self, end: asyncio.Timeout) -> None:
+        self._open.discard(end)
         self._telemetry.in_flight -= 1
         if not self._open:
             self._idle.set()

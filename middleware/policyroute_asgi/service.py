@@ -87,16 +87,26 @@ class Services:
         return start.result().holder.status if start is not None and start.done() else None
 
     async def aclose(self) -> None:
-        """End this loop's service: wait for its open exchanges, up to the grace period, then close what it holds."""
+        """End this loop's service: wait for its open requests, end them after the grace period, close what it holds."""
         self.draining = True
-        start = self._starts.pop(asyncio.get_running_loop(), None)
+        loop = asyncio.get_running_loop()
+        start = self._starts.get(loop)
         if start is None:
             return
-        service = await start
+        service = await asyncio.shield(start)
         await service.handler.drained(self._grace)
+        if self._starts.get(loop) is not start:
+            return  # somebody else has closed it meanwhile
+        del self._starts[loop]
         for part in service.owned:
             await part.aclose()
         await asyncio.to_thread(self.telemetry.flush)
+
+    def end(self) -> None:
+        """The grace period is over now. May be called from a signal handler."""
+        for loop, start in self._starts.items():
+            if start.done():
+                loop.call_soon_threadsafe(start.result().handler.end)
 
     def _forget_failure(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Service]) -> None:
         if task.cancelled() or task.exception() is not None:

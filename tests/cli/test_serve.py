@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import Queue
 
@@ -52,6 +54,12 @@ class Gateway:
     def tell(self, what: signal.Signals) -> None:
         self.process.send_signal(what)
 
+    def rest(self) -> str:
+        """All that the console said, once it is over."""
+        while line := self._lines.get(timeout=PATIENCE):
+            self.console.append(line)
+        return "".join(self.console)
+
     def ended(self) -> tuple[int, str]:
         """(exit status, standard output)."""
         assert self.process.stdout is not None and self.process.stderr is not None
@@ -79,6 +87,13 @@ def serve() -> Generator[Callable[..., Gateway]]:
 def ask(client: httpx.Client, model: str, stream: bool = False) -> httpx.Response:
     body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "one two three four five six"}]}
     return client.post("/v1/chat/completions", json=body)
+
+
+def refused(client: httpx.Client) -> None:
+    """Returns when no new connection is accepted: the first signal has been heard."""
+    with suppress(httpx.TransportError):
+        while True:
+            httpx.get(client.base_url.join("/readyz"))
 
 
 def test_it_serves_reloads_on_sighup_and_ends_with_its_streams(
@@ -134,6 +149,41 @@ def test_a_broken_directory_is_refused_without_a_last_good_and_served_loudly_wit
     gateway.tell(signal.SIGTERM)
     assert gateway.ended() == (0, "")
     assert json.loads((tmp_path / "log.jsonl").read_text())["target"] == "large"
+
+
+@pytest.mark.parametrize(
+    ("grace", "signals"),
+    [(0, [signal.SIGTERM]), (600, [signal.SIGTERM, signal.SIGTERM]), (600, [signal.SIGINT, signal.SIGINT])],
+    ids=["no-grace", "second-term", "second-int"],
+)
+def test_what_is_open_at_the_end_is_told_so(
+    grace: int, signals: list[signal.Signals], directory: Path, serve: Callable[..., Gateway], spoil: Spoil
+) -> None:
+    spoil("late: {provider: here, model: slow-200ms}", "late: {provider: here, model: stall}")
+    gateway = serve(directory, "--grace", grace)
+    body = {"model": "late", "stream": True, "messages": [{"role": "user", "content": "one two three four"}]}
+    with gateway.client() as client, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, client, "late")
+        while "in_flight_requests 1.0" not in client.get("/metrics").text:
+            pass
+        with client.stream("POST", "/v1/chat/completions", json=body) as response:
+            lines = response.iter_lines()
+            next(lines)
+            for number, told in enumerate(signals):
+                if number:
+                    refused(client)
+                gateway.tell(told)
+            last = [line for line in lines if line][-1]
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "shutting_down"
+        assert waiting.result().status_code == 503
+        assert waiting.result().json()["error"]["code"] == "shutting_down"
+    status, out = gateway.ended()
+    assert status == 0
+    assert "Traceback" not in gateway.rest()
+    assert {(line["status"], line["outcome"]) for line in map(json.loads, out.splitlines())} == {
+        (200, "shutting_down"),
+        (503, "shutting_down"),
+    }
 
 
 def test_a_missing_key_is_refused(directory: Path, serve: Callable[..., Gateway], spoil: Spoil) -> None:

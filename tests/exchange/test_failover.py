@@ -20,7 +20,20 @@ from policyroute.events import (
     ToolCallDelta,
     Usage,
 )
-from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, HungUp, Input, Open, Received, Tick, Wake
+from policyroute.exchange.commands import (
+    Cancel,
+    Cancelled,
+    Command,
+    Done,
+    Emit,
+    Failed,
+    HungUp,
+    Input,
+    Open,
+    Received,
+    Tick,
+    Wake,
+)
 from policyroute.exchange.machine import HELD_BYTES, Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 
@@ -401,17 +414,20 @@ def test_a_record_has_the_providers_code_but_no_text(candidate: Make) -> None:
 # The client -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_client_that_leaves_ends_it_wherever_it_stands(candidate: Make) -> None:
+@pytest.mark.parametrize(("end", "outcome"), [(HungUp(), "client_closed"), (Cancelled(), "cancelled")])
+def test_a_client_that_leaves_ends_it_wherever_it_stands_and_so_do_we(
+    candidate: Make, end: Input, outcome: str
+) -> None:
     early = Play(candidate("a"))
-    assert early.step(HungUp()) == ["cancel 1", "done client_closed"]
+    assert early.step(end) == ["cancel 1", f"done {outcome}"]
     waiting = Play(candidate("a"), fallback=RETRYING)
     waiting.fails(1, FailureKind.UNAVAILABLE)
-    assert waiting.step(HungUp()) == ["done client_closed"]
+    assert waiting.step(end) == [f"done {outcome}"]
     late = Play(candidate("a"))
     late.says(1, TextDelta("a"), raw="a")
-    assert late.step(HungUp()) == ["cancel 1", "done client_closed"]
-    assert late.exchange.record.attempts[0].outcome == "client_closed"
-    assert late.says(1, TextDelta("a"), raw="a") == late.step(HungUp()) == late.step(Tick(), after=999.0) == []
+    assert late.step(end) == ["cancel 1", f"done {outcome}"]
+    assert late.exchange.record.attempts[0].outcome == outcome
+    assert late.says(1, TextDelta("a"), raw="a") == late.step(end) == late.step(Tick(), after=999.0) == []
 
 
 # What is told ---------------------------------------------------------------------------------------------------------

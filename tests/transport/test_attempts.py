@@ -419,7 +419,7 @@ async def test_a_cancelled_request_closes_the_providers_connection(kind: str) ->
             await task
         await asyncio.wait_for(closed.wait(), PATIENCE)
         assert not gateway.open
-    assert drive.record.outcome == "client_closed"
+    assert drive.record.outcome == "cancelled"
 
 
 class Stuck(Listener):

@@ -62,7 +62,12 @@ class HungUp:
     """The client is gone."""
 
 
-Input = Received | Failed | Acked | Tick | HungUp
+@dataclass(slots=True)
+class Cancelled:
+    """The exchange is given up by us. Whoever does that tells the client."""
+
+
+Input = Received | Failed | Acked | Tick | HungUp | Cancelled
 
 # Commands -----------------------------------------------------------------------------------------------------------
 

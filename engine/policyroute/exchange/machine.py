@@ -14,6 +14,7 @@ from policyroute.events import Broken, StreamEvent, Usage
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
+    Cancelled,
     Command,
     Done,
     Emit,
@@ -97,8 +98,9 @@ class Exchange:
             attempt = self._attempt
             over = attempt is None or attempt.number != given.id
             return [] if over else self._broke(given.failure, now)
-        if isinstance(given, HungUp):
-            return [*self._cancel(), *self._finish("client_closed", now)]
+        if isinstance(given, HungUp | Cancelled):
+            outcome = "client_closed" if isinstance(given, HungUp) else "cancelled"
+            return [*self._cancel(), *self._finish(outcome, now)]
         return []
 
     def _received(self, got: Received, now: float) -> list[Command]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import signal
 import socket
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from types import FrameType
 import uvicorn
 
 from policyroute_asgi.app import Gateway
+
+_NET = 5
+"""Seconds that connections get to close once the app has ended what was open."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -41,9 +45,10 @@ def _nothing(sig: int, frame: FrameType | None) -> None:
 
 
 class Server(uvicorn.Server):
-    """Serves until `should_exit` is set or SIGTERM or SIGINT comes; open requests then have `grace` seconds to end.
+    """Serves until `should_exit` is set or SIGTERM or SIGINT comes; open requests then have the app's grace period.
 
-    `ready` is called when requests are served and signals are heard.
+    A second signal ends them at once. `grace` is the app's, seconds; `ready` is called when requests are
+    served and signals are heard.
     """
 
     def __init__(self, app: Gateway, grace: float, ready: Callable[[], object]) -> None:
@@ -57,7 +62,8 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=round(grace),
+            # The app ends what is open after its grace period: this is for what it does not know of.
+            timeout_graceful_shutdown=math.ceil(grace) + _NET,
         )
         super().__init__(config)
         self._app = app
@@ -75,6 +81,15 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn tells the app of the end when all requests are over: the app would never see its grace period pass.
+        ended = asyncio.create_task(self._app.aclose(), name="policyroute-end")
+        await super().shutdown(sockets)
+        await ended
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self._app.end()  # uvicorn would drop what is open without a word
+            return
         self._app.drain()
         super().handle_exit(sig, frame)

@@ -90,7 +90,7 @@ async def running(file: Path, port: int) -> AsyncGenerator[Running]:
     with listen("127.0.0.1", port) as listener:
         await holder.start()
         lines = LogLines()
-        app = gateway(holder, log=lines.take)
+        app = gateway(holder, log=lines.take, grace=1)
         ready = asyncio.Event()
         server = Server(app, 1, ready.set)
         served = asyncio.create_task(server.run_on(listener))
