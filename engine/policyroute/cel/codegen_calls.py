@@ -13,11 +13,11 @@ from typing import Any, Final
 from policyroute.cel import arithmetic, operations
 from policyroute.cel.emitting import Emitter, UnsupportedError
 from policyroute.cel.functions import FUNCTIONS
+from policyroute.cel.operations import NUMERIC
 from policyroute.cel.signatures import Function
 from policyroute.cel.syntax import Call, ListNode, Literal, Node, children
 from policyroute.cel.types import Kind
 
-_NUMBERS: Final = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE})
 _SAME: Final = frozenset({Kind.BOOL, Kind.STRING, Kind.BYTES, Kind.DURATION, Kind.TIMESTAMP, Kind.CLEARANCE})
 _SIZED: Final = frozenset({Kind.STRING, Kind.BYTES, Kind.LIST, Kind.MAP})
 
@@ -69,7 +69,7 @@ def function_call(emit: Emitter, node: Call) -> ast.expr:
     if function is None:
         raise UnsupportedError(node.function)
     args = children(node)
-    if not _settled(function, args):
+    if not function.accepts([arg.type.kind for arg in args]):
         if function.literal:
             raise UnsupportedError(node.function)
         return emit.call(function.call, ast.List([emit.value(arg) for arg in args], ast.Load()))
@@ -80,14 +80,6 @@ def function_call(emit: Emitter, node: Call) -> ast.expr:
 
 
 _MATCHERS: Final = frozenset({"matches", "glob"})
-
-
-def _settled(function: Function, args: tuple[Node, ...]) -> bool:
-    return any(
-        overload.takes(len(args))
-        and all(overload.param(n).kind in (Kind.DYN, arg.type.kind) for n, arg in enumerate(args))
-        for overload in function.overloads
-    )
 
 
 def _argument(emit: Emitter, function: Function, index: int, arg: Node) -> ast.expr:
@@ -101,7 +93,7 @@ def _argument(emit: Emitter, function: Function, index: int, arg: Node) -> ast.e
 
 def _plain(left: Kind, right: Kind) -> bool:
     """Whether Python compares values of these kinds as CEL does."""
-    return (left is right and left in _SAME) or (left in _NUMBERS and right in _NUMBERS)
+    return (left is right and left in _SAME) or (left in NUMERIC and right in NUMERIC)
 
 
 def _keyed(container: Node, key: Node) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from policyroute.cel.conversions import number, to_string
 from policyroute.cel.expression import EvaluationError
-from policyroute.cel.operations import bounded, kind
+from policyroute.cel.operations import NUMERIC, bounded, kind
 from policyroute.cel.types import Kind
 
 _VERB = re.compile(r"%(?:(%)|(?:\.([0-9]*))?(.)?)", re.DOTALL)
@@ -58,7 +58,7 @@ def _clause(verb: str | None, precision: int, value: Any) -> str:
 
 
 def _floating(verb: str, precision: int, value: Any) -> str:
-    if kind(value) not in (Kind.INT, Kind.UINT, Kind.DOUBLE):
+    if kind(value) not in NUMERIC:
         raise EvaluationError(_BAD_VALUE)
     real = float(value)
     return f"{real:.{precision}{verb}}" if math.isfinite(real) else number(real)

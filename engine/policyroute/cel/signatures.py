@@ -62,10 +62,13 @@ class Function:
     literal: Mapping[int, Callable[[Any], Any]] = field(default_factory=dict[int, Callable[[Any], Any]])
     folds: bool = True
 
+    def accepts(self, kinds: Sequence[Kind]) -> bool:
+        """Whether an overload is certainly for arguments of these kinds."""
+        return any(_fits(overload, kinds) for overload in self.overloads)
+
     def call(self, args: Sequence[Any]) -> Any:
         """Find the overload by the arguments' values and run it. `no such overload` where there is none."""
-        kinds = [kind(arg) for arg in args]
-        if not any(_fits(overload, kinds) for overload in self.overloads):
+        if not self.accepts([kind(arg) for arg in args]):
             raise EvaluationError(NO_OVERLOAD)
         made = [self.literal[n](arg) if n in self.literal else arg for n, arg in enumerate(args)]
         return self.run(*made)
