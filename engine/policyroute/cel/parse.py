@@ -234,8 +234,9 @@ class _Lowering:
         return Literal(literal(token.type, str(token), start), start=start, end=end)
 
     def unsupported(self, tree: _Tree, depth: int) -> Node:
-        what = "making messages (`Type{...}`)" if tree.data == "member_object" else "names that begin with a dot"
-        raise refused(UNSUPPORTED, f"{what} are not supported".replace(") are", ") is"), *_span(tree))
+        message = tree.data == "member_object"
+        what = "making messages (`Type{...}`) is" if message else "names that begin with a dot are"
+        raise refused(UNSUPPORTED, f"{what} not supported", *_span(tree))
 
     def call(self, function: str, tree: _Tree, args: tuple[Node, ...]) -> Call:
         start, end = _span(tree)
