@@ -201,6 +201,24 @@ def test_a_port_that_is_taken_is_said(directory: Path, run: Run) -> None:
     assert err.startswith("policyroute: cannot open 127.0.0.1:")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("serve", ".", "--port", "99999"),
+        ("serve", ".", "--port", "-1"),
+        ("serve", ".", "--grace", "-1"),
+        ("serve", ".", "--grace", "soon"),
+        ("demo", "--port", "65536"),
+    ],
+    ids=" ".join,
+)
+def test_a_number_out_of_bounds_is_misuse(words: tuple[str, ...], run: Run) -> None:
+    status, out, err = run(*words)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"policyroute {words[0]}: error: argument {words[-2]}: {words[-1]!r} is no")
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example"])
 def test_others_are_let_in_only_where_that_is_said(host: str, directory: Path, run: Run) -> None:
     status, _, err = run("serve", directory, "--host", host)

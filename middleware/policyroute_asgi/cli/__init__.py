@@ -10,7 +10,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from policyroute import __version__
@@ -37,6 +37,25 @@ class Command(Protocol):
     def configure(self, parser: argparse.ArgumentParser) -> None: ...
 
     def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """The `type` of an option that takes a whole number within bounds."""
+
+    def read(given: str) -> int:
+        try:
+            number = int(given)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{given!r} is no whole number from {least} to {most}")
+        return number
+
+    return read
+
+
+PORT = whole(0, 65_535)
+SECONDS = whole(0, 86_400)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

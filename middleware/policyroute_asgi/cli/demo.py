@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from policyroute_asgi.cli import FINDINGS, GOOD, render
+from policyroute_asgi.cli import FINDINGS, GOOD, PORT, render
 from policyroute_asgi.cli.process import event_loop
 from policyroute_asgi.demo.running import running
 from policyroute_asgi.demo.screen import Screen
@@ -23,7 +23,7 @@ EXAMPLE = """  policyroute demo            # the tour, then it keeps serving
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="end after the tour")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--port", type=PORT, default=0, help="port on 127.0.0.1 (default: a free one)")
 
 
 def run(arguments: argparse.Namespace) -> int:

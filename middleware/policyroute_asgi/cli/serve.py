@@ -20,7 +20,7 @@ from pathlib import Path
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.activation import PolicyHolder
 from policyroute_asgi.app import gateway
-from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
+from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, PORT, SECONDS, render
 from policyroute_asgi.cli.process import Server, event_loop, listen, url
 from policyroute_asgi.lines import Sink, standard_output
 from policyroute_asgi.preparation import Preparation
@@ -32,7 +32,7 @@ EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/poli
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory; it is watched")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--port", type=PORT, default=8080, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--no-auth", action="store_true", help="let everybody who reaches --host in, even where it is not loopback"
     )
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--grace",
-        type=int,
+        type=SECONDS,
         default=30,
         metavar="SECONDS",
         help="how long open requests may go on at shutdown",
