@@ -15,7 +15,7 @@ from policyroute.cel.emitting import Emitter, UnsupportedError
 from policyroute.cel.functions import FUNCTIONS
 from policyroute.cel.operations import NUMERIC
 from policyroute.cel.signatures import Function
-from policyroute.cel.syntax import Call, ListNode, Literal, Node, children
+from policyroute.cel.syntax import Call, Literal, Node, children, constant_items
 from policyroute.cel.types import Kind
 
 _SAME: Final = frozenset({Kind.BOOL, Kind.STRING, Kind.BYTES, Kind.DURATION, Kind.TIMESTAMP, Kind.CLEARANCE})
@@ -52,8 +52,8 @@ def element(emit: Emitter, container: Node, key: Node) -> ast.expr:
 def membership(emit: Emitter, item: Node, container: Node) -> ast.expr:
     """`item in container`."""
     kinds = item.type.kind, container.type.kind
-    constants = _constants(container)
-    if constants is not None and all(_plain(kinds[0], kind) for kind in constants[1]):
+    constants = constant_items(container)
+    if constants is not None and _plain(kinds[0], constants[1]):
         return _in(emit, item, emit.constant_set(constants[0]))
     if kinds[1] is Kind.MAP and _keyed(container, item):
         return ast.Compare(emit.value(item), [ast.In()], [emit.loose(container)])
@@ -100,19 +100,6 @@ def _keyed(container: Node, key: Node) -> bool:
     """Whether Python finds this key in this map exactly where CEL does."""
     held = container.type.key
     return held is not None and held.kind is key.type.kind and held.kind in (Kind.STRING, Kind.INT)
-
-
-def _constants(node: Node) -> tuple[list[Any], list[Kind]] | None:
-    """The values of a list of constants, and their kinds. Not where one of them is NaN, which is in no list."""
-    if isinstance(node, ListNode) and all(isinstance(item, Literal) for item in node.items):
-        values = [item.value for item in node.items if isinstance(item, Literal)]
-        kinds = [item.type.kind for item in node.items]
-    elif isinstance(node, Literal) and node.type.kind is Kind.LIST and node.type.item:
-        values = list(node.value)
-        kinds = [node.type.item.kind for _ in values]
-    else:
-        return None
-    return (values, kinds) if all(value == value for value in values) else None  # noqa: PLR0124
 
 
 def _in(emit: Emitter, item: Node, container: ast.expr) -> ast.expr:

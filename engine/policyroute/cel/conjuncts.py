@@ -6,13 +6,13 @@ relation to these constants" says exactly what the node says; everything else is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from policyroute.cel.canonical import canonical
-from policyroute.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, Node, Select, children
+from policyroute.cel.syntax import Call, Comprehension, Ident, Literal, Node, Select, children, constant_items
 from policyroute.cel.types import Cost, Kind, list_of
 
 
@@ -152,26 +152,15 @@ def _membership(path: Node, constant: Node) -> Atom | None:
 
 def _inclusion(left: Node, right: Node) -> Atom | None:
     """`path in [constants]`, `"constant" in list`."""
-    items = _constants(right)
-    if items is not None:
-        dimension = _dimension(left)
-        if not dimension or not items or not all(_comparable(left.type.kind, kind) for _, kind in items):
-            return None
-        return Atom(dimension, Operator.IN, tuple(value for value, _ in items))
+    constants = constant_items(right)
+    if constants is not None:
+        values, kind = constants
+        dimension = _dimension(left) if _comparable(left.type.kind, kind) else None
+        return Atom(dimension, Operator.IN, values) if dimension else None
     item = right.type.item
     if isinstance(left, Literal) and _is(right, Kind.LIST) and item and _comparable(item.kind, left.type.kind):
         dimension = _dimension(right)
         return Atom(replace(dimension, many=True), Operator.IN, (left.value,)) if dimension else None
-    return None
-
-
-def _constants(node: Node) -> tuple[tuple[Any, Kind], ...] | None:
-    """The values of a list of constants with their kinds."""
-    if isinstance(node, ListNode) and all(_constant(item) for item in node.items):
-        return tuple((item.value, item.type.kind) for item in node.items if isinstance(item, Literal))
-    if isinstance(node, Literal) and _is(node, Kind.LIST) and node.type.item:
-        values: Sequence[Any] = node.value
-        return tuple((value, node.type.item.kind) for value in values)
     return None
 
 

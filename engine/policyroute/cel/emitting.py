@@ -77,7 +77,7 @@ class Emitter:
         """A constant: in the code itself where Python allows that."""
         return ast.Constant(value) if value.__class__ in _INLINE else self.known(value)
 
-    def constant_set(self, values: list[Any]) -> ast.expr:
+    def constant_set(self, values: tuple[Any, ...]) -> ast.expr:
         inline = all(value.__class__ in _INLINE for value in values)
         members: Any = frozenset(values)
         return ast.Constant(members) if inline else self.known(members)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from policyroute.cel.types import DYN, Type
+from policyroute.cel.types import DYN, Kind, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,14 @@ class Comprehension(Node):
     variable: str
     body: Node
     condition: Node | None = None
+
+
+def constant_items(node: Node) -> tuple[tuple[Any, ...], Kind] | None:
+    """The elements of a constant list and the kind of all of them. Not where one is NaN, which is in no list."""
+    if not isinstance(node, Literal) or node.type.kind is not Kind.LIST or node.type.item is None:
+        return None
+    items: tuple[Any, ...] = node.value
+    return (items, node.type.item.kind) if all(item == item for item in items) else None  # noqa: PLR0124
 
 
 def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911
