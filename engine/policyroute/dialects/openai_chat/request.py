@@ -1,7 +1,7 @@
-"""OpenAI Chat Completions, the request side: what a body says, and what makes it unservable.
+"""OpenAI Chat Completions, the request side: what a body says.
 
-Rule of this module: `check` refuses what no rule could judge; whatever else is odd goes upstream as it came, for the
-provider to judge.
+Rule of this module: nothing is refused here. `check` comes first and refuses what no rule could judge; whatever else
+is odd goes upstream as it came, for the provider to judge.
 """
 
 from __future__ import annotations
