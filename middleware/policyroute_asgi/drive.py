@@ -156,6 +156,7 @@ class Drive:
                 await self._client.send(emit.raw, more=more)
                 self._ended = not more
         except OSError:
+            self._ended = True  # nobody is left to be told
             self._obey(self._machine.step(HungUp(), time.monotonic()), inside=True)
         finally:
             self._sending = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from policyroute.dialects import ClientError, Dialect
 from policyroute.failures import Failure
@@ -25,7 +25,8 @@ class Reply:
     """The `ClientSide` of an exchange, and the way to tell of errors without one.
 
     `status` is what the client was told, None as long as that is open; `failed` the stable code of the error it was
-    told of, if any. `full`: say which target answers, after how many attempts.
+    told of, if any, or `client_closed` where it could not be told. `full`: say which target
+    answers, after how many attempts.
     """
 
     __slots__ = ("_dialect", "_receive", "_send", "decision_id", "failed", "full", "headers", "status", "stream")
@@ -59,11 +60,24 @@ class Reply:
             return
         if self.status is None:
             self.status = 200
-            await self._send({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
-        await self._send({"type": "http.response.body", "body": raw, "more_body": more})
+            await self._put({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
+        await self._put({"type": "http.response.body", "body": raw, "more_body": more})
 
     async def fail(self, failure: Failure) -> None:
         await self.error(ClientError.of_failure(failure, self.decision_id))
+
+    async def _put(self, message: Message) -> None:
+        """Raises OSError where the client is gone."""
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError) as error:
+            # uvloop's word for a connection that its client has closed.
+            if isinstance(error, RuntimeError) and "the handler is closed" not in str(error):
+                raise
+            self.failed = "client_closed"
+            if message["type"] == "http.response.start":
+                self.status = None
+            raise ConnectionResetError from error
 
     async def hung_up(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -76,14 +90,14 @@ class Reply:
             self.headers += [(name.encode(), value.encode()) for name, value in error.headers()]
             await self.json(self._dialect.error_body(error), error.status)
         elif self.stream:
-            await self._send({"type": "http.response.body", "body": self._dialect.error_event(error)})
+            await self._put({"type": "http.response.body", "body": self._dialect.error_event(error)})
 
     async def json(self, body: bytes, status: int = 200) -> None:
         """A whole answer."""
         self.status = status
         length = (b"content-length", b"%d" % len(body))
-        await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.headers]})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._put({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.headers]})
+        await self._put({"type": "http.response.body", "body": body})
 
     def _change(self, given: Mapping[str, str], gone: Iterable[str]) -> None:
         """The `response_headers` effect. Names are lower-case, and none of those that a policy may not touch."""

@@ -186,6 +186,27 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_let_go(
     assert [(line["status"], line["outcome"]) for line in log.lines] == [(499, "client_closed")]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_closes_its_connection_is_no_bug_of_ours(
+    app: Gateway, log: Log, caplog: pytest.LogCaptureFixture, stream: bool
+) -> None:
+    tried = 0
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": chat("ok", stream=stream), "more_body": False}
+
+    async def send(message: Any) -> None:
+        nonlocal tried
+        tried += 1
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    await app(http_scope("POST", CHAT, JSON), receive, send)
+    await app.aclose()
+    assert [(line["outcome"], line["status"]) for line in log.lines] == [("client_closed", 499)]
+    assert tried == 1
+    assert not [record for record in caplog.records if record.name == "policyroute.edge"]
+
+
 @pytest.mark.parametrize(
     ("expose", "shown"),
     [
