@@ -99,7 +99,7 @@ REQUEST: Mapping[str, Field] = {
     "profile": Field(enum_of(*PROFILES), "from `X-Router-Profile`; `CHAT` without it", cost=Cost.HEADERS),
     "stream": Field(BOOL, "whether the answer is to be streamed", cost=Cost.BODY),
     "messages": Field(list_of(MESSAGE), "the conversation, oldest first", cost=Cost.BODY),
-    "system": Field(STRING, "the system and developer text, joined by newlines", cost=Cost.TEXT),
+    "system": Field(STRING, "the system and developer text, joined by empty lines", cost=Cost.TEXT),
     "last_user": Field(STRING, "the text of the last user message, or empty", cost=Cost.TEXT),
     "tools": Field(list_of(TOOL), "the tools offered to the model", cost=Cost.BODY),
     "tool_choice": Field(
@@ -114,7 +114,9 @@ REQUEST: Mapping[str, Field] = {
         cost=Cost.BODY,
         omittable=True,
     ),
-    "modalities": Field(list_of(STRING), 'the kinds of output asked for; `["text"]` unless said', cost=Cost.BODY),
+    "modalities": Field(
+        list_of(STRING), "what goes in or is asked for: `text`, `image`, `audio`, `file`, `video`", cost=Cost.BODY
+    ),
     "metadata": Field(total_map(), 'the body\'s `metadata`; an absent name reads `""`', cost=Cost.BODY, omittable=True),
     "input_tokens": Field(INT, "an estimate of the prompt's tokens", cost=Cost.TEXT),
     "size": Field(INT, "the body's size in bytes"),
