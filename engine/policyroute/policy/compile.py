@@ -20,7 +20,7 @@ from policyroute.policy.model import Default, Program, Provider, Rule, Target
 from policyroute.policy.reading import Loaded, read
 from policyroute.policy.report import Report
 from policyroute.policy.routes import Scope
-from policyroute.policy.rules import conditions, default, rule
+from policyroute.policy.rules import conditions, default, is_whole, rule
 from policyroute.policy.text import SourceText
 from policyroute.policy.variables import Names, compile_variables
 from policyroute.problems import Problem, errors
@@ -129,7 +129,7 @@ def _rules(written: Sequence[symbols.WrittenRule], scope: Scope) -> tuple[Rule, 
         before = len(scope.report.problems)
         compiled = rule(each.spec, (each.id, position), each.file, each.path, scope)
         made.append(compiled)
-        if not errors(scope.report.problems[before:]):
+        if not errors(scope.report.problems[before:]) and is_whole(each.spec, each.file, each.path):
             sound.append(PlacedRule(compiled, each.file, each.path))
     report_conflicts(sound, scope.report)
     return tuple(made)

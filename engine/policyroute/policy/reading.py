@@ -63,14 +63,18 @@ def read(source: SourceText, report: Report) -> Loaded | None:
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             complain(detail, file, report)
-            bad.add(_item(detail["loc"]))
+            bad.add(_item(detail["loc"], unknown=detail["type"] == "extra_forbidden"))
         return _without(file, data, bad)
     return _without(file, data, bad) if bad else Loaded(file, document, *_numbers(data, bad))
 
 
-def _item(path: Path) -> Path:
-    """The smallest thing that can be left out so that this is no longer wrong."""
-    return path[:2] if path[0] in _LISTS or path[0] in _MAPS else path[:1]
+def _item(path: Path, *, unknown: bool = False) -> Path:
+    """The smallest thing that can be left out so that this is no longer wrong: a key nobody knows, a key of a rule (all
+    but its id may be missing), else the whole rule, test or definition."""
+    if path[0] not in _LISTS and path[0] not in _MAPS:
+        return path[:1]
+    dispensable = len(path) > 2 and path[0] != "constants" and path[2] != "id"
+    return path[:3] if dispensable and (path[0] == "rules" or (unknown and len(path) == 3)) else path[:2]
 
 
 def _without(file: File, data: dict[str, Any], bad: set[Path]) -> Loaded:
@@ -79,12 +83,24 @@ def _without(file: File, data: dict[str, Any], bad: set[Path]) -> Loaded:
         if (section,) in bad or section == "version":
             continue
         if section in _LISTS:
-            kept[section] = [item for index, item in enumerate(value) if (section, index) not in bad]
+            kept[section] = [
+                _trimmed(item, (section, index), bad) for index, item in enumerate(value) if (section, index) not in bad
+            ]
         elif section in _MAPS:
-            kept[section] = {key: item for key, item in value.items() if (section, key) not in bad}
+            kept[section] = {
+                key: _trimmed(item, (section, key), bad) for key, item in value.items() if (section, key) not in bad
+            }
         else:
             kept[section] = value
     return Loaded(file, Document.model_validate(kept), *_numbers(data, bad))
+
+
+def _trimmed(item: Any, path: Path, bad: set[Path]) -> Any:
+    """The item without its wrong keys."""
+    if not isinstance(item, dict) or not any(each[:2] == path for each in bad):
+        return item
+    entries: dict[Any, Any] = item
+    return {key: value for key, value in entries.items() if (*path, key) not in bad}
 
 
 def _numbers(data: dict[str, Any], bad: set[Path]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -65,8 +65,13 @@ def default(spec: DefaultSpec, file: File, scope: Scope) -> Default:
     )
 
 
+def is_whole(spec: RuleSpec, file: File, path: Path) -> bool:
+    """Whether the rule is all that is written: of one that is not, nothing can be said for what it lacks."""
+    return len(spec.model_fields_set) == len(file.data(path))
+
+
 def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None:
-    if not spec.model_fields_set & EFFECTS.keys():
+    if not spec.model_fields_set & EFFECTS.keys() and is_whole(spec, file, path):
         hint = "it needs one of: " + ", ".join(EFFECTS)
         span = file.span((*path, "id"))
         scope.report.error(
