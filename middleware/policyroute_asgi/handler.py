@@ -25,7 +25,7 @@ from policyroute_asgi import identity
 from policyroute_asgi.bodies import ClientGone, read_json_body
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.endpoints import Endpoint, Kind
-from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.identity import Anonymous, Identify, IdentifyError
 from policyroute_asgi.outward import sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.reply import Reply
@@ -137,6 +137,9 @@ class Handler:
             await _tell(reply, ClientError.of_bad_request(error))
         except ClientGone:
             pass
+        except IdentifyError as error:
+            _log(error.__cause__ or error, served.decision_id, str(error))
+            await _tell(reply, ClientError(500, "internal_error", "Who calls could not be found out here."))
         except Exception as error:  # noqa: BLE001 - the edge: nothing of a bug may reach the client
             _log(error, served.decision_id)
             await _tell(reply, ClientError(500, "internal_error", "Something went wrong here.", retry=True))
@@ -248,11 +251,11 @@ async def _tell(reply: Reply, error: ClientError) -> None:
         await reply.error(replace(error, decision_id=reply.decision_id))
 
 
-def _log(error: Exception, decision_id: str) -> None:
-    """The kind of exception and where it was; its message may hold what the request said."""
+def _log(error: BaseException, decision_id: str, said: str = "") -> None:
+    """The kind of exception and where it was; its message may hold what the request said. `said` is ours, and safe."""
     places = traceback.extract_tb(error.__traceback__)
     way = " < ".join(f"{place.filename}:{place.lineno} {place.name}" for place in reversed(places))
-    logger.error("internal error, decision %s: %s at %s", decision_id, type(error).__name__, way)
+    logger.error("internal error, decision %s: %s at %s", decision_id, said or type(error).__name__, way)
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, error: BadRequest) -> None:

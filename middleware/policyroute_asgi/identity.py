@@ -9,11 +9,12 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
 from enum import Enum
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from policyroute.request import Client
+from policyroute.request import BadRequest, Client
 
 Scope = Mapping[str, Any]
 ClientFacts = Client | Mapping[str, Any]
@@ -28,28 +29,68 @@ class Anonymous(Enum):
 ANONYMOUS: Final = Anonymous.ANONYMOUS
 """`client=ANONYMOUS`: every caller is the client `anonymous` of the tenant `anonymous`."""
 
+_FACTS = tuple(field.name for field in fields(Client))
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _PRINTABLE = re.compile(rb"[!-~]{1,128}")
+
+
+class IdentifyError(Exception):
+    """The app's `client` callable is wrong. The message has names and types only, and is for the app's author."""
 
 
 async def who(identify: Identify | Anonymous, scope: Scope) -> Client | None:
     """The client facts of this request, with the peer's address filled in where they have none; None is a 401.
 
-    Raises TypeError where the app's callable returns something else, unknown names included.
+    Raises BadRequest where the callable refuses the caller with an exception that has a 4xx `status_code`, and
+    IdentifyError where it raises anything else or returns what no rule could read, unknown names included.
     """
     if identify is ANONYMOUS:
         return Client(id="anonymous", tenant="anonymous", address=peer(scope))
-    found = identify(scope)
-    if isinstance(found, Client):
-        return found
-    if isawaitable(found):
-        found = await found
+    try:
+        found = identify(scope)
+        if isawaitable(found):
+            found = await found
+    except Exception as error:
+        raise _refusal(error) or IdentifyError(f"`client` raised {type(error).__name__}") from error
     if found is None or isinstance(found, Client):
         return found
-    for name, value in found.items():
-        if name != "tags" and not isinstance(value, str):
-            raise TypeError(f"client facts: `{name}` must be a string, not {type(value).__name__}")
-    facts: dict[str, Any] = {"address": peer(scope), **found}
+    facts: dict[str, Any] = {"address": peer(scope), **_checked(found)}
     return Client(**facts)
+
+
+def _refusal(error: Exception) -> BadRequest | None:
+    """Starlette's HTTPException, and whatever looks like it."""
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int) or not 400 <= status < 500:
+        return None
+    detail = getattr(error, "detail", None)
+    message = detail if isinstance(detail, str) and detail else "The app does not let this request in."
+    return BadRequest("unauthenticated" if status == 401 else "not_admitted", message, status)
+
+
+def _checked(found: object) -> dict[str, Any]:
+    if not isinstance(found, Mapping):
+        raise IdentifyError(f"`client` must return a Client, a mapping or None, not {type(found).__name__}")
+    facts = cast("Mapping[object, object]", found)
+    for name, value in facts.items():
+        if name not in _FACTS:
+            raise IdentifyError(f"`client` returned {_shown(name)}, which is none of {', '.join(_FACTS)}")
+        if name == "tags":
+            _check_tags(value)
+        elif not isinstance(value, str):
+            raise IdentifyError(f"`client` returned `{name}` as {type(value).__name__}: it must be a string")
+    return cast("dict[str, Any]", facts)
+
+
+def _check_tags(tags: object) -> None:
+    pairs = cast("Mapping[object, object]", tags).items() if isinstance(tags, Mapping) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
+        raise IdentifyError("`client` returned `tags` that are no mapping from strings to strings")
+
+
+def _shown(name: object) -> str:
+    """A key of the app's: a name if it looks like one, since it may be anything."""
+    return f"`{name}`" if isinstance(name, str) and _NAME.fullmatch(name) else f"a key of type {type(name).__name__}"
 
 
 def local(scope: Scope) -> Client:

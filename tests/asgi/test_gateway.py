@@ -246,6 +246,7 @@ async def test_a_bug_is_told_by_its_decision_id_and_logged_without_content(
         answer = await ask(app, "POST", CHAT, chat("ok"), JSON)
     assert answer.status == 500
     assert error(answer)["code"] == "internal_error"
+    assert error(answer)["policyroute"]["retry"] is False
     decision_id = answer.headers["x-policyroute-decision-id"]
     (record,) = (record for record in caplog.records if record.name == "policyroute.edge")
     assert decision_id in record.getMessage()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from starlette.exceptions import HTTPException
 
-from policyroute.request import Client
-from policyroute_asgi.identity import ANONYMOUS, new_id, request_id, who
+from policyroute.request import BadRequest, Client
+from policyroute_asgi.identity import ANONYMOUS, IdentifyError, new_id, request_id, who
 
 pytestmark = pytest.mark.anyio
 SCOPE: dict[str, Any] = {"client": ("192.0.2.7", 4711)}
@@ -36,10 +37,60 @@ async def test_anonymous_has_a_tenant_of_its_own() -> None:
     assert (client.id, client.tenant, client.address) == ("anonymous", "anonymous", "192.0.2.7")
 
 
-@pytest.mark.parametrize("facts", [{"team": None}, {"id": 3}, {"colour": "red"}])
-async def test_facts_that_no_rule_could_read_are_a_bug_of_the_app(facts: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match=r"team|id|colour"):
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"team": None}, "`client` returned `team` as NoneType: it must be a string"),
+        ({"id": 3}, "`client` returned `id` as int: it must be a string"),
+        ({"idd": "hunter2"}, "`client` returned `idd`, which is none of id, tenant, team, tier, tags, role, address"),
+        ({"my secret is hunter2": "x"}, "`client` returned a key of type str, which is none of id, tenant, team"),
+        ({7: "x"}, "`client` returned a key of type int, which"),
+        ({"tags": "hunter2"}, "`client` returned `tags` that are no mapping from strings to strings"),
+        ({"tags": {"a": 1}}, "`client` returned `tags` that are no mapping from strings to strings"),
+        (7, "`client` must return a Client, a mapping or None, not int"),
+    ],
+)
+async def test_facts_that_no_rule_could_read_are_a_bug_of_the_app(facts: Any, said: str) -> None:
+    with pytest.raises(IdentifyError) as raised:
         await who(lambda scope: facts, SCOPE)
+    assert str(raised.value).startswith(said)
+    assert "hunter2" not in str(raised.value)
+
+
+async def test_what_the_callable_raises_is_told_by_its_kind() -> None:
+    def boom(scope: Mapping[str, Any]) -> None:
+        raise KeyError("hunter2")
+
+    with pytest.raises(IdentifyError, match=r"^`client` raised KeyError$"):
+        await who(boom, SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (HTTPException(401), (401, "unauthenticated", "Unauthorized")),
+        (HTTPException(403, "Not for you"), (403, "not_admitted", "Not for you")),
+        (
+            HTTPException(429, cast("Any", {"not": "text"})),
+            (429, "not_admitted", "The app does not let this request in."),
+        ),
+    ],
+)
+async def test_an_exception_with_a_status_refuses_the_caller(raised: HTTPException, told: tuple[int, str, str]) -> None:
+    async def refuse(scope: Mapping[str, Any]) -> None:
+        raise raised
+
+    with pytest.raises(BadRequest) as refused:
+        await who(refuse, SCOPE)
+    assert (refused.value.status, refused.value.code, refused.value.message) == told
+
+
+async def test_a_servers_trouble_is_no_refusal() -> None:
+    def boom(scope: Mapping[str, Any]) -> None:
+        raise HTTPException(503)
+
+    with pytest.raises(IdentifyError):
+        await who(boom, SCOPE)
 
 
 def test_ids_are_unique_and_sort_by_time() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.support.asgi import Call, ask, call, http_scope, lifespan
 from tests.support.edge import JSON, Counting, Log, chat
@@ -167,6 +168,27 @@ async def test_the_callers_facts_decide_and_nobody_is_401(
         assert (answer.status, json.loads(answer.body)["error"]["code"]) == (401, "unauthenticated")
     assert len(upstream.requests) == 1
     assert [(line["client"], line["outcome"]) for line in log.lines] == [("ann", "ok"), (None, "unauthenticated")]
+
+
+@pytest.mark.anyio
+async def test_the_app_may_refuse_with_its_own_exception_and_is_told_of_its_mistakes(
+    inner: Inner, policies: Path, upstream: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    def who(scope: Any) -> Any:
+        if b"x-user" not in dict(scope["headers"]):
+            raise HTTPException(403, "Not for you")
+        return {"idd": "hunter2"}
+
+    app = PolicyRouteMiddleware(inner, policies, client=who, transport=upstream)
+    refused = await ask(app, "POST", CHAT, chat("ok"), JSON)
+    mistaken = await ask(app, "POST", CHAT, chat("ok"), [*JSON, ("x-user", "ann")])
+    await app.aclose()
+    told = json.loads(refused.body)["error"]
+    assert (refused.status, told["type"], told["message"]) == (403, "permission_error", "Not for you")
+    told = json.loads(mistaken.body)["error"]
+    assert (mistaken.status, told["code"], mistaken.headers["x-should-retry"]) == (500, "internal_error", "false")
+    assert "`idd`, which is none of id, tenant" in caplog.text
+    assert "hunter2" not in caplog.text + mistaken.body.decode()
 
 
 def test_who_calls_is_never_left_open(inner: Inner, policies: Path) -> None:
