@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from policyroute.absent import Absent
-from policyroute.cel.conjuncts import atom_of, conjuncts
+from policyroute.cel.conjuncts import atom_of
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.interpret import evaluate
 from policyroute.cel.syntax import Node
@@ -26,7 +26,7 @@ from policyroute.request import Client, ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartTrace:
     """One `&&` part of a condition: its text, `true`, `false` or `error` with the reason, and the value it compared."""
 
     text: str
@@ -36,7 +36,7 @@ class Part:
     value: Any = None
 
 
-Demands = tuple[tuple[str, Part], ...]
+Demands = tuple[tuple[str, PartTrace], ...]
 """Each part of each constraint, with its rule."""
 
 
@@ -49,7 +49,7 @@ class RuleTrace:
     mode: str
     result: str
     applied: bool
-    parts: tuple[Part, ...]
+    parts: tuple[PartTrace, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +127,21 @@ def _rule(rule: Rule, decision: Decision, facts: Facts) -> RuleTrace:
     return RuleTrace(rule.id, str(rule.span), rule.mode, result, applied, _parts(rule.when, facts))
 
 
-def _parts(expression: Expression, facts: Facts) -> tuple[Part, ...]:
-    return tuple(_part(expression, node, facts) for node in conjuncts(expression.tree))
+def _parts(expression: Expression, facts: Facts) -> tuple[PartTrace, ...]:
+    return tuple(_part(expression, part.node, facts) for part in expression.parts)
 
 
-def _part(expression: Expression, node: Node, facts: Facts) -> Part:
+def _part(expression: Expression, node: Node, facts: Facts) -> PartTrace:
     text = expression.source.text[node.start : node.end]
     at = str(expression.source.span(node.start, node.end))
     try:
         answer = evaluate(node, facts, FLAT)
     except EvaluationError as error:
-        return Part(text, at, "error", error.reason)
+        return PartTrace(text, at, "error", error.reason)
     value = _compared(node, facts)
     if isinstance(answer, bool):
-        return Part(text, at, "true" if answer else "false", None, value)
-    return Part(text, at, "error", "not true or false", value)
+        return PartTrace(text, at, "true" if answer else "false", None, value)
+    return PartTrace(text, at, "error", "not true or false", value)
 
 
 def _compared(node: Node, facts: Facts) -> Any:
@@ -172,7 +172,7 @@ def _demands(policy_set: PolicySet, grounds: Grounds, target: str, provider: str
     if endpoint is None:
         raise ValueError(f"the policy set has no target {target} at {provider}")
     facts = grounds.facts.at(endpoint, grounds.facts.state)
-    found: list[tuple[str, Part]] = []
+    found: list[tuple[str, PartTrace]] = []
     for constraint in grounds.constraints:
         rule, require, floor = constraint.rule, constraint.require, constraint.floor
         if require is not None:
@@ -181,5 +181,5 @@ def _demands(policy_set: PolicySet, grounds: Grounds, target: str, provider: str
             quality = endpoint.spec.quality
             known = None if isinstance(quality, Absent) else quality
             held = known is not None and known >= floor
-            found.append((rule, Part(f"target.quality >= {floor}", "", "true" if held else "false", None, known)))
+            found.append((rule, PartTrace(f"target.quality >= {floor}", "", "true" if held else "false", None, known)))
     return tuple(found)

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from policyroute.author.trial import request_of, state_of
 from policyroute.decide.decision import Decision
-from policyroute.decide.trace import CandidateTrace, Part, RuleTrace, Trace, trace
+from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
 from policyroute.policy.cases import Given
 from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest, Client
@@ -167,7 +167,7 @@ def _candidate(candidate: CandidateTrace, out: Console) -> None:
         _part(part, out, f" [dim]({escape(rule)})[/]")
 
 
-def _part(part: Part, out: Console, source: str = "") -> None:
+def _part(part: PartTrace, out: Console, source: str = "") -> None:
     value = "" if part.value is None else f" [dim]it is {escape(_value(part.value))}[/]"
     reason = f" [red]{escape(part.reason)}[/]" if part.reason else ""
     out.print(f"      {_MARKS[part.result]} {escape(' '.join(part.text.split()))}{value}{reason}{source}")
