@@ -19,6 +19,7 @@ from policyroute.decide.decision import Hop
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.dialect import Editor
 from policyroute.policy.model import Transform
+from policyroute.policy.payloads import CONNECTION_HEADERS
 from policyroute.request import ModelRequest
 
 _re2: Any = untyped_re2
@@ -27,10 +28,6 @@ PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
 """The client's headers that a provider gets to see: those that tie traces together."""
 
 _USER_AGENT: Final = "policyroute"
-_CONNECTION: Final = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"}
-)
-"""Headers that belong to the transport: no rule may write them."""
 _ROUTED: Final = ("model", "messages", "stream")
 """Fields that routing and the client decide; `raw` does not reach them."""
 
@@ -85,7 +82,19 @@ def _apply(data: dict[str, Any], transform: Transform, editor: Editor, dialect: 
     for rewrite in transform.rewrite:
         data = editor.rewrite(data, _rewriter(rewrite.find, rewrite.replace))
     vendor = {name: value for name, value in transform.raw.get(dialect, {}).items() if name not in _ROUTED}
-    return {**data, **vendor} if vendor else data
+    return _patched(data, vendor) if vendor else data
+
+
+def _patched(data: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7396): null removes, maps are merged, everything else replaces."""
+    merged = {name: value for name, value in data.items() if name not in patch or patch[name] is not None}
+    for name, value in patch.items():
+        if is_map(value):
+            inner: Any = merged.get(name)
+            merged[name] = _patched(inner if is_map(inner) else {}, value)
+        elif value is not None:
+            merged[name] = value
+    return merged
 
 
 @lru_cache(maxsize=512)
@@ -129,6 +138,6 @@ def _headers(request: ModelRequest, hop: Hop, auth: tuple[str, str] | None) -> l
 
 
 def _change(headers: dict[str, str], given: Mapping[str, str], gone: frozenset[str]) -> None:
-    for name in gone - _CONNECTION:
+    for name in gone - CONNECTION_HEADERS:
         headers.pop(name, None)
-    headers |= {name: value for name, value in given.items() if name not in _CONNECTION}
+    headers |= {name: value for name, value in given.items() if name not in CONNECTION_HEADERS}

@@ -24,12 +24,13 @@ from policyroute.request import CREDENTIAL_HEADERS
 
 _re2: Any = untyped_re2
 
-_OF_THE_CONNECTION = frozenset(
+CONNECTION_HEADERS = frozenset(
     "connection content-encoding content-length expect host keep-alive proxy-connection te trailer upgrade "
     "transfer-encoding".split()
 )
-RESERVED_REQUEST_HEADERS = _OF_THE_CONNECTION | CREDENTIAL_HEADERS | {"accept-encoding", "content-type"}
-RESERVED_RESPONSE_HEADERS = _OF_THE_CONNECTION | {"content-type", "date", "server"}
+"""Headers that belong to the transport: no rule may write them."""
+RESERVED_REQUEST_HEADERS = CONNECTION_HEADERS | CREDENTIAL_HEADERS | {"accept-encoding", "content-type"}
+RESERVED_RESPONSE_HEADERS = CONNECTION_HEADERS | {"content-type", "date", "server"}
 OWN_HEADERS = "x-policyroute-"
 
 RESERVED_RAW: Mapping[str, frozenset[str]] = {
