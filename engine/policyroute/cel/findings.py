@@ -37,12 +37,10 @@ class Findings:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A hint where a declared name is close."""
-    names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    if not close:
-        close = [other for other in names if other.lower() == name.lower()][:1]
-    return f"did you mean `{close[0]}`?" if close else None
+    """A hint where a known name is close, whatever its case."""
+    by_folded = {each.casefold(): each for each in sorted(known, reverse=True)}
+    close = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return f"did you mean `{by_folded[close[0]]}`?" if close else None
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:

@@ -5,10 +5,10 @@ Rule of this module: nothing stops at the first problem, and every problem with 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from policyroute.cel.findings import did_you_mean
 from policyroute.policy.text import SourceText
 from policyroute.problems import Problem, Severity, Span, ordered
 
@@ -43,20 +43,11 @@ class Report:
         return replace(problem, excerpt=source.excerpt(span.line, self.hidden.get(span.file, [])))
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that this one was most likely meant to be."""
-    by_folded: Mapping[str, str] = {each.casefold(): each for each in sorted(known, reverse=True)}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else None
-
-
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """A hint for an unknown name: the closest known one, or a list where there are few."""
     names = sorted(known)
-    near = closest(name, names)
-    if near:
-        return f"did you mean `{near}`?"
-    if not names:
-        return None
+    near = did_you_mean(name, names)
+    if near or not names:
+        return near
     shown = ", ".join(f"`{each}`" for each in names[:16])
     return f"known: {shown}" + (", ..." if len(names) > 16 else "")
