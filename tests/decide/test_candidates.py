@@ -189,3 +189,9 @@ def test_all_out_says_which_rules_and_facts_did_it(decide: Decide) -> None:
     for cause in ("rule good (quality_floor)", "rule residency (require)", "a provider without its key"):
         assert cause in denied.message
     assert "target.region" not in denied.message
+
+
+def test_without_a_conversation_the_header_names_the_request(ask: Ask) -> None:
+    """The library draws by the id that the client sent, as the gateway does."""
+    assert ModelRequest.read("openai_chat", ask().body, {"X-Request-ID": "r7"}).id == "r7"
+    assert ModelRequest.read("openai_chat", ask().body, {"X-Request-ID": "r7"}, id="own").id == "own"

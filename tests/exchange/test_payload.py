@@ -105,6 +105,13 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def test_raw_is_a_merge_patch(send: Send) -> None:
+    raw = {"openai_chat": {"n": None, "absent": None, "nested": {"a": None, "b": 1}, "list": [1], "new": {"x": None}}}
+    body, _ = send({"n": 1, "nested": {"a": 0, "c": 2}, "list": [2, 3]}, Transform(raw=raw))
+    assert "n" not in body and "absent" not in body
+    assert (body["nested"], body["list"], body["new"]) == ({"c": 2, "b": 1}, [1], {})
+
+
 @pytest.fixture
 def send(candidate: MakeCandidate) -> Callable[..., tuple[dict[str, Any], Outbound]]:
     def sent(

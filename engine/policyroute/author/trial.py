@@ -112,6 +112,8 @@ def _declared(said: GivenRequest) -> Iterator[tuple[str, Any]]:
         value = getattr(said, name)
         if value is not None:
             yield name, value
+    if said.input_tokens is not None and said.size is None:
+        yield "size", max(said.input_tokens, 1) * 4  # a body that could hold them
     if said.time is not None:
         yield "time", Timestamp.parse(said.time).utc().timestamp()
     if said.messages is not None:

@@ -15,6 +15,9 @@ from policyroute.decide.decision import Candidate, Decision, Excluded, Hop, Rule
 from policyroute.decide.facts import Facts
 from policyroute.policy.model import Headers, Transform, Value
 
+_LONGEST_HEADER = 4096
+"""Characters: what servers commonly take is 8 KiB for all headers together."""
+
 
 def hop(
     decision: Decision, candidate: Candidate, facts: Facts, excluded: Excluded | None, errors: list[RuleError]
@@ -99,6 +102,6 @@ def _evaluated(value: Value, facts: Facts) -> Any:
 def _text(value: Value, facts: Facts) -> str:
     """A header's value. What could end a header and begin another is an error: it may come from a client."""
     text = _evaluated(value, facts)
-    if not (isinstance(text, str) and text.isascii() and text.isprintable()):
-        raise EvaluationError("not a header value: only printable ASCII may stand in one")
+    if not (isinstance(text, str) and text.isascii() and text.isprintable() and len(text) <= _LONGEST_HEADER):
+        raise EvaluationError(f"not a header value: printable ASCII, {_LONGEST_HEADER} characters at most")
     return text

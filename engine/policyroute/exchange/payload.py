@@ -20,6 +20,7 @@ from policyroute.dialects import DIALECTS
 from policyroute.dialects.dialect import Editor
 from policyroute.policy.model import Transform
 from policyroute.policy.payloads import CONNECTION_HEADERS
+from policyroute.policy.spelling import is_map
 from policyroute.request import ModelRequest
 
 _re2: Any = untyped_re2

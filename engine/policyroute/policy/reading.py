@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from policyroute.policy.complaints import NULLABLE, complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
-from policyroute.policy.spelling import ENVIRONMENT
+from policyroute.policy.spelling import ENVIRONMENT, is_map
 from policyroute.policy.text import SECRET_KEY, SourceText
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
@@ -71,10 +71,15 @@ def read(source: SourceText, report: Report) -> Loaded | None:
 def _item(path: Path, *, unknown: bool = False) -> Path:
     """The smallest thing that can be left out so that this is no longer wrong: a key nobody knows, a key of a rule (all
     but its id may be missing), else the whole rule, test or definition."""
-    if path[0] not in _LISTS and path[0] not in _MAPS:
-        return path[:1]
-    dispensable = len(path) > 2 and path[0] != "constants" and path[2] != "id"
-    return path[:3] if dispensable and (path[0] == "rules" or (unknown and len(path) == 3)) else path[:2]
+    match path:
+        case (section, *_) if section not in _LISTS and section not in _MAPS:
+            return path[:1]
+        case ("rules", _, key, *_) if key != "id":
+            return path[:3]
+        case ("providers" | "targets" | "tests", _, _) if unknown:
+            return path
+        case _:
+            return path[:2]
 
 
 def _without(file: File, data: dict[str, Any], bad: set[Path]) -> Loaded:
@@ -97,10 +102,9 @@ def _without(file: File, data: dict[str, Any], bad: set[Path]) -> Loaded:
 
 def _trimmed(item: Any, path: Path, bad: set[Path]) -> Any:
     """The item without its wrong keys."""
-    if not isinstance(item, dict) or not any(each[:2] == path for each in bad):
+    if not is_map(item):
         return item
-    entries: dict[Any, Any] = item
-    return {key: value for key, value in entries.items() if (*path, key) not in bad}
+    return {key: value for key, value in item.items() if (*path, key) not in bad}
 
 
 def _numbers(data: dict[str, Any], bad: set[Path]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -91,7 +91,11 @@ class ModelRequest:
         id: str = "",
         received_at: float = 0.0,
     ) -> ModelRequest:
-        """Read a client's request in this dialect. Raises BadRequest; ValueError for a dialect there is none of."""
+        """Read a client's request in this dialect. Raises BadRequest; ValueError for a dialect there is none of.
+
+        Without `id` it is that of the header `X-Request-ID`. Chance (`weights`) rests on it where there is no
+        conversation: requests without either all draw the same.
+        """
         reader = _readers.get(dialect)
         if reader is None:
             raise ValueError(f"no dialect {dialect!r}: there is {', '.join(sorted(_readers)) or 'none'}")
@@ -100,7 +104,7 @@ class ModelRequest:
         reader.check(data)
         return cls(
             reader=reader,
-            id=id,
+            id=id or lowered.get("x-request-id", ""),
             time=received_at,
             method=method,
             path=path,

@@ -1,0 +1,95 @@
+"""Embedded tests: every expectation can fail, says what was decided instead, and what is given is what rules see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from policyroute import PolicyErrors, build
+
+POLICY = """
+version: 1
+providers: {p: {dialect: openai_chat, base_url: "https://p.example/v1", region: us},
+            e: {dialect: openai_chat, base_url: "https://e.example/v1", region: eu}}
+targets:
+  gpt: {provider: p, model: gpt-x, context_window: 1000}
+  eu: {provider: e, model: eu-x}
+rules:
+  - {id: residency, when: 'client.tags["region"] == "eu"', require: target.region == "eu"}
+  - {id: big, when: request.input_tokens > 900000, deny: {status: 413, code: too_big, message: Too big}}
+  - {id: agents, when: request.profile == "AGENT", route: [gpt, eu], limits: {ttft: 7s}}
+  - {id: tried, when: request.profile == "AGENT", mode: shadow, limits: {ttft: 1s}}
+  - {id: slow, when: 'targets["gpt"].latency.ttft_p95 > duration("2s")', route: [eu]}
+  - {id: tools, when: 'request.tools.exists(t, t.name == "sql") && request.messages[0].role == "tool"', route: [eu]}
+  - {id: kept, when: 'session.id == "c1" && request.headers["x-a"] == "b"', route: [eu]}
+default: {route: [requested, gpt, eu]}
+"""
+
+
+def failures(given: dict[str, Any], expect: dict[str, Any]) -> list[str]:
+    """What a policy set with this one test is refused for."""
+    document = {**yaml.safe_load(POLICY), "tests": [{"name": "t", "given": given, "expect": expect}]}
+    try:
+        build({"policy.yaml": yaml.safe_dump(document)})
+    except PolicyErrors as refused:
+        assert {problem.code for problem in refused.problems} == {"test-failed"}
+        return [problem.message for problem in refused.problems]
+    return []
+
+
+AGENT = {"request": {"profile": "AGENT"}}
+EUROPEAN = {"client": {"tags": {"region": "eu"}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "right", "wrong", "says"),
+    [
+        (AGENT, {"route_rule": "agents"}, {"route_rule": "default"}, "route_rule is `agents`"),
+        (AGENT, {"target": "gpt"}, {"target": "eu"}, "target is `gpt`"),
+        (AGENT, {"candidates": ["gpt", "eu"]}, {"candidates": ["gpt"]}, "candidates are `gpt`, `eu`"),
+        (EUROPEAN, {"excluded": ["gpt"]}, {"excluded": ["eu"]}, "excluded lacks `eu`"),
+        (EUROPEAN, {"fired": ["residency"]}, {"fired": ["agents"]}, "fired lacks `agents`"),
+        (EUROPEAN, {"not_fired": ["agents"]}, {"not_fired": ["residency"]}, "`residency` fired"),
+        (AGENT, {"shadow": ["tried"]}, {"shadow": ["agents"]}, "shadow lacks `agents`"),
+        (AGENT, {"limits": {"ttft": "7s"}}, {"limits": {"ttft": "8s"}}, "limits.ttft is 7s, not 8s"),
+        (AGENT, {"denied": False}, {"denied": True}, "it is not denied"),
+    ],
+)
+def test_an_expectation_holds_or_says_what_is_so(
+    given: dict[str, Any], right: dict[str, Any], wrong: dict[str, Any], says: str
+) -> None:
+    assert failures(given, right) == []
+    (message,) = failures(given, wrong)
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("given", "expect"),
+    [
+        ({"request": {"input_tokens": 1_000_000}}, {"denied": {"status": 413, "code": "too_big", "rule": "big"}}),
+        ({"request": {"input_tokens": 1001}}, {"candidates": ["eu"], "excluded": ["gpt"]}),
+        ({"request": {"input_tokens": 1000}}, {"target": "gpt"}),
+        (
+            {"targets": {"gpt": {"latency": {"ttft_p50": "1s", "ttft_p95": "3s", "total_p95": "9s"}}}},
+            {"fired": ["slow"]},
+        ),
+        ({"request": {"tools": [{"name": "sql"}], "messages": [{"role": "tool"}]}}, {"fired": ["tools"]}),
+        ({"request": {"headers": {"X-A": "b"}}, "session": {"id": "c1"}}, {"fired": ["kept"]}),
+        ({"request": {"body": {"model": "eu-x", "messages": [{"role": "user", "content": "x"}]}}}, {"target": "eu"}),
+    ],
+)
+def test_what_is_given_is_what_rules_see(given: dict[str, Any], expect: dict[str, Any]) -> None:
+    assert failures(given, expect) == []
+
+
+def test_a_denial_that_is_another_one_says_which() -> None:
+    given = {"request": {"input_tokens": 1_000_000}}
+    assert "denied.code is `too_big`, not `other`" in failures(given, {"denied": {"code": "other"}})[0]
+    assert "denied with 413 `too_big`" in failures(given, {"denied": False})[0]
+
+
+def test_a_body_that_is_no_request_fails_the_test() -> None:
+    (message,) = failures({"request": {"body": {"model": "m"}}}, {"target": "gpt"})
+    assert "makes no request" in message
