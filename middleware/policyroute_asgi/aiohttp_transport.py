@@ -15,7 +15,7 @@ import httpx
 from multidict import CIMultiDict
 
 from policyroute.exchange.payload import Outbound
-from policyroute_asgi.outward import DirectTransport, HttpxAnswer, Incoming, RawHeaders, encoded
+from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders
 
 
 class AiohttpTransport(DirectTransport):
@@ -34,8 +34,6 @@ class AiohttpTransport(DirectTransport):
         headers = CIMultiDict(outbound.headers)
         timeout = _timeout(connect, connect, None)
         response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout)
-        if encoded(response.raw_headers):
-            return HttpxAnswer(httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response)))
         return _Answer(response)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

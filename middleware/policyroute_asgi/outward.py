@@ -28,7 +28,7 @@ class Incoming(Protocol):
     def headers(self) -> RawHeaders: ...
 
     async def read(self) -> bytes:
-        """What has arrived, decoded: one upstream read, or nothing at the end. Raises TRANSPORT_ERRORS."""
+        """What has arrived: one upstream read, or nothing at the end. Raises TRANSPORT_ERRORS."""
         ...
 
     async def close(self) -> None:
@@ -73,7 +73,7 @@ class HttpxAnswer:
         self.status = response.status_code
         self.headers: RawHeaders = response.headers.raw
         self._stream = stream
-        self._chunks: AsyncIterator[bytes] = response.aiter_bytes() if encoded(self.headers) else aiter(stream)
+        self._chunks: AsyncIterator[bytes] = aiter(stream)
 
     async def read(self) -> bytes:
         async for chunk in self._chunks:
@@ -89,11 +89,6 @@ class HttpxAnswer:
             await self._stream.aclose()
         except TRANSPORT_ERRORS:
             pass  # it is closed all the same
-
-
-def encoded(headers: RawHeaders) -> bool:
-    """Only where a provider does not do as it was asked."""
-    return any(name.lower() == b"content-encoding" for name, _ in headers)
 
 
 def _request(outbound: Outbound, connect: float) -> httpx.Request:

@@ -23,6 +23,7 @@ _PROXY = Failure(FailureKind.UNAVAILABLE, "The proxy to the provider failed.", c
 _SILENT = Failure(FailureKind.TIMEOUT_TTFT, "The provider did not answer in time.", code="read_timeout")
 _URL = Failure(FailureKind.UNAVAILABLE, "The provider's URL cannot be used.", code="invalid_url")
 _GARBAGE = Failure(FailureKind.UNAVAILABLE, "The provider did not answer in HTTP.", code="protocol_error")
+_CODED = Failure(FailureKind.UNAVAILABLE, "The provider's answer cannot be decompressed.", code="content_encoding")
 _CLOSED = Failure(FailureKind.UNAVAILABLE, "The provider closed the connection without an answer.", code="disconnected")
 
 _TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
@@ -36,6 +37,7 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
     ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError), _URL),
     ((aiohttp.ClientResponseError,), _GARBAGE),
     ((aiohttp.ClientError,), _CLOSED),
+    ((httpx.DecodingError,), _CODED),
     ((httpx.ConnectTimeout, httpx.PoolTimeout), _CONNECT),
     ((httpx.TimeoutException,), _SILENT),
     ((httpx.ProxyError,), _PROXY),
@@ -50,7 +52,7 @@ def failure_of(error: BaseException, *, answered: bool) -> Failure:
     # a ConnectTimeout: a refused connection, and one that the server dropped.
     origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     found = next((failure for types, failure in _TABLE if isinstance(origin, types)), _CLOSED)
-    if not answered:
+    if not answered or found is _CODED:
         return found
     if found.kind is FailureKind.TIMEOUT_TTFT:
         return replace(found, kind=FailureKind.TIMEOUT_IDLE)

@@ -18,6 +18,7 @@ from policyroute.exchange.commands import Failed, Open, Received
 from policyroute.exchange.payload import build
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
+from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Incoming, Sender
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 
@@ -80,7 +81,7 @@ class Upstream:
         provider = opened.attempt.candidate.provider
         key = self._keys.get(provider.name)
         try:
-            answer = await self._sender.send(build(self._request, self.hop, key), opened.attempt.connect)
+            answer = plain(await self._sender.send(build(self._request, self.hop, key), opened.attempt.connect))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return

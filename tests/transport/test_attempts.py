@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -25,6 +26,9 @@ from tests.support.providers import (
 )
 
 from policyroute.failures import FailureKind
+from policyroute_asgi.inflate import SLICE, plain
+from policyroute_asgi.outward import RawHeaders
+from policyroute_asgi.upstream import MAX_ANSWER
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +140,75 @@ async def test_an_answer_that_is_compressed_all_the_same_is_read(kind: str) -> N
     async with provider(compresses) as a, Gateway(transport_of(kind)) as gateway:
         heard, _ = await gateway.ask(a.base_url)
     assert heard.body == answer()
+
+
+async def test_a_stream_that_is_compressed_all_the_same_is_read_as_it_comes(kind: str) -> None:
+    heard = Listener()
+
+    async def compresses(asked: Asked) -> None:
+        deflater = zlib.compressobj()
+        begun = deflater.compress(ROLE + text("Hel")) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        await asked.say(STREAM.replace(b"\r\n\r\n", b"\r\ncontent-encoding: deflate\r\n\r\n") + part(begun))
+        await heard.first.wait()
+        await asked.say(part(deflater.compress(text("lo") + LAST) + deflater.flush()) + END)
+
+    async with provider(compresses) as a, Gateway(transport_of(kind)) as gateway:
+        _, record = await gateway.ask(a.base_url, stream=True, listener=heard)
+    assert (heard.body, record.outcome) == (ROLE + text("Hel") + text("lo") + LAST, "ok")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "expected"),
+    [
+        ("gzip", gzip.compress(bytes(MAX_ANSWER + 1)), (FailureKind.UNAVAILABLE, None)),
+        ("gzip", answer(), (FailureKind.UNAVAILABLE, "content_encoding")),
+        ("br", answer(), (FailureKind.UNAVAILABLE, "content_encoding")),
+        ("gzip, gzip", answer(), (FailureKind.UNAVAILABLE, "content_encoding")),
+        ("gzip", gzip.compress(answer())[:-9], (FailureKind.STREAM_BROKEN, None)),
+    ],
+    ids=["bomb", "plain", "brotli", "twice", "cut"],
+)
+async def test_what_cannot_be_decompressed_is_a_failure(
+    kind: str, coding: str, body: bytes, expected: tuple[FailureKind, str | None]
+) -> None:
+    async def compresses(asked: Asked) -> None:
+        await asked.say(http("200 OK", body, f"content-encoding: {coding}"))
+
+    async with provider(compresses) as a, Gateway(transport_of(kind)) as gateway:
+        heard, record = await gateway.ask(a.base_url)
+    assert heard.failure is not None
+    assert (heard.failure.kind, record.attempts[0].code) == expected
+
+
+async def test_others_get_their_turn_while_an_answer_is_decompressed() -> None:
+    class Bomb:
+        status = 200
+        headers: RawHeaders = ((b"Content-Encoding", b"gzip"),)
+        left = gzip.compress(bytes(100 * SLICE))
+
+        async def read(self) -> bytes:
+            given, self.left = self.left, b""
+            return given
+
+        async def close(self) -> None: ...
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.ensure_future(others())
+    answered = plain(Bomb())
+    pieces: list[int] = []
+    while piece := await answered.read():
+        pieces.append(len(piece))
+    waiting.cancel()
+    assert max(pieces) <= SLICE
+    assert sum(pieces) == 100 * SLICE
+    assert turns >= len(pieces) - 1
 
 
 async def test_an_answer_is_complete_when_the_provider_says_so_not_when_it_hangs_up(kind: str) -> None:
