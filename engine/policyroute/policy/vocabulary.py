@@ -32,7 +32,8 @@ from policyroute.cel.types import (
 from policyroute.dialects import DIALECTS
 from policyroute.request import PROFILES
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+ROLES = ("system", "user", "assistant", "tool")
+"""Who speaks. A dialect's other names are read as these: `developer` is `system`, `function` is `tool`."""
 
 CAPABILITIES: Mapping[str, str] = {
     "tools": "calls tools",

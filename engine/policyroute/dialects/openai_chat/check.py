@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 from policyroute.dialects.shapes import items
 from policyroute.request import BadRequest
 
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
 
 def check(data: dict[str, Any]) -> None:
@@ -57,8 +57,8 @@ def _check_message(index: int, message: Any) -> None:
         _refuse("invalid_type", f"messages[{index}]", "an object")
     fields = cast("dict[str, Any]", message)
     role = fields.get("role")
-    if not isinstance(role, str) or role not in ROLES:
-        _refuse("invalid_role", f"messages[{index}].role", f"one of {', '.join(sorted(ROLES))}")
+    if not isinstance(role, str) or role not in _ROLES:
+        _refuse("invalid_role", f"messages[{index}].role", f"one of {', '.join(sorted(_ROLES))}")
     content = fields.get("content")
     if content is not None and not isinstance(content, str):
         _check_objects(f"messages[{index}].content", content, "a string or an array of objects")

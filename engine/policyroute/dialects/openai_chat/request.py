@@ -15,7 +15,7 @@ from policyroute.dialects.openai_chat.check import check
 from policyroute.dialects.shapes import items, obj, text
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
-ROLES = {"developer": "system", "function": "tool"}
+_READ_AS = {"developer": "system", "function": "tool"}
 """Roles by other names. Everything else is called what it is called here."""
 
 SAMPLING = (
@@ -123,7 +123,7 @@ def _message(raw: dict[str, Any]) -> Message:
 
 def _role(raw: dict[str, Any]) -> str:
     role = text(raw["role"])
-    return ROLES.get(role, role)
+    return _READ_AS.get(role, role)
 
 
 def _part_text(part: dict[str, Any]) -> str:
