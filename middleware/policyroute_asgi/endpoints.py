@@ -19,10 +19,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`method` is the one it is served for."""
+    """`method` is the one it is served for, `model` the one that the path names."""
 
     kind: Kind
     method: str
+    model: str | None = None
 
 
 CHAT = Endpoint(Kind.CHAT, "POST")
@@ -52,6 +53,7 @@ class Endpoints:
         self._exact = {f"{prefix}{path}": NOT_SERVED for path in _DIALECT_PATHS}
         self._exact[f"{prefix}/v1/chat/completions"] = CHAT
         self._exact[f"{prefix}/v1/models"] = MODELS
+        self._model = f"{prefix}/v1/models/"
         self._gemini = prefix + _GEMINI_PATH
         self._others = tuple(prefix + path for path in _OTHER_PATHS) if whole else ()
 
@@ -61,6 +63,8 @@ class Endpoints:
         return self._exact.get(path) or self._other(path)
 
     def _other(self, path: str) -> Endpoint | None:
+        if path.startswith(self._model) and len(path) > len(self._model):
+            return Endpoint(Kind.MODELS, "GET", path[len(self._model) :])
         if path.startswith(self._gemini) and path.endswith(_GEMINI_CALLS):
             return NOT_SERVED
         if any(path == other or path.startswith(f"{other}/") for other in self._others):

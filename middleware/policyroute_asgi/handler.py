@@ -203,7 +203,13 @@ class Handler:
             reply.add(b"allow", endpoint.method)
             raise BadRequest("method_not_allowed", f"Use {endpoint.method} for {scope['path']}.", 405)
         await self._caller(scope)
-        await reply.json(DIALECT.models(self._holder.current.policy.program.targets))
+        targets, model = self._holder.current.policy.program.targets, endpoint.model
+        if model is None:
+            await reply.json(DIALECT.models(targets))
+        elif model in targets:
+            await reply.json(DIALECT.model(model))
+        else:
+            raise BadRequest("model_not_found", "There is no target of this name here. GET /v1/models lists them.", 404)
 
     def _begin(self) -> asyncio.Timeout:
         """The end of this request, which is open until there is one to come."""

@@ -9,6 +9,8 @@ from policyroute_asgi.endpoints import Endpoints, Kind
 OURS = {
     "/v1/chat/completions": Kind.CHAT,
     "/v1/models": Kind.MODELS,
+    "/v1/models/gpt": Kind.MODELS,
+    "/v1/models/vendor/gpt": Kind.MODELS,
     "/v1/responses": Kind.NOT_SERVED,
     "/v1/messages": Kind.NOT_SERVED,
     "/v1/messages/count_tokens": Kind.NOT_SERVED,
@@ -25,7 +27,7 @@ NOBODYS = [
     "/v1/chat/completions2",
     "/v1/filesystem",
     "/v1beta/models",
-    "/v1/models/gpt",
+    "/v1/models/",
 ]
 
 

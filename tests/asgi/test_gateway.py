@@ -152,6 +152,9 @@ async def test_a_body_in_pieces_is_one_body(app: Gateway) -> None:
     [
         ("GET", CHAT, 405, "method_not_allowed"),
         ("POST", "/v1/models", 405, "method_not_allowed"),
+        ("DELETE", "/v1/models/ok", 405, "method_not_allowed"),
+        ("GET", "/v1/models/unheard-of", 404, "model_not_found"),
+        ("GET", "/v1/models/", 404, "not_found"),
         ("POST", "/v1/responses", 404, "not_served"),
         ("POST", "/v1/messages", 404, "not_served"),
         ("POST", "/v1beta/models/gemini-3:generateContent", 404, "not_served"),
@@ -164,13 +167,20 @@ async def test_a_body_in_pieces_is_one_body(app: Gateway) -> None:
 async def test_other_paths(app: Gateway, method: str, path: str, status: int, code: str) -> None:
     answer = await ask(app, method, path)
     assert (answer.status, error(answer)["code"]) == (status, code)
-    assert answer.headers.get("allow") == {CHAT: "POST", "/v1/models": "GET"}.get(path)
+    assert answer.headers.get("allow") == (({CHAT: "POST"}.get(path) or "GET") if status == 405 else None)
 
 
 async def test_models_are_the_targets(app: Gateway) -> None:
     listed = json.loads((await ask(app, "GET", "/v1/models")).body)
     assert listed["object"] == "list"
     assert {"ok", "throttle", "500"} <= {row["id"] for row in listed["data"]}
+
+
+async def test_one_model_is_told_as_it_is_listed(app: Gateway) -> None:
+    listed = json.loads((await ask(app, "GET", "/v1/models")).body)["data"]
+    told = json.loads((await ask(app, "GET", "/v1/models/not-found")).body)
+    assert told in listed
+    assert told["id"] == "not-found"
 
 
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_let_go(

@@ -98,3 +98,7 @@ class Dialect(Protocol):
     def models(self, names: Iterable[str], created: int = 0) -> bytes:
         """The list of models, in this dialect's shape. `created` is epoch seconds."""
         ...
+
+    def model(self, name: str, created: int = 0) -> bytes:
+        """One of them."""
+        ...

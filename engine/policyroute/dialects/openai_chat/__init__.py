@@ -49,3 +49,6 @@ class OpenAIChat:
 
     def models(self, names: Iterable[str], created: int = 0) -> bytes:
         return writer.models(names, created)
+
+    def model(self, name: str, created: int = 0) -> bytes:
+        return writer.model(name, created)

@@ -38,8 +38,16 @@ def error_event(error: ClientError) -> bytes:
 
 def models(names: Iterable[str], created: int = 0) -> bytes:
     """The body of `GET /models`: names that a client may ask for."""
-    rows = [{"id": name, "object": "model", "created": created, "owned_by": "policyroute"} for name in names]
-    return orjson.dumps({"object": "list", "data": rows})
+    return orjson.dumps({"object": "list", "data": [_row(name, created) for name in names]})
+
+
+def model(name: str, created: int = 0) -> bytes:
+    """The body of `GET /models/{name}`."""
+    return orjson.dumps(_row(name, created))
+
+
+def _row(name: str, created: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": "policyroute"}
 
 
 def _error(error: ClientError) -> dict[str, Any]:
