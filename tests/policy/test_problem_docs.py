@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+import policyroute
+import policyroute_asgi
 from policyroute.author.load import build
 from policyroute.problems import PolicyErrors
 
 ROOT = Path(__file__).parents[2]
+ENGINE, EDGE = (Path(package.__file__).parent for package in (policyroute, policyroute_asgi))
 PAGE = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+\Z")
 _SECTION = re.compile(r"^### `([a-z0-9-]+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
@@ -37,9 +40,9 @@ def _literals(node: ast.AST) -> Iterator[str]:
 
 def codes() -> set[str]:
     """Every code the project can report, read from its source."""
-    modules = [*ROOT.glob("engine/policyroute/**/*.py"), *ROOT.glob("middleware/policyroute_asgi/*.py")]
+    modules = [*ENGINE.glob("**/*.py"), *EDGE.glob("*.py")]
     found = {code for path in modules for code in _literals(ast.parse(path.read_text(encoding="utf-8")))}
-    trouble = ast.parse((ROOT / "engine" / "policyroute" / "cel" / "trouble.py").read_text(encoding="utf-8"))
+    trouble = ast.parse((ENGINE / "cel" / "trouble.py").read_text(encoding="utf-8"))
     constants = [each.value for each in ast.walk(trouble) if isinstance(each, ast.Assign)]
     return found | {str(each.value) for each in constants if isinstance(each, ast.Constant)}
 
