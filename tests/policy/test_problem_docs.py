@@ -16,7 +16,7 @@ from policyroute.author.load import build
 from policyroute.problems import PolicyErrors
 
 ROOT = Path(__file__).parents[2]
-ENGINE, EDGE = (Path(package.__file__).parent for package in (policyroute, policyroute_asgi))
+ENGINE, EDGE = (Path(package.__path__[0]) for package in (policyroute, policyroute_asgi))
 PAGE = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+\Z")
 _SECTION = re.compile(r"^### `([a-z0-9-]+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
