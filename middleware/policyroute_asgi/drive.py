@@ -232,8 +232,3 @@ class Drive:
                     await self._client.fail(done.failure)
                 else:
                     await self._client.send(b"", more=False)
-
-
-async def drive(decision: Decision, upstream: Upstream, client: ClientSide, *, stream: bool) -> ExchangeRecord:
-    """Perform one exchange and return its record. `Drive` is for whoever wants the record of a cancelled one too."""
-    return await Drive(decision, upstream, client, stream=stream).run()
