@@ -24,6 +24,7 @@ rules:
   - {id: slow, when: 'targets["gpt"].latency.ttft_p95 > duration("2s")', route: [eu]}
   - {id: tools, when: 'request.tools.exists(t, t.name == "sql") && request.messages[0].role == "tool"', route: [eu]}
   - {id: kept, when: 'session.id == "c1" && request.headers["x-a"] == "b"', route: [eu]}
+  - {id: named, when: request.id == "r9", limits: {idle: 9s}}
 default: {route: [requested, gpt, eu]}
 """
 
@@ -77,6 +78,7 @@ def test_an_expectation_holds_or_says_what_is_so(
         ),
         ({"request": {"tools": [{"name": "sql"}], "messages": [{"role": "tool"}]}}, {"fired": ["tools"]}),
         ({"request": {"headers": {"X-A": "b"}}, "session": {"id": "c1"}}, {"fired": ["kept"]}),
+        ({"request": {"headers": {"X-Request-ID": "r9"}}}, {"fired": ["named"]}),
         ({"request": {"body": {"model": "eu-x", "messages": [{"role": "user", "content": "x"}]}}}, {"target": "eu"}),
     ],
 )
