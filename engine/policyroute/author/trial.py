@@ -96,10 +96,10 @@ def request_of(given: Given) -> ModelRequest:
         path=said.path or "/v1/chat/completions",
         method=said.method or "POST",
         query=said.query or {},
-        id=said.id or next((value for name, value in headers.items() if name.lower() == "x-request-id"), "test"),
+        id=said.id or "",
         received_at=_TIME,
     )
-    return request.declaring(**dict(_declared(said)))
+    return request.declaring(id=request.id or "test", **dict(_declared(said)))
 
 
 _AS_WRITTEN = (
