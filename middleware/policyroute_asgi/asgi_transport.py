@@ -1,119 +1,101 @@
-"""An httpx transport that runs an ASGI app in process and streams: each body message as it is sent, with back-pressure.
+"""An ASGI app as a transport of httpx, or of httpx2, its fork with the same interface: each piece of an answer comes as
+the app sends it.
 
-Rule of this module: the app sees what it would behind a server. A caller that closes the answer early is a client that
-hung up: `receive` says so, and the app's task is cancelled. An app that crashes is a server whose connection broke.
+Rule of this module: it translates and adds nothing; `in_process` runs the app. The caller's timeouts hold as they would
+over a socket.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable
+from functools import cache
+from typing import Any, TypeVar
 
 import httpx
 from starlette.types import ASGIApp
 
-Message = MutableMapping[str, Any]
+from policyroute_asgi.in_process import AppFailed, Call, Message
+
+_T = TypeVar("_T")
 
 
-class ASGITransport(httpx.AsyncBaseTransport):
-    """Requests of any URL go to `app`. The lifespan is not run."""
+def asgi_transport(app: ASGIApp, library: Any = httpx) -> Any:
+    """An `AsyncBaseTransport` of `library` (the module httpx or httpx2) that sends requests of any URL to `app`.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._calls: set[_Call] = set()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises httpx.ConnectError where the app ends or crashes before it answers."""
-        call = _Call(await request.aread())
-        self._calls.add(call)
-        call.run(self._app, _scope(request)).add_done_callback(lambda _: self._calls.discard(call))
-        try:
-            start = await call.started
-        except BaseException:
-            await call.aclose()
-            raise
-        return httpx.Response(
-            status_code=start["status"], headers=list(start.get("headers", ())), stream=_Body(call), request=request
-        )
-
-    async def aclose(self) -> None:
-        for call in tuple(self._calls):
-            await call.aclose()
+    The lifespan is not run. A request raises the library's ConnectError where the app ends or crashes before it
+    answers, its ReadTimeout where the app is silent for longer than the request's `read` timeout.
+    """
+    return _transports(library)(app)
 
 
-class _Call:
-    """One run of the app: its two channels, and the task it runs in."""
+@cache
+def _transports(library: Any) -> type[Any]:
+    """The transport class over this library's base classes."""
+    body = _bodies(library)
 
-    def __init__(self, body: bytes) -> None:
-        self.started: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        # One chunk in hand and no more: the app waits until the caller has taken the last one.
-        self.chunks: asyncio.Queue[bytes | httpx.ReadError | None] = asyncio.Queue(maxsize=1)
-        self._body: bytes | None = body
-        self._gone = asyncio.Event()
-        self._complete = False
-        self._task: asyncio.Task[None] | None = None
+    class AppTransport(library.AsyncBaseTransport):  # type: ignore[misc]
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+            self._calls: set[Call] = set()
 
-    def run(self, app: ASGIApp, scope: Message) -> asyncio.Task[None]:
-        self._task = asyncio.create_task(self._run(app, scope), name="policyroute-in-process")
-        return self._task
+        async def handle_async_request(self, request: Any) -> Any:
+            patience = request.extensions.get("timeout", {}).get("read")
+            call = Call(self._app, _scope(request), await request.aread())
+            self._calls.add(call)
+            call.task.add_done_callback(lambda _: self._calls.discard(call))
+            try:
+                start = await _within(patience, call.start())
+            except BaseException as error:  # noqa: BLE001 - the caller gave up, or the app failed: the call is over
+                await call.aclose()
+                raise _translated(error, library) from None
+            headers = list(start.get("headers", ()))
+            return library.Response(start["status"], headers=headers, stream=body(call, patience), request=request)
 
-    async def aclose(self) -> None:
-        self._gone.set()
-        if self._task is None or self._complete:
-            return  # what an app does after its answer is its own affair
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        async def aclose(self) -> None:
+            for call in tuple(self._calls):
+                await call.aclose()
 
-    async def _run(self, app: ASGIApp, scope: Message) -> None:
-        trouble = "the app ended without a complete answer"
-        try:
-            await app(scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001 - the app is the peer, and its crash is the peer's
-            trouble = f"the app raised {type(error).__name__}"
-        if self._complete:
-            return
-        if not self.started.done():
-            self.started.set_exception(httpx.ConnectError(trouble))
-        else:
-            await self.chunks.put(httpx.ReadError(trouble))
-
-    async def _receive(self) -> Message:
-        if self._body is not None:
-            body, self._body = self._body, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        await self._gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Message) -> None:
-        if self._gone.is_set():
-            raise OSError("the caller has closed the answer")
-        if message["type"] == "http.response.start":
-            self.started.set_result(message)
-        elif message["type"] == "http.response.body":
-            body: bytes = message.get("body", b"")
-            if body:
-                await self.chunks.put(body)
-            if not message.get("more_body", False):
-                self._complete = True
-                await self.chunks.put(None)
+    return AppTransport
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, call: _Call) -> None:
-        self._call = call
+def _bodies(library: Any) -> type[Any]:
+    class Body(library.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, call: Call, patience: float | None) -> None:
+            self._call = call
+            self._patience = patience
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (chunk := await self._call.chunks.get()) is not None:
-            if isinstance(chunk, httpx.ReadError):
-                raise chunk
-            yield chunk
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                while chunk := await _within(self._patience, self._call.read()):
+                    yield chunk
+            except (AppFailed, TimeoutError) as error:
+                raise _translated(error, library) from None
 
-    async def aclose(self) -> None:
-        await self._call.aclose()
+        async def aclose(self) -> None:
+            await self._call.aclose()
+
+    return Body
 
 
-def _scope(request: httpx.Request) -> Message:
+def _translated(error: BaseException, library: Any) -> BaseException:
+    if isinstance(error, AppFailed):
+        kind: type[BaseException] = library.ReadError if error.answered else library.ConnectError
+        return kind(str(error))
+    if isinstance(error, TimeoutError):
+        silent: BaseException = library.ReadTimeout("the app does not answer")
+        return silent
+    return error
+
+
+async def _within(patience: float | None, wanted: Awaitable[_T]) -> _T:
+    if patience is None:
+        return await wanted
+    async with asyncio.timeout(patience):
+        return await wanted
+
+
+def _scope(request: Any) -> Message:
     url = request.url
     return {
         "type": "http",

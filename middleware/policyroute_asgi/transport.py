@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_transport import AiohttpTransport
-from policyroute_asgi.asgi_transport import ASGITransport
+from policyroute_asgi.asgi_transport import asgi_transport
 from policyroute_asgi.outward import DirectTransport, Incoming, sender
 
 
@@ -43,7 +43,7 @@ def provider_transport(
     ValueError for a proxy in the environment that cannot be used.
     """
     settings = settings or TransportSettings()
-    return SchemeRouter(_outward(settings), {scheme: ASGITransport(app) for scheme, app in (apps or {}).items()})
+    return SchemeRouter(_outward(settings), {scheme: asgi_transport(app) for scheme, app in (apps or {}).items()})
 
 
 class SchemeRouter(DirectTransport):

@@ -7,10 +7,11 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from policyroute_asgi.asgi_transport import ASGITransport
+from policyroute_asgi.asgi_transport import asgi_transport
 from policyroute_asgi.transport import provider_transport
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,7 @@ def chunk(body: bytes, more: bool = True) -> MutableMapping[str, Any]:
 
 
 async def ask(app: ASGIApp, body: bytes = b"") -> httpx.Response:
-    transport = ASGITransport(app)
+    transport: httpx.AsyncBaseTransport = asgi_transport(app)
     return await transport.handle_async_request(httpx.Request("POST", "embedded:/v1/x?a=b", content=body))
 
 
@@ -176,3 +177,39 @@ async def test_schemes_go_to_their_apps() -> None:
         await response.aread()
     finally:
         await transport.aclose()
+
+
+async def test_the_callers_timeout_holds_as_over_a_socket() -> None:
+    cancelled = 0
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal cancelled
+        if scope["path"] == "/begins":
+            await send(START)
+            await send(chunk(b"one"))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled += 1
+
+    async with httpx.AsyncClient(transport=asgi_transport(silent), timeout=0.01) as http:
+        with pytest.raises(httpx.ReadTimeout):
+            await http.post("http://app/answers-never")
+        with pytest.raises(httpx.ReadTimeout):
+            await http.post("http://app/begins")
+    assert cancelled == 2
+
+
+async def test_httpx2_is_served_by_its_own_classes() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/crashes":
+            raise ValueError
+        await send(START)
+        await send(chunk(b"one"))
+        await send(chunk(b"two", more=False))
+
+    async with httpx2.AsyncClient(transport=asgi_transport(app, httpx2)) as http:
+        async with http.stream("GET", "http://app/") as answer:
+            assert [piece async for piece in answer.aiter_raw()] == [b"one", b"two"]
+        with pytest.raises(httpx2.ConnectError):
+            await http.get("http://app/crashes")
