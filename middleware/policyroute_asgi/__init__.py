@@ -3,6 +3,8 @@
 from policyroute_asgi.activation import PolicyHolder
 from policyroute_asgi.app import Gateway, gateway
 from policyroute_asgi.identity import ANONYMOUS
+from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.middleware import PolicyRouteMiddleware
+from policyroute_asgi.router import Router
 
-__all__ = ["ANONYMOUS", "Gateway", "PolicyHolder", "PolicyRouteMiddleware", "gateway"]
+__all__ = ["ANONYMOUS", "Gateway", "LoadLimits", "PolicyHolder", "PolicyRouteMiddleware", "Router", "gateway"]

@@ -5,31 +5,31 @@ Rule of this module: every path has an answer of ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Unpack
 
 from starlette.types import Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
-from policyroute.request import BadRequest
-from policyroute_asgi import identity, lines
+from policyroute_asgi import lines
+from policyroute_asgi.address import Proxies
+from policyroute_asgi.door import AppDoor, Door, Expose, LocalDoor
 from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import Anonymous, Identify
 from policyroute_asgi.operator import Operator
-from policyroute_asgi.service import Options, Policies, Services
-
-NOT_FOUND = BadRequest(
-    "not_found", "There is no such path here. POST /v1/chat/completions is the one for requests.", 404
-)
+from policyroute_asgi.router import NOT_FOUND, Router
+from policyroute_asgi.service import Options, Policies
 
 
 class Gateway:
     """A plain ASGI app that is nothing but a gateway. Make it with `gateway`."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._endpoints = Endpoints(services.prefix, whole=True)
-        self._operator = Operator(services.metrics, services.status, lambda: services.draining)
+    def __init__(self, router: Router, door: Door, prefix: str = "") -> None:
+        self._services = router.services
+        self._door = door
+        self._endpoints = Endpoints(prefix, whole=True)
+        self._operator = Operator(self._services.metrics, self._services.status, lambda: self._services.draining)
 
     def drain(self) -> None:
         """Shutdown has begun: `/readyz` says 503 from now on, requests are still served."""
@@ -63,7 +63,7 @@ class Gateway:
         except PolicyErrors:
             await refuse(scope, receive, send, NO_POLICY)
             return
-        await service.handler.serve(endpoint, scope, receive, send)
+        await service.handler.serve(endpoint, self._door, scope, receive, send)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         page = self._operator.page(path_of(scope))
@@ -89,11 +89,19 @@ class Gateway:
 
 
 def gateway(
-    policies: Policies, *, client: Identify | Anonymous = identity.local, **options: Unpack[Options]
+    policies: Policies | Router,
+    *,
+    client: Identify | Anonymous | None = None,
+    prefix: str = "",
+    expose: Expose | None = None,
+    trusted_proxies: Iterable[str] = (),
+    **options: Unpack[Options],
 ) -> Gateway:
-    """A gateway on a policy directory, or on a `PolicyHolder` that somebody else starts and closes.
+    """A gateway on a policy directory, on a `PolicyHolder` that somebody else starts and closes, or on a `Router`.
 
     Every caller is the client `local`, and JSON lines go to standard output, unless `client` and `log` say otherwise.
     docs/gateway.md has the options and endpoints. A broken policy fails the lifespan startup.
     """
-    return Gateway(Services(policies, client, lines.standard_output, options))
+    proxies = Proxies(trusted_proxies)
+    door = LocalDoor(expose, proxies) if client is None else AppDoor(client, expose, proxies)
+    return Gateway(Router.of(policies, options, lines.standard_output), door, prefix)

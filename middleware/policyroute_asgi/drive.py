@@ -30,6 +30,7 @@ from policyroute.exchange.commands import (
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import ExchangeRecord
+from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.upstream import Upstream
 
 LAST_WORDS = 5.0
@@ -99,8 +100,8 @@ class Drive:
                 if self._fault is not None:
                     raise self._fault
             await self._finish(self._done)
-        except asyncio.CancelledError:
-            self._machine.step(Cancelled(), time.monotonic())
+        except asyncio.CancelledError as error:
+            self._machine.step(HungUp() if is_hung_up(error) else Cancelled(), time.monotonic())
             raise
         finally:
             start.cancel()

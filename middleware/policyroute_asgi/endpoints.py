@@ -12,21 +12,23 @@ from typing import Any
 
 
 class Kind(Enum):
-    CHAT = "chat"
+    ROUTED = "routed"
     MODELS = "models"
     NOT_SERVED = "not_served"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`method` is the one it is served for, `model` the one that the path names."""
+    """`method` is the one it is served for, `dialect` its callers', `model` the one that the path names."""
 
     kind: Kind
     method: str
+    dialect: str = "openai_chat"
     model: str | None = None
 
 
-CHAT = Endpoint(Kind.CHAT, "POST")
+CHAT_PATH = "/v1/chat/completions"
+CHAT = Endpoint(Kind.ROUTED, "POST")
 MODELS = Endpoint(Kind.MODELS, "GET")
 NOT_SERVED = Endpoint(Kind.NOT_SERVED, "POST")
 
@@ -51,7 +53,7 @@ class Endpoints:
         if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
             raise ValueError(f"prefix must be empty or like `/llm`, not {prefix!r}")
         self._exact = {f"{prefix}{path}": NOT_SERVED for path in _DIALECT_PATHS}
-        self._exact[f"{prefix}/v1/chat/completions"] = CHAT
+        self._exact[f"{prefix}{CHAT_PATH}"] = CHAT
         self._exact[f"{prefix}/v1/models"] = MODELS
         self._model = f"{prefix}/v1/models/"
         self._gemini = prefix + _GEMINI_PATH
@@ -64,7 +66,7 @@ class Endpoints:
 
     def _other(self, path: str) -> Endpoint | None:
         if path.startswith(self._model) and len(path) > len(self._model):
-            return Endpoint(Kind.MODELS, "GET", path[len(self._model) :])
+            return Endpoint(Kind.MODELS, "GET", model=path[len(self._model) :])
         if path.startswith(self._gemini) and path.endswith(_GEMINI_CALLS):
             return NOT_SERVED
         if any(path == other or path.startswith(f"{other}/") for other in self._others):

@@ -38,14 +38,14 @@ class IdentifyError(Exception):
     """The app's `client` callable is wrong. The message has names and types only, and is for the app's author."""
 
 
-async def who(identify: Identify | Anonymous, scope: Scope) -> Client | None:
-    """The client facts of this request, with the peer's address filled in where they have none; None is a 401.
+async def who(identify: Identify | Anonymous, scope: Scope, address: str) -> Client | None:
+    """The client facts of this request, with the address filled in where they have none; None is a 401.
 
     Raises BadRequest where the callable refuses the caller with an exception that has a 4xx `status_code`, and
     IdentifyError where it raises anything else or returns what no rule could read, unknown names included.
     """
     if identify is ANONYMOUS:
-        return Client(id="anonymous", tenant="anonymous", address=peer(scope))
+        return Client(id="anonymous", tenant="anonymous", address=address)
     try:
         found = identify(scope)
         if isawaitable(found):
@@ -54,7 +54,7 @@ async def who(identify: Identify | Anonymous, scope: Scope) -> Client | None:
         raise _refusal(error) or IdentifyError(f"`client` raised {type(error).__name__}") from error
     if found is None or isinstance(found, Client):
         return found
-    facts: dict[str, Any] = {"address": peer(scope), **_checked(found)}
+    facts: dict[str, Any] = {"address": address, **_checked(found)}
     return Client(**facts)
 
 
@@ -91,21 +91,6 @@ def _check_tags(tags: object) -> None:
 def _shown(name: object) -> str:
     """A key of the app's: a name if it looks like one, since it may be anything."""
     return f"`{name}`" if isinstance(name, str) and _NAME.fullmatch(name) else f"a key of type {type(name).__name__}"
-
-
-def local(scope: Scope) -> Client:
-    """The one tenant of a gateway without clients."""
-    return Client(address=peer(scope))
-
-
-def peer(scope: Scope) -> str:
-    address = scope.get("client")
-    return str(address[0]) if address else ""
-
-
-def on_loopback(scope: Scope) -> bool:
-    address = peer(scope)
-    return address.startswith("127.") or address == "::1"
 
 
 def new_id() -> str:

@@ -14,8 +14,12 @@ from starlette.types import ASGIApp
 
 Message = MutableMapping[str, Any]
 
-HUNG_UP: Final = "client_closed"
-"""What the app's task is cancelled with where its caller has closed the answer."""
+_HUNG_UP: Final = "the caller has closed the answer"
+
+
+def is_hung_up(error: asyncio.CancelledError) -> bool:
+    """Whether an app's task was cancelled because its caller has closed the answer."""
+    return error.args == (_HUNG_UP,)
 
 
 class AppFailed(Exception):
@@ -53,7 +57,7 @@ class Call:
         self._gone.set()
         if self._complete:
             return  # what an app does after its answer is its own affair
-        self.task.cancel(HUNG_UP)
+        self.task.cancel(_HUNG_UP)
         await asyncio.wait([self.task])
 
     async def _run(self, app: ASGIApp, scope: Message) -> None:
@@ -78,7 +82,7 @@ class Call:
 
     async def _send(self, message: Message) -> None:
         if self._gone.is_set():
-            raise OSError("the caller has closed the answer")
+            raise OSError(_HUNG_UP)
         if message["type"] == "http.response.start":
             self._started.set_result(message)
         elif message["type"] == "http.response.body":

@@ -5,16 +5,19 @@ Rule of this module: plain ASGI. What is not ours is handed on with the same sco
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Unpack
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
-from policyroute_asgi import lines
+from policyroute_asgi.address import Proxies
+from policyroute_asgi.door import AppDoor, Expose
 from policyroute_asgi.endpoints import Endpoints
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
-from policyroute_asgi.service import Options, Policies, Services
+from policyroute_asgi.router import Router
+from policyroute_asgi.service import Options, Policies
 
 _ENDINGS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 
@@ -22,19 +25,29 @@ _ENDINGS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "
 class PolicyRouteMiddleware:
     """Puts LLM routing by policy into an ASGI app.
 
-    `policies` is a policy directory, or a `PolicyHolder` that somebody else starts and closes. `client` is a callable
-    from ASGI scope to client facts (a `Client`, a mapping, or None for 401), sync or async, or `ANONYMOUS`. Add it
-    before the app's auth middleware, so that it runs inside. docs/middleware.md has the other options.
+    `policies` is a policy directory, a `PolicyHolder` that somebody else starts and closes, or the app's `Router`.
+    `client` is a callable from ASGI scope to client facts (a `Client`, a mapping, or None for 401), sync or async, or
+    `ANONYMOUS`. Add it before the app's auth middleware, so that it runs inside. docs/middleware.md has the other
+    options.
     """
 
-    def __init__(
-        self, app: ASGIApp, policies: Policies, *, client: Identify | Anonymous, **options: Unpack[Options]
+    def __init__(  # noqa: PLR0913 - the public call: one name for each thing an app may want to say
+        self,
+        app: ASGIApp,
+        policies: Policies | Router,
+        *,
+        client: Identify | Anonymous,
+        prefix: str = "",
+        expose: Expose | None = None,
+        trusted_proxies: Iterable[str] = (),
+        **options: Unpack[Options],
     ) -> None:
         if client is not ANONYMOUS and not callable(client):
             raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
         self.app = app
-        self._services = Services(policies, client, lines.logger("policyroute.requests"), options)
-        self._endpoints = Endpoints(self._services.prefix, whole=False)
+        self._router = Router.of(policies, options)
+        self._door = AppDoor(client, expose, Proxies(trusted_proxies))
+        self._endpoints = Endpoints(prefix, whole=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -42,11 +55,11 @@ class PolicyRouteMiddleware:
             endpoint = self._endpoints.find(scope)
             if endpoint is not None:
                 try:
-                    service = await self._services.get()
+                    service = await self._router.get()
                 except PolicyErrors:
                     await refuse(scope, receive, send, NO_POLICY)
                     return
-                await service.handler.serve(endpoint, scope, receive, send)
+                await service.handler.serve(endpoint, self._door, scope, receive, send)
                 return
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
@@ -55,12 +68,12 @@ class PolicyRouteMiddleware:
 
     async def aclose(self) -> None:
         """End what runs on this event loop: open exchanges first. A later LLM request starts anew."""
-        await self._services.aclose()
+        await self._router.aclose()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the app, and end before the server hears that the app has."""
         try:
-            await self._services.get()
+            await self._router.get()
         except PolicyErrors as error:
             await receive()
             await send({"type": "lifespan.startup.failed", "message": f"the policy cannot be used\n{error}"})
@@ -68,7 +81,7 @@ class PolicyRouteMiddleware:
 
         async def closing(message: Message) -> None:
             if message["type"] in _ENDINGS:
-                await self._services.aclose()
+                await self._router.aclose()
             await send(message)
 
         await self.app(scope, receive, closing)

@@ -18,11 +18,13 @@ from prometheus_client import CollectorRegistry
 
 from policyroute_asgi.activation import PolicyHolder, Status
 from policyroute_asgi.embedded import embedded_provider
-from policyroute_asgi.handler import Admission, Expose, Handler
-from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.handler import Handler
 from policyroute_asgi.lines import Sink
+from policyroute_asgi.load import LoadLimits, Places
 from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.outward import sender
 from policyroute_asgi.preparation import Preparation
+from policyroute_asgi.routed import Routed
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.transport import provider_transport
 
@@ -33,10 +35,8 @@ GRACE = 30.0
 
 
 class Options(TypedDict, total=False):
-    """What `gateway` and `PolicyRouteMiddleware` both take; docs/middleware.md says it in words."""
+    """What `Router`, `gateway` and `PolicyRouteMiddleware` all take; docs/middleware.md says it in words."""
 
-    prefix: str
-    expose: Expose | None
     max_body: int
     state_dir: str | PathLike[str] | None
     strict_start: bool
@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     registry: CollectorRegistry | None
     transport: httpx.AsyncBaseTransport | None
     grace: float
+    load: LoadLimits
 
 
 @dataclass(slots=True)
@@ -58,15 +59,13 @@ class Service:
 class Services:
     """One service for each event loop. `log` stands where the options name none."""
 
-    def __init__(self, policies: Policies, identify: Identify | Anonymous, log: Sink | None, options: Options) -> None:
+    def __init__(self, policies: Policies, log: Sink | None, options: Options) -> None:
         self._policies = policies
         self._options = options
-        self._admission = Admission(identify, options.get("expose"), options.get("max_body", MAX_BODY))
         self._grace = options.get("grace", GRACE)
         self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
         self.metrics = Metrics(options.get("registry"))
         self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
-        self.prefix = options.get("prefix", "")
         self.draining = False
 
     async def get(self) -> Service:
@@ -134,7 +133,9 @@ class Services:
         if transport is None:
             transport = provider_transport(apps={"embedded": embedded_provider})
             owned.append(transport)
-        handler = Handler(holder, transport, self.telemetry, self._admission)
+        places = Places(options.get("load", LoadLimits()))
+        routed = Routed(holder, sender(transport), self.telemetry, places, options.get("max_body", MAX_BODY))
+        handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, tuple(owned))
 
     def _told(self, status: Status) -> None:

@@ -7,7 +7,7 @@ import pytest
 from policyroute_asgi.endpoints import Endpoints, Kind
 
 OURS = {
-    "/v1/chat/completions": Kind.CHAT,
+    "/v1/chat/completions": Kind.ROUTED,
     "/v1/models": Kind.MODELS,
     "/v1/models/gpt": Kind.MODELS,
     "/v1/models/vendor/gpt": Kind.MODELS,

@@ -12,11 +12,12 @@ from policyroute.request import BadRequest, Client
 from policyroute_asgi.identity import ANONYMOUS, IdentifyError, new_id, request_id, who
 
 pytestmark = pytest.mark.anyio
-SCOPE: dict[str, Any] = {"client": ("192.0.2.7", 4711)}
+SCOPE: dict[str, Any] = {}
+ADDRESS = "192.0.2.7"
 
 
 async def test_facts_as_a_mapping_get_the_peers_address() -> None:
-    client = await who(lambda scope: {"id": "ann", "team": "research", "tags": {"region": "eu"}}, SCOPE)
+    client = await who(lambda scope: {"id": "ann", "team": "research", "tags": {"region": "eu"}}, SCOPE, ADDRESS)
     assert client == Client(id="ann", team="research", tags={"region": "eu"}, address="192.0.2.7")
 
 
@@ -24,15 +25,15 @@ async def test_an_async_callable_and_a_client_of_its_own() -> None:
     async def identify(scope: Mapping[str, Any]) -> Client:
         return Client(id="bob", address="203.0.113.1")
 
-    assert await who(identify, SCOPE) == Client(id="bob", address="203.0.113.1")
+    assert await who(identify, SCOPE, ADDRESS) == Client(id="bob", address="203.0.113.1")
 
 
 async def test_nobody_is_nobody() -> None:
-    assert await who(lambda scope: None, SCOPE) is None
+    assert await who(lambda scope: None, SCOPE, ADDRESS) is None
 
 
 async def test_anonymous_has_a_tenant_of_its_own() -> None:
-    client = await who(ANONYMOUS, SCOPE)
+    client = await who(ANONYMOUS, SCOPE, ADDRESS)
     assert client is not None
     assert (client.id, client.tenant, client.address) == ("anonymous", "anonymous", "192.0.2.7")
 
@@ -52,7 +53,7 @@ async def test_anonymous_has_a_tenant_of_its_own() -> None:
 )
 async def test_facts_that_no_rule_could_read_are_a_bug_of_the_app(facts: Any, said: str) -> None:
     with pytest.raises(IdentifyError) as raised:
-        await who(lambda scope: facts, SCOPE)
+        await who(lambda scope: facts, SCOPE, ADDRESS)
     assert str(raised.value).startswith(said)
     assert "hunter2" not in str(raised.value)
 
@@ -62,7 +63,7 @@ async def test_what_the_callable_raises_is_told_by_its_kind() -> None:
         raise KeyError("hunter2")
 
     with pytest.raises(IdentifyError, match=r"^`client` raised KeyError$"):
-        await who(boom, SCOPE)
+        await who(boom, SCOPE, ADDRESS)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ async def test_an_exception_with_a_status_refuses_the_caller(raised: HTTPExcepti
         raise raised
 
     with pytest.raises(BadRequest) as refused:
-        await who(refuse, SCOPE)
+        await who(refuse, SCOPE, ADDRESS)
     assert (refused.value.status, refused.value.code, refused.value.message) == told
 
 
@@ -90,7 +91,7 @@ async def test_a_servers_trouble_is_no_refusal() -> None:
         raise HTTPException(503)
 
     with pytest.raises(IdentifyError):
-        await who(boom, SCOPE)
+        await who(boom, SCOPE, ADDRESS)
 
 
 def test_ids_are_unique_and_sort_by_time() -> None:
