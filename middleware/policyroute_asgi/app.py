@@ -5,29 +5,43 @@ Rule of this module: every path has an answer of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack
+from collections.abc import Collection, Iterable
+from typing import Final, Unpack
 
-from starlette.types import Receive, Scope, Send
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
+from policyroute.request import BadRequest
 from policyroute_asgi import lines
 from policyroute_asgi.address import Proxies
 from policyroute_asgi.door import AppDoor, Door, Expose, LocalDoor
 from policyroute_asgi.endpoints import Endpoints, path_of
+from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import Anonymous, Identify
 from policyroute_asgi.operator import Operator
 from policyroute_asgi.router import NOT_FOUND, Router
 from policyroute_asgi.service import Options, Policies
 
+PROBES: Final = frozenset({"/healthz", "/readyz"})
+EXPOSED: Final = (
+    "retry-after",
+    "x-request-id",
+    "x-should-retry",
+    *(f"x-policyroute-{name}" for name in ("decision-id", "target", "rule", "revision", "attempts", "adapted")),
+)
+"""Headers of an answer that scripts of other origins may read."""
+
 
 class Gateway:
     """A plain ASGI app that is nothing but a gateway. Make it with `gateway`."""
 
-    def __init__(self, router: Router, door: Door, prefix: str = "") -> None:
+    def __init__(self, router: Router, door: Door, guard: Guard, prefix: str = "") -> None:
         self._services = router.services
         self._door = door
+        self._guard = guard
+        self._serve = _shared_with_pages(self._http, guard.origins)
         self._endpoints = Endpoints(prefix, whole=True)
         self._operator = Operator(self._services.metrics, self._services.status, lambda: self._services.draining)
 
@@ -46,12 +60,21 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            await self._http(scope, receive, send)
+            await self._guarded(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(receive, send)
         elif kind == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] not in PROBES:  # whoever looks after the machine asks by any name
+            try:
+                self._guard.check(dict(scope["headers"]))
+            except BadRequest as error:
+                await refuse(scope, receive, send, error)
+                return
+        await self._serve(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.find(scope)
@@ -88,13 +111,24 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def gateway(
+def _shared_with_pages(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+    """The app, with the headers (CORS) that let scripts of these origins read its answers."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=("GET", "POST"), allow_headers=("*",), expose_headers=EXPOSED
+    )
+
+
+def gateway(  # noqa: PLR0913 - the public call: one name for each thing an operator may want to say
     policies: Policies | Router,
     *,
     client: Identify | Anonymous | None = None,
     prefix: str = "",
     expose: Expose | None = None,
     trusted_proxies: Iterable[str] = (),
+    allowed_hosts: Iterable[str] = (),
+    allowed_origins: Iterable[str] = (),
     **options: Unpack[Options],
 ) -> Gateway:
     """A gateway on a policy directory, on a `PolicyHolder` that somebody else starts and closes, or on a `Router`.
@@ -104,4 +138,5 @@ def gateway(
     """
     proxies = Proxies(trusted_proxies)
     door = LocalDoor(expose, proxies) if client is None else AppDoor(client, expose, proxies)
-    return Gateway(Router.of(policies, options, lines.standard_output), door, prefix)
+    guard = Guard(allowed_hosts, allowed_origins)
+    return Gateway(Router.of(policies, options, lines.standard_output), door, guard, prefix)

@@ -46,6 +46,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--expose", choices=("none", "id", "full"), help="X-Policyroute-* headers (default: full on loopback, else id)"
     )
     parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name this gateway is called by, besides localhost and addresses; * for any (repeat for more)",
+    )
+    parser.add_argument(
+        "--allowed-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="web pages of this origin may call, such as https://chat.example; * for all (repeat for more)",
+    )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="believe X-Forwarded-For of proxies at this address or network (repeat for more)",
+    )
+    parser.add_argument(
         "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
     )
     parser.add_argument(
@@ -89,7 +110,15 @@ async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Si
         errors.print("[red]not started:[/] there is no usable policy")
         await holder.aclose()
         return FINDINGS
-    app = gateway(holder, expose=arguments.expose, log=log, grace=arguments.grace)
+    app = gateway(
+        holder,
+        expose=arguments.expose,
+        trusted_proxies=arguments.trusted_proxy,
+        allowed_hosts=arguments.allowed_host,
+        allowed_origins=arguments.allowed_origin,
+        log=log,
+        grace=arguments.grace,
+    )
     reloads: set[asyncio.Task[object]] = set()
 
     def reload() -> None:
