@@ -5,7 +5,7 @@ Three names are a start: `load` a directory into a `PolicySet`, `ModelRequest.re
 
 from policyroute import dialects
 from policyroute.author.load import build, load
-from policyroute.decide import Decision, Latency, PolicySet, RoutingState
+from policyroute.decide import Decision, GatewayLoad, Latency, PolicySet, RoutingState
 from policyroute.problems import PolicyErrors, Problem
 from policyroute.request import BadRequest, Client, ModelRequest
 
@@ -15,6 +15,7 @@ __all__ = [
     "BadRequest",
     "Client",
     "Decision",
+    "GatewayLoad",
     "Latency",
     "ModelRequest",
     "PolicyErrors",

@@ -70,6 +70,7 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
+        self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)
         self.duration = Family(
             Histogram(
                 "policyroute_request_duration_seconds",
@@ -98,9 +99,10 @@ class Metrics:
             "policyroute_log_lines_dropped", "Log lines lost because their sink did not keep up", registry=registry
         )
 
-    def watch(self, in_flight: Callable[[], float], dropped: Callable[[], float]) -> None:
+    def watch(self, in_flight: Callable[[], float], queued: Callable[[], float], dropped: Callable[[], float]) -> None:
         """Have these read whenever the metrics are."""
         self.in_flight.set_function(in_flight)
+        self.queued.set_function(queued)
         self._dropped.set_function(dropped)
 
     def exposition(self) -> bytes:

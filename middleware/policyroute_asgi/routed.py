@@ -60,12 +60,14 @@ class Routed:
         """For a place, as long as the client does."""
         turn = asyncio.ensure_future(self._places.wait())
         gone = asyncio.ensure_future(visit.reply.hung_up())
+        self._telemetry.queued += 1
         try:
             await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not turn.done():
                 raise ClientGone
             turn.result()
         finally:
+            self._telemetry.queued -= 1
             gone.cancel()
             if not turn.done():
                 turn.cancel()
@@ -95,7 +97,7 @@ class Routed:
         await exchange.run()
 
     def _decide(self, active: Active, request: ModelRequest, client: Client, served: Served) -> Decision:
-        state = self._telemetry.state()
+        state = self._telemetry.state(self._places.load)
         started = time.perf_counter()
         decision = active.policy.decide(request, state, request.time, decision_id=served.decision_id, client=client)
         served.decide = time.perf_counter() - started
@@ -103,7 +105,7 @@ class Routed:
         return decision
 
     def _hop(self, active: Active, decision: Decision, candidate: Candidate, served: Served) -> Hop:
-        hop = active.policy.hop(decision, candidate, self._telemetry.state())
+        hop = active.policy.hop(decision, candidate, self._telemetry.state(self._places.load))
         served.hop_errors += hop.errors
         return hop
 

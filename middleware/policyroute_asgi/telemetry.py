@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from policyroute.decide.decision import Decision, RuleError
-from policyroute.decide.state import Place, RoutingState
+from policyroute.decide.state import GatewayLoad, Place, RoutingState
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client
 from policyroute_asgi.latency import Latencies
@@ -47,7 +47,8 @@ class Served:
 class Telemetry:
     """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none.
 
-    `in_flight` counts open requests, `open_attempts` open attempts by place; whoever opens and closes them counts.
+    `in_flight` counts open requests, `queued` those of them that wait for a place, `open_attempts` open attempts by
+    place; whoever opens and closes them counts.
     """
 
     def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
@@ -55,12 +56,13 @@ class Telemetry:
         self.latencies = Latencies(clock)
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
+        self.queued = 0
         self._lines = LineWriter(log) if log is not None else None
-        metrics.watch(lambda: self.in_flight, lambda: self._lines.dropped if self._lines else 0)
+        metrics.watch(lambda: self.in_flight, lambda: self.queued, lambda: self._lines.dropped if self._lines else 0)
 
-    def state(self) -> RoutingState:
+    def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""
-        return RoutingState(self.latencies, self.open_attempts, self.in_flight)
+        return RoutingState(self.latencies, self.open_attempts, GatewayLoad(self.in_flight, load, self.queued))
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyroute import Client, Latency, ModelRequest, PolicySet, RoutingState
+from policyroute import Client, GatewayLoad, Latency, ModelRequest, PolicySet, RoutingState
 from policyroute.absent import ABSENT
 from policyroute.cel import EvaluationError
 from policyroute.cel.types import Field, Kind, Type
@@ -66,7 +66,7 @@ states = st.builds(
     RoutingState,
     st.just({("gpt", "openai"): Latency(0.1, 0.2, 0.3), ("mini", "openai"): Latency(None, 1, 2)}),
     st.just({("gpt", "openai"): 3}),
-    st.integers(0, 5),
+    st.builds(GatewayLoad, st.integers(0, 5), st.floats(0, 1), st.integers(0, 5)),
 )
 
 

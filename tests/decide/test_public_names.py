@@ -34,6 +34,7 @@ def test_the_public_names() -> None:
         "BadRequest",
         "Client",
         "Decision",
+        "GatewayLoad",
         "Latency",
         "ModelRequest",
         "PolicyErrors",
@@ -61,7 +62,7 @@ def test_types_of_a_decision_from_end_to_end() -> None:
     assert_type(policy.hop(decision, decision.candidates[0], state), Hop)
     assert_type(policy.revision, str)
     assert_type(policy.warnings, tuple[Problem, ...])
-    assert_type(RoutingState({("mini", "demo"): Latency(0.1)}).gateway_in_flight, int)
+    assert_type(RoutingState({("mini", "demo"): Latency(0.1)}).gateway.in_flight, int)
     assert decision.candidates[0].target == "mini"
 
 

@@ -14,7 +14,7 @@ import orjson
 
 from policyroute.cel.values import Timestamp
 from policyroute.decide import Decision, PolicySet, RoutingState
-from policyroute.decide.state import Latency, Place
+from policyroute.decide.state import GatewayLoad, Latency, Place
 from policyroute.policy.cases import Denied, Expect, Given, GivenRequest
 from policyroute.policy.model import Case, Program
 from policyroute.problems import Problem
@@ -148,7 +148,7 @@ def state_of(program: Program, given: Given) -> RoutingState:
                 latency[name, provider.name] = Latency(**seen.latency.model_dump())
             if seen.in_flight is not None:
                 in_flight[name, provider.name] = seen.in_flight
-    return RoutingState(latency, in_flight, given.gateway.in_flight or 0)
+    return RoutingState(latency, in_flight, GatewayLoad(**given.gateway.model_dump(exclude_none=True)))
 
 
 # What is expected ----------------------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Hop, RuleError
 from policyroute.decide.policy_set import PolicySet
-from policyroute.decide.state import Latency, RoutingState
+from policyroute.decide.state import GatewayLoad, Latency, RoutingState
 
 __all__ = [
     "Candidate",
     "Decision",
     "Denial",
     "Excluded",
+    "GatewayLoad",
     "Hop",
     "Latency",
     "PolicySet",

@@ -95,7 +95,9 @@ class Facts:
     client_role = _read("client.role")
     client_address = _read("client.address")
     session_id = _read("request.conversation_id")
-    gateway_in_flight = _read("state.gateway_in_flight")
+    gateway_in_flight = _read("state.gateway.in_flight")
+    gateway_load = _read("state.gateway.load")
+    gateway_queue = _read("state.gateway.queue")
 
     @Lazy
     def request_time(self) -> Timestamp:

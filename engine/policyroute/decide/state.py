@@ -28,6 +28,17 @@ class Latency(NamedTuple):
 
 UNKNOWN: Final = Latency()
 
+
+class GatewayLoad(NamedTuple):
+    """This process: requests being served, those as a share of what it serves at once (0 to 1), requests that wait."""
+
+    in_flight: int = 0
+    load: float = 0.0
+    queue: int = 0
+
+
+IDLE: Final = GatewayLoad()
+
 _NO_LATENCY: Final[Mapping[Place, Latency]] = {}
 _NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
 
@@ -35,22 +46,22 @@ _NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
 class RoutingState:
     """One moment's view. The mappings may be live: a new state per request over the same mappings is the way to use it.
 
-    `in_flight` counts open attempts by place, `gateway_in_flight` open requests. `missing_secrets` names the providers
-    whose key could not be read: their candidates are out.
+    `in_flight` counts open attempts by place. `missing_secrets` names the providers whose key could not be read: their
+    candidates are out.
     """
 
-    __slots__ = ("_typical", "gateway_in_flight", "in_flight", "latency", "missing_secrets")
+    __slots__ = ("_typical", "gateway", "in_flight", "latency", "missing_secrets")
 
     def __init__(
         self,
         latency: Mapping[Place, Latency] = _NO_LATENCY,
         in_flight: Mapping[Place, int] = _NO_IN_FLIGHT,
-        gateway_in_flight: int = 0,
+        gateway: GatewayLoad = IDLE,
         missing_secrets: frozenset[str] = frozenset(),
     ) -> None:
         self.latency = latency
         self.in_flight = in_flight
-        self.gateway_in_flight = gateway_in_flight
+        self.gateway = gateway
         self.missing_secrets = missing_secrets
         self._typical: Latency | None = None
 

@@ -79,6 +79,8 @@ class GivenSession(Strict):
 
 class GivenGateway(Strict):
     in_flight: Count | None = None
+    load: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    queue: Count | None = None
 
 
 class GivenLatency(Strict):

@@ -139,6 +139,8 @@ SESSION: Mapping[str, Field] = {
 
 GATEWAY: Mapping[str, Field] = {
     "in_flight": Field(INT, "requests being served by this process"),
+    "load": Field(DOUBLE, "those as a share of what it serves at once, 0 to 1"),
+    "queue": Field(INT, "requests that wait for a place in it"),
 }
 
 
