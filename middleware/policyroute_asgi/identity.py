@@ -30,6 +30,7 @@ ANONYMOUS: Final = Anonymous.ANONYMOUS
 """`client=ANONYMOUS`: every caller is the client `anonymous` of the tenant `anonymous`."""
 
 _FACTS = tuple(field.name for field in fields(Client))
+_GRANTS = ("profiles", "models")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _PRINTABLE = re.compile(rb"[!-~]{1,128}")
 
@@ -72,20 +73,32 @@ def _checked(found: object) -> dict[str, Any]:
     if not isinstance(found, Mapping):
         raise IdentifyError(f"`client` must return a Client, a mapping or None, not {type(found).__name__}")
     facts = cast("Mapping[object, object]", found)
+    grants: dict[str, tuple[str, ...] | None] = {}
     for name, value in facts.items():
         if name not in _FACTS:
             raise IdentifyError(f"`client` returned {_shown(name)}, which is none of {', '.join(_FACTS)}")
         if name == "tags":
             _check_tags(value)
+        elif name in _GRANTS:
+            grants[str(name)] = _grant(str(name), value)
         elif not isinstance(value, str):
             raise IdentifyError(f"`client` returned `{name}` as {type(value).__name__}: it must be a string")
-    return cast("dict[str, Any]", facts)
+    return {**cast("dict[str, Any]", facts), **grants}
 
 
 def _check_tags(tags: object) -> None:
     pairs = cast("Mapping[object, object]", tags).items() if isinstance(tags, Mapping) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
         raise IdentifyError("`client` returned `tags` that are no mapping from strings to strings")
+
+
+def _grant(name: str, value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    items = cast("list[object]", value) if isinstance(value, list | tuple) else [None]
+    if not all(isinstance(item, str) for item in items):
+        raise IdentifyError(f"`client` returned `{name}` that is neither None nor a list of strings")
+    return tuple(map(str, items))
 
 
 def _shown(name: object) -> str:

@@ -21,6 +21,13 @@ async def test_facts_as_a_mapping_get_the_peers_address() -> None:
     assert client == Client(id="ann", team="research", tags={"region": "eu"}, address="192.0.2.7")
 
 
+async def test_grants_are_lists_of_strings() -> None:
+    client = await who(lambda scope: {"id": "ann", "profiles": ["CHAT"], "models": ("gpt*", "eu")}, SCOPE, ADDRESS)
+    assert client == Client(id="ann", profiles=("CHAT",), models=("gpt*", "eu"), address="192.0.2.7")
+    client = await who(lambda scope: {"id": "ann", "profiles": None}, SCOPE, ADDRESS)
+    assert client == Client(id="ann", address="192.0.2.7")
+
+
 async def test_an_async_callable_and_a_client_of_its_own() -> None:
     async def identify(scope: Mapping[str, Any]) -> Client:
         return Client(id="bob", address="203.0.113.1")
@@ -48,6 +55,8 @@ async def test_anonymous_has_a_tenant_of_its_own() -> None:
         ({7: "x"}, "`client` returned a key of type int, which"),
         ({"tags": "hunter2"}, "`client` returned `tags` that are no mapping from strings to strings"),
         ({"tags": {"a": 1}}, "`client` returned `tags` that are no mapping from strings to strings"),
+        ({"models": "gpt"}, "`client` returned `models` that is neither None nor a list of strings"),
+        ({"profiles": ["CHAT", 7]}, "`client` returned `profiles` that is neither None nor a list of strings"),
         (7, "`client` must return a Client, a mapping or None, not int"),
     ],
 )

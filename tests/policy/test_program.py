@@ -18,11 +18,13 @@ from policyroute.policy.model import (
     Limits,
     Mode,
     Program,
+    RateLimit,
     Rewrite,
     Route,
     SecretRef,
     Value,
 )
+from policyroute.request import PROFILES, Client, Profiles
 
 Make = Callable[[str], Program]
 Based = Callable[[str], Mapping[str, str]]
@@ -148,6 +150,43 @@ def test_the_default(program: Make) -> None:
     assert made.route == Route(("requested", "eu"))
     assert made.fallback == Fallback(retries=2)
     assert made.limits == Limits(total=60)
+
+
+def test_clients(program: Make) -> None:
+    one, other = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "E3B0" + "0" * 60
+    made = program(f"""
+profiles: {{known: [CHAT, NIGHTLY], default: NIGHTLY}}
+clients:
+  full: {{key_sha256: [{one}, {other}], tenant: acme, team: build, tier: pro, tags: {{region: eu}},
+         profiles: [NIGHTLY], models: [gpt, "qwen*"], role: operator,
+         rate_limit: {{rpm: 60, tpm: 90000, concurrency: 4}}}}
+  bare: {{key_sha256: "{"1" * 64}"}}
+""")
+    full, bare = made.clients["full"], made.clients["bare"]
+    assert full.facts == Client(
+        id="full",
+        tenant="acme",
+        team="build",
+        tier="pro",
+        tags={"region": "eu"},
+        role="operator",
+        profiles=("NIGHTLY",),
+        models=("gpt", "qwen*"),
+    )
+    assert (full.keys, full.rate_limit, full.span.line) == ((one, other.lower()), RateLimit(60, 90000, 4), 5)
+    assert bare.facts == Client(id="bare", tenant="bare")
+    assert bare.rate_limit is None
+    assert made.profiles == Profiles(("CHAT", "NIGHTLY"), "NIGHTLY")
+
+
+def test_without_the_sections_nobody_is_a_client_and_the_shipped_profiles_are_known(program: Make) -> None:
+    made = program("rules: [{id: a, deny: {}}]\n")
+    assert made.clients == {}
+    assert made.profiles == Profiles(("CHAT", "AGENT", "BATCH", "SAVINGS"), "CHAT")
+
+
+def test_a_default_alone_leaves_the_shipped_profiles(program: Make) -> None:
+    assert program("profiles: {default: AGENT}\n").profiles == Profiles(PROFILES, "AGENT")
 
 
 def test_order_is_file_name_then_place_and_packs_come_last(

@@ -32,6 +32,38 @@ Compiled = tuple[Program | None, tuple[Problem, ...]]
 )
 def test_a_literal_secret_is_never_shown(provider: str, compile_text: Callable[[str], Compiled]) -> None:
     program, problems = compile_text(f"providers:\n  a: {provider}\n")
+    unseen(program, problems)
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        f"{{key_sha256: {SECRET}}}",
+        f"{{key_sha256: [{'0' * 64}, {SECRET}]}}",
+        f"{{key_sha256: {{{SECRET}: 1}}}}",
+        f"{{key_sha256: {SECRET}, bogus: 1}}",
+        f"{{key: {SECRET}}}",
+        f"{{api_key: {SECRET}, team: 1}}",
+        f"\n    key_sha256:\n      - {SECRET}",
+        f"\n    key_sha256: >\n      {SECRET}",
+        f"\n    key_sha256: {SECRET}: x",
+        f"\n    key_sha256: ['{'0' * 64}', {SECRET}: x: y]",
+        f"\n    key_sha256: '{SECRET}\n    team: x",
+    ],
+)
+def test_the_key_of_a_client_is_never_shown(client: str, compile_text: Callable[[str], Compiled]) -> None:
+    program, problems = compile_text(f"clients:\n  a: {client}\n")
+    unseen(program, problems)
+
+
+def test_a_key_of_ours_is_known_by_its_looks(compile_text: Callable[[str], Compiled]) -> None:
+    _, problems = compile_text(
+        "clients:\n  a: {team: 1, tier: plr_4cMKbv2ImdPO1pVmBvqXkGjuUWGpcoDqYFSdUqC2vEB1uqUWx}\n"
+    )
+    assert "plr_4cMK" not in str([problem.as_json() for problem in problems])
+
+
+def unseen(program: Program | None, problems: tuple[Problem, ...]) -> None:
     assert program is None
     assert problems
     for problem in problems:

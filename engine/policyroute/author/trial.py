@@ -18,7 +18,7 @@ from policyroute.decide.state import GatewayLoad, Latency, Place
 from policyroute.policy.cases import Denied, Expect, Given, GivenRequest
 from policyroute.policy.model import Case, Program
 from policyroute.problems import Problem
-from policyroute.request import BadRequest, Client, Message, ModelRequest, ResponseFormat, Tool, ToolCall
+from policyroute.request import BadRequest, Client, Message, ModelRequest, Profiles, ResponseFormat, Tool, ToolCall
 
 _TIME = 1_767_225_600.0
 """When a test happens unless it says so: 2026-01-01T00:00:00Z. A decision depends on nothing but what is given."""
@@ -69,19 +69,28 @@ def failed(outcomes: Iterable[Outcome]) -> tuple[Problem, ...]:
 def _outcome(policy: PolicySet, case: Case) -> Outcome:
     given = case.spec.given
     try:
-        request = request_of(given)
+        request = request_of(given, policy.program.profiles)
     except (BadRequest, ValueError) as error:
         return Outcome(case, (f"what is given makes no request: {error}",), None)
-    client = Client(**given.client.model_dump(exclude_none=True))
-    decision = policy.decide(request, state_of(policy.program, given), request.time, decision_id="test", client=client)
+    state, client = state_of(policy.program, given), client_of(given)
+    decision = policy.decide(request, state, request.time, decision_id="test", client=client)
     return Outcome(case, tuple(_failures(case.spec.expect, decision)), decision)
 
 
 # What is given -------------------------------------------------------------------------------------------------------
 
 
-def request_of(given: Given) -> ModelRequest:
-    """A request with the facts given. Raises BadRequest where a whole `body` is given that no gateway would take."""
+def client_of(given: Given) -> Client:
+    """The client with the facts given."""
+    said: dict[str, Any] = given.client.model_dump(exclude_none=True)
+    for name in said.keys() & {"profiles", "models"}:
+        said[name] = tuple(said[name])
+    return Client(**said)
+
+
+def request_of(given: Given, profiles: Profiles) -> ModelRequest:
+    """A request with the facts given. Raises BadRequest where a whole `body` is given that no gateway would take, or a
+    profile that the policy does not know or the client was not granted."""
     said = given.request
     body = said.body or {"model": said.model or "auto", "messages": [{"role": "user", "content": "Hello"}]}
     headers = dict(said.headers or {})
@@ -98,6 +107,8 @@ def request_of(given: Given) -> ModelRequest:
         query=said.query or {},
         id=said.id or "",
         received_at=_TIME,
+        profiles=profiles,
+        granted=client_of(given).profiles,
     )
     return request.declaring(id=request.id or "test", **dict(_declared(said)))
 

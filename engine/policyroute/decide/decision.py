@@ -56,8 +56,8 @@ class Candidate:
 class Excluded:
     """A candidate that is out.
 
-    `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `dialect`,
-    `missing_secret`, `supports`, `context_window`. `detail` says it in words, without content.
+    `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
+    client), `dialect`, `missing_secret`, `supports`, `context_window`. `detail` says it in words, without content.
     """
 
     target: str
@@ -80,7 +80,8 @@ class Excluded:
 class Denial:
     """Why no attempt is made.
 
-    `code` is stable: `policy_error`, `model_not_found`, `no_eligible_target`, `context_length_exceeded`, or the rule's.
+    `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
+    `context_length_exceeded`, or the rule's.
     """
 
     status: int

@@ -16,6 +16,7 @@ from policyroute.policy.model import Rule
 _MODEL_SHOWN: Final = 100
 
 _OBSTACLES: Final[Mapping[str, str]] = {
+    "not_granted": "what the client was granted",
     "dialect": "the wire format",
     "missing_secret": "a provider without its key",
     "supports": "a capability the request needs",
@@ -46,6 +47,9 @@ def all_out(excluded: Sequence[Excluded]) -> Denial:
     if all(out.code == "context_window" for out in excluded):
         message = "The prompt is longer than the context window of every model that may serve it"
         return Denial(400, "context_length_exceeded", message, None)
+    if all(out.code == "not_granted" for out in excluded):
+        message = "None of the models that may serve this request is granted to this client"
+        return Denial(403, "model_not_granted", message, None)
     causes = dict.fromkeys(_cause(out) for out in excluded)
     rule = next((out.rule for out in excluded if out.rule), None)
     message = f"No model may serve this request. It is ruled out by {', '.join(causes)}"

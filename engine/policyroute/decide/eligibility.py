@@ -1,4 +1,4 @@
-"""Whether a candidate may serve a request: the rules' constraints first, then the hard facts.
+"""Whether a candidate may serve a request: what the client was granted, the rules' constraints, then the hard facts.
 
 Rule of this module: the first reason is the one that is told.
 """
@@ -25,6 +25,9 @@ def excluded(
     errors: list[RuleError],
 ) -> Excluded | None:
     """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`."""
+    if facts.granted is not None and endpoint.spec.name not in facts.granted:
+        detail = "it is not granted to the client"
+        return Excluded(endpoint.spec.name, endpoint.provider.name, "not_granted", None, detail)
     for constraint in constraints:
         if breach := constraint.breach(endpoint, facts):
             rule, (code, detail, erred) = constraint.rule, breach

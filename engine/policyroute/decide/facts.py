@@ -16,6 +16,7 @@ from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
 from policyroute.lazily import Lazy
+from policyroute.policy.model import Target
 from policyroute.request import Client, ModelRequest
 
 
@@ -24,7 +25,12 @@ def _read(path: str) -> Lazy[Any]:
 
 
 class Facts:
-    """The facts of one request, turned to each candidate in turn while its constraints are asked."""
+    """The facts of one request, turned to each candidate in turn while its constraints are asked.
+
+    `granted` are the targets that the client may use, None being all.
+    """
+
+    granted: Mapping[str, Target] | None = None
 
     def __init__(
         self,

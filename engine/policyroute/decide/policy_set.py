@@ -6,6 +6,7 @@ nowhere else; docs/decisions.md says it in words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -17,13 +18,14 @@ from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import excluded
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
+from policyroute.decide.grants import Grants
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index
 from policyroute.decide.ordering import ranked
 from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.policy.effects import CLOSED, OPEN
-from policyroute.policy.model import Mode, Program
+from policyroute.policy.model import Mode, Program, Target
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
 from policyroute.request import Client, ModelRequest
@@ -37,6 +39,7 @@ class PolicySet:
         self._effects = Effects(program.rules)
         self._index = Index(self._effects.rules, Environment(roots(program.targets), FLAT))
         self.endpoints = Endpoints(program.targets)
+        self._grants = Grants(program.targets)
         known = pool(self.endpoints)
         self._plans = {
             position: Plan(rule.route, self.endpoints, known)
@@ -76,6 +79,8 @@ class PolicySet:
         """
         effects = self._effects
         facts = self._facts(request, client, state, now, self.endpoints.first)
+        if client.models is not None:
+            facts.granted = self._grants.of(client.models)
         matched, erred = self._index.match(facts)
         errors: list[RuleError] = []
         applying = matched
@@ -111,6 +116,11 @@ class PolicySet:
             tuple(errors),
             Grounds(facts, constraints),
         )
+
+    def allowed(self, client: Client) -> Mapping[str, Target]:
+        """The targets that the client may use, by name, whatever the rules make of a request."""
+        granted = self._grants.of(client.models)
+        return self.program.targets if granted is None else granted
 
     def hop(self, decision: Decision, candidate: Candidate, state: RoutingState) -> Hop:
         """What the rules say of one attempt, with the target as it is now.
@@ -174,5 +184,7 @@ def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
     """Whether nobody in the lineup can be out: then nobody has to be asked."""
     open_to, request = lineup.open_to, facts.request
     if open_to is None or facts.state.missing_secrets:
+        return False
+    if facts.granted is not None and not lineup.targets <= facts.granted.keys():
         return False
     return request.dialect == open_to[0] and request.size <= open_to[1]

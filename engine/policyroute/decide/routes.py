@@ -22,18 +22,21 @@ class Lineup(NamedTuple):
 
     `open_to`: the dialect all of them speak and the size of body (bytes) that fits each, where they lack nothing; a
     request of that dialect, no larger, meets no obstacle at any of them. None where it depends on the request.
+    `targets` are their names.
     """
 
     named: tuple[Named, ...]
     candidates: tuple[Candidate, ...]
     open_to: tuple[str, float] | None
+    targets: frozenset[str]
 
 
 def _lineup(found: Mapping[Endpoint, Candidate]) -> Lineup:
     dialects = {endpoint.dialect for endpoint in found}
     alike = len(dialects) == 1 and not any(endpoint.lacks for endpoint in found)
     open_to = (dialects.pop(), min(endpoint.window for endpoint in found)) if alike else None
-    return Lineup(tuple(found.items()), tuple(found.values()), open_to)
+    targets = frozenset(endpoint.spec.name for endpoint in found)
+    return Lineup(tuple(found.items()), tuple(found.values()), open_to, targets)
 
 
 Pool = Mapping[str, Mapping[Endpoint, Candidate]]

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from policyroute.dialects import DIALECTS
-from policyroute.policy.spelling import Delay, Name, Strict, one_of
+from policyroute.policy.spelling import Delay, Name, ProfileName, Strict, one_of
 from policyroute.policy.vocabulary import ROLES
-from policyroute.request import PROFILES
 
 Count = Annotated[int, Field(ge=0)]
 Strings = dict[str, str]
@@ -46,7 +45,7 @@ class GivenRequest(Strict):
     dialect: Annotated[str, one_of(DIALECTS)] | None = None
     body: dict[str, Any] | None = None
     model: str | None = None
-    profile: Annotated[str, one_of(PROFILES)] | None = None
+    profile: ProfileName | None = None
     stream: bool | None = None
     messages: list[GivenMessage] | None = None
     system: str | None = None
@@ -71,6 +70,8 @@ class GivenClient(Strict):
     tags: Strings | None = None
     role: Literal["user", "operator"] | None = None
     address: str | None = None
+    profiles: list[ProfileName] | None = None
+    models: list[str] | None = None
 
 
 class GivenSession(Strict):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
+from policyroute.policy.clients import Surroundings, clients
+from policyroute.policy.clients import profiles as known_profiles
 from policyroute.policy.conflicts import PlacedRule, report_conflicts
 from policyroute.policy.endpoints import provider, target
 from policyroute.policy.expectations import cases
@@ -75,20 +77,23 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     written = symbols.rules(files.own, files.packs, report)
     constants = symbols.constants(symbols.declared("constants", files.all, report), report)
     declared = symbols.declared("variables", files.all, report)
-    names = Names(targets, constants, declared, files.complete)
-    expressions = Expressions(compiler, names.environment(), report)
+    profiles = known_profiles(files.own, report, files.complete)
+    around = Surroundings(targets, profiles, files.complete)
+    names = Names(targets, constants, declared, profiles.known if profiles else None, files.complete)
+    expressions = Expressions(compiler, names.environments(), report)
     variables, expressions = compile_variables(
         {name: each.file for name, each in declared.items() if name in each.document.variables},
         [text for each in written for text in conditions(each.spec)],
         names,
         expressions,
     )
-    scope = Scope(targets, expressions, report, files.complete)
+    scope = Scope(targets, expressions, report, files.complete, profiles)
     rules = _rules(written, scope)
     last = _default(files, scope)
     ids = {each.id for each in written}
     tests = cases(files.own, ids, scope)
-    if last is None:
+    callers = clients(files.own, around, report)
+    if last is None or profiles is None:
         return None
     return Program(
         revision=revision,
@@ -98,6 +103,8 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         rules=rules,
         default=last,
         cases=tests,
+        clients=callers,
+        profiles=profiles,
     )
 
 

@@ -19,7 +19,18 @@ from policyroute.policy.effects import (
     RouteSpec,
     TransformSpec,
 )
-from policyroute.policy.spelling import Cel, Identifier, Name, RuleId, SecretReference, Strict, Tags, one_of
+from policyroute.policy.spelling import (
+    Cel,
+    Digests,
+    Identifier,
+    Name,
+    ProfileName,
+    RuleId,
+    SecretReference,
+    Strict,
+    Tags,
+    one_of,
+)
 from policyroute.policy.vocabulary import CAPABILITIES
 
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -63,6 +74,40 @@ class TargetSpec(Strict):
     tags: Tags = {}
 
 
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Word = Annotated[str, Field(max_length=128)]
+Glob = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class RateLimitSpec(Strict):
+    """How much a client may ask for; what is left out is not limited."""
+
+    rpm: Annotated[Count, Field(description="requests a minute")] | None = None
+    tpm: Annotated[Count, Field(description="tokens a minute")] | None = None
+    concurrency: Annotated[Count, Field(description="requests at once")] | None = None
+
+
+class ClientSpec(Strict):
+    """Who may call the gateway, and with what."""
+
+    key_sha256: Digests = []
+    tenant: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    team: Word = ""
+    tier: Word = ""
+    tags: Tags = {}
+    profiles: Annotated[list[ProfileName], Field(min_length=1, max_length=64)] | None = None
+    models: Annotated[list[Glob], Field(min_length=1, max_length=256)] | None = None
+    rate_limit: RateLimitSpec | None = None
+    role: Literal["user", "operator"] = "user"
+
+
+class ProfilesSpec(Strict):
+    """The profiles that callers may name in X-Router-Profile."""
+
+    known: Annotated[list[ProfileName], Field(min_length=1, max_length=64)] | None = None
+    default: ProfileName | None = None
+
+
 class RuleSpec(Strict):
     """One condition and what it does."""
 
@@ -96,6 +141,8 @@ class Document(Strict):
     disable: Annotated[list[str], Field(description="rules of packs to leave out: pack/rule")] = []
     providers: dict[Name, ProviderSpec] = {}
     targets: dict[Name, TargetSpec] = {}
+    clients: dict[Name, ClientSpec] = {}
+    profiles: ProfilesSpec | None = None
     constants: Annotated[dict[Identifier, Any], Field(description="values, read as constants.NAME")] = {}
     variables: Annotated[dict[Identifier, Cel], Field(description="expressions, read as variables.NAME")] = {}
     rules: list[RuleSpec] = []

@@ -46,11 +46,21 @@ def _check(loaded: Loaded, path: Path, rules: AbstractSet[str], scope: Scope) ->
             hint = suggestion(name, scope.targets)
             place = (*path, "given", "targets", name)
             scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
+    _check_profiles(loaded, path, scope)
     for key in _RULES:
         for name, place in _named(written.get("expect", {}).get(key), (*path, "expect", key)):
             if name not in rules and name != "default" and scope.complete:
                 hint = suggestion(name, rules)
                 scope.error("unknown-rule", f"no rule is called `{name}`", loaded.file, place, hint)
+
+
+def _check_profiles(loaded: Loaded, path: Path, scope: Scope) -> None:
+    given = loaded.file.data(path).get("given", {})
+    for root, key in (("request", "profile"), ("client", "profiles")):
+        for name, place in _named(given.get(root, {}).get(key), (*path, "given", root, key)):
+            if scope.profiles is not None and name not in scope.profiles.known:
+                hint = suggestion(name, scope.profiles.known)
+                scope.error("unknown-profile", f"no profile is called `{name}`", loaded.file, place, hint)
 
 
 def _named(value: object, path: Path) -> Iterator[tuple[str, Path]]:

@@ -1,7 +1,7 @@
 """The places of a policy where CEL stands, compiled.
 
-Rule of this module: one environment for a whole policy set, and what each place asks of its expression is said by the
-caller as a `Demand`.
+Rule of this module: one environment for all of the author's files and one for all packs, and what each place asks of
+its expression is said by the caller as a `Demand`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,23 @@ _COMMENT = re.compile(r"[ \t]+#.*\S")
 
 
 @dataclass(frozen=True, slots=True)
+class Environments:
+    """What the author's own expressions may name, and what those of shipped packs may."""
+
+    own: Environment
+    packs: Environment
+
+
+@dataclass(frozen=True, slots=True)
 class Expressions:
     compiler: Compiler
-    environment: Environment
+    environments: Environments
     report: Report
 
     def compile(self, file: File, path: Path, demand: Demand) -> Expression | None:
         """The expression at this place, or None where it is wrong."""
-        expression, problems = self.compiler.compile(file.expression(path), self.environment, demand)
+        environment = self.environments.packs if file.source.shipped else self.environments.own
+        expression, problems = self.compiler.compile(file.expression(path), environment, demand)
         self.report.problems.extend(_cut_short(problem, file, path) for problem in problems)
         return expression
 

@@ -18,6 +18,7 @@ from policyroute.failures import FailureKind
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.problems import Problem, Span
+from policyroute.request import SHIPPED, Client, Profiles
 
 
 class Mode(StrEnum):
@@ -72,6 +73,25 @@ class Target:
     price: Price
     supports: Mapping[str, bool]
     tags: Mapping[str, str]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How much a client may ask for: requests and tokens a minute, requests at once. None is no limit."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """Who may call. `keys` are the sha256 (hex) of the keys it may do so with."""
+
+    facts: Client
+    keys: tuple[str, ...] = field(repr=False)
+    rate_limit: RateLimit | None
     span: Span
 
 
@@ -213,6 +233,7 @@ class Program:
 
     `revision` is the sha256 (hex) of the directory's text and of the shipped packs it uses. `variables` are read by
     conditions as `variables.NAME`, evaluated at most once a request. `warnings` never keep a set from being used.
+    `clients` are empty where the policy does not say who may call.
     """
 
     revision: str
@@ -223,3 +244,5 @@ class Program:
     default: Default
     cases: tuple[Case, ...]
     warnings: tuple[Problem, ...] = ()
+    clients: Mapping[str, KnownClient] = field(default_factory=dict[str, KnownClient])
+    profiles: Profiles = SHIPPED

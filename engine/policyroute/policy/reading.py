@@ -16,11 +16,11 @@ from policyroute.policy.complaints import NULLABLE, complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
 from policyroute.policy.spelling import ENVIRONMENT, is_map
-from policyroute.policy.text import SECRET_KEY, SourceText
+from policyroute.policy.text import DIGEST, SECRET_KEY, SourceText
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
 _LISTS = ("rules", "tests")
-_MAPS = ("providers", "targets", "constants", "variables")
+_MAPS = ("providers", "targets", "clients", "constants", "variables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,12 @@ def read(source: SourceText, report: Report) -> Loaded | None:
         message = "a policy file is a map of sections"
         report.error("wrong-type", message, file.of(file.root), hint="begin with `version: 1`")
         return None
-    report.hidden[source.name] = (
-        list(_secrets(providers[1])) if (providers := file.root.entries.get("providers")) else []
-    )
+    report.hidden[source.name] = [
+        place
+        for section in ("providers", "clients")
+        if section in file.root.entries
+        for place in _secrets(file.root.entries[section][1])
+    ]
     data: dict[str, Any] = {key: value for key, value in file.root.data.items() if value is not None}
     bad = set(_report_nulls(file, report)) if file.has_null else set[Path]()
     try:
@@ -76,7 +79,7 @@ def _item(path: Path, *, unknown: bool = False) -> Path:
             return path[:1]
         case ("rules", _, key, *_) if key != "id":
             return path[:3]
-        case ("providers" | "targets" | "tests", _, _) if unknown:
+        case ("providers" | "targets" | "clients" | "tests", _, _) if unknown:
             return path
         case _:
             return path[:2]
@@ -145,13 +148,15 @@ def _nulls(node: Node, path: Path) -> Iterator[Path]:
 def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
     """The stretches of text that stand where a secret would."""
     if isinstance(node, Scalar):
-        if inside:
+        if inside and not DIGEST.fullmatch(node.text):
             yield node.start, node.end
     elif isinstance(node, ListNode):
         for item in node.items:
             yield from _secrets(item, inside)
     else:
-        for key, (_, value) in node.entries.items():
+        for key, (written, value) in node.entries.items():
+            if inside:
+                yield written.start, written.end
             yield from _secrets(value, inside or (SECRET_KEY.search(key) is not None and not _is_reference(value)))
 
 

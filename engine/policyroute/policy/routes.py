@@ -19,6 +19,7 @@ from policyroute.policy.expressions import Expressions
 from policyroute.policy.model import REQUESTED, Fallback, Limits, Route, Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.tree import File, Path, dotted
+from policyroute.request import Profiles
 
 _KINDS = frozenset(kind.value for kind in FailureKind)
 _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN})
@@ -28,13 +29,15 @@ _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN
 class Scope:
     """What names may refer to. `targets` has None for those that are wrong themselves.
 
-    `complete` is False where a file could not be read: then a name that seems unknown may well be in it.
+    `complete` is False where a file could not be read: then a name that seems unknown may well be in it. `profiles` is
+    None where they are not known.
     """
 
     targets: Mapping[str, Target | None]
     expressions: Expressions
     report: Report
     complete: bool = True
+    profiles: Profiles | None = None
 
     def error(self, code: str, message: str, file: File, path: Path, hint: str | None = None) -> None:
         self.report.error(code, message, file.span(path), hint=hint, path=dotted(path))

@@ -111,6 +111,47 @@ ENVIRONMENT = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Tags = dict[Name, Annotated[str, Field(max_length=256)]]
 
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NEARLY_DIGEST = re.compile(r"(?:sha-?256[:=])?[0-9a-f]*")
+_MAKE_KEY = "`policyroute client add NAME` makes a key and prints its line"
+
+
+def _digest(value: Any) -> str:
+    text = value.lower() if isinstance(value, str) else ""
+    if _DIGEST.fullmatch(text):
+        return text
+    if _NEARLY_DIGEST.fullmatch(text):
+        hint = _MAKE_KEY if isinstance(value, str | list | dict) else "digits alone are a number: quote it"
+        raise wrong("bad-digest", "not the sha256 of a key: that is 64 hex digits", hint)
+    raise wrong(
+        "literal-secret",
+        "this is the sha256 of no key; if it is a key, it does not belong into a policy",
+        f"hash it: {_MAKE_KEY}",
+    )
+
+
+def _one_or_more(value: Any) -> Any:
+    return value if is_list(value) else [value]
+
+
+_DIGEST_SCHEMA = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
+
+Digests = Annotated[
+    list[Annotated[str, BeforeValidator(_digest)]],
+    Field(min_length=1, max_length=16),
+    BeforeValidator(_one_or_more),
+    WithJsonSchema(
+        {
+            "anyOf": [_DIGEST_SCHEMA, {"type": "array", "items": _DIGEST_SCHEMA, "minItems": 1, "maxItems": 16}],
+            "description": "the sha256 of the client's key, hex; several while one is being replaced",
+        }
+    ),
+]
+"""One sha256 or a list of them, hex, in lower case."""
+
+ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+
+
 class Computed(Strict):
     """`{cel: ...}` where a value may stand: an expression that gives it."""
 

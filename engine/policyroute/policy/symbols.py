@@ -40,7 +40,7 @@ def packs_used(files: Iterable[Loaded], packs: Mapping[str, str], report: Report
                 message = f"no shipped pack is called `{name}`"
                 hint = suggestion(name, packs)
                 report.error("unknown-pack", message, loaded.file.span(path), hint=hint, path=dotted(path))
-            elif name not in used and (pack := read(SourceText(f"{name} (pack)", packs[name]), report)):
+            elif name not in used and (pack := read(SourceText(f"{name} (pack)", packs[name], True), report)):
                 used[name] = pack
     return used
 
@@ -87,17 +87,23 @@ def rules(files: Iterable[Loaded], packs: Mapping[str, Loaded], report: Report) 
     return [each for name, each in found.items() if name not in disabled]
 
 
+def only(section: str, files: Iterable[Loaded], report: Report) -> Loaded | None:
+    """The one file that has a section of which a set has one."""
+    having = [loaded for loaded in files if loaded.sections.get(section) is not None]
+    for loaded in having[1:]:
+        _twice(f"section `{section}`", loaded, (section,), having[0].file.key_span((section,)), report)
+    return having[0] if having else None
+
+
 def default_file(files: Iterable[Loaded], report: Report, complete: bool) -> Loaded | None:
     """The file that has the default. None where there is none, or where it is written wrongly."""
-    having = [loaded for loaded in files if loaded.sections.get("default") is not None]
-    for loaded in having[1:]:
-        _twice("default", loaded, ("default",), having[0].file.key_span(("default",)), report)
-    if not having and complete:
+    having = only("default", files, report)
+    if having is None and complete:
         first = next(iter(files)).file
         hint = "add `default: {route: [requested]}`, or name a target there"
         message = "no file says what happens where no rule routes"
         report.error("missing-default", message, first.source.span(0, 0), hint=hint, path="default")
-    return having[0] if having and having[0].document.default is not None else None
+    return having if having and having.document.default is not None else None
 
 
 def _rules_of(loaded: Loaded, prefix: str) -> Iterator[WrittenRule]:

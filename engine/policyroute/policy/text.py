@@ -11,17 +11,23 @@ from dataclasses import dataclass, field
 
 from policyroute.problems import Span
 
-SECRET_KEY = re.compile(r"api[_-]?keys?|secret|token$|password|passwd|authorization|credential", re.IGNORECASE)
+SECRET_KEY = re.compile(
+    r"^keys?(?:_|$)|api[_-]?keys?|secret|token$|password|passwd|authorization|credential", re.IGNORECASE
+)
 """Keys whose values are not shown."""
+
+DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+"""The sha256 of a key: what may be shown where a key may not."""
 
 _SECRET_IN_LINE = re.compile(
     r"""(?ix)
       (?: api[_-]?keys? | secret | password | passwd | authorization | credentials? )
       ["']? \s* : \s* (?! [\[\s]* \{ \s* (?:env|file)\b ) .+
+    | \b key_sha256 ["']? \s* : \s* (?! [\[\s"']* (?: [0-9a-f]{64} [\s"',]* )+ (?: [\]}\#] | $ ) ) .+
     | \b bearer \s+ \S+
     | (?<= ://) [^\s/@"']+ @
     | (?<= [?&]) [\w-]* (?: key | token | secret | sig ) [\w-]* = [^\s&"']+
-    | \b (?: sk | pk | rk | key | AIza | ghp | xox[a-z] ) [-_A-Za-z0-9]{16,}
+    | \b (?: plr | sk | pk | rk | key | AIza | ghp | xox[a-z] ) [-_A-Za-z0-9]{16,}
     """
 )
 
@@ -33,10 +39,11 @@ def shows_secret(line: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """One file: `name` as problems will say it, and its text."""
+    """One file: `name` as problems will say it, and its text. `shipped`: it is a pack's."""
 
     name: str
     text: str
+    shipped: bool = False
     starts: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -7,16 +7,17 @@ again wherever it is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from policyroute.cel import Demand, Environment, Expression
 from policyroute.cel.types import DYN, STRING, Cost, Field, Phase, map_of
-from policyroute.policy.expressions import Expressions
+from policyroute.policy.expressions import Environments, Expressions
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, dotted
 from policyroute.policy.vocabulary import CLIENT, FLAT, GATEWAY, REQUEST, SESSION, roots, target_record
+from policyroute.request import PROFILES
 
 _STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
 _READ = re.compile(r"\bvariables\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)")
@@ -33,20 +34,30 @@ _UNKNOWN = {"variables": DYN, "constants": DYN, "targets": map_of(STRING, target
 class Names:
     """What expressions may name beside the vocabulary. `variables` are all declared ones, well formed or not.
 
-    `complete` is False where a file could not be read: then any name may well be in it.
+    `complete` is False where a file could not be read: then any name may well be in it. `profiles` are the set's, None
+    where they are not known.
     """
 
     targets: Iterable[str]
     constants: Mapping[str, Any]
     variables: Iterable[str]
+    profiles: Sequence[str] | None = PROFILES
     complete: bool = True
 
-    def environment(self, fields: Mapping[str, Field] | None = None) -> Environment:
+    def environments(self, fields: Mapping[str, Field] | None = None) -> Environments:
         """With these types of variables; one that is not known may be anything."""
+        own = self._environment(fields, self.profiles)
+        if self.profiles is None or set(PROFILES) <= set(self.profiles):
+            return Environments(own, own)
+        # A pack is written for the shipped profiles. A rule of its for one that is not known here matches nothing, and
+        # is no mistake of the author's.
+        return Environments(own, self._environment(fields, [*self.profiles, *PROFILES]))
+
+    def _environment(self, fields: Mapping[str, Field] | None, profiles: Sequence[str] | None) -> Environment:
         if not self.complete:
-            return Environment({**roots(), **_UNKNOWN}, FLAT - _UNKNOWN.keys())
+            return Environment({**roots(profiles=profiles), **_UNKNOWN}, FLAT - _UNKNOWN.keys())
         known = {**dict.fromkeys(self.variables, Field(DYN)), **(fields or {})}
-        return Environment(roots(self.targets, known), FLAT, self.constants)
+        return Environment(roots(self.targets, known, profiles), FLAT, self.constants)
 
 
 def read_by(text: str) -> frozenset[str]:
@@ -74,7 +85,7 @@ def compile_variables(
             if expression is not None:
                 made[name] = expression
                 fields[name] = Field(expression.type, cost=_cost(expression.reads, fields))
-        expressions = replace(expressions, environment=names.environment(fields))
+        expressions = replace(expressions, environments=names.environments(fields))
     return made, expressions
 
 

@@ -6,7 +6,8 @@ the reference in docs/cel.md is generated from it (`reference`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from policyroute.cel.types import (
     BOOL,
@@ -83,6 +84,8 @@ RESPONSE_FORMAT = record(
     },
 )
 
+_PROFILE = "from `X-Router-Profile`; `CHAT` without it. The policy's `profiles` may name others"
+
 REQUEST: Mapping[str, Field] = {
     "id": Field(STRING, "the request's id (`X-Request-ID`, or one of ours)"),
     "time": Field(TIMESTAMP, "when the request was admitted"),
@@ -97,7 +100,7 @@ REQUEST: Mapping[str, Field] = {
     ),
     "dialect": Field(enum_of(*DIALECTS), "the wire format the client speaks"),
     "model": Field(STRING, "the model the client asks for, or `auto`", cost=Cost.BODY),
-    "profile": Field(enum_of(*PROFILES), "from `X-Router-Profile`; `CHAT` without it", cost=Cost.HEADERS),
+    "profile": Field(enum_of(*PROFILES), _PROFILE, cost=Cost.HEADERS),
     "stream": Field(BOOL, "whether the answer is to be streamed", cost=Cost.BODY),
     "messages": Field(list_of(MESSAGE), "the conversation, oldest first", cost=Cost.BODY),
     "system": Field(STRING, "the system and developer text, joined by empty lines", cost=Cost.TEXT),
@@ -205,10 +208,15 @@ ROOT_DOCS: Mapping[str, str] = {
 }
 
 
-def roots(targets: Iterable[str] = (), variables: Mapping[str, Field] | None = None) -> Mapping[str, Type]:
-    """Every root an expression may name, for a policy set with these targets and variables."""
+def roots(
+    targets: Iterable[str] = (),
+    variables: Mapping[str, Field] | None = None,
+    profiles: Sequence[str] | None = PROFILES,
+) -> Mapping[str, Type]:
+    """Every root an expression may name, for a policy set with these targets, variables and profiles (None: any)."""
+    profile = replace(REQUEST["profile"], type=enum_of(*(profiles or ())))
     return {
-        "request": record("request", REQUEST),
+        "request": record("request", {**REQUEST, "profile": profile}),
         "client": record("client", CLIENT),
         "session": record("session", SESSION),
         "gateway": record("gateway", GATEWAY),

@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-from policyroute.request.ingest import CREDENTIAL_HEADERS, MAX_DEPTH, PROFILES
+from policyroute.request.ingest import CREDENTIAL_HEADERS, MAX_DEPTH
 from policyroute.request.model_request import ModelRequest, RequestReader, register
+from policyroute.request.profiles import PROFILES, SHIPPED, Profiles
 from policyroute.request.values import BadRequest, Client, Message, ResponseFormat, Tool, ToolCall
 
 __all__ = [
     "CREDENTIAL_HEADERS",
     "MAX_DEPTH",
     "PROFILES",
+    "SHIPPED",
     "BadRequest",
     "Client",
     "Message",
     "ModelRequest",
+    "Profiles",
     "RequestReader",
     "ResponseFormat",
     "Tool",

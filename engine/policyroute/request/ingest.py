@@ -16,9 +16,6 @@ from policyroute.request.values import BadRequest
 MAX_DEPTH: Final = 64
 """How deep arrays and objects of a request may nest. Deeper ones are refused before anything walks them."""
 
-PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
-"""The profiles a client may name in `X-Router-Profile`; the first is what no header means."""
-
 CREDENTIAL_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
 )
@@ -74,15 +71,6 @@ def facts_of_query(query: str | bytes | Mapping[str, str]) -> dict[str, str]:
         found = dict(parse_qsl(text, keep_blank_values=True))
     found.pop("key", None)  # a Gemini client's API key
     return found
-
-
-def profile_of(headers: dict[str, str]) -> str:
-    name = headers.get("x-router-profile")
-    if not name:
-        return PROFILES[0]
-    if name not in PROFILES:
-        raise BadRequest("unknown_profile", f"X-Router-Profile must be one of {', '.join(PROFILES)}.")
-    return name
 
 
 def conversation_of(headers: dict[str, str]) -> str:

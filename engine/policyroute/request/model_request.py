@@ -15,8 +15,8 @@ from policyroute.request.ingest import (
     facts_of_headers,
     facts_of_query,
     json_object,
-    profile_of,
 )
+from policyroute.request.profiles import SHIPPED, Profiles
 from policyroute.request.values import Message, ResponseFormat, Tool
 
 
@@ -90,11 +90,14 @@ class ModelRequest:
         query: str | bytes | Mapping[str, str] = "",
         id: str = "",
         received_at: float = 0.0,
+        profiles: Profiles = SHIPPED,
+        granted: tuple[str, ...] | None = None,
     ) -> ModelRequest:
         """Read a client's request in this dialect. Raises BadRequest; ValueError for a dialect there is none of.
 
         Without `id` it is that of the header `X-Request-ID`. Chance (`weights`) rests on it where there is no
-        conversation: requests without either all draw the same.
+        conversation: requests without either all draw the same. `profiles` are those of the policy set
+        (`program.profiles`), `granted` those of them that the client may use (`client.profiles`).
         """
         reader = _readers.get(dialect)
         if reader is None:
@@ -112,7 +115,7 @@ class ModelRequest:
             headers=lowered,
             dialect=dialect,
             model=reader.model(data, path),
-            profile=profile_of(lowered),
+            profile=profiles.chosen(lowered.get("x-router-profile", ""), granted),
             stream=reader.stream(data, path),
             conversation_id=conversation_of(lowered),
             size=len(body),

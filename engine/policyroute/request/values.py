@@ -26,7 +26,11 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who calls. `role` is `user` or `operator`; `address` the peer's IP address or empty."""
+    """Who calls. `role` is `user` or `operator`; `address` the peer's IP address or empty.
+
+    `profiles` and `models` are what it was granted, None being all: profiles by name, targets by globs over their names
+    and model ids. They bind whatever rules say, and no rule sees them.
+    """
 
     id: str = "local"
     tenant: str = "local"
@@ -35,6 +39,8 @@ class Client:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     role: str = "user"
     address: str = ""
+    profiles: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from policyroute.author.trial import request_of, state_of
+from policyroute.author.trial import client_of, request_of, state_of
 from policyroute.decide.decision import Decision
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
 from policyroute.policy.cases import Given
 from policyroute.problems import PolicyErrors
-from policyroute.request import BadRequest, Client
+from policyroute.request import BadRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
 from policyroute_asgi.cli.render import Format
 from policyroute_asgi.cli.untried import untried
@@ -67,12 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         render.refused(error, arguments.policies, arguments.format)
         return FINDINGS
     try:
-        request = request_of(given)
+        request = request_of(given, policy.program.profiles)
     except (BadRequest, ValueError) as error:
         render.complain(f"no gateway would take this request: {error}")
         return FINDINGS
-    client = Client(**given.client.model_dump(exclude_none=True))
-    traced = trace(policy, request, state_of(policy.program, given), request.time, client)
+    traced = trace(policy, request, state_of(policy.program, given), request.time, client_of(given))
     if arguments.format is Format.JSON:
         render.as_json(traced.as_json())
     else:
