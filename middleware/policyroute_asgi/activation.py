@@ -11,13 +11,14 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from policyroute.problems import PolicyErrors, Problem, errors
+from policyroute_asgi.keyring import KeyMatch
 from policyroute_asgi.preparation import Active, Preparation, Prepared
+from policyroute_asgi.revoked import Revoked
 from policyroute_asgi.watch import changes
 
 __all__ = ["HEARTBEAT", "Active", "PolicyHolder", "Status"]
@@ -74,27 +75,55 @@ class PolicyHolder:
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self._preparation = preparation
+        self._revoked = Revoked(preparation.state_dir)
+        self._revoked_listeners: list[Callable[[frozenset[str]], None]] = []
+        self._standing: Status | None = None
         self._strict_start = strict_start
         self._watch = watch
         self._heartbeat = heartbeat
         self._listeners: list[Callable[[Status], None]] = []
         self._thread = ThreadPoolExecutor(1, "policyroute-reload")
         self._turn = asyncio.Lock()
-        self._watcher: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
         self._started = False
 
     def on_change(self, listener: Callable[[Status], None]) -> None:
         """Call `listener` on the event loop after every swap and every refusal, and once at the start."""
         self._listeners.append(listener)
 
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The sha256 (hex) of every key that was revoked, whatever the policy says. It only grows."""
+        return self._revoked.digests
+
+    def on_revoked(self, listener: Callable[[frozenset[str]], None]) -> None:
+        """Call `listener` on the event loop with `revoked` whenever there is more of it."""
+        self._revoked_listeners.append(listener)
+
+    def admitted(self, key: str) -> KeyMatch | None:
+        """The client that has this key now, or None."""
+        match = self.current.keyring.find(key)
+        return match if match is not None and match.digest not in self.revoked else None
+
+    def still_admits(self, match: KeyMatch) -> bool:
+        """Whether who was admitted may go on: to be asked before every attempt.
+
+        A key counts no longer once it is revoked, and once the policy in force takes it, or its client, out.
+        """
+        return match.digest not in self.revoked and self.current.keyring.knows(match)
+
     async def start(self) -> None:
         """Serve what the directory says, or else the last good set, and watch from now on. Started already: nothing.
 
-        Raises PolicyErrors with every problem where there is nothing to serve.
+        Raises PolicyErrors with every problem where there is nothing to serve, or where it cannot be known which keys
+        were revoked.
         """
         async with self._turn:
             if self._started:
                 return
+            await self._revoked.read()
+            if self._revoked.problems:
+                raise PolicyErrors(self._revoked.problems)
             prepared = await self._off_loop(self._preparation.from_directory)
             if prepared.active is not None:
                 await self._settle(prepared.active, _good(prepared))
@@ -102,23 +131,39 @@ class PolicyHolder:
                 await self._start_from_last_good(prepared.problems)
             self._started = True
         if self._watch:
-            self._watcher = asyncio.create_task(self._follow(), name="policyroute-watch")
+            self._watchers = [
+                asyncio.create_task(self._follow(), name="policyroute-watch"),
+                asyncio.create_task(self._follow_revoked(), name="policyroute-watch-revoked"),
+            ]
 
     async def reload(self) -> Status:
         """Read, build and find the keys again now, whatever the directory's text was before (what SIGHUP asks for)."""
+        if await self._revoked.read():
+            await self._tell_revoked()
         return await self._refresh(again=True)
 
     async def aclose(self) -> None:
         """Stop watching. What is current stays current for the requests that run."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _follow(self) -> None:
         async for _ in changes(self._preparation.directory, self._heartbeat):
             await self._refresh(again=False)
+
+    async def _follow_revoked(self) -> None:
+        async for _ in self._revoked.changed(self._heartbeat):
+            await self._tell_revoked()
+
+    async def _tell_revoked(self) -> None:
+        """`revoked` itself is up to date already: no build is waited for."""
+        for listener in self._revoked_listeners:
+            listener(self.revoked)
+        async with self._turn:
+            if self._standing is not None:
+                await self._tell(self._standing, again=False)
 
     async def _refresh(self, *, again: bool) -> Status:
         async with self._turn:
@@ -147,6 +192,8 @@ class PolicyHolder:
         await self._tell(status, again=True)
 
     async def _tell(self, status: Status, again: bool) -> None:
+        self._standing = status
+        status = replace(status, problems=(*self._revoked.problems, *status.problems))
         if not again and status == self.status:
             return
         self.status = status

@@ -22,11 +22,14 @@ from policyroute.decide import PolicySet
 from policyroute.policy import files
 from policyroute.problems import PolicyErrors, Problem, Severity
 from policyroute_asgi import last_good, secrets
+from policyroute_asgi.keyring import Keyring
 
 _BRIEF = 0.0025
 """Seconds that a building thread may keep the interpreter when the event loop wants it. Measured under full load: with
 Python's own 5 ms the loop is away for over 10 at times; with 0.5 ms the loop is hardly ever away, and the build, which
 gets the interpreter as seldom, takes ten times as long."""
+
+_NO_KEYS = Keyring({})
 
 Sources = Mapping[str, str]
 Build = Callable[[Sources], PolicySet]
@@ -34,10 +37,14 @@ Build = Callable[[Sources], PolicySet]
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A policy set, and the key of every provider that has one. A request keeps the one it started with."""
+    """A policy set, the key of every provider that has one, and the keys of the set's clients.
+
+    A request keeps the one it started with.
+    """
 
     policy: PolicySet
     keys: Mapping[str, str] = field(repr=False)
+    keyring: Keyring = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class _Built:
     sources: Sources
     policy: PolicySet | None
     problems: tuple[Problem, ...]
+    keyring: Keyring
 
 
 class Preparation:
@@ -72,7 +80,7 @@ class Preparation:
         freeze: bool = False,
     ) -> None:
         self.directory = directory
-        self._state_dir = state_dir
+        self.state_dir = state_dir
         # The compiler remembers expressions by their text, from one build to the next.
         self._build = build or partial(author.build, compiler=Compiler())
         self._environment = environment
@@ -94,7 +102,7 @@ class Preparation:
 
     def from_last_good(self) -> Prepared:
         """What the state directory kept; without problems if there is none."""
-        kept = last_good.load(self._state_dir) if self._state_dir else None
+        kept = last_good.load(self.state_dir) if self.state_dir else None
         if kept is None:
             return Prepared(None, ())
         prepared = self._prepare(kept.files, again=False)
@@ -110,25 +118,25 @@ class Preparation:
         keys, missing = secrets.resolve(policy.program, self.directory, self._environment)
         if missing:
             return Prepared(None, missing)
-        return Prepared(Active(policy, keys), self._built.problems)
+        return Prepared(Active(policy, keys, self._built.keyring), self._built.problems)
 
     def _compile(self, sources: Sources) -> _Built:
         try:
             with _yielding(self._freeze):
                 policy = self._build(sources)
         except PolicyErrors as error:
-            return _Built(sources, None, error.problems)
+            return _Built(sources, None, error.problems, _NO_KEYS)
         except Exception as error:  # noqa: BLE001 - a bug met while building must not end the serving of the old set
-            return _Built(sources, None, (_bug(error),))
-        return _Built(sources, policy, policy.program.warnings)
+            return _Built(sources, None, (_bug(error),), _NO_KEYS)
+        return _Built(sources, policy, policy.program.warnings, Keyring(policy.program.clients))
 
     def _save(self, active: Active, sources: Sources) -> tuple[Problem, ...]:
-        if self._state_dir is None or sources == self._saved:
+        if self.state_dir is None or sources == self._saved:
             return ()
         try:
-            last_good.save(self._state_dir, last_good.LastGood(active.policy.revision, time.time(), sources))
+            last_good.save(self.state_dir, last_good.LastGood(active.policy.revision, time.time(), sources))
         except OSError as error:
-            return (_not_saved(self._state_dir, error),)
+            return (_not_saved(self.state_dir, error),)
         self._saved = sources
         return ()
 

@@ -27,10 +27,13 @@ Places = Mapping[str, frozenset[str] | None]
 """Real folder -> the names in it that matter; None: all of them."""
 
 
-async def changes(directory: Path, heartbeat: float) -> AsyncGenerator[None]:
-    """Yields once as soon as it watches, after every burst of changes, and every `heartbeat` seconds. Never ends."""
+async def changes(directory: Path, heartbeat: float, only: frozenset[str] | None = None) -> AsyncGenerator[None]:
+    """Yields once as soon as it watches, after every burst of changes, and every `heartbeat` seconds. Never ends.
+
+    `only`: the names in the directory that matter.
+    """
     while True:
-        places = await asyncio.to_thread(watched, directory)
+        places = await asyncio.to_thread(watched, directory, only)
         if not places:
             await asyncio.sleep(heartbeat)
             yield
@@ -39,7 +42,7 @@ async def changes(directory: Path, heartbeat: float) -> AsyncGenerator[None]:
             async with aclosing(_watch(places, heartbeat)) as news:
                 async for moved in news:
                     yield
-                    if moved or await asyncio.to_thread(watched, directory) != places:
+                    if moved or await asyncio.to_thread(watched, directory, only) != places:
                         break
         except (OSError, RuntimeError) as error:
             logger.warning("no file events (%s): looking every %g s", error, heartbeat)
@@ -81,9 +84,9 @@ async def _watch(places: Places, heartbeat: float) -> AsyncGenerator[bool]:
         await events.aclose()
 
 
-def watched(directory: Path) -> Places:
+def watched(directory: Path, only: frozenset[str] | None = None) -> Places:
     """The folders to watch: the directory, its parent (it may be replaced whole), and the home of every link on the way
-    to it and to its files."""
+    to it and to its files, or to `only` these."""
     places: dict[str, set[str] | None] = {}
     absolute = os.path.join(os.getcwd(), directory)
     parent, name = os.path.split(os.path.normpath(absolute))
@@ -91,11 +94,12 @@ def watched(directory: Path) -> Places:
     for folder, link in _links(absolute):
         _add(places, folder, link)
     real = os.path.realpath(absolute)
-    for path in sorted(_files(real)):
+    for path in sorted(_files(real) if only is None else [os.path.join(real, each) for each in only]):
         for folder, link in _links(path):
             _add(places, folder, link)
         _add(places, *os.path.split(os.path.realpath(path)))
-    places[real] = None
+    if only is None:
+        places[real] = None
     return {
         folder: None if names is None else frozenset(names) for folder, names in places.items() if os.path.isdir(folder)
     }
