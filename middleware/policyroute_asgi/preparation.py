@@ -34,10 +34,14 @@ Build = Callable[[Sources], PolicySet]
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A policy set, and the key of every provider that has one. A request keeps the one it started with."""
+    """A policy set, the key of every provider that has one, and the texts it was built from, by file name.
+
+    A request keeps the one it started with. All but `policy` can be sent to another process, which makes its own.
+    """
 
     policy: PolicySet
     keys: Mapping[str, str] = field(repr=False)
+    sources: Sources = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +114,11 @@ class Preparation:
         keys, missing = secrets.resolve(policy.program, self.directory, self._environment)
         if missing:
             return Prepared(None, missing)
-        return Prepared(Active(policy, keys), self._built.problems)
+        return Prepared(Active(policy, keys, self._built.sources), self._built.problems)
 
     def _compile(self, sources: Sources) -> _Built:
         try:
-            with _yielding(self._freeze):
+            with yielding(self._freeze):
                 policy = self._build(sources)
         except PolicyErrors as error:
             return _Built(sources, None, error.problems)
@@ -134,7 +138,7 @@ class Preparation:
 
 
 @contextmanager
-def _yielding(freeze: bool) -> Generator[None]:
+def yielding(freeze: bool) -> Generator[None]:
     """Let the event loop in every few milliseconds while this thread computes, and keep the garbage collector, which
     lets nobody in, from looking through what is being made; with `freeze`, also ever after."""
     before, collecting = sys.getswitchinterval(), gc.isenabled()
