@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from policyroute.problems import PolicyErrors, Problem, errors
 from policyroute_asgi.keyring import KeyMatch
@@ -21,7 +21,7 @@ from policyroute_asgi.preparation import Active, Preparation, Prepared
 from policyroute_asgi.revoked import Revoked
 from policyroute_asgi.watch import changes
 
-__all__ = ["HEARTBEAT", "Active", "PolicyHolder", "Status"]
+__all__ = ["HEARTBEAT", "Active", "PolicyHolder", "PolicySource", "Status"]
 
 logger = logging.getLogger("policyroute.reload")
 
@@ -57,6 +57,28 @@ class Status:
         }
 
 
+class PolicySource(Protocol):
+    """Where an app's policies come from: a `PolicyHolder`, or in a worker what its supervisor sends.
+
+    `revoked` are sha256 digests (hex) of client keys that are not let in any more, whatever the policy says.
+    """
+
+    @property
+    def current(self) -> Active: ...
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def revoked(self) -> frozenset[str]: ...
+
+    def on_change(self, listener: Callable[[Status], None]) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 class PolicyHolder:
     """`current` is the set that new requests start with, `status` what there is to say about it.
 
@@ -65,6 +87,7 @@ class PolicyHolder:
 
     current: Active
     status: Status
+    revoked: frozenset[str] = frozenset()
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import Anonymous, Identify
-from policyroute_asgi.operator import Operator
+from policyroute_asgi.operator import Operator, Pages
 from policyroute_asgi.router import NOT_FOUND, Router
 from policyroute_asgi.service import Options, Policies
 
@@ -35,15 +35,19 @@ EXPOSED: Final = (
 
 
 class Gateway:
-    """A plain ASGI app that is nothing but a gateway. Make it with `gateway`."""
+    """A plain ASGI app that is nothing but a gateway. Make it with `gateway`.
 
-    def __init__(self, router: Router, door: Door, guard: Guard, prefix: str = "") -> None:
-        self._services = router.services
+    `operator` has this process's pages. Those on numbers and policy are answered by `inside` where that is given.
+    """
+
+    def __init__(self, router: Router, door: Door, guard: Guard, prefix: str = "", inside: Pages | None = None) -> None:
+        self._services = services = router.services
         self._door = door
         self._guard = guard
         self._serve = _shared_with_pages(self._http, guard.origins)
         self._endpoints = Endpoints(prefix, whole=True)
-        self._operator = Operator(self._services.metrics, self._services.status, lambda: self._services.draining)
+        self.operator = operator = Operator(services.metrics, services.status, lambda: services.draining)
+        self._pages: Pages = {**operator.probes, **(operator.inside if inside is None else inside)}
 
     def drain(self) -> None:
         """Shutdown has begun: `/readyz` says 503 from now on, requests are still served."""
@@ -89,11 +93,11 @@ class Gateway:
         await service.handler.serve(endpoint, self._door, scope, receive, send)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        page = self._operator.page(path_of(scope))
+        page = self._pages.get(path_of(scope))
         if page is None or scope["method"] not in {"GET", "HEAD"}:
             await refuse(scope, receive, send, NOT_FOUND)
             return
-        status, kind, body = page()
+        status, kind, body = await page()
         headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
@@ -129,9 +133,10 @@ def gateway(  # noqa: PLR0913 - the public call: one name for each thing an oper
     trusted_proxies: Iterable[str] = (),
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
+    inside: Pages | None = None,
     **options: Unpack[Options],
 ) -> Gateway:
-    """A gateway on a policy directory, on a `PolicyHolder` that somebody else starts and closes, or on a `Router`.
+    """A gateway on a policy directory, on a `PolicySource` that somebody else starts and closes, or on a `Router`.
 
     Every caller is the client `local`, and JSON lines go to standard output, unless `client` and `log` say otherwise.
     docs/gateway.md has the options and endpoints. A broken policy fails the lifespan startup.
@@ -139,4 +144,4 @@ def gateway(  # noqa: PLR0913 - the public call: one name for each thing an oper
     proxies = Proxies(trusted_proxies)
     door = LocalDoor(expose, proxies) if client is None else AppDoor(client, expose, proxies)
     guard = Guard(allowed_hosts, allowed_origins)
-    return Gateway(Router.of(policies, options, lines.standard_output), door, guard, prefix)
+    return Gateway(Router.of(policies, options, lines.standard_output), door, guard, prefix, inside)

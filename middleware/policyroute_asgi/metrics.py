@@ -7,7 +7,7 @@ sent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -32,6 +32,29 @@ class Family(Generic[_Metric]):
         if child is None:
             child = self._children[labels] = self._metric.labels(*labels)
         return child
+
+
+class PolicyMetrics:
+    """How what is served stands to the policy directory."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.reloads = Counter(
+            "policyroute_reloads", "Policy reloads: swapped or refused", ["outcome"], registry=registry
+        )
+        self.in_sync = Gauge(
+            "policyroute_policy_in_sync",
+            "1 where the policy set in use is the one in the directory, 0 where the directory is broken",
+            registry=registry,
+        )
+
+    def changed(self, ok: bool) -> None:
+        """The directory was read again. `ok`: what it says is served."""
+        self.in_sync.set(ok)
+        self.reloads.labels("swapped" if ok else "refused").inc()
+
+
+POLICY_FAMILIES: Final = frozenset({"policyroute_reloads", "policyroute_policy_in_sync"})
+"""The names of the families in `PolicyMetrics`."""
 
 
 class Metrics:
@@ -61,14 +84,7 @@ class Metrics:
             ["rule", "effect", "consequence"],
             registry=registry,
         )
-        self.reloads = Counter(
-            "policyroute_reloads", "Policy reloads: swapped or refused", ["outcome"], registry=registry
-        )
-        self.in_sync = Gauge(
-            "policyroute_policy_in_sync",
-            "1 where the policy set in use is the one in the directory, 0 where the directory is broken",
-            registry=registry,
-        )
+        self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
         self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)
         self.duration = Family(

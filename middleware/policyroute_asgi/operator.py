@@ -5,7 +5,7 @@ Rule of this module: it tells of names, places and numbers in the policy; no key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -16,51 +16,64 @@ from policyroute_asgi.metrics import Metrics
 
 Page = tuple[int, str, bytes]
 """Status, content type, body."""
+Reader = Callable[[], Awaitable[Page]]
+Pages = Mapping[str, Reader]
+"""What answers a path."""
 
-_JSON = "application/json"
+NUMBERS, POLICY = "/metrics", "/-/policy"
 
 
 class Operator:
-    """`status` gives what is served, None as long as nothing is; `draining` whether shutdown has begun."""
+    """The pages of one process. `probes` are for whoever may connect, `inside` for operators.
+
+    `status` gives what is served, None as long as nothing is; `draining` whether shutdown has begun.
+    """
 
     def __init__(self, metrics: Metrics, status: Callable[[], Status | None], draining: Callable[[], bool]) -> None:
         self._metrics = metrics
         self._status = status
         self._draining = draining
-        self._pages: dict[str, Callable[[], Page]] = {
-            "/healthz": self.health,
-            "/readyz": self.ready,
-            "/metrics": self.numbers,
-            "/-/policy": self.policy,
-        }
+        self.probes: Pages = {"/healthz": health, "/readyz": self._ready}
+        self.inside: Pages = {NUMBERS: self._numbers, POLICY: self._policy}
 
-    def page(self, path: str) -> Callable[[], Page] | None:
-        """What answers this path, None where nothing does."""
-        return self._pages.get(path)
-
-    def health(self) -> Page:
-        return 200, _JSON, b'{"ok":true}'
-
-    def ready(self) -> Page:
-        """Ready is: requests are served. A reload that failed keeps it so, and is told."""
+    async def _ready(self) -> Page:
         status = self._status()
-        draining = self._draining()
-        ready = status is not None and not draining
-        body: dict[str, Any] = {"ready": ready, "policy": _standing(status)}
-        if status is not None:
-            body["revision"] = status.revision
-        if draining:
-            body["draining"] = True
-        return 200 if ready else 503, _JSON, orjson.dumps(body)
+        return readiness(status, ready=status is not None, draining=self._draining())
 
-    def numbers(self) -> Page:
-        return 200, metrics.CONTENT_TYPE, self._metrics.exposition()
+    async def _numbers(self) -> Page:
+        return numbers(self._metrics.exposition())
 
-    def policy(self) -> Page:
-        status = self._status()
-        if status is None:
-            return 503, _JSON, orjson.dumps({"policy": _standing(status)})
-        return 200, _JSON, orjson.dumps({"policy": _standing(status), **status.as_json()})
+    async def _policy(self) -> Page:
+        return policy(self._status())
+
+
+async def health() -> Page:
+    return json(200, {"ok": True})
+
+
+def readiness(status: Status | None, *, ready: bool, draining: bool, **more: Any) -> Page:
+    """Ready is: requests are served. A reload that failed keeps it so, and is told."""
+    ready = ready and not draining
+    body: dict[str, Any] = {"ready": ready, "policy": _standing(status), **more}
+    if status is not None:
+        body["revision"] = status.revision
+    if draining:
+        body["draining"] = True
+    return json(200 if ready else 503, body)
+
+
+def numbers(exposition: bytes) -> Page:
+    return 200, metrics.CONTENT_TYPE, exposition
+
+
+def policy(status: Status | None, **more: Any) -> Page:
+    if status is None:
+        return json(503, {"policy": _standing(status), **more})
+    return json(200, {"policy": _standing(status), **status.as_json(), **more})
+
+
+def json(status: int, body: Mapping[str, Any]) -> Page:
+    return status, "application/json", orjson.dumps(body)
 
 
 def _standing(status: Status | None) -> str:

@@ -37,13 +37,15 @@ Build = Callable[[Sources], PolicySet]
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A policy set, the key of every provider that has one, and the keys of the set's clients.
+    """A policy set, the key of every provider that has one, the texts it was built from, by file name, and the keys of
+    the set's clients.
 
-    A request keeps the one it started with.
+    A request keeps the one it started with. `keys` and `sources` can be sent to another process, which makes the rest.
     """
 
     policy: PolicySet
     keys: Mapping[str, str] = field(repr=False)
+    sources: Sources = field(repr=False)
     keyring: Keyring = field(repr=False)
 
 
@@ -118,11 +120,11 @@ class Preparation:
         keys, missing = secrets.resolve(policy.program, self.directory, self._environment)
         if missing:
             return Prepared(None, missing)
-        return Prepared(Active(policy, keys, self._built.keyring), self._built.problems)
+        return Prepared(Active(policy, keys, self._built.sources, self._built.keyring), self._built.problems)
 
     def _compile(self, sources: Sources) -> _Built:
         try:
-            with _yielding(self._freeze):
+            with yielding(self._freeze):
                 policy = self._build(sources)
         except PolicyErrors as error:
             return _Built(sources, None, error.problems, _NO_KEYS)
@@ -142,7 +144,7 @@ class Preparation:
 
 
 @contextmanager
-def _yielding(freeze: bool) -> Generator[None]:
+def yielding(freeze: bool) -> Generator[None]:
     """Let the event loop in every few milliseconds while this thread computes, and keep the garbage collector, which
     lets nobody in, from looking through what is being made; with `freeze`, also ever after."""
     before, collecting = sys.getswitchinterval(), gc.isenabled()

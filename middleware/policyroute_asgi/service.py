@@ -16,7 +16,7 @@ from typing import TypedDict
 import httpx
 from prometheus_client import CollectorRegistry
 
-from policyroute_asgi.activation import PolicyHolder, Status
+from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
 from policyroute_asgi.embedded import embedded_provider
 from policyroute_asgi.handler import Handler
 from policyroute_asgi.lines import Sink
@@ -27,8 +27,9 @@ from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.routed import Routed
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.transport import provider_transport
+from policyroute_asgi.usage import Alone, SharedUsage
 
-Policies = str | PathLike[str] | PolicyHolder
+Policies = str | PathLike[str] | PolicySource
 
 MAX_BODY = 32 * 1024 * 1024
 GRACE = 30.0
@@ -45,19 +46,23 @@ class Options(TypedDict, total=False):
     transport: httpx.AsyncBaseTransport | None
     grace: float
     load: LoadLimits
+    usage: SharedUsage
 
 
 @dataclass(slots=True)
 class Service:
     """All that runs on one loop. `owned` are the parts that end with it."""
 
-    holder: PolicyHolder
+    holder: PolicySource
     handler: Handler
     owned: tuple[PolicyHolder | httpx.AsyncBaseTransport, ...]
 
 
 class Services:
-    """One service for each event loop. `log` stands where the options name none."""
+    """One service for each event loop. `log` stands where the options name none.
+
+    `usage` is what this process shares with the others that serve the same clients, if there are any.
+    """
 
     def __init__(self, policies: Policies, log: Sink | None, options: Options) -> None:
         self._policies = policies
@@ -66,6 +71,7 @@ class Services:
         self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
         self.metrics = Metrics(options.get("registry"))
         self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
+        self.usage = options.get("usage", Alone())
         self.draining = False
 
     async def get(self) -> Service:
@@ -116,7 +122,7 @@ class Services:
         self.draining = False
         owned: list[PolicyHolder | httpx.AsyncBaseTransport] = []
         holder = self._policies
-        if not isinstance(holder, PolicyHolder):
+        if isinstance(holder, str | PathLike):
             state_dir = options.get("state_dir")
             preparation = Preparation(Path(holder), Path(state_dir) if state_dir is not None else None)
             holder = PolicyHolder(preparation, strict_start=options.get("strict_start", False))
@@ -127,7 +133,7 @@ class Services:
             for part in owned:
                 await part.aclose()
             raise
-        self.metrics.in_sync.set(holder.status.ok)
+        self.metrics.policy.in_sync.set(holder.status.ok)
         holder.on_change(self._told)
         transport = options.get("transport")
         if transport is None:
@@ -139,5 +145,4 @@ class Services:
         return Service(holder, handler, tuple(owned))
 
     def _told(self, status: Status) -> None:
-        self.metrics.in_sync.set(status.ok)
-        self.metrics.reloads.labels("swapped" if status.ok else "refused").inc()
+        self.metrics.policy.changed(status.ok)

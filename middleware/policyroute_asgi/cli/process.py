@@ -87,6 +87,19 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         await ended
 
+    def retire(self) -> None:
+        """Take no more connections, and end when those that are open have ended."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        self._leaving = asyncio.ensure_future(self._left())
+
+    async def _left(self) -> None:
+        while self.server_state.connections:
+            await asyncio.sleep(0.1)
+        self.should_exit = True
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
             self._app.end()  # uvicorn would drop what is open without a word

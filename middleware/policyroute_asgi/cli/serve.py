@@ -1,7 +1,7 @@
 """`policyroute serve`: the gateway as a process.
 
-Rule of this module: it wires the policy holder, the app and uvicorn together and owns the process: its signals, its
-socket, its console. Requests are logged to standard output, everything else is said on standard error.
+Rule of this module: it reads the options, opens what the process owns, and says why it does not start. How requests are
+served is known to `alone` and `supervised`. Requests are logged to standard output, all else is said on standard error.
 """
 
 from __future__ import annotations
@@ -9,21 +9,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
-import logging
-import signal
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.activation import PolicyHolder
-from policyroute_asgi.app import gateway
-from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, PORT, SECONDS, render
-from policyroute_asgi.cli.process import Server, event_loop, listen, url
-from policyroute_asgi.lines import Sink, standard_output
+from policyroute_asgi.cli import (
+    FINDINGS,
+    GOOD,
+    MISUSE,
+    PORT,
+    SECONDS,
+    alone,
+    assembly,
+    operator_port,
+    render,
+    supervised,
+    whole,
+)
+from policyroute_asgi.cli.process import event_loop, listen
+from policyroute_asgi.lines import Sink
 from policyroute_asgi.preparation import Preparation
+from policyroute_asgi.workers.child import NotReadyError
 
 EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/policyroute
   kill -HUP $(pidof -x policyroute)    # read policies and keys again now"""
@@ -35,6 +44,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=PORT, default=8080, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--no-auth", action="store_true", help="let everybody who reaches --host in, even where it is not loopback"
+    )
+    parser.add_argument(
+        "--workers", type=whole(1, 64), default=1, metavar="N", help="processes that serve (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--operator",
+        type=operator_port.address,
+        metavar="ADDR",
+        help="serve /metrics and /-/* there and nowhere else: unix:/path, or a loopback address with a port",
     )
     parser.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="keep the last good policy here, for a start with a broken one"
@@ -86,50 +104,41 @@ def run(arguments: argparse.Namespace) -> int:
             " authenticates, or say `--no-auth`"
         )
         return MISUSE
-    _console_log()
+    assembly.console_log()
     with ExitStack() as resources:
         try:
-            log = resources.enter_context(_sink(arguments.log))
+            log = resources.enter_context(assembly.sink(arguments.log))
             listener = resources.enter_context(listen(host, arguments.port))
+            desk = resources.enter_context(operator_port.opened(arguments.operator))
         except OSError as error:
             render.complain(f"cannot open {error.filename or f'{host}:{arguments.port}'}: {error.strerror}")
             return FINDINGS
-        with event_loop() as runner:
-            return runner.run(_serve(arguments, listener, log))
+        # A supervisor serves no requests, so it is content with the loop that knows child processes best.
+        with event_loop() if arguments.workers == 1 else asyncio.Runner() as runner:
+            return runner.run(_serve(arguments, listener, desk, log))
 
 
-async def _serve(arguments: argparse.Namespace, listener: socket.socket, log: Sink | None) -> int:
-    directory: Path = arguments.directory
-    preparation = Preparation(directory, arguments.state_dir, freeze=True)
+async def _serve(
+    arguments: argparse.Namespace, listener: socket.socket, desk: socket.socket | None, log: Sink | None
+) -> int:
+    preparation = Preparation(arguments.directory, arguments.state_dir, freeze=True)
     holder = PolicyHolder(preparation, strict_start=arguments.strict_start)
+    errors = render.console(sys.stderr)
     try:
         await holder.start()
+        if arguments.workers == 1:
+            await alone.run(arguments, holder, listener, desk, log)
+        else:
+            await supervised.run(arguments, holder, listener, desk)
     except PolicyErrors as error:
-        errors = render.console(sys.stderr)
-        render.problems(error.problems, directory, errors)
+        render.problems(error.problems, arguments.directory, errors)
         errors.print("[red]not started:[/] there is no usable policy")
-        await holder.aclose()
         return FINDINGS
-    app = gateway(
-        holder,
-        expose=arguments.expose,
-        trusted_proxies=arguments.trusted_proxy,
-        allowed_hosts=arguments.allowed_host,
-        allowed_origins=arguments.allowed_origin,
-        log=log,
-        grace=arguments.grace,
-    )
-    reloads: set[asyncio.Task[object]] = set()
-
-    def reload() -> None:
-        task = asyncio.ensure_future(holder.reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
-    say = logging.getLogger("policyroute.serve").info
-    await Server(app, arguments.grace, lambda: say("listening on %s", url(listener))).run_on(listener)
-    await holder.aclose()
+    except NotReadyError as error:
+        errors.print(f"[red]not started:[/] a worker does not serve: {error}", soft_wrap=True)
+        return FINDINGS
+    finally:
+        await holder.aclose()
     return GOOD
 
 
@@ -138,23 +147,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-@contextmanager
-def _sink(name: str) -> Generator[Sink | None]:
-    """Raises OSError where the file cannot be opened."""
-    if name == "none":
-        yield None
-    elif name == "-":
-        yield standard_output
-    else:
-        with Path(name).open("ab", buffering=0) as file:
-            yield file.write
-
-
-def _console_log() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("policyroute", "uvicorn"):
-        logging.getLogger(name).addHandler(handler)
-    logging.getLogger("policyroute").setLevel(logging.INFO)

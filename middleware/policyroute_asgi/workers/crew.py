@@ -1,0 +1,169 @@
+"""All worker processes there are: those that serve, those that start, and those that retire.
+
+Rule of this module: it hires, tells and hears. Which policy, and how many workers, is decided by the supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Final
+
+from policyroute_asgi.operator import Page
+from policyroute_asgi.workers.child import Child, Ending, NotReadyError
+from policyroute_asgi.workers.merged import Departed
+from policyroute_asgi.workers.messages import (
+    Ask,
+    Begin,
+    Count,
+    Counted,
+    FromSupervisor,
+    FromWorker,
+    Others,
+    Paged,
+    Ready,
+    Serving,
+    Unable,
+    Uses,
+)
+from policyroute_asgi.workers.news import News
+from policyroute_asgi.workers.sharing import Paced, total
+
+START: Final = 60.0
+"""Seconds within which a worker has to serve."""
+SILENT: Final = 30
+"""Seconds without a sign of life, of which there is one each second: a worker that hangs."""
+BEHIND: Final = 60
+"""Seconds within which a new policy has to be served."""
+_COUNTING: Final = 1.0
+"""Seconds that workers get for saying their numbers."""
+
+
+class Crew:
+    """`inherited` are the file descriptors that every worker gets; `orders` what it is told first.
+
+    `page` answers what a client of a worker asked of the operator's. There is `news` of every change.
+    """
+
+    def __init__(
+        self,
+        arguments: Namespace,
+        inherited: tuple[int, ...],
+        orders: Callable[[], Iterable[FromSupervisor]],
+        page: Callable[[str], Awaitable[Page]],
+    ) -> None:
+        self.children: set[Child] = set()
+        self.departed = Departed()
+        self.news = News()
+        self._arguments = arguments
+        self._inherited = inherited
+        self._orders = orders
+        self._page = page
+        self._asked = 0
+        self._usage = Paced(self._share)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def hire(self, number: int) -> Child:
+        """A worker that serves. Raises NotReadyError."""
+        try:
+            child = await Child.start(number, self._inherited)
+        except OSError as error:
+            raise NotReadyError(f"no process can be started: {error.strerror}") from error
+        self.children.add(child)
+        child.tell(Begin(number, self._arguments))
+        for order in self._orders():
+            child.tell(order)
+        self._run(self._attend(child))
+        try:
+            async with asyncio.timeout(START):
+                await child.ready
+        except TimeoutError:
+            child.kill()
+            raise NotReadyError(f"it did not serve within {START:g} s") from None
+        return child
+
+    def tell(self, message: FromSupervisor) -> None:
+        """Tell every worker."""
+        for child in self.children:
+            child.tell(message)
+
+    def behind(self, serial: int) -> int:
+        """How many of those that serve do not serve this policy yet."""
+        return sum(child.serial != serial for child in self.children if child.state == "serving")
+
+    async def count(self) -> None:
+        """Have the present numbers of all workers; of one that does not answer, the last it said."""
+        self._asked += 1
+        asked = self._asked
+        self.tell(Count(asked))
+        try:
+            async with asyncio.timeout(_COUNTING):
+                await self.news.until(
+                    lambda: all(child.counted >= asked for child in self.children if child.state != "starting")
+                )
+        except TimeoutError:
+            pass
+
+    async def watch(self, serial: Callable[[], int]) -> None:
+        """Kill who hangs, and who does not come to serve the policy of this serial. Never ends.
+
+        It counts its own seconds: a supervisor that was stopped for a while must not blame the workers.
+        """
+        while True:
+            await asyncio.sleep(1)
+            for child in self.children:
+                if child.state == "starting":
+                    continue
+                child.silent += 1
+                child.behind = child.behind + 1 if child.serial != serial() else 0
+                if child.silent > SILENT:
+                    child.kill(Ending("hung", f"said nothing for {SILENT} s"))
+                elif child.behind > BEHIND:
+                    child.kill(Ending("policy", f"did not serve the new policy within {BEHIND} s"))
+
+    async def _attend(self, child: Child) -> None:
+        strange = await child.greeted()
+        if strange is not None:
+            child.kill(Ending("died", strange))
+        else:
+            while (message := await child.hear()) is not None:
+                self._heard(child, message)
+                self.news.tell()
+        await child.ended()
+        self.children.discard(child)
+        self.departed.add(child.told)
+        self._usage.wanted()
+        self.news.tell()
+        if not child.ready.done() and child.ending is not None:
+            child.ready.set_exception(NotReadyError(f"it {child.ending.words}"))
+
+    def _heard(self, child: Child, message: FromWorker) -> None:
+        match message:
+            case Ready():
+                child.state = "serving"
+                child.ready.set_result(None)
+            case Serving(serial):
+                child.serial = serial
+            case Unable(reason):
+                child.kill(Ending("policy", f"cannot go on: {reason}"))
+            case Counted(asked, changes):
+                child.told.add(changes)
+                child.counted = asked
+            case Uses(values):
+                child.uses = values
+                self._usage.wanted()
+            case Ask(asked, path):
+                self._run(self._answer(child, asked, path))
+
+    async def _answer(self, child: Child, asked: int, path: str) -> None:
+        child.tell(Paged(asked, await self._page(path)))
+
+    def _share(self) -> None:
+        for child in self.children:
+            child.tell(Others(total(each.uses for each in self.children if each is not child)))
+
+    def _run(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

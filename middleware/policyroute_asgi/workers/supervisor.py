@@ -1,0 +1,151 @@
+"""The supervisor: which policy is served, by how many workers, and until when.
+
+Rule of this module: there are always as many workers as were asked for, or the console says why not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from argparse import Namespace
+from collections.abc import Coroutine, Sequence
+from dataclasses import fields
+
+from policyroute_asgi.activation import Active, PolicySource, Status
+from policyroute_asgi.operator import Page
+from policyroute_asgi.workers.child import Child, Ending, NotReadyError
+from policyroute_asgi.workers.crew import Crew
+from policyroute_asgi.workers.messages import End, FromSupervisor, Revoked, Serve, Stop, Told
+from policyroute_asgi.workers.pages import SupervisorPages
+from policyroute_asgi.workers.place import Place
+
+logger = logging.getLogger("policyroute.workers")
+
+
+class Supervisor:
+    """Keeps workers serving what `holder`, which has been started, holds. `inherited` are their file descriptors."""
+
+    def __init__(self, holder: PolicySource, arguments: Namespace, inherited: tuple[int, ...]) -> None:
+        self._holder = holder
+        self._wanted: int = arguments.workers
+        self._stopping = asyncio.Event()
+        self._serial = 1
+        self._sent = holder.current
+        self._revoked = holder.revoked
+        self._crew = Crew(arguments, inherited, self._orders, self._page)
+        self.pages = SupervisorPages(self._crew, lambda: holder.status, self._behind, self._stopping.is_set)
+        self.pages.metrics.policy.in_sync.set(holder.status.ok)
+        self._places: list[Place] = []
+        self._keeping: list[asyncio.Task[None]] = []
+        self._roll: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        holder.on_change(self._changed)
+
+    async def start(self) -> None:
+        """Returns when all workers serve. Raises NotReadyError, with the first one's reason, when one does not."""
+        hired = await asyncio.gather(*map(self._crew.hire, range(1, self._wanted + 1)), return_exceptions=True)
+        for each in hired:
+            if isinstance(each, BaseException):
+                await self.aclose()
+                raise each
+            self._places.append(Place(each, self._crew.hire, self._lost))
+        self._run(self._crew.watch(lambda: self._serial))
+        self._keeping = [self._run(place.keep()) for place in self._places]
+
+    async def serve(self) -> None:
+        """Returns when `stop` was called and every worker has ended."""
+        await self._stopping.wait()
+        await self._crew.news.until(lambda: not self._crew.children)
+        await self.aclose()
+
+    def stop(self) -> None:
+        """The end has begun; open requests have the grace period. Called again: they have not."""
+        if self._stopping.is_set():
+            self._crew.tell(End())
+            return
+        self._stopping.set()
+        for task in (*self._keeping, *([self._roll] if self._roll else [])):
+            task.cancel()
+        self._crew.tell(Stop())
+
+    def restart(self) -> bool:
+        """Begin to replace the workers one by one. False where that is going on already, or the end has begun."""
+        if self._stopping.is_set() or (self._roll is not None and not self._roll.done()):
+            return False
+        self._roll = self._run(self._renew_all())
+        return True
+
+    async def converged(self) -> None:
+        """Returns when every worker that serves requests does so by the newest policy."""
+        await self._crew.news.until(lambda: self._behind() == 0)
+
+    async def aclose(self) -> None:
+        """Leave no worker behind."""
+        for task in self._tasks:
+            task.cancel()
+        for child in self._crew.children:
+            child.kill()
+        await self._crew.news.until(lambda: not self._crew.children)
+
+    def _behind(self) -> int:
+        return self._crew.behind(self._serial)
+
+    async def _page(self, path: str) -> Page:
+        return await self.pages.inside[path]()
+
+    # What is served --------------------------------------------------------------------------------------------------
+
+    def _orders(self) -> Sequence[FromSupervisor]:
+        return Revoked(self._revoked), _order(self._serial, self._sent, self._holder.status)
+
+    def _changed(self, status: Status) -> None:
+        self.pages.metrics.policy.changed(status.ok)
+        if self._holder.revoked != self._revoked:
+            self._revoked = self._holder.revoked
+            self._crew.tell(Revoked(self._revoked))
+        if self._holder.current is self._sent:
+            self._crew.tell(Told(status))
+            return
+        self._serial += 1
+        self._sent = self._holder.current
+        self._crew.tell(_order(self._serial, self._sent, status))
+        self._run(self._announce(self._serial))
+
+    async def _announce(self, serial: int) -> None:
+        await self._crew.news.until(lambda: self._crew.behind(serial) == 0 or self._serial != serial)
+        if self._serial == serial:
+            logger.info("all workers serve policy %s", self._sent.policy.revision[:12])
+
+    # Who serves it ---------------------------------------------------------------------------------------------------
+
+    def _lost(self, child: Child, why: Ending, delay: float) -> None:
+        if self._stopping.is_set():
+            return
+        self.pages.metrics.restarts.labels(why.code).inc()
+        when = f"in {delay:g} s" if delay else "now"
+        logger.error("worker %d (pid %d) %s; it is replaced %s", child.number, child.pid, why.words, when)
+
+    async def _renew_all(self) -> None:
+        logger.info("rolling restart of %d workers", self._wanted)
+        for number, place in enumerate(self._places, 1):
+            try:
+                await place.renew()
+            except NotReadyError as error:
+                logger.error(
+                    "rolling restart given up: worker %d goes on, its successor does not serve: %s", number, error
+                )
+                return
+            self.pages.metrics.restarts.labels("rolling").inc()
+        logger.info("rolling restart: %d new workers serve", self._wanted)
+
+    def _run(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _order(serial: int, active: Active, status: Status) -> Serve:
+    """Everything of what is served but the policy set, which is closures: a worker makes its own of the sources."""
+    beside = {each.name: getattr(active, each.name) for each in fields(active) if each.name != "policy"}
+    return Serve(serial, active.policy.revision, beside, status)
