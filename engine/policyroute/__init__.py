@@ -7,7 +7,7 @@ from policyroute import dialects
 from policyroute.author.load import build, load
 from policyroute.decide import Decision, GatewayLoad, Latency, PolicySet, RoutingState
 from policyroute.problems import PolicyErrors, Problem
-from policyroute.request import BadRequest, Client, ModelRequest
+from policyroute.request import BadRequest, Client, ModelRequest, Operation
 
 __version__ = "0.1.0"
 
@@ -18,6 +18,7 @@ __all__ = [
     "GatewayLoad",
     "Latency",
     "ModelRequest",
+    "Operation",
     "PolicyErrors",
     "PolicySet",
     "Problem",

@@ -59,6 +59,15 @@ class ToolCallDelta:
 
 
 @dataclass(slots=True)
+class OtherContent:
+    """A part of the answer that only its own dialect has words for: vectors, a count, audio, a tool that the provider
+    ran. `kind` is that dialect's name of it."""
+
+    kind: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
 class Usage:
     """Tokens of one attempt. `input` includes cached and cache-written tokens, `output` includes reasoning."""
 
@@ -84,7 +93,9 @@ class Broken:
     failure: Failure
 
 
-StreamEvent = Started | TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | Usage | Finished | Broken
+StreamEvent = (
+    Started | TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | OtherContent | Usage | Finished | Broken
+)
 
-SEMANTIC = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+SEMANTIC = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, OtherContent)
 """The events that commit an answer to the client: before the first of them a failure is an invisible swap."""

@@ -79,6 +79,20 @@ class PolicySource(Protocol):
     async def aclose(self) -> None: ...
 
 
+def admitted(source: PolicySource, key: str) -> KeyMatch | None:
+    """The client that has this key now, or None."""
+    match = source.current.keyring.find(key)
+    return match if match is not None and match.digest not in source.revoked else None
+
+
+def still_admits(source: PolicySource, match: KeyMatch) -> bool:
+    """Whether who was admitted may go on: to be asked before every attempt.
+
+    A key counts no longer once it is revoked, and once the policy in force takes it, or its client, out.
+    """
+    return match.digest not in source.revoked and source.current.keyring.knows(match)
+
+
 class PolicyHolder:
     """`current` is the set that new requests start with, `status` what there is to say about it.
 
@@ -87,7 +101,6 @@ class PolicyHolder:
 
     current: Active
     status: Status
-    revoked: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -122,18 +135,6 @@ class PolicyHolder:
     def on_revoked(self, listener: Callable[[frozenset[str]], None]) -> None:
         """Call `listener` on the event loop with `revoked` whenever there is more of it."""
         self._revoked_listeners.append(listener)
-
-    def admitted(self, key: str) -> KeyMatch | None:
-        """The client that has this key now, or None."""
-        match = self.current.keyring.find(key)
-        return match if match is not None and match.digest not in self.revoked else None
-
-    def still_admits(self, match: KeyMatch) -> bool:
-        """Whether who was admitted may go on: to be asked before every attempt.
-
-        A key counts no longer once it is revoked, and once the policy in force takes it, or its client, out.
-        """
-        return match.digest not in self.revoked and self.current.keyring.knows(match)
 
     async def start(self) -> None:
         """Serve what the directory says, or else the last good set, and watch from now on. Started already: nothing.

@@ -16,7 +16,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from policyroute.dialects import DIALECTS, ClientError
+from policyroute.dialects import VOICES, ClientError
 from policyroute.request import BadRequest
 from policyroute_asgi import identity
 from policyroute_asgi.bodies import ClientGone
@@ -117,11 +117,11 @@ class Handler:
             visit.reply.add(b"allow", endpoint.method)
             raise BadRequest("method_not_allowed", f"Use {endpoint.method} for {path}.", 405)
         await visit.door.caller(visit.scope, visit.headers)
-        targets, dialect = self._holder.current.policy.program.targets, DIALECTS[endpoint.dialect]
+        targets, voice = self._holder.current.policy.program.targets, VOICES[endpoint.dialect]
         if endpoint.model is None:
-            await visit.reply.json(dialect.models(targets))
+            await visit.reply.json(voice.models(targets))
         elif endpoint.model in targets:
-            await visit.reply.json(dialect.model(endpoint.model))
+            await visit.reply.json(voice.model(endpoint.model))
         else:
             raise BadRequest("model_not_found", "There is no target of this name here. GET /v1/models lists them.", 404)
 
@@ -156,7 +156,7 @@ def _arrived(endpoint: Endpoint, door: Door, scope: Scope, receive: Receive, sen
     headers: dict[bytes, bytes] = dict(scope["headers"])
     decision_id = identity.new_id()
     request_id = identity.request_id(headers.get(b"x-request-id"), decision_id)
-    reply = Reply(receive, send, DIALECTS[endpoint.dialect], request_id)
+    reply = Reply(receive, send, VOICES[endpoint.dialect], request_id)
     reply.decision_id = decision_id
     exposed = door.exposure(scope, headers)
     if exposed != "none":
@@ -182,5 +182,5 @@ def _log(error: BaseException, decision_id: str, said: str = "") -> None:
 async def refuse(scope: Scope, receive: Receive, send: Send, error: BadRequest, dialect: str = "openai_chat") -> None:
     """Answer a request that no handler gets to see."""
     given: bytes | None = dict(scope["headers"]).get(b"x-request-id")
-    reply = Reply(receive, send, DIALECTS[dialect], identity.request_id(given, identity.new_id()))
+    reply = Reply(receive, send, VOICES[dialect], identity.request_id(given, identity.new_id()))
     await reply.error(ClientError.of_bad_request(error))

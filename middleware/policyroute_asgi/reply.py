@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from starlette.types import Message, Receive, Send
 
-from policyroute.dialects import ClientError, Dialect
+from policyroute.dialects import ClientError, Voice
 from policyroute.failures import Failure
 from policyroute_asgi.drive import Answer
 
@@ -29,12 +29,12 @@ class Reply:
     answers, after how many attempts.
     """
 
-    __slots__ = ("_dialect", "_receive", "_send", "decision_id", "failed", "full", "headers", "status", "stream")
+    __slots__ = ("_receive", "_send", "_voice", "decision_id", "failed", "full", "headers", "status", "stream")
 
-    def __init__(self, receive: Receive, send: Send, dialect: Dialect, request_id: str) -> None:
+    def __init__(self, receive: Receive, send: Send, voice: Voice, request_id: str) -> None:
         self._receive = receive
         self._send = send
-        self._dialect = dialect
+        self._voice = voice
         self.status: int | None = None
         self.failed: str | None = None
         self.stream = False
@@ -88,9 +88,9 @@ class Reply:
         self.failed = error.code
         if self.status is None:
             self.headers += [(name.encode(), value.encode()) for name, value in error.headers()]
-            await self.json(self._dialect.error_body(error), error.status)
+            await self.json(self._voice.error_body(error), error.status)
         elif self.stream:
-            await self._put({"type": "http.response.body", "body": self._dialect.error_event(error)})
+            await self._put({"type": "http.response.body", "body": self._voice.error_event(error)})
 
     async def json(self, body: bytes, status: int = 200) -> None:
         """A whole answer."""

@@ -93,18 +93,20 @@ class Upstream:
             elif self._request.stream:
                 await _stream(opened.id, answer, dialect.stream(secrets), tell)
             else:
-                await tell(await _json(opened.id, answer, dialect, secrets))
+                await tell(await _json(opened.id, answer, dialect, secrets, self._request))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
             await answer.close()
 
 
-async def _json(id: int, answer: Incoming, dialect: Dialect, secrets: Secrets) -> Received | Failed:
+async def _json(
+    id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, request: ModelRequest
+) -> Received | Failed:
     body = await _whole(answer, MAX_ANSWER)
     if body is None:
         return Failed(id, Failure(FailureKind.UNAVAILABLE, "The provider's answer is too large.", answer.status))
-    return Received(id, dialect.answer(body, secrets), body, end=True, status=answer.status)
+    return Received(id, dialect.answer(body, secrets, request), body, end=True, status=answer.status)
 
 
 async def _stream(id: int, answer: Incoming, reader: StreamReader, tell: Tell) -> None:

@@ -37,6 +37,7 @@ def test_the_public_names() -> None:
         "GatewayLoad",
         "Latency",
         "ModelRequest",
+        "Operation",
         "PolicyErrors",
         "PolicySet",
         "Problem",

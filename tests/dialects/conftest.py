@@ -5,21 +5,25 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+Wanted = Callable[[str, str], bool]
+"""Of an API and a provider."""
+
 _BESIDE = Path(__file__).parents[2] / ".." / "shared" / "corpus"
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One recorded interaction in the OpenAI Chat shape. `sse` is empty where the answer was not streamed."""
+    """One recorded interaction. `sse` is empty where the answer was not streamed."""
 
     name: str
+    api: str
     status: int
     request: Any
     headers: dict[str, str]
@@ -27,15 +31,16 @@ class Recording:
     sse: bytes
 
 
-def _recordings(folder: Path) -> Iterator[Recording]:
+def _recordings(folder: Path, wanted: Wanted) -> Iterator[Recording]:
     with gzip.open(folder / "recordings.jsonl.gz", "rt", encoding="utf-8") as rows:
         for number, line in enumerate(rows):
             row = json.loads(line)
-            if row["api"] != "chat":
+            if not wanted(row["api"], row["provider"]):
                 continue
             answer = row["response"]
             yield Recording(
                 name=f"{number}:{row['provider']}/{row['model']}",
+                api=row["api"],
                 status=row["status"],
                 request=row["request"]["body"],
                 headers=answer["headers"],
@@ -46,7 +51,18 @@ def _recordings(folder: Path) -> Iterator[Recording]:
 
 @pytest.fixture(scope="session")
 def recordings() -> list[Recording]:
+    """In the OpenAI Chat shape."""
+    return _at_hand(lambda api, _: api == "chat")
+
+
+@pytest.fixture(scope="session")
+def messages() -> list[Recording]:
+    """With Anthropic itself: answers and counts."""
+    return _at_hand(lambda api, provider: provider == "anthropic" and api in ("messages", "count_tokens"))
+
+
+def _at_hand(wanted: Wanted) -> list[Recording]:
     folder = Path(os.environ.get("POLICYROUTE_CORPUS", _BESIDE))
     if not (folder / "recordings.jsonl.gz").exists():
         pytest.skip("the recorded traffic is not at hand")
-    return list(_recordings(folder))
+    return list(_recordings(folder, wanted))

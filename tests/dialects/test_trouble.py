@@ -6,12 +6,12 @@ import httpx2
 import openai
 import pytest
 
-from policyroute.dialects import DIALECTS, ClientError
+from policyroute.dialects import VOICES, ClientError
 from policyroute.dialects.shapes import obj
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import BadRequest
 
-CHAT = DIALECTS["openai_chat"]
+CHAT = VOICES["openai_chat"]
 
 RAISED: dict[FailureKind, type[openai.APIStatusError]] = {
     FailureKind.RATE_LIMITED: openai.RateLimitError,

@@ -51,12 +51,16 @@ targets:
   full: {providers: [openai, frankfurt], model: m, quality: 1, context_window: 8000, max_output_tokens: 100,
          price: {input: 1, cached_input: 0.5}, supports: {tools: false}, tags: {a: b}}
   bare: {provider: openai, model: n}
+  vectors: {provider: openai, model: v, supports: {embeddings: true}}
+  both: {provider: openai, model: b, supports: {embeddings: true, chat: true}}
 """).targets
     full, bare = made["full"], made["bare"]
     assert [provider.name for provider in full.providers] == ["openai", "frankfurt"]
     assert (full.quality, full.context_window, full.max_output_tokens) == (1, 8000, 100)
     assert (full.price.input, full.price.cached_input, full.price.output) == (1, 0.5, ABSENT)
     assert full.supports == {
+        "chat": True,
+        "embeddings": False,
         "tools": False,
         "json_object": True,
         "json_schema": True,
@@ -64,7 +68,9 @@ targets:
         "streaming": True,
     }
     assert (bare.quality, bare.context_window, bare.price.input) == (ABSENT, ABSENT, ABSENT)
-    assert all(bare.supports.values())
+    assert [name for name, able in bare.supports.items() if not able] == ["embeddings"]
+    assert [name for name, able in made["vectors"].supports.items() if not able] == ["chat"]
+    assert all(made["both"].supports.values())
 
 
 def test_effects(program: Make) -> None:

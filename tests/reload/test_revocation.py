@@ -18,7 +18,7 @@ import pytest
 from policyroute.author.load import build
 from policyroute.decide import PolicySet
 from policyroute.problems import PolicyErrors
-from policyroute_asgi.activation import PolicyHolder
+from policyroute_asgi.activation import PolicyHolder, admitted, still_admits
 from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.revocations import NAME, Revocation, RevocationsError, add, load
 
@@ -93,16 +93,16 @@ async def until(holder: PolicyHolder, condition: Callable[[], bool]) -> None:
 @pytest.mark.usefixtures("clients")
 async def test_a_revoked_key_is_refused_at_once_and_its_attempts_too(directory: Path, state: Path) -> None:
     async with serving(Preparation(directory, state)) as holder:
-        one, other = holder.admitted(KEY), holder.admitted(OTHER)
-        assert one and other and holder.still_admits(one) and holder.still_admits(other)
+        one, other = admitted(holder, KEY), admitted(holder, OTHER)
+        assert one and other and still_admits(holder, one) and still_admits(holder, other)
         told: list[frozenset[str]] = []
         holder.on_revoked(told.append)
         revoke(state, KEY)
         await until(holder, lambda: bool(holder.revoked))
         assert holder.revoked == {sha(KEY)}
         assert told == [holder.revoked]
-        assert holder.admitted(KEY) is None and not holder.still_admits(one)
-        assert holder.admitted(OTHER) == other and holder.still_admits(other)
+        assert admitted(holder, KEY) is None and not still_admits(holder, one)
+        assert admitted(holder, OTHER) == other and still_admits(holder, other)
 
 
 @pytest.mark.usefixtures("clients")
@@ -122,24 +122,24 @@ async def test_a_build_that_takes_its_time_holds_no_revocation_up(directory: Pat
         await asyncio.to_thread(building.wait, PATIENCE)
         revoke(state, KEY)
         await until(holder, lambda: bool(holder.revoked))
-        assert holder.admitted(KEY) is None
+        assert admitted(holder, KEY) is None
         may_end.set()
 
 
 async def test_a_client_or_key_that_a_reload_takes_out_is_refused(directory: Path, clients: Clients) -> None:
     async with serving(Preparation(directory)) as holder:
-        one, other = holder.admitted(KEY), holder.admitted(OTHER)
+        one, other = admitted(holder, KEY), admitted(holder, OTHER)
         assert one and other
         clients(f"ci: {{key_sha256: {sha(OTHER)}}}, web: {{key_sha256: {sha(KEY)}}}")
-        await until(holder, lambda: not holder.still_admits(one))
-        assert holder.still_admits(other)
-        moved = holder.admitted(KEY)
+        await until(holder, lambda: not still_admits(holder, one))
+        assert still_admits(holder, other)
+        moved = admitted(holder, KEY)
         assert moved is not None
         assert moved.client.facts.id == "web"
         clients("")
         await until(holder, lambda: not holder.current.policy.program.clients)
-        assert not any(holder.still_admits(match) for match in (one, other, moved))
-        assert holder.admitted(OTHER) is None
+        assert not any(still_admits(holder, match) for match in (one, other, moved))
+        assert admitted(holder, OTHER) is None
 
 
 @pytest.mark.usefixtures("clients")
@@ -149,10 +149,10 @@ async def test_a_failed_reload_brings_no_key_back(directory: Path, state: Path, 
         await until(holder, lambda: bool(holder.revoked))
         (directory / "main.yaml").write_text(policy("nobody"))
         await until(holder, lambda: not holder.status.ok)
-        assert holder.admitted(KEY) is None
+        assert admitted(holder, KEY) is None
         (directory / "main.yaml").write_text(policy("large"))
         await until(holder, lambda: holder.status.ok)
-        assert holder.admitted(KEY) is None and holder.admitted(OTHER) is not None
+        assert admitted(holder, KEY) is None and admitted(holder, OTHER) is not None
 
 
 @pytest.mark.usefixtures("clients")
@@ -163,7 +163,7 @@ async def test_a_gateway_that_was_killed_knows_it_from_the_first_request_also_on
     (directory / "main.yaml").write_text(policy("nobody"))
     async with serving(Preparation(directory, state)) as holder:
         assert holder.status.source == "last_good"
-        assert holder.admitted(KEY) is None and holder.admitted(OTHER) is not None
+        assert admitted(holder, KEY) is None and admitted(holder, OTHER) is not None
 
 
 @pytest.mark.usefixtures("clients")
@@ -176,17 +176,17 @@ async def test_a_file_that_breaks_or_goes_takes_nothing_back_and_is_told(
         await until(holder, lambda: bool(holder.status.problems))
         assert [problem.code for problem in holder.status.problems] == ["revocations-unreadable"]
         assert holder.status.ok
-        assert holder.admitted(KEY) is None
+        assert admitted(holder, KEY) is None
 
         (state / NAME).unlink()
         await until(holder, lambda: holder.status.problems[0].code == "revocations-lost")
-        assert holder.admitted(KEY) is None and holder.admitted(OTHER) is not None
+        assert admitted(holder, KEY) is None and admitted(holder, OTHER) is not None
         await holder.reload()
         assert [problem.code for problem in holder.status.problems] == ["revocations-lost"]
 
         revoke(state, KEY, OTHER)
         await until(holder, lambda: not holder.status.problems)
-        assert holder.admitted(OTHER) is None
+        assert admitted(holder, OTHER) is None
         assert "cannot be known" in caplog.text and "the next one would not" in caplog.text
 
 
@@ -207,7 +207,7 @@ async def test_a_start_that_cannot_know_what_was_revoked_is_refused(directory: P
 async def test_without_a_state_directory_nothing_is_revoked(directory: Path, clients: Clients) -> None:
     async with serving(Preparation(directory)) as holder:
         clients(f"ci: {{key_sha256: {sha(KEY)}}}")
-        await until(holder, lambda: holder.admitted(OTHER) is None)
+        await until(holder, lambda: admitted(holder, OTHER) is None)
         assert holder.revoked == frozenset()
 
 

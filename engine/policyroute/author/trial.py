@@ -15,11 +15,23 @@ import orjson
 from policyroute.cel.values import Timestamp
 from policyroute.decide import Decision, PolicySet, RoutingState
 from policyroute.decide.state import GatewayLoad, Latency, Place
+from policyroute.dialects import DIALECTS
 from policyroute.policy.cases import Denied, Expect, Given, GivenRequest
 from policyroute.policy.model import Case, Program
 from policyroute.problems import Problem
-from policyroute.request import BadRequest, Client, Message, ModelRequest, Profiles, ResponseFormat, Tool, ToolCall
+from policyroute.request import (
+    BadRequest,
+    Client,
+    Message,
+    ModelRequest,
+    Operation,
+    Profiles,
+    ResponseFormat,
+    Tool,
+    ToolCall,
+)
 
+_HELLO = {"role": "user", "content": "Hello"}
 _TIME = 1_767_225_600.0
 """When a test happens unless it says so: 2026-01-01T00:00:00Z. A decision depends on nothing but what is given."""
 
@@ -92,17 +104,21 @@ def request_of(given: Given, profiles: Profiles) -> ModelRequest:
     """A request with the facts given. Raises BadRequest where a whole `body` is given that no gateway would take, or a
     profile that the policy does not know or the client was not granted."""
     said = given.request
-    body = said.body or {"model": said.model or "auto", "messages": [{"role": "user", "content": "Hello"}]}
+    operation = Operation(said.operation or Operation.CHAT)
+    dialect = said.dialect or ("anthropic" if operation is Operation.COUNT_TOKENS else "openai_chat")
+    words = {"input": "Hello"} if operation is Operation.EMBEDDINGS else {"messages": [_HELLO]}
+    body = said.body or {"model": said.model or "auto", **words}
     headers = dict(said.headers or {})
     if said.profile:
         headers["x-router-profile"] = said.profile
     if given.session.id:
         headers["x-conversation-id"] = given.session.id
     request = ModelRequest.read(
-        said.dialect or "openai_chat",
+        dialect,
         body=orjson.dumps(body),
         headers=headers,
-        path=said.path or "/v1/chat/completions",
+        path=said.path or f"/v1{DIALECTS[dialect].endpoint('', False, operation)}",
+        operation=operation,
         method=said.method or "POST",
         query=said.query or {},
         id=said.id or "",

@@ -10,11 +10,11 @@ from typing import Final
 
 from policyroute.absent import Absent
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.decision import Excluded, RuleError
-from policyroute.decide.endpoints import Endpoint
+from policyroute.decide.decision import Candidate, Excluded, RuleError
+from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.decide.state import RoutingState
-from policyroute.request import ModelRequest
+from policyroute.request import ModelRequest, Operation
 
 
 def excluded(
@@ -39,19 +39,36 @@ def excluded(
     return None
 
 
+def comparable(candidates: Sequence[Candidate]) -> tuple[tuple[Candidate, ...], list[Excluded]]:
+    """For embeddings: those that ask for the first one's model, and the others. Vectors of two models have nothing to
+    do with each other, so that an answer from another model would be worse than none."""
+    alike = tuple(candidate for candidate in candidates if candidate.model == candidates[0].model)
+    others = [candidate for candidate in candidates if candidate.model != candidates[0].model]
+    detail = "it has another model than the first candidate: their vectors cannot be compared"
+    return alike, [Excluded(each.target, each.provider.name, "other_model", None, detail) for each in others]
+
+
 def _obstacle(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:
     if endpoint.dialect != request.dialect:
         return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}"
     if state.missing_secrets and endpoint.provider.name in state.missing_secrets:
         return "missing_secret", f"the key of provider {endpoint.provider.name} could not be read"
-    for capability in endpoint.lacks:
-        if _NEEDS[capability](request):
-            return "supports", f"the request needs {capability}, which the target does not support"
+    lacking = _lacking(endpoint, request)
+    if lacking is not None:
+        return "supports", f"the request needs {lacking}, which the target does not support"
     window = endpoint.window
-    # A token is at least a byte of the body: where the bytes fit, nobody has to count tokens.
-    if request.size > window and request.input_tokens > window:
+    # A token is at least a byte of the body: where the bytes fit, nobody has to count tokens. A prompt that is only to
+    # be counted may be too long, and of a batch to be embedded the window holds for each part.
+    if request.size > window and request.operation is Operation.CHAT and request.input_tokens > window:
         return "context_window", f"the prompt is about {request.input_tokens} tokens, the context window {window}"
     return None
+
+
+def _lacking(endpoint: Endpoint, request: ModelRequest) -> str | None:
+    """The first capability the request needs and the target has not."""
+    if request.operation not in endpoint.serves:
+        return NEEDED[request.operation]
+    return next((name for name in endpoint.lacks if _NEEDS[name](request)), None)
 
 
 def _asks_for(form: str) -> Callable[[ModelRequest], bool]:

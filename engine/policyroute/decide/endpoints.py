@@ -14,15 +14,26 @@ from policyroute.absent import Absent
 from policyroute.cel.values import TotalMap
 from policyroute.policy.model import Provider, Target
 from policyroute.policy.vocabulary import CAPABILITIES
+from policyroute.request import Operation
 
 AUTO: Final = "auto"
 """The model name by which a client leaves the choice to the rules."""
 
 
+NEEDED: Final[Mapping[Operation, str]] = {
+    Operation.CHAT: "chat",
+    Operation.EMBEDDINGS: "embeddings",
+    Operation.COUNT_TOKENS: "chat",
+}
+"""The capability that a target must have for an operation at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Supports:
-    """What a target can do. One that says nothing is taken to support everything."""
+    """What a target can do. One that says nothing is taken to support everything, but for embeddings."""
 
+    chat: bool = True
+    embeddings: bool = False
     tools: bool = True
     json_object: bool = True
     json_schema: bool = True
@@ -33,18 +44,20 @@ class Supports:
 class Endpoint:
     """A target at one of its providers.
 
-    `known` is what CEL sees of it, as far as it never changes; `lacks` the capabilities it is declared not to have, and
-    `window` its context window in tokens, endless where none is declared.
+    `known` is what CEL sees of it, as far as it never changes; `serves` what it may be asked for, `lacks` the
+    capabilities it is declared not to have, and `window` its context window in tokens, endless where none is declared.
     """
 
-    __slots__ = ("dialect", "known", "lacks", "provider", "spec", "window")
+    __slots__ = ("dialect", "known", "lacks", "provider", "serves", "spec", "window")
 
     def __init__(self, spec: Target, provider: Provider) -> None:
         self.spec = spec
         self.provider = provider
         self.dialect = provider.dialect
         self.window: float = inf if isinstance(spec.context_window, Absent) else spec.context_window
-        self.lacks = tuple(name for name in CAPABILITIES if not spec.supports.get(name, True))
+        supports = Supports(**spec.supports)
+        self.serves = frozenset(operation for operation in Operation if getattr(supports, NEEDED[operation]))
+        self.lacks = tuple(name for name in CAPABILITIES if name not in NEEDED.values() and not getattr(supports, name))
         self.known: Mapping[str, Any] = {
             "name": spec.name,
             "provider": provider.name,
@@ -54,7 +67,7 @@ class Endpoint:
             "failure_domains": provider.failure_domains,
             "tags": TotalMap({**provider.tags, **spec.tags}),
             "quality": spec.quality,
-            "supports": Supports(**{name: name not in self.lacks for name in CAPABILITIES}),
+            "supports": supports,
             "context_window": spec.context_window,
             "max_output_tokens": spec.max_output_tokens,
             "price": spec.price,

@@ -87,6 +87,7 @@ class Facts:
     request_method = _read("request.method")
     request_path = _read("request.path")
     request_dialect = _read("request.dialect")
+    request_operation = _read("request.operation.value")
     request_messages = _read("request.messages")
     request_system = _read("request.system")
     request_last_user = _read("request.last_user")

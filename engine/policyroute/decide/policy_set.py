@@ -15,7 +15,7 @@ from policyroute.decide import denial, merge
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
-from policyroute.decide.eligibility import excluded
+from policyroute.decide.eligibility import comparable, excluded
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.grants import Grants
@@ -28,7 +28,7 @@ from policyroute.policy.effects import CLOSED, OPEN
 from policyroute.policy.model import Mode, Program, Target
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
-from policyroute.request import Client, ModelRequest
+from policyroute.request import Client, ModelRequest, Operation
 
 _LOCAL: Final = Client()
 
@@ -176,8 +176,13 @@ class PolicySet:
             else:
                 eligible.append((endpoint, candidate))
         if plan.route.rank is not None:
-            return ranked(rule, plan.route, eligible, facts, errors), tuple(out)
-        return tuple([candidate for _, candidate in eligible]), tuple(out)
+            candidates = ranked(rule, plan.route, eligible, facts, errors)
+        else:
+            candidates = tuple([candidate for _, candidate in eligible])
+        if facts.request.operation is Operation.EMBEDDINGS:
+            candidates, others = comparable(candidates)
+            out += others
+        return candidates, tuple(out)
 
 
 def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
@@ -187,4 +192,5 @@ def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
         return False
     if facts.granted is not None and not lineup.targets <= facts.granted.keys():
         return False
-    return request.dialect == open_to[0] and request.size <= open_to[1]
+    chat = request.operation is Operation.CHAT
+    return chat and request.dialect == open_to[0] and request.size <= open_to[1]

@@ -12,7 +12,7 @@ from policyroute.decide.decision import Candidate
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
 from policyroute.decide.ordering import key_of, weighted
 from policyroute.policy.model import REQUESTED, Route
-from policyroute.request import ModelRequest
+from policyroute.request import ModelRequest, Operation
 
 Named = tuple[Endpoint, Candidate]
 
@@ -20,9 +20,9 @@ Named = tuple[Endpoint, Candidate]
 class Lineup(NamedTuple):
     """Those a route names for a request, in order.
 
-    `open_to`: the dialect all of them speak and the size of body (bytes) that fits each, where they lack nothing; a
-    request of that dialect, no larger, meets no obstacle at any of them. None where it depends on the request.
-    `targets` are their names.
+    `open_to`: the dialect all of them speak and the size of body (bytes) that fits each, where they lack nothing that a
+    conversation may need; one in that dialect, no larger, meets no obstacle at any of them. None where it depends on
+    the request. `targets` are their names.
     """
 
     named: tuple[Named, ...]
@@ -33,7 +33,8 @@ class Lineup(NamedTuple):
 
 def _lineup(found: Mapping[Endpoint, Candidate]) -> Lineup:
     dialects = {endpoint.dialect for endpoint in found}
-    alike = len(dialects) == 1 and not any(endpoint.lacks for endpoint in found)
+    able = all(Operation.CHAT in endpoint.serves and not endpoint.lacks for endpoint in found)
+    alike = len(dialects) == 1 and able
     open_to = (dialects.pop(), min(endpoint.window for endpoint in found)) if alike else None
     targets = frozenset(endpoint.spec.name for endpoint in found)
     return Lineup(tuple(found.items()), tuple(found.values()), open_to, targets)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from policyroute.dialects.anthropic import Anthropic
 from policyroute.dialects.dialect import Dialect, StreamReader
 from policyroute.dialects.openai_chat import OpenAIChat
 from policyroute.dialects.trouble import ClientError
+from policyroute.dialects.voices import VOICES, Voice
 from policyroute.request import register
 
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(),)}
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(), Anthropic())}
 
 for _name, _dialect in DIALECTS.items():
     register(_name, _dialect.requests)
 
-__all__ = ["DIALECTS", "ClientError", "Dialect", "StreamReader"]
+__all__ = ["DIALECTS", "VOICES", "ClientError", "Dialect", "StreamReader", "Voice"]

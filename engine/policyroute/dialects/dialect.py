@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from policyroute.dialects.trouble import ClientError
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
-from policyroute.request import RequestReader
+from policyroute.request import ModelRequest, Operation, RequestReader
 
 
 class StreamReader(Protocol):
@@ -38,7 +37,8 @@ class StreamReader(Protocol):
 
 
 class Editor(Protocol):
-    """Changes to a parsed request body, by ModelRequest's field names. The body given stays: a new one comes back."""
+    """Changes to a parsed request body, by ModelRequest's field names. The body given stays: a new one comes back. What
+    the dialect has no words for is left out."""
 
     def has(self, data: dict[str, Any], field: str) -> bool: ...
     def put(self, data: dict[str, Any], field: str, value: Any) -> dict[str, Any]: ...
@@ -55,15 +55,17 @@ class Editor(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format."""
+    """One wire format. `requests` and `editors` are by the operations it has words for."""
 
     name: str
-    requests: RequestReader
-    editor: Editor
+    requests: Mapping[Operation, RequestReader]
+    editors: Mapping[Operation, Editor]
+    headers: Mapping[str, str | None]
+    """Request headers of its own, by lower-case name: the client's is passed on, else this is sent, if anything."""
 
     # To a provider.
 
-    def endpoint(self, model: str, stream: bool) -> str:
+    def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
         """The path after the provider's base URL, with its leading slash."""
         ...
 
@@ -78,27 +80,14 @@ class Dialect(Protocol):
     # From a provider. `secrets` never appear in a failure's message.
 
     def stream(self, secrets: Iterable[str] = ()) -> StreamReader: ...
-    def answer(self, body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
-        """A whole answer. The last event is a `Broken` unless it is complete."""
+    def answer(
+        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+    ) -> list[StreamEvent]:
+        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete."""
         ...
 
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
     ) -> Failure:
         """An HTTP error. Header names are lower-case, `now` epoch seconds."""
-        ...
-
-    # To a client.
-
-    def error_body(self, error: ClientError) -> bytes: ...
-    def error_event(self, error: ClientError) -> bytes:
-        """An error inside a stream that has begun, so that the client's SDK raises."""
-        ...
-
-    def models(self, names: Iterable[str], created: int = 0) -> bytes:
-        """The list of models, in this dialect's shape. `created` is epoch seconds."""
-        ...
-
-    def model(self, name: str, created: int = 0) -> bytes:
-        """One of them."""
         ...

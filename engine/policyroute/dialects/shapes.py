@@ -5,7 +5,10 @@ Rule of this module: it never raises. Validation that must refuse says so itself
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
+
+import orjson
 
 
 def obj(value: Any) -> dict[str, Any]:
@@ -29,3 +32,15 @@ _MOST = 2**53
 def count(value: Any) -> int:
     """A number of tokens: a whole number from zero up to 2**53, else zero."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST else 0
+
+
+def utf8_length(said: str) -> int:
+    return len(said) if said.isascii() else len(said.encode("utf-8", "surrogatepass"))
+
+
+def compact(value: Any) -> str:
+    """The value as JSON text, whatever JSON it came from: orjson has no half surrogate pairs and no huge numbers."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value, separators=(",", ":"))

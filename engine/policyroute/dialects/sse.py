@@ -28,6 +28,15 @@ def plain_data(chunk: bytes) -> list[bytes] | None:
     return found if chunk.count(b"\n") == 2 * len(found) else None
 
 
+def plain_events(chunk: bytes) -> list[bytes] | None:
+    """The same of a dialect that names its events: each is an `event: ` line and a `data: ` line, and no `error`."""
+    if not chunk.startswith(b"event: ") or not chunk.endswith(b"\n\n") or b"\r" in chunk or b"event: error\n" in chunk:
+        return None
+    blocks = chunk[7:-2].split(b"\n\nevent: ")
+    found = [data for _, sep, data in [block.partition(b"\ndata: ") for block in blocks] if sep]
+    return found if len(found) == len(blocks) and chunk.count(b"\n") == 3 * len(found) else None
+
+
 class EventTooLarge(Exception):
     """An event outgrew `MAX_EVENT` before it ended."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -34,11 +35,12 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def rate_limit_reset(headers: Mapping[str, str], now: float) -> float | None:
-    """When the exhausted one of the `x-ratelimit-*` limits is full again; of several, the last."""
+    """When the exhausted one of the `x-ratelimit-*` limits, however they are prefixed, is full again; of several, the
+    last."""
     waits: list[float] = []
     for name, value in headers.items():
         prefix, _, kind = name.partition("reset")
-        if not prefix.startswith(("x-ratelimit-", "ratelimit-")):
+        if not prefix.startswith(("x-ratelimit-", "ratelimit-", "anthropic-ratelimit-")):
             continue
         remaining = headers.get(f"{prefix}remaining{kind}")
         wait = _reset(value, now)
@@ -62,7 +64,8 @@ def duration(given: str) -> float | None:
 def _reset(value: str, now: float) -> float | None:
     number = _number(value)
     if number is None:
-        return duration(value)
+        at = _moment(value)
+        return duration(value) if at is None else _bounded(at - now)
     if number >= _EPOCH_MS:
         number = number / 1000 - now
     elif number >= _EPOCH:
@@ -83,6 +86,15 @@ def _date(value: str, now: float) -> float | None:
         return parsedate_to_datetime(value).timestamp() - now
     except (ValueError, OverflowError):
         return None
+
+
+def _moment(value: str) -> float | None:
+    """RFC 3339, in epoch seconds. A moment without a zone is nowhere."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None
 
 
 def _bounded(seconds: float) -> float:

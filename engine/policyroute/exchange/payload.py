@@ -17,7 +17,7 @@ import re2 as untyped_re2  # type: ignore[import-untyped]
 
 from policyroute.decide.decision import Hop
 from policyroute.dialects import DIALECTS
-from policyroute.dialects.dialect import Editor
+from policyroute.dialects.dialect import Dialect, Editor
 from policyroute.policy.model import Transform
 from policyroute.policy.payloads import CONNECTION_HEADERS
 from policyroute.policy.spelling import is_map
@@ -29,7 +29,7 @@ PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
 """The client's headers that a provider gets to see: those that tie traces together."""
 
 _USER_AGENT: Final = "policyroute"
-_ROUTED: Final = ("model", "messages", "stream")
+_ROUTED: Final = ("model", "messages", "input", "stream")
 """Fields that routing and the client decide; `raw` does not reach them."""
 
 _REFERENCE: Final = re.compile(r"\\([0-9\\])")
@@ -52,14 +52,13 @@ def build(request: ModelRequest, hop: Hop, key: str | None) -> Outbound:
     provider = hop.candidate.provider
     dialect = DIALECTS[provider.dialect]
     model = hop.candidate.model
-    data = _transformed(request.data, hop, dialect.editor, dialect.name)
+    data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
     if data is request.data:
         body = dialect.with_model(request.body, data, model)
     else:
         body = orjson.dumps({**data, "model": model})
-    url = _join(provider.base_url, dialect.endpoint(model, request.stream))
-    auth = dialect.auth(key) if key else None
-    return Outbound("POST", url, _headers(request, hop, auth), body)
+    url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
+    return Outbound("POST", url, _headers(request, hop, dialect, key), body)
 
 
 def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def _join(base_url: str, path: str) -> str:
     return f"{base.rstrip('/')}{path}{mark}{query}"
 
 
-def _headers(request: ModelRequest, hop: Hop, auth: tuple[str, str] | None) -> list[tuple[str, str]]:
+def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None) -> list[tuple[str, str]]:
     headers: dict[str, str] = {
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",
@@ -132,8 +131,13 @@ def _headers(request: ModelRequest, hop: Hop, auth: tuple[str, str] | None) -> l
         "user-agent": _USER_AGENT,
     }
     headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-    if auth:
-        headers[auth[0]] = auth[1]
+    for name, otherwise in dialect.headers.items():
+        value = request.headers.get(name, otherwise)
+        if value is not None:
+            headers[name] = value
+    if key:
+        name, value = dialect.auth(key)
+        headers[name] = value
     _change(headers, hop.set_request_headers, hop.remove_request_headers)
     return list(headers.items())
 

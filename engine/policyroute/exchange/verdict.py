@@ -14,6 +14,7 @@ from policyroute.events import (
     Broken,
     Finished,
     FinishReason,
+    OtherContent,
     RefusalDelta,
     StreamEvent,
     ToolCallDelta,
@@ -25,6 +26,8 @@ _ENDINGS = {
     FinishReason.REFUSAL: (FailureKind.REFUSED, "the model refused to answer"),
     FinishReason.LENGTH: (FailureKind.TRUNCATED, "the answer was cut at the token limit"),
 }
+
+_WORDLESS = (ToolCallDelta, OtherContent)
 
 _OUR_TROUBLE = frozenset({FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_NOT_FOUND})
 """What only the operator can mend: told to the client only where nothing else went wrong."""
@@ -49,7 +52,7 @@ _WAITING_HELPS = frozenset(
 
 def shows(event: StreamEvent) -> bool:
     """Whether this event gives the client something to see, and so commits the answer to its provider."""
-    return isinstance(event, SEMANTIC) and (isinstance(event, ToolCallDelta) or event.text != "")
+    return isinstance(event, SEMANTIC) and (isinstance(event, _WORDLESS) or event.text != "")
 
 
 def judge(events: Sequence[StreamEvent], after: Collection[FailureKind], *, complete: bool) -> Failure | None:

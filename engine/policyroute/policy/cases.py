@@ -13,6 +13,7 @@ from pydantic import Field
 from policyroute.dialects import DIALECTS
 from policyroute.policy.spelling import Delay, Name, ProfileName, Strict, one_of
 from policyroute.policy.vocabulary import ROLES
+from policyroute.request import Operation
 
 Count = Annotated[int, Field(ge=0)]
 Strings = dict[str, str]
@@ -31,7 +32,8 @@ class GivenTool(Strict):
 
 
 class GivenRequest(Strict):
-    """Facts of the request. What is left out is as in a short chat that asks for the model `auto`.
+    """Facts of the request. What is left out is as in a short request that asks for the model `auto`; it is a chat in
+    `openai_chat` unless `operation` and `dialect` say otherwise.
 
     `body` is a whole body in the client's dialect; the other keys replace what is read from it.
     """
@@ -43,6 +45,7 @@ class GivenRequest(Strict):
     query: Strings | None = None
     headers: Strings | None = None
     dialect: Annotated[str, one_of(DIALECTS)] | None = None
+    operation: Annotated[str, one_of([each.value for each in Operation])] | None = None
     body: dict[str, Any] | None = None
     model: str | None = None
     profile: ProfileName | None = None

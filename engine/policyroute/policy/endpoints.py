@@ -76,7 +76,7 @@ def target(
         context_window=_known(spec.context_window),
         max_output_tokens=_known(spec.max_output_tokens),
         price=_price(spec.price),
-        supports={capability: spec.supports.get(capability, True) for capability in CAPABILITIES},
+        supports=_supports(spec.supports),
         tags=spec.tags,
         span=file.key_span(path),
     )
@@ -154,6 +154,12 @@ def _secret(spec: Secret | None) -> SecretRef | None:
     if spec is None:
         return None
     return SecretRef("env", spec.env) if spec.env is not None else SecretRef("file", spec.file or "")
+
+
+def _supports(declared: Mapping[str, bool]) -> Mapping[str, bool]:
+    """Every capability. A target that is declared to make embeddings does nothing else unless it is declared to."""
+    embeds = declared.get("embeddings", False)
+    return {**dict.fromkeys(CAPABILITIES, True), "chat": not embeds, "embeddings": embeds, **declared}
 
 
 def _price(spec: PriceSpec) -> Price:

@@ -35,8 +35,13 @@ OWN_HEADERS = "x-policyroute-"
 
 RESERVED_RAW: Mapping[str, frozenset[str]] = {
     "openai_chat": frozenset({"model", "messages", "stream", "stream_options", "max_completion_tokens", *BODY_FIELDS}),
+    "anthropic": frozenset(
+        "model messages system stream max_tokens temperature top_p stop_sequences tool_choice metadata".split()
+    ),
 }
 """Names of a body that `raw` may not write: routing decides them, or a neutral field does."""
+_NEUTRAL = {"max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
+"""The neutral names of those that have another."""
 
 _GROUP = re.compile(r"\\(\d)")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -137,7 +142,9 @@ def _raw(raw: Mapping[str, Mapping[str, Any]], file: File, path: Path, scope: Sc
     for dialect, values in raw.items():
         for name in values:
             if name in RESERVED_RAW[dialect]:
-                hint = f"write it under `set: {{{name}: ...}}`" if name in BODY_FIELDS else "leave it to the gateway"
+                neutral = _NEUTRAL.get(name, name)
+                written = f"write it under `set: {{{neutral}: ...}}`"
+                hint = written if neutral in BODY_FIELDS else "leave it to the gateway"
                 place = (*path, dialect, name)
                 message = f"`{name}` is not a vendor's own field"
                 scope.report.error("reserved-field", message, file.key_span(place), hint=hint, path=dotted(place))

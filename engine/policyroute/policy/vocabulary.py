@@ -31,19 +31,22 @@ from policyroute.cel.types import (
     total_map,
 )
 from policyroute.dialects import DIALECTS
-from policyroute.request import PROFILES
+from policyroute.request import PROFILES, Operation
 
 ROLES = ("system", "user", "assistant", "tool")
 """Who speaks. A dialect's other names are read as these: `developer` is `system`, `function` is `tool`."""
 
 CAPABILITIES: Mapping[str, str] = {
+    "chat": "answers conversations; one that makes embeddings does only if it is declared to",
+    "embeddings": "makes embeddings; only if it is declared to",
     "tools": "calls tools",
     "json_object": "answers in JSON when asked",
     "json_schema": "answers by a JSON Schema",
     "images": "reads images",
     "streaming": "streams",
 }
-"""What a target may be declared not to support. One that says nothing is taken to support everything."""
+"""What a target may be declared to support or not. One that says nothing is taken to support everything, but for
+embeddings."""
 
 FLAT = frozenset({"request", "client", "session", "gateway", "variables"})
 """The roots whose fields are attributes of the facts object itself: `request.model` is `facts.request_model`."""
@@ -99,6 +102,7 @@ REQUEST: Mapping[str, Field] = {
         omittable=True,
     ),
     "dialect": Field(enum_of(*DIALECTS), "the wire format the client speaks"),
+    "operation": Field(enum_of(*[each.value for each in Operation]), "what is asked of the model"),
     "model": Field(STRING, "the model the client asks for, or `auto`", cost=Cost.BODY),
     "profile": Field(enum_of(*PROFILES), _PROFILE, cost=Cost.HEADERS),
     "stream": Field(BOOL, "whether the answer is to be streamed", cost=Cost.BODY),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from policyroute.request.ingest import CREDENTIAL_HEADERS, MAX_DEPTH
 from policyroute.request.model_request import ModelRequest, RequestReader, register
 from policyroute.request.profiles import PROFILES, SHIPPED, Profiles
-from policyroute.request.values import BadRequest, Client, Message, ResponseFormat, Tool, ToolCall
+from policyroute.request.values import BadRequest, Client, Message, Operation, ResponseFormat, Tool, ToolCall
 
 __all__ = [
     "CREDENTIAL_HEADERS",
@@ -19,6 +19,7 @@ __all__ = [
     "Client",
     "Message",
     "ModelRequest",
+    "Operation",
     "Profiles",
     "RequestReader",
     "ResponseFormat",

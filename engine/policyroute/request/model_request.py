@@ -17,7 +17,7 @@ from policyroute.request.ingest import (
     json_object,
 )
 from policyroute.request.profiles import SHIPPED, Profiles
-from policyroute.request.values import Message, ResponseFormat, Tool
+from policyroute.request.values import Message, Operation, ResponseFormat, Tool
 
 
 class RequestReader(Protocol):
@@ -43,12 +43,12 @@ class RequestReader(Protocol):
         ...
 
 
-_readers: dict[str, RequestReader] = {}
+_readers: dict[tuple[str, Operation], RequestReader] = {}
 
 
-def register(dialect: str, reader: RequestReader) -> None:
+def register(dialect: str, readers: Mapping[Operation, RequestReader]) -> None:
     """Teach `ModelRequest.read` a dialect. `policyroute.dialects` does this for those it ships."""
-    _readers[dialect] = reader
+    _readers.update({(dialect, operation): reader for operation, reader in readers.items()})
 
 
 class ModelRequest:
@@ -69,6 +69,7 @@ class ModelRequest:
     query: dict[str, str]
     headers: dict[str, str]
     dialect: str
+    operation: Operation
     model: str
     profile: str
     stream: bool
@@ -86,6 +87,7 @@ class ModelRequest:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         path: str = "",
         *,
+        operation: Operation = Operation.CHAT,
         method: str = "POST",
         query: str | bytes | Mapping[str, str] = "",
         id: str = "",
@@ -93,15 +95,17 @@ class ModelRequest:
         profiles: Profiles = SHIPPED,
         granted: tuple[str, ...] | None = None,
     ) -> ModelRequest:
-        """Read a client's request in this dialect. Raises BadRequest; ValueError for a dialect there is none of.
+        """Read a client's request in this dialect. Raises BadRequest; ValueError for a dialect there is none of, or one
+        that has no words for the operation.
 
         Without `id` it is that of the header `X-Request-ID`. Chance (`weights`) rests on it where there is no
         conversation: requests without either all draw the same. `profiles` are those of the policy set
         (`program.profiles`), `granted` those of them that the client may use (`client.profiles`).
         """
-        reader = _readers.get(dialect)
+        reader = _readers.get((dialect, operation))
         if reader is None:
-            raise ValueError(f"no dialect {dialect!r}: there is {', '.join(sorted(_readers)) or 'none'}")
+            known = ", ".join(sorted(name for name, spoken in _readers if spoken == operation)) or "none"
+            raise ValueError(f"no dialect {dialect!r} for {operation}: there is {known}")
         lowered = facts_of_headers(headers)
         data = json_object(body)
         reader.check(data)
@@ -114,6 +118,7 @@ class ModelRequest:
             query=facts_of_query(query),
             headers=lowered,
             dialect=dialect,
+            operation=operation,
             model=reader.model(data, path),
             profile=profiles.chosen(lowered.get("x-router-profile", ""), granted),
             stream=reader.stream(data, path),

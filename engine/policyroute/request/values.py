@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+
+
+class Operation(StrEnum):
+    """What is asked of a model."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    COUNT_TOKENS = "count_tokens"
 
 
 class BadRequest(Exception):

@@ -96,7 +96,7 @@ class Server(uvicorn.Server):
         self._leaving = asyncio.ensure_future(self._left())
 
     async def _left(self) -> None:
-        while self.server_state.connections:
+        while self.server_state.connections:  # noqa: ASYNC110 - the server tells nobody when one has gone
             await asyncio.sleep(0.1)
         self.should_exit = True
 

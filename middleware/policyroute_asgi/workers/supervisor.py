@@ -147,5 +147,7 @@ class Supervisor:
 
 def _order(serial: int, active: Active, status: Status) -> Serve:
     """Everything of what is served but the policy set, which is closures: a worker makes its own of the sources."""
-    beside = {each.name: getattr(active, each.name) for each in fields(active) if each.name != "policy"}
+    beside = {
+        each.name: getattr(active, each.name) for each in fields(active) if each.name not in ("policy", "keyring")
+    }
     return Serve(serial, active.policy.revision, beside, status)

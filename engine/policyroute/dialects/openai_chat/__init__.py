@@ -1,28 +1,35 @@
-"""OpenAI Chat Completions, and the many servers compatible with it."""
+"""OpenAI Chat Completions and embeddings, and the many servers compatible with them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from policyroute.dialects import errors, splice
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.openai_chat import edit, errors, reader, splice, writer
+from policyroute.dialects.openai_chat import edit, embeddings, reader
 from policyroute.dialects.openai_chat.request import ChatRequests
-from policyroute.dialects.trouble import ClientError
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
-from policyroute.request import RequestReader
+from policyroute.request import ModelRequest, Operation, RequestReader
 
 
 class OpenAIChat:
     """The `Dialect` named `openai_chat`. Has no state."""
 
     name: str = "openai_chat"
-    requests: RequestReader = ChatRequests()
-    editor: Editor = edit.ChatEditor()
+    requests: Mapping[Operation, RequestReader] = {
+        Operation.CHAT: ChatRequests(),
+        Operation.EMBEDDINGS: embeddings.EmbeddingRequests(),
+    }
+    editors: Mapping[Operation, Editor] = {
+        Operation.CHAT: edit.ChatEditor(),
+        Operation.EMBEDDINGS: embeddings.EmbeddingEditor(),
+    }
+    headers: Mapping[str, str | None] = {}
 
-    def endpoint(self, model: str, stream: bool) -> str:
-        return "/chat/completions"
+    def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
+        return "/embeddings" if operation is Operation.EMBEDDINGS else "/chat/completions"
 
     def auth(self, key: str) -> tuple[str, str]:
         return "authorization", f"Bearer {key}"
@@ -33,22 +40,14 @@ class OpenAIChat:
     def stream(self, secrets: Iterable[str] = ()) -> reader.ChatStream:
         return reader.ChatStream(secrets)
 
-    def answer(self, body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+    def answer(
+        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+    ) -> list[StreamEvent]:
+        if request is not None and request.operation is Operation.EMBEDDINGS:
+            return embeddings.read_answer(body, embeddings.how_many(request.data), secrets)
         return reader.read_answer(body, secrets)
 
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
     ) -> Failure:
         return errors.classify(status, headers, body, now, secrets)
-
-    def error_body(self, error: ClientError) -> bytes:
-        return writer.error_body(error)
-
-    def error_event(self, error: ClientError) -> bytes:
-        return writer.error_event(error)
-
-    def models(self, names: Iterable[str], created: int = 0) -> bytes:
-        return writer.models(names, created)
-
-    def model(self, name: str, created: int = 0) -> bytes:
-        return writer.model(name, created)

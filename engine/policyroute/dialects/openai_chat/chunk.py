@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
-from policyroute.dialects.openai_chat.errors import classify_object
-from policyroute.dialects.shapes import count, items, obj, text
+from policyroute.dialects.errors import classify_object
+from policyroute.dialects.shapes import compact, count, items, obj, text
 from policyroute.events import (
     Broken,
     Finished,
     FinishReason,
+    OtherContent,
     ReasoningDelta,
     RefusalDelta,
     Started,
@@ -117,7 +116,11 @@ class ChunkReader:
             events.append(RefusalDelta(refusal, index))
         if "tool_calls" in delta or "function_call" in delta:
             self._calls_of(delta, index, events)
-        if len(events) > before or obj(delta.get("audio")).get("data") or delta.get("images"):
+        if obj(delta.get("audio")).get("data"):
+            events.append(OtherContent("audio", index))
+        if delta.get("images"):
+            events.append(OtherContent("images", index))
+        if len(events) > before:
             self.substance = True
 
     def _calls_of(self, delta: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
@@ -166,7 +169,7 @@ def _content(content: Any, index: int, events: list[StreamEvent]) -> None:
         return
     if isinstance(content, dict):
         # JSON mode, answered as JSON and not as text of it.
-        events.append(TextDelta(orjson.dumps(content).decode(), index))
+        events.append(TextDelta(compact(content), index))
         return
     for part in items(content):
         fields = obj(part)

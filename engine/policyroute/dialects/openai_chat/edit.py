@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from policyroute.dialects.edits import added
 from policyroute.dialects.shapes import items, obj
 
 _SYSTEM = ("system", "developer")
@@ -72,15 +73,7 @@ def _add(messages: list[dict[str, Any]], at: int | None, said: str, *, before: b
     if at is None:
         messages.insert(0, {"role": "system", "content": said})
         return
-    content = messages[at].get("content")
-    if isinstance(content, list):
-        part = {"type": "text", "text": said}
-        joined: list[Any] | str = [part, *items(content)] if before else [*items(content), part]
-    elif content:
-        joined = f"{said}\n\n{content}" if before else f"{content}\n\n{said}"
-    else:
-        joined = said
-    messages[at] = {**messages[at], "content": joined}
+    messages[at] = {**messages[at], "content": added(messages[at].get("content"), said, before=before)}
 
 
 def _rewritten(message: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import orjson
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.dialects.openai_chat.check import check
-from policyroute.dialects.shapes import items, obj, text
+from policyroute.dialects.shapes import items, obj, text, utf8_length
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
 _READ_AS = {"developer": "system", "function": "tool"}
@@ -145,11 +145,7 @@ def _tool(raw: dict[str, Any]) -> Tool:
 def _weight(raw: dict[str, Any]) -> int:
     content = raw.get("content")
     if isinstance(content, str) and "tool_calls" not in raw:  # no message needs to be made to weigh most
-        return _bytes(content)
+        return utf8_length(content)
     message = _message(raw)
-    called = sum(len(call.name) + _bytes(call.arguments) for call in message.tool_calls)
-    return _bytes(message.text) + called
-
-
-def _bytes(said: str) -> int:
-    return len(said) if said.isascii() else len(said.encode("utf-8", "surrogatepass"))
+    called = sum(len(call.name) + utf8_length(call.arguments) for call in message.tool_calls)
+    return utf8_length(message.text) + called

@@ -1,4 +1,4 @@
-"""OpenAI Chat Completions and its many relatives: a provider's error to a `Failure`.
+"""A provider's error to a `Failure`, whichever dialect it speaks: their shapes differ, and none is taken for another.
 
 Rule of this module: what the provider says in structure decides, then the status, and words last and only whole ones; a
 bare number in a text never means anything. docs/failures.md has the kinds.
@@ -12,15 +12,15 @@ from typing import Any
 import orjson
 
 from policyroute.dialects import waits
-from policyroute.dialects.openai_chat.signs import (
+from policyroute.dialects.scrub import scrub
+from policyroute.dialects.shapes import items, obj, text
+from policyroute.dialects.signs import (
     BAD_REQUEST_STATUSES,
     CODES,
     STATUSES,
     TYPES,
     words_say,
 )
-from policyroute.dialects.scrub import scrub
-from policyroute.dialects.shapes import items, obj, text
 from policyroute.failures import Failure, FailureKind
 
 _WAITING = (FailureKind.RATE_LIMITED, FailureKind.OVERLOADED, FailureKind.QUOTA_EXHAUSTED, FailureKind.UNAVAILABLE)
@@ -57,16 +57,21 @@ def classify_object(parsed: dict[str, Any], secrets: Iterable[str] = ()) -> Fail
 
 
 def _read(parsed: Any) -> tuple[str, str, str]:
-    """(code, type, message) of the shapes in use: `{error: {}}`, `{error: ""}`, `{message}`, `{detail}`, in a list."""
+    """(code, type, message) of the shapes in use: `{error: {}}`, `{error: ""}`, `{message}`, `{detail}`, in a list.
+
+    Anthropic's `error` has its code in `details`, and mostly none: there the type is what an error is called.
+    """
     top = obj(parsed) or obj(next(iter(items(parsed)), None))
     error = top.get("error")
     inner = obj(error)
     source = inner or top
-    code = source.get("code", top.get("code"))
+    kind = text(source.get("type")) or text(source.get("status")) or text(source.get("error_type"))
+    code = obj(source.get("details")).get("error_code") or source.get("code", top.get("code"))
     if not isinstance(code, str):
         code = str(code) if _http(code) else ""
+    if not code and top.get("type") == "error":
+        code = kind
     message = text(error) or text(source.get("message")) or text(top.get("message")) or text(top.get("detail"))
-    kind = text(source.get("type")) or text(source.get("status")) or text(source.get("error_type"))
     nested = text(obj(source.get("innererror")).get("code"))
     return (nested if nested.lower() in CODES else code), kind, message
 

@@ -16,7 +16,8 @@ CODES: dict[str, K] = {
             too_many_requests ramp_limit_exceeded throttling.ratequota throttling.allocationquota""",
         K.QUOTA_EXHAUSTED: """insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded
             project_spend_limit_exceeded organization_usage_limit_exceeded billing_hard_limit_reached billing_not_active
-            billing_error insufficient_balance arrearage allocationquota.freetieronly quota_exceeded""",
+            billing_error insufficient_balance arrearage allocationquota.freetieronly quota_exceeded
+            enforced_spend_limit_reached contract_spend_limit_reached""",
         K.OVERLOADED: """server_is_overloaded overloaded_error engine_overloaded capacity_exceeded
             service_unavailable_error modelnotreadyexception""",
         K.CONTEXT_OVERFLOW: """context_length_exceeded exceed_context_size_error too_many_prompt_tokens too_many_tokens

@@ -1,0 +1,55 @@
+"""Anthropic Messages, and the servers compatible with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from policyroute.dialects import errors, splice
+from policyroute.dialects.anthropic import edit, reader
+from policyroute.dialects.anthropic.request import MessagesRequests
+from policyroute.dialects.dialect import Editor
+from policyroute.events import StreamEvent
+from policyroute.failures import Failure
+from policyroute.request import ModelRequest, Operation, RequestReader
+
+_KEY: Final = "x-api-key"
+
+
+class Anthropic:
+    """The `Dialect` named `anthropic`. Has no state."""
+
+    name: str = "anthropic"
+    requests: Mapping[Operation, RequestReader] = {
+        Operation.CHAT: MessagesRequests(),
+        Operation.COUNT_TOKENS: MessagesRequests(),
+    }
+    editors: Mapping[Operation, Editor] = {
+        Operation.CHAT: edit.MessagesEditor(),
+        Operation.COUNT_TOKENS: edit.MessagesEditor(edit.COUNTED),
+    }
+    headers: Mapping[str, str | None] = {"anthropic-version": "2023-06-01", "anthropic-beta": None}
+
+    def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
+        return "/messages/count_tokens" if operation is Operation.COUNT_TOKENS else "/messages"
+
+    def auth(self, key: str) -> tuple[str, str]:
+        return _KEY, key
+
+    def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
+        return splice.with_model(body, data, model)
+
+    def stream(self, secrets: Iterable[str] = ()) -> reader.MessagesStream:
+        return reader.MessagesStream(secrets)
+
+    def answer(
+        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+    ) -> list[StreamEvent]:
+        if request is not None and request.operation is Operation.COUNT_TOKENS:
+            return reader.read_count(body, secrets)
+        return reader.read_answer(body, secrets)
+
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
+    ) -> Failure:
+        return errors.classify(status, headers, body, now, secrets)

@@ -1,0 +1,50 @@
+"""Anthropic Messages, the request side: refusals.
+
+Rule of this module: a field that a policy may judge must have the type it is judged by. What a policy may yet add
+(`max_tokens`, which the API demands) is not missed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policyroute.dialects import checks
+
+_ROLES = frozenset({"user", "assistant", "system"})
+
+
+def check(data: dict[str, Any]) -> None:
+    """Raises BadRequest with the path of the first field that cannot be served."""
+    for index, message in enumerate(checks.opening(data)):
+        checks.turn(index, message, _ROLES)
+    system = data.get("system")
+    if system is not None and not isinstance(system, str):
+        checks.objects("system", system, "a string or an array of objects")
+    checks.types(data, _TYPES)
+    tools = data.get("tools")
+    if tools is not None:
+        _check_tools(tools)
+
+
+_TYPES: checks.Types = {
+    "stream": checks.BOOLEAN,
+    "max_tokens": checks.INTEGER,
+    "temperature": checks.NUMBER,
+    "top_p": checks.NUMBER,
+    "top_k": checks.INTEGER,
+    "stop_sequences": checks.ARRAY,
+    "tool_choice": checks.OBJECT,
+    "metadata": checks.OBJECT,
+    "thinking": checks.OBJECT,
+    "output_config": checks.OBJECT,
+    "output_format": checks.OBJECT,
+}
+
+
+def _check_tools(tools: Any) -> None:
+    checks.objects("tools", tools, "an array of objects")
+    for index, tool in enumerate(tools):
+        # A tool that the provider runs has a type, and need not have a name.
+        typed = isinstance(tool.get("type"), str) and tool["type"] != "custom"
+        if not typed and not isinstance(tool.get("name"), str):
+            checks.refuse("invalid_tool", f"tools[{index}]", "a tool with a name, or with the type of a built-in one")

@@ -1,0 +1,156 @@
+"""What every dialect's reader of a streamed answer does alike: bytes to events, and what is passed on.
+
+Rule of this module: framing and ends; what an event says is the dialect's. A clean end of the connection proves
+nothing, and nothing follows an error.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from policyroute.dialects.shapes import obj
+from policyroute.dialects.sse import EventTooLarge, Framer, read_event
+from policyroute.events import Broken, StreamEvent
+from policyroute.failures import Failure, FailureKind
+
+UNREADABLE: Final = Failure(FailureKind.UNAVAILABLE, "The provider's answer could not be read.")
+CUT: Final = Failure(FailureKind.STREAM_BROKEN, "The provider's stream ended before the answer was complete.")
+EMPTY: Final = Failure(FailureKind.EMPTY, "The provider's answer has no content.")
+_TOO_LARGE: Final = Failure(FailureKind.STREAM_BROKEN, "The provider sent an event that is too large.")
+
+
+class SseStream(ABC):
+    """Reads one streamed answer. Feed it every upstream read; then `end` it. `secrets` never appear in a failure.
+
+    `malformed` counts events that could not be read and were left out. `tail`, set by `end`, is what is left to pass on
+    after the last `raw`: an event that lacked its empty line.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self.malformed = 0
+        self.tail = b""
+        self._frames = Framer()
+        self._secrets = secrets
+        self._done = False
+        self._broken = False
+
+    @property
+    def complete(self) -> bool:
+        return self._done and not self._broken
+
+    # What a dialect says of itself ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _datas(self, chunk: bytes) -> list[bytes] | None:
+        """The data of each event of a chunk that is nothing but whole events in the dialect's usual spelling, each
+        ending in two newlines; None for any other chunk."""
+
+    @abstractmethod
+    def _read(self, value: dict[str, Any], events: list[StreamEvent]) -> bool:
+        """Add what one event's JSON says. False where the last is a `Broken`. Sets `_done` at the end of the answer."""
+
+    @abstractmethod
+    def _incomplete(self) -> Failure | None:
+        """What is wrong with an answer after which nothing more will come; None where it is whole."""
+
+    @abstractmethod
+    def _answer(self, body: bytes) -> list[StreamEvent]:
+        """A whole answer, for a provider that sends its error as plain JSON."""
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
+        """What this read completed: its events, and the same as bytes. After a `Broken` there is nothing more."""
+        events: list[StreamEvent] = []
+        if self._broken:
+            return events, b""
+        datas = self._datas(chunk) if self._frames.empty else None
+        if datas is not None:
+            if len(datas) == 1:
+                return events, chunk if self._data(datas[0], events) else b""
+            kept = [self._data(data, events) for data in datas]
+            if all(kept):
+                return events, chunk
+            blocks = chunk.split(b"\n\n")
+            return events, b"".join([block + b"\n\n" for block, keep in zip(blocks, kept, strict=False) if keep])
+        try:
+            blocks = self._frames.feed(chunk)
+        except EventTooLarge:
+            self._broken = True
+            return [Broken(_TOO_LARGE)], b""
+        return events, b"".join([block for block in blocks if self._block(block, events)])
+
+    def end(self) -> list[StreamEvent]:
+        """The connection has ended. Gives a `Broken` unless the answer is complete."""
+        events: list[StreamEvent] = []
+        rest = self._frames.rest()
+        if rest.lstrip().startswith(b"{"):
+            return self._end_as_json(rest)
+        if rest and self._block(rest + b"\n\n", events):
+            self.tail = rest + b"\n\n"
+        if self._broken:
+            return events
+        failure = self._incomplete()
+        if failure:
+            self._broken = True
+            self.tail = b""
+            return [*events, Broken(failure)]
+        return events
+
+    def _end_as_json(self, rest: bytes) -> list[StreamEvent]:
+        """Some providers answer a stream's request with an error that is plain JSON."""
+        last = [] if self._broken else self._answer(rest)[-1:]
+        self._broken = True
+        return last if last and isinstance(last[0], Broken) else [Broken(UNREADABLE)]
+
+    def _block(self, block: bytes, events: list[StreamEvent]) -> bool:
+        """Whether the block may be passed on; its events are added."""
+        name, data = read_event(block)
+        if data is None:
+            return not (self._broken or self._done)
+        return self._error(data, events) if name == "error" else self._data(data, events)
+
+    def _error(self, data: bytes, events: list[StreamEvent]) -> bool:
+        """An event that is called an error is one, however it is written."""
+        if self._broken or self._done:
+            return False
+        said = parse(data)
+        wrapped = obj(said)
+        if not wrapped.get("error"):
+            wrapped = {"error": said or data.decode("utf-8", "replace") or "error"}
+        self._broken = not self._read(wrapped, events)
+        return False
+
+    def _data(self, data: bytes, events: list[StreamEvent]) -> bool:
+        if self._broken or self._done:
+            return False
+        try:
+            value: Any = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            value = _leniently(data)
+        if value.__class__ is not dict:
+            self.malformed += 1
+            return False
+        self._broken = not self._read(value, events)
+        return not self._broken
+
+
+def parse(data: bytes) -> Any:
+    """The JSON value, or None."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _leniently(data)
+
+
+def _leniently(data: bytes) -> Any:
+    """A second reading of what orjson is too strict for: half a surrogate pair."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
