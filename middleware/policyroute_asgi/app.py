@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi import lines
-from policyroute_asgi.address import Proxies
-from policyroute_asgi.door import AppDoor, Door, Expose, LocalDoor
+from policyroute_asgi.address import Proxies, on_loopback
+from policyroute_asgi.door import AppDoor, Door, Expose, KeyDoor
 from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
@@ -88,7 +88,7 @@ class Gateway:
         try:
             service = await self._services.get()
         except PolicyErrors:
-            await refuse(scope, receive, send, NO_POLICY)
+            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
             return
         await service.handler.serve(endpoint, self._door, scope, receive, send)
 
@@ -97,10 +97,30 @@ class Gateway:
         if page is None or scope["method"] not in {"GET", "HEAD"}:
             await refuse(scope, receive, send, NOT_FOUND)
             return
+        try:
+            await self._operators_only(scope)
+        except BadRequest as error:
+            await refuse(scope, receive, send, error)
+            return
         status, kind, body = await page()
         headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _operators_only(self, scope: Scope) -> None:
+        """Probes are anybody's. The rest is for this machine where the policy has no clients, else for operators.
+        Raises BadRequest."""
+        if path_of(scope) in PROBES:
+            return
+        try:
+            service = await self._services.get()
+        except PolicyErrors:
+            if on_loopback(scope):
+                return
+            raise NO_POLICY from None
+        caller = await self._door.caller(scope, service.holder)
+        if caller.client.role != "operator" and (caller.match is not None or not on_loopback(scope)):
+            raise BadRequest("not_operator", "This is for clients with the role `operator`.", 403)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -133,6 +153,7 @@ def gateway(  # noqa: PLR0913 - the public call: one name for each thing an oper
     trusted_proxies: Iterable[str] = (),
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
+    open_to_all: bool = False,
     inside: Pages | None = None,
     **options: Unpack[Options],
 ) -> Gateway:
@@ -142,6 +163,6 @@ def gateway(  # noqa: PLR0913 - the public call: one name for each thing an oper
     docs/gateway.md has the options and endpoints. A broken policy fails the lifespan startup.
     """
     proxies = Proxies(trusted_proxies)
-    door = LocalDoor(expose, proxies) if client is None else AppDoor(client, expose, proxies)
+    door = KeyDoor(expose, proxies, open_to_all) if client is None else AppDoor(client, expose, proxies)
     guard = Guard(allowed_hosts, allowed_origins)
     return Gateway(Router.of(policies, options, lines.standard_output), door, guard, prefix, inside)

@@ -6,13 +6,15 @@ Rule of this module: who calls is known before anything of a request is read. Wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from policyroute.request import BadRequest, Client
-from policyroute_asgi import address, identity
+from policyroute_asgi import address, credentials, identity
+from policyroute_asgi.activation import PolicySource, admitted
 from policyroute_asgi.address import Proxies
 from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.keyring import KeyMatch
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -21,19 +23,20 @@ Expose = Literal["none", "id", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request."""
+    """Who sent a request. `match` is how the policy knows it, None where somebody else does."""
 
     client: Client
+    match: KeyMatch | None = None
 
 
 class Door(Protocol):
-    """`headers` are those of the scope, by lower-case name."""
-
-    async def caller(self, scope: Scope, headers: Headers) -> Caller:
+    async def caller(self, scope: Scope, source: PolicySource) -> Caller:
         """Who calls. Raises BadRequest where nobody is to be let in, IdentifyError where the app's code is wrong."""
         ...
 
-    def exposure(self, scope: Scope, headers: Headers) -> Expose: ...
+    def exposure(self, scope: Scope, headers: Headers) -> Expose:
+        """`headers` are those of the scope, by lower-case name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class AppDoor:
     expose: Expose | None = None
     proxies: Proxies = field(default_factory=Proxies)
 
-    async def caller(self, scope: Scope, headers: Headers) -> Caller:
+    async def caller(self, scope: Scope, source: PolicySource) -> Caller:
         client = await identity.who(self.identify, scope, self.proxies.client(scope))
         if client is None:
             raise BadRequest("unauthenticated", "Who calls is not known here: send the app's credentials.", 401)
@@ -55,14 +58,25 @@ class AppDoor:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalDoor:
-    """Everybody is the one tenant of a gateway without clients."""
+class KeyDoor:
+    """The policy's `clients` say who calls, by the key that is sent. Where there are none, everybody on loopback is the
+    one tenant `local`, and with `open_to_all` everybody else too."""
 
     expose: Expose | None = None
     proxies: Proxies = field(default_factory=Proxies)
+    open_to_all: bool = False
 
-    async def caller(self, scope: Scope, headers: Headers) -> Caller:
-        return Caller(Client(address=self.proxies.client(scope)))
+    async def caller(self, scope: Scope, source: PolicySource) -> Caller:
+        where = self.proxies.client(scope)
+        if not source.current.policy.program.clients:
+            if not (self.open_to_all or address.on_loopback(scope)):
+                raise BadRequest("unauthenticated", "Without `clients` this gateway serves its own machine only.", 401)
+            return Caller(Client(address=where))
+        key = credentials.presented(scope["headers"], scope["query_string"])
+        match = admitted(source, key) if key else None
+        if match is None:
+            raise credentials.unknown()
+        return Caller(replace(match.client.facts, address=where), match)
 
     def exposure(self, scope: Scope, headers: Headers) -> Expose:
         return self.expose or _by_place(scope, headers)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from policyroute.request import Operation
+
 
 class Kind(Enum):
     ROUTED = "routed"
@@ -24,6 +26,7 @@ class Endpoint:
     kind: Kind
     method: str
     dialect: str = "openai_chat"
+    operation: Operation = Operation.CHAT
     model: str | None = None
 
 
@@ -31,8 +34,16 @@ CHAT_PATH = "/v1/chat/completions"
 CHAT = Endpoint(Kind.ROUTED, "POST")
 MODELS = Endpoint(Kind.MODELS, "GET")
 NOT_SERVED = Endpoint(Kind.NOT_SERVED, "POST")
+NO_GEMINI = Endpoint(Kind.NOT_SERVED, "POST", "gemini")
 
-_DIALECT_PATHS = ("/v1/responses", "/v1/messages", "/v1/messages/count_tokens", "/v1/embeddings")
+_DIALECT_PATHS: Mapping[str, Endpoint] = {
+    CHAT_PATH: CHAT,
+    "/v1/models": MODELS,
+    "/v1/embeddings": Endpoint(Kind.ROUTED, "POST", operation=Operation.EMBEDDINGS),
+    "/v1/messages": Endpoint(Kind.ROUTED, "POST", "anthropic"),
+    "/v1/messages/count_tokens": Endpoint(Kind.ROUTED, "POST", "anthropic", Operation.COUNT_TOKENS),
+    "/v1/responses": Endpoint(Kind.NOT_SERVED, "POST", "openai_responses"),
+}
 _OTHER_PATHS = ("/v1/images", "/v1/audio", "/v1/files", "/v1/batches", "/v1/realtime", "/v1/completions")
 _GEMINI_PATH = "/v1beta/models/"
 _GEMINI_CALLS = (":generateContent", ":streamGenerateContent")
@@ -52,9 +63,7 @@ class Endpoints:
     def __init__(self, prefix: str, *, whole: bool) -> None:
         if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
             raise ValueError(f"prefix must be empty or like `/llm`, not {prefix!r}")
-        self._exact = {f"{prefix}{path}": NOT_SERVED for path in _DIALECT_PATHS}
-        self._exact[f"{prefix}{CHAT_PATH}"] = CHAT
-        self._exact[f"{prefix}/v1/models"] = MODELS
+        self._exact = {f"{prefix}{path}": endpoint for path, endpoint in _DIALECT_PATHS.items()}
         self._model = f"{prefix}/v1/models/"
         self._gemini = prefix + _GEMINI_PATH
         self._others = tuple(prefix + path for path in _OTHER_PATHS) if whole else ()
@@ -68,7 +77,7 @@ class Endpoints:
         if path.startswith(self._model) and len(path) > len(self._model):
             return Endpoint(Kind.MODELS, "GET", model=path[len(self._model) :])
         if path.startswith(self._gemini) and path.endswith(_GEMINI_CALLS):
-            return NOT_SERVED
+            return NO_GEMINI
         if any(path == other or path.startswith(f"{other}/") for other in self._others):
             return NOT_SERVED
         return None

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from policyroute.dialects import VOICES, ClientError
 from policyroute.request import BadRequest
 from policyroute_asgi import identity
+from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.bodies import ClientGone
 from policyroute_asgi.door import Door
 from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind
@@ -26,7 +27,7 @@ from policyroute_asgi.identity import IdentifyError
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.load import Refused
 from policyroute_asgi.reply import Reply
-from policyroute_asgi.routed import Holder, Routed
+from policyroute_asgi.routed import Routed
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.visit import Visit
 
@@ -42,7 +43,7 @@ _LAST_WORDS: Final = 1.0
 class Handler:
     """Serves the LLM paths on one event loop, whatever door a request comes through."""
 
-    def __init__(self, holder: Holder, routed: Routed, telemetry: Telemetry) -> None:
+    def __init__(self, holder: PolicySource, routed: Routed, telemetry: Telemetry) -> None:
         self._holder = holder
         self._routed = routed
         self._telemetry = telemetry
@@ -116,8 +117,10 @@ class Handler:
         if visit.scope["method"] != endpoint.method:
             visit.reply.add(b"allow", endpoint.method)
             raise BadRequest("method_not_allowed", f"Use {endpoint.method} for {path}.", 405)
-        await visit.door.caller(visit.scope, visit.headers)
-        targets, voice = self._holder.current.policy.program.targets, VOICES[endpoint.dialect]
+        caller = await visit.door.caller(visit.scope, self._holder)
+        targets = self._holder.current.policy.allowed(caller.client)
+        speaks_anthropic = b"anthropic-version" in visit.headers
+        voice = VOICES["anthropic" if speaks_anthropic else endpoint.dialect]
         if endpoint.model is None:
             await visit.reply.json(voice.models(targets))
         elif endpoint.model in targets:

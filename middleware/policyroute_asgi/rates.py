@@ -7,12 +7,13 @@ used is set right when it is over. Clients without limits cost nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from policyroute.dialects import ClientError
 from policyroute.policy.model import RateLimit
 from policyroute_asgi.load import Refused
+from policyroute_asgi.usage import Alone, SharedUsage
 
 WINDOW: Final = 60
 """Seconds, in steps of one."""
@@ -63,23 +64,6 @@ class Rolling:
             self._total -= self._counts[passed % WINDOW]
             self._counts[passed % WINDOW] = 0.0
         self._second = second
-
-
-class SharedUsage(Protocol):
-    """What several processes tell each other, by name: each its own numbers, and the sum of the others'."""
-
-    @property
-    def others(self) -> Mapping[str, tuple[float, ...]]: ...
-    def publish(self, values: Mapping[str, tuple[float, ...]]) -> None: ...
-
-
-class Alone:
-    """A process without others."""
-
-    others: Mapping[str, tuple[float, ...]] = {}
-
-    def publish(self, values: Mapping[str, tuple[float, ...]]) -> None:
-        """Nobody is there to be told."""
 
 
 class _Use:

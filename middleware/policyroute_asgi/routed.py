@@ -8,49 +8,69 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final
 
-from policyroute.decide.decision import Candidate, Decision, Hop
+from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.dialects import ClientError
-from policyroute.request import Client, ModelRequest
+from policyroute.request import ModelRequest, Profiles
+from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.bodies import ClientGone, read_json_body
+from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.preparation import Active
+from policyroute_asgi.rates import Charge, Rates
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
 
+_REVOKED: Final = "the key that sent this request does not count any more"
 
-class Holder(Protocol):
-    """What serving needs of a `PolicyHolder`."""
 
-    @property
-    def current(self) -> Active: ...
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is served at once, to whom how much, and how large. `max_body` is bytes."""
+
+    places: Places
+    rates: Rates
+    max_body: int
 
 
 class Routed:
-    """Serves routed requests on one event loop. `max_body` is bytes."""
+    """Serves routed requests on one event loop."""
 
-    def __init__(self, holder: Holder, sender: Sender, telemetry: Telemetry, places: Places, max_body: int) -> None:
+    def __init__(self, holder: PolicySource, sender: Sender, telemetry: Telemetry, bounds: Bounds) -> None:
         self._holder = holder
         self._sender = sender
         self._telemetry = telemetry
-        self._places = places
-        self._max_body = max_body
+        self._places = bounds.places
+        self._rates = bounds.rates
+        self._max_body = bounds.max_body
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
-        caller = await visit.door.caller(visit.scope, visit.headers)
+        caller = await visit.door.caller(visit.scope, self._holder)
         visit.served.client = caller.client
+        limit = caller.match.client.rate_limit if caller.match is not None else None
+        if limit is None:
+            await self._placed(visit, caller, None)
+            return
+        charge = self._rates.admit(caller.client.id, limit)
+        try:
+            await self._placed(visit, caller, charge)
+        finally:
+            charge.end(_used(visit.served))
+
+    async def _placed(self, visit: Visit, caller: Caller, charge: Charge | None) -> None:
         body = await read_json_body(visit.receive, visit.headers, self._max_body)
         self._places.hold(len(body))
         try:
             if not self._places.take():
                 await self._wait(visit)
             try:
-                await self._route(visit, body, caller.client)
+                await self._route(visit, body, caller, charge)
             finally:
                 self._places.leave()
         finally:
@@ -72,13 +92,15 @@ class Routed:
             if not turn.done():
                 turn.cancel()
 
-    async def _route(self, visit: Visit, body: bytes, client: Client) -> None:
+    async def _route(self, visit: Visit, body: bytes, caller: Caller, charge: Charge | None) -> None:
         served, reply = visit.served, visit.reply
         active = self._holder.current
-        request = _read(body, visit)
+        request = _read(body, visit, active.policy.program.profiles, caller)
         served.model = request.model
         served.stream = reply.stream = request.stream
-        decision = self._decide(active, request, client, served)
+        if charge is not None:
+            charge.tokens(request.input_tokens)
+        decision = self._decide(active, request, caller, served)
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -87,7 +109,7 @@ class Routed:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
         upstream = Upstream(
             request,
-            lambda candidate: self._hop(active, decision, candidate, served),
+            lambda candidate: self._hop(active, decision, candidate, caller, served),
             active.keys,
             self._sender,
             self._telemetry.open_attempts,
@@ -96,21 +118,32 @@ class Routed:
         served.record = exchange.record
         await exchange.run()
 
-    def _decide(self, active: Active, request: ModelRequest, client: Client, served: Served) -> Decision:
+    def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)
         started = time.perf_counter()
-        decision = active.policy.decide(request, state, request.time, decision_id=served.decision_id, client=client)
+        decision = active.policy.decide(
+            request, state, request.time, decision_id=served.decision_id, client=caller.client
+        )
         served.decide = time.perf_counter() - started
         served.decision = decision
         return decision
 
-    def _hop(self, active: Active, decision: Decision, candidate: Candidate, served: Served) -> Hop:
+    def _hop(self, active: Active, decision: Decision, candidate: Candidate, caller: Caller, served: Served) -> Hop:
+        if caller.match is not None and not still_admits(self._holder, caller.match):
+            return Hop(candidate, Excluded(candidate.target, candidate.provider.name, "revoked", None, _REVOKED))
         hop = active.policy.hop(decision, candidate, self._telemetry.state(self._places.load))
         served.hop_errors += hop.errors
         return hop
 
 
-def _read(body: bytes, visit: Visit) -> ModelRequest:
+def _used(served: Served) -> int | None:
+    """The tokens of all attempts, as far as providers told of them; None where none did."""
+    attempts = served.record.attempts if served.record is not None else ()
+    told = [each for each in attempts if each.input_tokens is not None]
+    return sum((each.input_tokens or 0) + (each.output_tokens or 0) for each in told) if told else None
+
+
+def _read(body: bytes, visit: Visit, profiles: Profiles, caller: Caller) -> ModelRequest:
     scope = visit.scope
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     return ModelRequest.read(
@@ -121,4 +154,7 @@ def _read(body: bytes, visit: Visit) -> ModelRequest:
         query=scope["query_string"],
         id=visit.served.request_id,
         received_at=time.time(),
+        operation=visit.endpoint.operation,
+        profiles=profiles,
+        granted=caller.client.profiles,
     )

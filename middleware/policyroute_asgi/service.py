@@ -24,7 +24,8 @@ from policyroute_asgi.load import LoadLimits, Places
 from policyroute_asgi.metrics import Metrics
 from policyroute_asgi.outward import sender
 from policyroute_asgi.preparation import Preparation
-from policyroute_asgi.routed import Routed
+from policyroute_asgi.rates import Rates
+from policyroute_asgi.routed import Bounds, Routed
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.transport import provider_transport
 from policyroute_asgi.usage import Alone, SharedUsage
@@ -73,6 +74,7 @@ class Services:
         self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
         self.usage = options.get("usage", Alone())
         self.draining = False
+        self._rates = Rates(time.monotonic, options.get("usage"))
 
     async def get(self) -> Service:
         """This loop's service, started if need be. Raises PolicyErrors where there is no policy to serve."""
@@ -139,8 +141,8 @@ class Services:
         if transport is None:
             transport = provider_transport(apps={"embedded": embedded_provider})
             owned.append(transport)
-        places = Places(options.get("load", LoadLimits()))
-        routed = Routed(holder, sender(transport), self.telemetry, places, options.get("max_body", MAX_BODY))
+        bounds = Bounds(Places(options.get("load", LoadLimits())), self._rates, options.get("max_body", MAX_BODY))
+        routed = Routed(holder, sender(transport), self.telemetry, bounds)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, tuple(owned))
 

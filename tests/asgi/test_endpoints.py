@@ -12,9 +12,9 @@ OURS = {
     "/v1/models/gpt": Kind.MODELS,
     "/v1/models/vendor/gpt": Kind.MODELS,
     "/v1/responses": Kind.NOT_SERVED,
-    "/v1/messages": Kind.NOT_SERVED,
-    "/v1/messages/count_tokens": Kind.NOT_SERVED,
-    "/v1/embeddings": Kind.NOT_SERVED,
+    "/v1/messages": Kind.ROUTED,
+    "/v1/messages/count_tokens": Kind.ROUTED,
+    "/v1/embeddings": Kind.ROUTED,
     "/v1beta/models/gemini-3:generateContent": Kind.NOT_SERVED,
     "/v1beta/models/gemini-3:streamGenerateContent": Kind.NOT_SERVED,
 }

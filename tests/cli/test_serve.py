@@ -219,7 +219,7 @@ def test_a_number_out_of_bounds_is_misuse(words: tuple[str, ...], run: Run) -> N
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_others_are_let_in_only_where_that_is_said(host: str, directory: Path, run: Run) -> None:
     status, _, err = run("serve", directory, "--host", host)
     assert status == 2

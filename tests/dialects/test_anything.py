@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from policyroute import BadRequest, ModelRequest, Operation
 from policyroute.dialects import DIALECTS, Dialect
+from policyroute.dialects.shapes import obj
 from policyroute.events import Broken, Finished, Usage
 from policyroute.policy.fields import BODY_FIELDS
 
@@ -125,9 +126,16 @@ def test_streams(dialect: Dialect, chunks: list[tuple[Any, str, str]]) -> None:
     finished = broken = False
     for chunk, kind, inner in chunks:
         wrapped = {"choices": [{"index": 0, "delta": chunk, "finish_reason": None}]}
-        nested = {**chunk, "type": inner} if isinstance(chunk, dict) else chunk
-        named = {"type": kind, "index": chunk, "message": chunk, "content_block": nested, "delta": nested}
-        for value in (chunk, wrapped, named, {**named, "index": 1}):
+        nested: Any = {**obj(chunk), "type": inner} if obj(chunk) else chunk
+        named: dict[str, Any] = {
+            "type": kind,
+            "index": chunk,
+            "message": chunk,
+            "content_block": nested,
+            "delta": nested,
+        }
+        values: list[Any] = [chunk, wrapped, named, {**named, "index": 1}]
+        for value in values:
             events, _ = reader.feed(b"event: x\ndata: " + body(value) + b"\n\n")
             finished = finished or any(isinstance(event, Finished) for event in events)
             broken = broken or any(isinstance(event, Broken) for event in events)

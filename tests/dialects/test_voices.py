@@ -9,9 +9,11 @@ import anthropic
 import httpx2
 import openai
 import pytest
+from openai.types.responses import ResponseErrorEvent
 
 from policyroute.dialects import DIALECTS, VOICES, ClientError
 from policyroute.dialects.shapes import obj
+from policyroute.events import Broken
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import BadRequest
 
@@ -102,7 +104,9 @@ def test_our_own_error_is_read_as_an_error_by_our_own_reader() -> None:
         reader = dialect.stream()
         events, raw = reader.feed(VOICES[name].error_event(BUSY))
         assert raw == b""
-        for failure in (events[-1].failure, dialect.failure(429, {}, VOICES[name].error_body(BUSY), 0.0)):  # type: ignore[union-attr]
+        last = events[-1]
+        assert isinstance(last, Broken)
+        for failure in (last.failure, dialect.failure(429, {}, VOICES[name].error_body(BUSY), 0.0)):
             assert (failure.kind, failure.message) == (FailureKind.RATE_LIMITED, "Busy.")
 
 
@@ -132,7 +136,7 @@ def test_openais_sdk_raises_for_responses_too() -> None:
 def test_a_responses_error_event_is_one_by_the_book() -> None:
     name, data = VOICES["openai_responses"].error_event(BUSY).decode().strip().split("\n")
     assert name == "event: error"
-    event = openai.types.responses.ResponseErrorEvent.model_validate_json(data.removeprefix("data: "))
+    event = ResponseErrorEvent.model_validate_json(data.removeprefix("data: "))
     assert (event.code, event.message, event.type) == ("rate_limited", "Busy.", "error")
 
 

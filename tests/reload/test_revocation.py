@@ -225,7 +225,8 @@ def test_what_was_revoked_is_kept_once_and_for_its_owner(state: Path) -> None:
 def test_two_that_revoke_at_once_do_not_undo_each_other(state: Path) -> None:
     keys = [f"key-{number}" for number in range(24)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: revoke(state, key), keys))
+        for done in [pool.submit(revoke, state, key) for key in keys]:
+            done.result()
     assert {each.key_sha256 for each in load(state)} == set(map(sha, keys))
 
 

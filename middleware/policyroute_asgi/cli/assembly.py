@@ -38,6 +38,7 @@ def app(arguments: argparse.Namespace, around: Surroundings) -> Gateway:
     ProcessCollector(registry=around.registry)
     return gateway(
         around.policies,
+        open_to_all=arguments.no_auth,
         inside=around.inside,
         usage=around.usage,
         expose=arguments.expose,

@@ -98,12 +98,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     host: str = arguments.host
-    if not (_loopback(host) or arguments.no_auth):
-        render.complain(
-            f"`--host {host}` lets others in, and nothing asks them who they are. Serve loopback behind a proxy that"
-            " authenticates, or say `--no-auth`"
-        )
-        return MISUSE
     assembly.console_log()
     with ExitStack() as resources:
         try:
@@ -126,6 +120,12 @@ async def _serve(
     errors = render.console(sys.stderr)
     try:
         await holder.start()
+        if not (_loopback(arguments.host) or arguments.no_auth or holder.current.policy.program.clients):
+            render.complain(
+                f"`--host {arguments.host}` lets others in, and nothing asks them who they are. Name `clients` in the"
+                " policy (`policyroute client add`), or say `--no-auth`"
+            )
+            return MISUSE
         if arguments.workers == 1:
             await alone.run(arguments, holder, listener, desk, log)
         else:
