@@ -12,10 +12,13 @@ from policyroute import PolicyErrors, build
 POLICY = """
 version: 1
 providers: {p: {dialect: openai_chat, base_url: "https://p.example/v1", region: us},
+            a: {dialect: anthropic, base_url: "https://a.example/v1"},
             e: {dialect: openai_chat, base_url: "https://e.example/v1", region: eu}}
 targets:
   gpt: {provider: p, model: gpt-x, context_window: 1000}
   eu: {provider: e, model: eu-x}
+  claude: {provider: a, model: claude-x}
+  vectors: {provider: p, model: v, supports: {embeddings: true}}
 rules:
   - {id: residency, when: 'client.tags["region"] == "eu"', require: target.region == "eu"}
   - {id: big, when: request.input_tokens > 900000, deny: {status: 413, code: too_big, message: Too big}}
@@ -25,6 +28,8 @@ rules:
   - {id: tools, when: 'request.tools.exists(t, t.name == "sql") && request.messages[0].role == "tool"', route: [eu]}
   - {id: kept, when: 'session.id == "c1" && request.headers["x-a"] == "b"', route: [eu]}
   - {id: named, when: request.id == "r9", limits: {idle: 9s}}
+  - {id: vectors, when: request.operation == "embeddings", route: [vectors]}
+  - {id: counts, when: request.operation == "count_tokens", route: [claude]}
 default: {route: [requested, gpt, eu]}
 """
 
@@ -41,6 +46,8 @@ def failures(given: dict[str, Any], expect: dict[str, Any]) -> list[str]:
 
 
 AGENT = {"request": {"profile": "AGENT"}}
+VECTORS = {"request": {"operation": "embeddings"}}
+COUNT = {"request": {"operation": "count_tokens", "system": "Be brief."}}
 EUROPEAN = {"client": {"tags": {"region": "eu"}}}
 
 
@@ -55,6 +62,8 @@ EUROPEAN = {"client": {"tags": {"region": "eu"}}}
         (EUROPEAN, {"not_fired": ["agents"]}, {"not_fired": ["residency"]}, "`residency` fired"),
         (AGENT, {"shadow": ["tried"]}, {"shadow": ["agents"]}, "shadow lacks `agents`"),
         (AGENT, {"limits": {"ttft": "7s"}}, {"limits": {"ttft": "8s"}}, "limits.ttft is 7s, not 8s"),
+        (VECTORS, {"target": "vectors"}, {"target": "gpt"}, "target is `vectors`"),
+        (COUNT, {"target": "claude"}, {"target": "gpt"}, "target is `claude`"),
         (AGENT, {"denied": False}, {"denied": True}, "it is not denied"),
     ],
 )
