@@ -194,7 +194,8 @@ def test_what_a_policy_may_yet_add_is_not_missed() -> None:
 
 
 def test_a_request_for_a_count_reads_like_the_request_it_is_about() -> None:
-    counted = read(Operation.COUNT_TOKENS, system="Be brief.")
+    counted = read(Operation.COUNT_TOKENS, system="Be brief.", stream=True)
+    assert not counted.stream
     assert (counted.operation, counted.system, counted.last_user) == ("count_tokens", "Be brief.", "hi")
 
 

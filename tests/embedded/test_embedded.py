@@ -248,7 +248,10 @@ async def test_pauses_are_taken() -> None:
     [
         ("POST", "/v1/chat/completions", b"{", 400),
         ("POST", "/v1/chat/completions", b"{}", 400),
-        ("POST", "/v1/embeddings", b"{}", 404),
+        ("POST", "/v1/embeddings", b"{}", 400),
+        ("POST", "/v1/messages", b"{}", 400),
+        ("POST", "/v1/messages/count_tokens", b"{}", 400),
+        ("POST", "/v1/images/generations", b"{}", 404),
         ("GET", "/v1/chat/completions", b"", 404),
         ("GET", "/anything/models", b"", 200),
     ],

@@ -31,13 +31,13 @@ class Answer:
     tool: str = ""
 
     @property
-    def finish(self) -> str:
-        return "tool_calls" if self.field == "arguments" else "stop"
-
-    @property
     def pieces(self) -> list[str]:
         """The text word by word, as a stream gives it."""
         return _PIECE.findall(self.said)
+
+    @property
+    def tokens(self) -> int:
+        return max(1, len(self.pieces))
 
 
 def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
@@ -45,11 +45,12 @@ def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
     id = hashlib.sha256(request.body).hexdigest()[:24]
     if behaviour.name == "refuse":
         return Answer(id, "refusal", "I cannot help with that.")
+    if behaviour.name == "empty":
+        return Answer(id, "content", "")
     tool = _forced_tool(request)
     if tool is not None:
-        function = obj(tool.get("function"))
-        arguments = json.dumps(instance(obj(function.get("parameters"))))
-        return Answer(id, "arguments", _broken(arguments, behaviour), text(function.get("name")))
+        schema = obj(tool.get("parameters")) or obj(tool.get("input_schema"))
+        return Answer(id, "arguments", _broken(json.dumps(instance(schema)), behaviour), text(tool.get("name")))
     form = request.response_format
     if form and form.type.startswith("json"):
         wanted = instance(dict(form.schema)) if form.schema else {"answer": _echo(request)}
@@ -72,8 +73,10 @@ def _broken(said: str, behaviour: Behaviour) -> str:
 def _forced_tool(request: ModelRequest) -> dict[str, Any] | None:
     """The tool that must be called, if one must: the one named, else the first."""
     choice = request.tool_choice
-    functions = [obj(tool) for tool in items(request.data.get("tools")) if obj(obj(tool).get("function"))]
     if not choice or choice in ("auto", "none"):
         return None
-    named = (tool for tool in functions if choice in ("required", tool["function"].get("name")))
+    # OpenAI's stand in a `function`, Anthropic's for themselves; what the provider runs itself has no schema.
+    declared = (obj(tool.get("function")) or tool for tool in map(obj, items(request.data.get("tools"))))
+    functions = (tool for tool in declared if "input_schema" in tool or "type" not in tool)
+    named = (tool for tool in functions if choice in ("required", tool.get("name")))
     return next(named, None)

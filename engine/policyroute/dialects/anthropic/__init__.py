@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from policyroute.dialects import errors, splice
 from policyroute.dialects.anthropic import edit, reader
-from policyroute.dialects.anthropic.request import MessagesRequests
+from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
 from policyroute.dialects.dialect import Editor
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
@@ -22,7 +22,7 @@ class Anthropic:
     name: str = "anthropic"
     requests: Mapping[Operation, RequestReader] = {
         Operation.CHAT: MessagesRequests(),
-        Operation.COUNT_TOKENS: MessagesRequests(),
+        Operation.COUNT_TOKENS: CountRequests(),
     }
     editors: Mapping[Operation, Editor] = {
         Operation.CHAT: edit.MessagesEditor(),

@@ -36,7 +36,7 @@ _CHOICES = {"any": "required", "auto": "auto", "none": "none"}
 
 
 class MessagesRequests:
-    """The `RequestReader` of `anthropic`, for answers and for counts. Has no state."""
+    """The `RequestReader` of `anthropic`. Has no state."""
 
     def check(self, data: dict[str, Any]) -> None:
         check(data)
@@ -94,6 +94,13 @@ class MessagesRequests:
         if not isinstance(wanted, Absent):
             declared = [*declared, wanted.schema]
         return said + (len(orjson.dumps(declared)) if declared else 0)
+
+
+class CountRequests(MessagesRequests):
+    """The same of a request for nothing but a count, which is never streamed."""
+
+    def stream(self, data: dict[str, Any], path: str) -> bool:
+        return False
 
 
 def _turns(raw: dict[str, Any]) -> list[Message]:
