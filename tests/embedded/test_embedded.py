@@ -211,10 +211,11 @@ async def test_garbage_is_no_json(stream: str) -> None:
     assert b"<html>" in answer.body
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
 @pytest.mark.parametrize(("model", "words"), [("stall-0", 0), ("stall-2", 2), ("slow-first-token-60s", 0)])
-async def test_silence_lasts_until_the_client_has_enough(model: str, words: int) -> None:
+async def test_silence_lasts_until_the_client_has_enough(model: str, words: int, path: str) -> None:
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "hi"}}], "stream": true}}'
-    asked = call(EmbeddedProvider(), "POST", "/v1/chat/completions", body.encode())
+    asked = call(EmbeddedProvider(), "POST", path, body.encode())
     for _ in range(2 + words):  # the head, the opening, the words
         await asked.next()
     await asyncio.sleep(0)

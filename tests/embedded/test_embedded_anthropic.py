@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,9 +45,9 @@ async def test_it_answers_and_streams_the_same() -> None:
         again = await said(client, "demo")
         async with client.messages.stream(model="demo", max_tokens=100, messages=HI) as stream:
             words = [word async for word in stream.text_stream]
-            final = await stream.get_final_message()
+            final: Any = await stream.get_final_message()
     assert whole == again
-    assert whole.content[0].text == final.content[0].text == "demo says: hi there"  # type: ignore[union-attr]
+    assert whole.content[0].text == final.content[0].text == "demo says: hi there"
     assert len(words) == 4
     assert (whole.stop_reason, final.stop_reason) == ("end_turn", "end_turn")
     assert (whole.usage.input_tokens, whole.usage.output_tokens) == (2, 4)
@@ -70,10 +69,10 @@ TOOLS: list[Any] = [
 async def test_tools_are_called_when_they_must_be(choice: Any, called: str | None) -> None:
     asked: dict[str, Any] = {"model": "demo", "max_tokens": 9, "messages": HI, "tools": TOOLS, "tool_choice": choice}
     async with sdk() as client:
-        whole = await client.messages.create(**asked)
+        answers: list[Any] = [await client.messages.create(**asked)]
         async with client.messages.stream(**asked) as stream:
-            final = await stream.get_final_message()
-    for answer in (whole, final):
+            answers.append(await stream.get_final_message())
+    for answer in answers:
         calls = [(block.name, block.input) for block in answer.content if block.type == "tool_use"]
         assert calls == ([(called, {"q": "x"})] if called else [])
         assert answer.stop_reason == ("tool_use" if called else "end_turn")
@@ -169,21 +168,6 @@ async def test_how_its_answers_end(model: str, streamed: object, whole: object) 
         last = (await events_of(model, stream=stream))[-1]
         assert isinstance(last, Broken | Finished)
         assert (last.failure.kind if isinstance(last, Broken) else last.reason) is expected
-
-
-@pytest.mark.parametrize(("model", "words"), [("stall-0", 0), ("stall-2", 2), ("slow-first-token-60s", 0)])
-async def test_silence_lasts_until_the_client_has_enough(model: str, words: int) -> None:
-    asked = call(EmbeddedProvider(), "POST", "/v1/messages", body(model, stream=True))
-    for _ in range(2 + words):  # the head, the opening, the words
-        await asked.next()
-    await asyncio.sleep(0)
-    assert asked.sent.empty()
-    assert not asked.task.done()
-    if model.startswith("stall"):
-        asked.hang_up()
-        await asked.finish()
-    else:
-        asked.task.cancel()
 
 
 async def test_it_counts() -> None:

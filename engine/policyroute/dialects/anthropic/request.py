@@ -14,6 +14,7 @@ import orjson
 from policyroute.absent import ABSENT, Absent
 from policyroute.dialects.anthropic.blocks import kinds, places, spoken, text_of
 from policyroute.dialects.anthropic.check import check
+from policyroute.dialects.conversation import ConversationRequests
 from policyroute.dialects.shapes import compact, items, obj, text, utf8_length
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
@@ -35,17 +36,11 @@ _MEDIA = {"image": "image", "document": "file", "container_upload": "file"}
 _CHOICES = {"any": "required", "auto": "auto", "none": "none"}
 
 
-class MessagesRequests:
+class MessagesRequests(ConversationRequests):
     """The `RequestReader` of `anthropic`. Has no state."""
 
     def check(self, data: dict[str, Any]) -> None:
         check(data)
-
-    def model(self, data: dict[str, Any], path: str) -> str:
-        return text(data["model"])
-
-    def stream(self, data: dict[str, Any], path: str) -> bool:
-        return data.get("stream") is True
 
     def messages(self, data: dict[str, Any]) -> tuple[Message, ...]:
         said = text_of(data, "system")
@@ -71,10 +66,6 @@ class MessagesRequests:
         value = data.get("max_tokens")
         return ABSENT if value is None else int(value)
 
-    def temperature(self, data: dict[str, Any]) -> float | Absent:
-        value = data.get("temperature")
-        return ABSENT if value is None else float(value)
-
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in _PARAMS if data.get(name) is not None}
 
@@ -83,9 +74,6 @@ class MessagesRequests:
             _MEDIA[kind] for message in data["messages"] for kind in kinds(message.get("content")) if kind in _MEDIA
         }
         return tuple(sorted({"text", *given}))
-
-    def metadata(self, data: dict[str, Any]) -> dict[str, str]:
-        return {name: value for name, value in obj(data.get("metadata")).items() if isinstance(value, str)}
 
     def prompt_bytes(self, data: dict[str, Any]) -> int:
         said = sum(map(utf8_length, _texts(data)))

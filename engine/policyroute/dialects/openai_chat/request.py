@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from policyroute.absent import ABSENT, Absent
+from policyroute.dialects.conversation import ConversationRequests
 from policyroute.dialects.openai_chat.check import check
 from policyroute.dialects.shapes import items, obj, text, utf8_length
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
@@ -40,17 +41,11 @@ SAMPLING = (
 _MEDIA = {"image_url": "image", "input_audio": "audio", "file": "file", "video_url": "video"}
 
 
-class ChatRequests:
+class ChatRequests(ConversationRequests):
     """The `RequestReader` of `openai_chat`. Has no state."""
 
     def check(self, data: dict[str, Any]) -> None:
         check(data)
-
-    def model(self, data: dict[str, Any], path: str) -> str:
-        return text(data["model"])
-
-    def stream(self, data: dict[str, Any], path: str) -> bool:
-        return data.get("stream") is True
 
     def messages(self, data: dict[str, Any]) -> tuple[Message, ...]:
         return tuple(map(_message, data["messages"]))
@@ -81,10 +76,6 @@ class ChatRequests:
             value = data.get("max_tokens")
         return ABSENT if value is None else int(value)
 
-    def temperature(self, data: dict[str, Any]) -> float | Absent:
-        value = data.get("temperature")
-        return ABSENT if value is None else float(value)
-
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in SAMPLING if data.get(name) is not None}
 
@@ -97,9 +88,6 @@ class ChatRequests:
             if part.get("type") in _MEDIA
         }
         return tuple(sorted({"text", *asked, *given} - {""}))
-
-    def metadata(self, data: dict[str, Any]) -> dict[str, str]:
-        return {name: value for name, value in obj(data.get("metadata")).items() if isinstance(value, str)}
 
     def prompt_bytes(self, data: dict[str, Any]) -> int:
         said = sum(map(_weight, data["messages"]))

@@ -1,0 +1,116 @@
+"""The `anthropic` SDK, and the `openai` SDK for embeddings, see their vendor's endpoint: swaps, streams, exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from tests.support.asgi import serving
+from tests.support.edge import Log
+
+from policyroute_asgi import gateway
+
+pytestmark = pytest.mark.anyio
+
+POLICY = """
+version: 1
+providers:
+  claude: {dialect: anthropic, base_url: "embedded:"}
+  openai: {dialect: openai_chat, base_url: "embedded:"}
+targets:
+  ok: {provider: claude, model: claude-ok}
+  throttle: {provider: claude, model: throttle-7s}
+  overloaded: {provider: claude, model: overloaded}
+  auth: {provider: claude, model: auth}
+  cut: {provider: claude, model: cut}
+  no-done: {provider: claude, model: no-done}
+  refuse: {provider: claude, model: refuse}
+  busy-vectors: {provider: openai, model: throttle-7s, supports: {embeddings: true}}
+  short-vectors: {provider: openai, model: broken-schema, supports: {embeddings: true}}
+  vectors: {provider: openai, model: vectors, supports: {embeddings: true}}
+rules:
+  - {id: swap, when: request.model == "swap", route: [throttle, overloaded, ok]}
+  - {id: vectors, when: request.model == "swap-vectors", route: [busy-vectors, vectors]}
+  - {id: house, transform: {system: {append: Be brief.}}}
+default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}
+"""
+HI: list[Any] = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture
+async def url(tmp_path: Path, log: Log) -> AsyncIterator[str]:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    async with serving(gateway(tmp_path, log=log)) as url:
+        yield url
+
+
+@pytest.fixture
+async def claude(url: str) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(base_url=url, api_key="unused", max_retries=0) as client:
+        yield client
+
+
+async def asked(client: anthropic.AsyncAnthropic, model: str, **more: Any) -> Any:
+    create: Any = client.messages.create
+    return await create(model=model, max_tokens=50, messages=HI, **more)
+
+
+async def test_a_swap_is_invisible(claude: anthropic.AsyncAnthropic) -> None:
+    whole = await asked(claude, "swap")
+    async with claude.messages.stream(model="swap", max_tokens=50, messages=HI) as stream:
+        final: Any = await stream.get_final_message()
+    for answer in (whole, final):
+        assert (answer.content[0].text, answer.stop_reason) == ("claude-ok says: Hello", "end_turn")
+        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (4, 3)  # the house's words included
+
+
+@pytest.mark.parametrize(
+    ("model", "raised", "code"),
+    [
+        ("throttle", anthropic.RateLimitError, "rate_limited"),
+        ("overloaded", anthropic.InternalServerError, "overloaded"),
+        ("auth", anthropic.InternalServerError, "upstream_auth"),
+        ("nothing-serves-this", anthropic.NotFoundError, "model_not_found"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_errors_raise_its_own_exceptions(
+    claude: anthropic.AsyncAnthropic, model: str, raised: type[anthropic.APIStatusError], code: str, stream: bool
+) -> None:
+    with pytest.raises(raised) as caught:
+        await asked(claude, model, stream=stream)
+    assert caught.value.error_code == code
+    assert caught.value.response.headers.get("retry-after") == ("7" if model == "throttle" else None)
+
+
+@pytest.mark.parametrize("model", ["cut", "no-done"])
+async def test_a_stream_that_breaks_raises_after_what_came(claude: anthropic.AsyncAnthropic, model: str) -> None:
+    text = ""
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        async for event in await asked(claude, model, stream=True):
+            text += event.delta.text if event.type == "content_block_delta" else ""
+    assert caught.value.error_code == "stream_broken"
+    assert text.startswith(f"{model} says: ")
+
+
+async def test_a_refusal_is_an_answer(claude: anthropic.AsyncAnthropic) -> None:
+    assert (await asked(claude, "refuse")).stop_reason == "refusal"
+    assert [event.type async for event in await asked(claude, "refuse", stream=True)][-1] == "message_stop"
+
+
+async def test_vectors_come_from_one_model_or_not_at_all(url: str) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as client:
+        made = await client.embeddings.create(model="vectors", input=["a", "b"])
+        assert ([row.index for row in made.data], made.model) == ([0, 1], "vectors")
+        with pytest.raises(openai.RateLimitError):
+            await client.embeddings.create(model="swap-vectors", input="a")
+        with pytest.raises(openai.InternalServerError) as caught:
+            await client.embeddings.create(model="short-vectors", input=["a", "b"])
+        assert caught.value.code == "stream_broken"
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            await client.chat.completions.create(model="vectors", messages=HI)
+        assert refused.value.code == "no_eligible_target"
