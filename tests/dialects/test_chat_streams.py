@@ -13,6 +13,7 @@ from policyroute.events import (
     Broken,
     Finished,
     FinishReason,
+    OtherContent,
     ReasoningDelta,
     RefusalDelta,
     Started,
@@ -234,6 +235,14 @@ def test_half_a_surrogate_pair_is_text_like_any_other() -> None:
         (
             {"message": {"content": {"a": 1}}, "finish_reason": "stop"},
             [TextDelta('{"a":1}'), Finished(FinishReason.STOP)],
+        ),
+        (
+            {"message": {"content": None, "audio": {"id": "a", "data": "AA=="}}, "finish_reason": "stop"},
+            [OtherContent("audio"), Finished(FinishReason.STOP)],
+        ),
+        (
+            {"message": {"content": "", "images": [{"type": "image_url"}]}, "finish_reason": "stop"},
+            [OtherContent("images"), Finished(FinishReason.STOP)],
         ),
         (
             {"message": {"function_call": {"name": "f", "arguments": "{}"}}, "finish_reason": "function_call"},

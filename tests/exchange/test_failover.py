@@ -12,6 +12,7 @@ from policyroute.events import (
     Broken,
     Finished,
     FinishReason,
+    OtherContent,
     ReasoningDelta,
     RefusalDelta,
     Started,
@@ -124,7 +125,9 @@ def test_what_shows_nothing_is_held_until_something_shows(candidate: Make) -> No
     assert (attempt.outcome, attempt.status, attempt.input_tokens, attempt.output_tokens) == ("ok", 200, 3, 2)
 
 
-@pytest.mark.parametrize("event", [ReasoningDelta("hm"), RefusalDelta("no"), ToolCallDelta(0, "c", "f", "")])
+@pytest.mark.parametrize(
+    "event", [ReasoningDelta("hm"), RefusalDelta("no"), ToolCallDelta(0, "c", "f", ""), OtherContent("audio")]
+)
 def test_reasoning_refusal_and_tool_calls_commit_too(candidate: Make, event: StreamEvent) -> None:
     play = Play(candidate("a"))
     assert play.says(1, event, raw="x") == ["emit 1 x"]
