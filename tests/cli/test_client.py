@@ -44,8 +44,9 @@ def state(tmp_path: Path) -> Path:
 
 
 def key_of(out: str) -> str:
-    (key,) = re.findall(r"plr_\w+", out)
-    return key
+    keys: list[str] = re.findall(r"plr_\w+", out)
+    assert len(keys) == 1
+    return keys[0]
 
 
 @pytest.mark.parametrize("action", ["add", "list", "revoke"])
