@@ -186,6 +186,29 @@ def test_what_is_open_at_the_end_is_told_so(
     }
 
 
+def test_no_key_of_a_request_is_in_what_is_written(
+    directory: Path, tmp_path: Path, serve: Callable[..., Gateway], spoil: Spoil
+) -> None:
+    gateway = serve(directory, "--state-dir", tmp_path / "state")
+    secret = "sesame-0123456789-open"
+    body = {"model": "large", "messages": [{"role": "user", "content": "one"}]}
+    with gateway.client() as client:
+        for path in ("/v1/chat/completions", "/v1/models", "/nowhere", "/readyz"):
+            for headers in ({}, {"authorization": f"Bearer {secret}"}, {"x-api-key": secret}):
+                told = client.post(f"{path}?%6bey={secret}&key={secret}", json=body, headers=headers)
+                assert secret not in told.text + str(told.headers)
+        host, port = str(client.base_url.host), client.base_url.port or 80
+        with socket.create_connection((host, port), PATIENCE) as broken:
+            broken.sendall(f"GET /v1/models?key={secret} HTTP/9.9\r\nx-api-key: {secret}\r\n\r\n".encode())
+            assert secret.encode() not in broken.recv(65536)
+        assert secret not in client.get("/metrics").text
+    gateway.tell(signal.SIGTERM)
+    status, out = gateway.ended()
+    assert status == 0
+    assert out and secret not in out + gateway.rest()
+    assert all(secret not in path.read_text() for path in (tmp_path / "state").iterdir())
+
+
 def test_a_missing_key_is_refused(directory: Path, serve: Callable[..., Gateway], spoil: Spoil) -> None:
     os.environ.pop("HERE_KEY", None)
     spoil("region: eu}", "region: eu, api_key: {env: HERE_KEY}}")
