@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -207,6 +208,31 @@ def test_no_key_of_a_request_is_in_what_is_written(
     assert status == 0
     assert out and secret not in out + gateway.rest()
     assert all(secret not in path.read_text() for path in (tmp_path / "state").iterdir())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_key_that_is_revoked_is_refused_by_every_worker(
+    workers: int, directory: Path, tmp_path: Path, serve: Callable[..., Gateway], run: Run
+) -> None:
+    made = json.loads(run("client", "add", "ci", "--format", "json")[1])
+    (directory / "who.yaml").write_text(f"version: 1\n{made['yaml']}")
+    gateway = serve(directory, "--state-dir", tmp_path / "state", "--workers", workers)
+    base = gateway.says("listening on ").partition("listening on ")[2].split()[0]
+
+    def asked() -> set[int]:
+        """What several connections are told: each may be another worker's."""
+        headers = {"authorization": f"Bearer {made['key']}"}
+        return {httpx.get(f"{base}/v1/models", headers=headers, timeout=PATIENCE).status_code for _ in range(8)}
+
+    assert asked() == {200}
+    assert run("client", "revoke", "ci", directory, "--state-dir", tmp_path / "state")[0] == 0
+    gateway.says("revoked keys more (ci)")
+    until = time.monotonic() + PATIENCE
+    while asked() != {401}:
+        assert time.monotonic() < until
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended()[0] == 0
+    assert made["key"] not in gateway.rest()
 
 
 def test_a_missing_key_is_refused(directory: Path, serve: Callable[..., Gateway], spoil: Spoil) -> None:
