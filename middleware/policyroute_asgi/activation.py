@@ -113,6 +113,7 @@ class PolicyHolder:
         self._preparation = preparation
         self._revoked = Revoked(preparation.state_dir)
         self._revoked_listeners: list[Callable[[frozenset[str]], None]] = []
+        self._told: frozenset[str] = frozenset()
         self._standing: Status | None = None
         self._strict_start = strict_start
         self._watch = watch
@@ -148,6 +149,7 @@ class PolicyHolder:
             await self._revoked.read()
             if self._revoked.problems:
                 raise PolicyErrors(self._revoked.problems)
+            self._told = self.revoked
             prepared = await self._off_loop(self._preparation.from_directory)
             if prepared.active is not None:
                 await self._settle(prepared.active, _good(prepared))
@@ -183,8 +185,10 @@ class PolicyHolder:
 
     async def _tell_revoked(self) -> None:
         """`revoked` itself is up to date already: no build is waited for."""
-        for listener in self._revoked_listeners:
-            listener(self.revoked)
+        if self._told != self.revoked:
+            self._told = self.revoked
+            for listener in self._revoked_listeners:
+                listener(self.revoked)
         async with self._turn:
             if self._standing is not None:
                 await self._tell(self._standing, again=False)

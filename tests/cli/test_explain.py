@@ -93,3 +93,21 @@ def test_a_policy_that_cannot_be_used_is_a_finding(
     status, out, _ = run("explain", ask(BODY), "--policies", directory)
     assert status == 1
     assert "did you mean `large`?" in out
+
+
+def test_a_client_of_the_policy_asks_with_what_it_was_granted(
+    directory: Path, run: Run, ask: Callable[[object], Path]
+) -> None:
+    who = "clients: {ci: {key_sha256: '" + "a" * 64 + "', models: [small], profiles: [CHAT], team: build}}\n"
+    (directory / "who.yaml").write_text(f"version: 1\n{who}")
+    words = ("explain", ask(BODY), "--policies", directory, "--client")
+    status, out, _ = run(*words, "ci")
+    assert status == 0
+    assert out.splitlines()[0] == "goes to small"
+    assert "late at here: it is not granted to the client" in out
+    status, _, err = run(*words, "ci", "-H", "X-Router-Profile: AGENT")
+    assert status == 1
+    assert "The profile AGENT is not granted to this client: it may use CHAT." in err
+    status, _, err = run(*words, "cii")
+    assert status == 1
+    assert "did you mean `ci`?" in err

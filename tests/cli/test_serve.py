@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -184,6 +185,54 @@ def test_what_is_open_at_the_end_is_told_so(
         (200, "shutting_down"),
         (503, "shutting_down"),
     }
+
+
+def test_no_key_of_a_request_is_in_what_is_written(
+    directory: Path, tmp_path: Path, serve: Callable[..., Gateway], spoil: Spoil
+) -> None:
+    gateway = serve(directory, "--state-dir", tmp_path / "state")
+    secret = "sesame-0123456789-open"
+    body = {"model": "large", "messages": [{"role": "user", "content": "one"}]}
+    with gateway.client() as client:
+        for path in ("/v1/chat/completions", "/v1/models", "/nowhere", "/readyz"):
+            for headers in ({}, {"authorization": f"Bearer {secret}"}, {"x-api-key": secret}):
+                told = client.post(f"{path}?%6bey={secret}&key={secret}", json=body, headers=headers)
+                assert secret not in told.text + str(told.headers)
+        host, port = str(client.base_url.host), client.base_url.port or 80
+        with socket.create_connection((host, port), PATIENCE) as broken:
+            broken.sendall(f"GET /v1/models?key={secret} HTTP/9.9\r\nx-api-key: {secret}\r\n\r\n".encode())
+            assert secret.encode() not in broken.recv(65536)
+        assert secret not in client.get("/metrics").text
+    gateway.tell(signal.SIGTERM)
+    status, out = gateway.ended()
+    assert status == 0
+    assert out and secret not in out + gateway.rest()
+    assert all(secret not in path.read_text() for path in (tmp_path / "state").iterdir())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_key_that_is_revoked_is_refused_by_every_worker(
+    workers: int, directory: Path, tmp_path: Path, serve: Callable[..., Gateway], run: Run
+) -> None:
+    made = json.loads(run("client", "add", "ci", "--format", "json")[1])
+    (directory / "who.yaml").write_text(f"version: 1\n{made['yaml']}")
+    gateway = serve(directory, "--state-dir", tmp_path / "state", "--workers", workers)
+    base = gateway.says("listening on ").partition("listening on ")[2].split()[0]
+
+    def asked() -> set[int]:
+        """What several connections are told: each may be another worker's."""
+        headers = {"authorization": f"Bearer {made['key']}"}
+        return {httpx.get(f"{base}/v1/models", headers=headers, timeout=PATIENCE).status_code for _ in range(8)}
+
+    assert asked() == {200}
+    assert run("client", "revoke", "ci", directory, "--state-dir", tmp_path / "state")[0] == 0
+    gateway.says("revoked keys more (ci)")
+    until = time.monotonic() + PATIENCE
+    while asked() != {401}:
+        assert time.monotonic() < until
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended()[0] == 0
+    assert made["key"] not in gateway.rest()
 
 
 def test_a_missing_key_is_refused(directory: Path, serve: Callable[..., Gateway], spoil: Spoil) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +86,11 @@ def test_who_is_granted_nothing_that_may_serve_is_told_so(decide: Decide, ask: A
     assert (decision.denied.status, decision.denied.code) == (403, "model_not_granted")
     assert {out.code for out in decision.excluded} == {"not_granted"}
     assert "gpt" not in decision.denied.message
+
+
+def test_an_apps_client_may_have_lists(decide: Decide, ask: Ask, names: Names) -> None:
+    models: Any = ["eu"]
+    assert names(decide("default: {route: [gpt, eu]}", ask(), client=Client(models=models))) == ["eu@frankfurt"]
 
 
 def test_a_grant_and_a_rule_together_are_both_named(decide: Decide, ask: Ask) -> None:

@@ -16,8 +16,8 @@ from policyroute.cel.values import Timestamp
 from policyroute.decide import Decision, PolicySet, RoutingState
 from policyroute.decide.state import GatewayLoad, Latency, Place
 from policyroute.dialects import DIALECTS
-from policyroute.policy.cases import Denied, Expect, Given, GivenRequest
-from policyroute.policy.model import Case, Program
+from policyroute.policy.cases import Denied, Expect, Given, GivenClient, GivenRequest
+from policyroute.policy.model import Case, KnownClient, Program
 from policyroute.problems import Problem
 from policyroute.request import (
     BadRequest,
@@ -98,6 +98,15 @@ def client_of(given: Given) -> Client:
     for name in said.keys() & {"profiles", "models"}:
         said[name] = tuple(said[name])
     return Client(**said)
+
+
+def given_client(known: KnownClient) -> GivenClient:
+    """A client of the policy as what a test would say of it."""
+    facts = known.facts
+    said: dict[str, Any] = {name: getattr(facts, name) for name in GivenClient.model_fields}
+    for name in ("profiles", "models"):
+        said[name] = said[name] and list(said[name])
+    return GivenClient.model_validate(said)
 
 
 def request_of(given: Given, profiles: Profiles) -> ModelRequest:

@@ -27,7 +27,7 @@ class Grants:
 
     def of(self, models: tuple[str, ...] | None) -> Mapping[str, Target] | None:
         """The targets by name; None where all of them are granted."""
-        return None if models is None else self._reached(models)
+        return None if models is None else self._reached(tuple(models))  # an app may hand over a list
 
 
 def _granted(targets: Mapping[str, Target], models: tuple[str, ...]) -> Mapping[str, Target] | None:

@@ -16,17 +16,18 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from policyroute.author.trial import client_of, request_of, state_of
+from policyroute.author.trial import client_of, given_client, request_of, state_of
 from policyroute.decide.decision import Decision
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
 from policyroute.policy.cases import Given
+from policyroute.policy.report import suggestion
 from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
 from policyroute_asgi.cli.render import Format
 from policyroute_asgi.cli.untried import untried
 
-EXAMPLE = """  policyroute explain request.json --policies policies/ -H 'X-Router-Profile: AGENT'
+EXAMPLE = """  policyroute explain request.json --policies policies/ --client ci -H 'X-Router-Profile: AGENT'
   echo '{"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}' |
     policyroute explain - --policies policies/
   echo '{"request": {"input_tokens": 90000}, "client": {"tier": "free"}}' |
@@ -52,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-H", "--header", action="append", default=[], metavar="NAME: VALUE", help="a request header; may be repeated"
     )
+    parser.add_argument(
+        "--client", metavar="NAME", help="who calls: a client of the policy, with all that is granted to it"
+    )
     parser.add_argument("--format", type=Format, choices=(Format.TEXT, Format.JSON), default=Format.TEXT)
 
 
@@ -66,6 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     except PolicyErrors as error:
         render.refused(error, arguments.policies, arguments.format)
         return FINDINGS
+    if arguments.client is not None:
+        known = policy.program.clients.get(arguments.client)
+        if known is None:
+            hint = suggestion(arguments.client, policy.program.clients) or "the policy has none"
+            render.complain(f"no client is called `{arguments.client}`: {hint}")
+            return FINDINGS
+        given = given.model_copy(update={"client": given_client(known)})
     try:
         request = request_of(given, policy.program.profiles)
     except (BadRequest, ValueError) as error:

@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         out.print(f"wrote {directory / name}")
     out.print(
         f"\nNext:\n  policyroute test {directory}\n  policyroute serve {directory}    # with the keys it names set"
+        f"\n  policyroute client add NAME --dir {directory}    # before others than this machine call"
     )
     return GOOD
 

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Coroutine, Sequence
 from dataclasses import fields
 
-from policyroute_asgi.activation import Active, PolicySource, Status
+from policyroute_asgi.activation import Active, PolicyHolder, Status
 from policyroute_asgi.operator import Page
 from policyroute_asgi.workers.child import Child, Ending, NotReadyError
 from policyroute_asgi.workers.crew import Crew
@@ -25,13 +25,12 @@ logger = logging.getLogger("policyroute.workers")
 class Supervisor:
     """Keeps workers serving what `holder`, which has been started, holds. `inherited` are their file descriptors."""
 
-    def __init__(self, holder: PolicySource, arguments: Namespace, inherited: tuple[int, ...]) -> None:
+    def __init__(self, holder: PolicyHolder, arguments: Namespace, inherited: tuple[int, ...]) -> None:
         self._holder = holder
         self._wanted: int = arguments.workers
         self._stopping = asyncio.Event()
         self._serial = 1
         self._sent = holder.current
-        self._revoked = holder.revoked
         self._crew = Crew(arguments, inherited, self._orders, self._page)
         self.pages = SupervisorPages(self._crew, lambda: holder.status, self._behind, self._stopping.is_set)
         self.pages.metrics.policy.in_sync.set(holder.status.ok)
@@ -40,6 +39,7 @@ class Supervisor:
         self._roll: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         holder.on_change(self._changed)
+        holder.on_revoked(lambda keys: self._crew.tell(Revoked(keys)))
 
     async def start(self) -> None:
         """Returns when all workers serve. Raises NotReadyError, with the first one's reason, when one does not."""
@@ -96,13 +96,10 @@ class Supervisor:
     # What is served --------------------------------------------------------------------------------------------------
 
     def _orders(self) -> Sequence[FromSupervisor]:
-        return Revoked(self._revoked), _order(self._serial, self._sent, self._holder.status)
+        return Revoked(self._holder.revoked), _order(self._serial, self._sent, self._holder.status)
 
     def _changed(self, status: Status) -> None:
         self.pages.metrics.policy.changed(status.ok)
-        if self._holder.revoked != self._revoked:
-            self._revoked = self._holder.revoked
-            self._crew.tell(Revoked(self._revoked))
         if self._holder.current is self._sent:
             self._crew.tell(Told(status))
             return
