@@ -19,7 +19,7 @@ def _candidate(target: str, provider: str = "", window: int | None = None, model
         name=provider,
         dialect="openai_chat",
         base_url=f"https://{provider}.example/v1",
-        api_key=SecretRef("env", provider.upper()),
+        api_keys=(SecretRef("env", provider.upper()),),
         region="eu",
         clearance=Clearance.INTERNAL,
         failure_domains=(),
