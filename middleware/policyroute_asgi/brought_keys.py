@@ -46,8 +46,8 @@ NO_KEYS: Final = BroughtKeys()
 def brought_keys(headers: Iterable[tuple[bytes, bytes]], query: bytes, *, allow_credential: bool) -> BroughtKeys:
     """The keys in these headers (names lower-case) and this query.
 
-    `allow_credential`: the credential of the client's dialect is a provider key. To be said only where it does not
-    identify the caller to us. Raises BadRequest.
+    `allow_credential`: without the header, the credential of the client's dialect is the key. To be said only where it
+    does not identify the caller to us. Raises BadRequest.
     """
     found = list(headers)
     named: dict[str, str] = {}
@@ -56,10 +56,10 @@ def brought_keys(headers: Iterable[tuple[bytes, bytes]], query: bytes, *, allow_
         if name is None:
             bare.append(value)
         elif named.setdefault(name, value) != value:
-            raise _bad(f"names {name} twice")
+            raise _bad("names a provider twice")
     if len(bare) > 1 or (bare and named):
         raise _bad("has a key without a name beside others: write name=key, name=key")
-    if not bare and allow_credential and (credential := presented(found, query)):
+    if not bare and not named and allow_credential and (credential := presented(found, query)):
         bare.append(_checked(credential))
     return BroughtKeys(named, bare[0] if bare else None)
 
