@@ -6,6 +6,7 @@ Rule of this module: it translates and adds nothing. httpx_aiohttp does the same
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -37,7 +38,7 @@ class AiohttpTransport(DirectTransport):
         """Raises aiohttp.ClientError."""
         headers = CIMultiDict(outbound.headers)
         timeout = _timeout(connect, connect, None)
-        way = _NO_WAY if connection is None else await self._way(connection)
+        way = _NO_WAY if connection is None else await self._way(connection, outbound.url, headers)
         response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout, way)
         return _Answer(response)
 
@@ -47,7 +48,7 @@ class AiohttpTransport(DirectTransport):
         headers = CIMultiDict([(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw])
         timeout = _timeout(limits.get("connect"), limits.get("pool"), limits.get("read"))
         connection = connection_of(request)
-        way = _NO_WAY if connection is None else await self._way(connection)
+        way = _NO_WAY if connection is None else await self._way(connection, str(request.url), headers)
         body = await request.aread()
         try:
             response = await self._request(request.method, str(request.url), headers, body, timeout, way)
@@ -57,12 +58,18 @@ class AiohttpTransport(DirectTransport):
             response.status, headers=response.raw_headers, stream=_Body(response), request=request, extensions={}
         )
 
-    async def _way(self, connection: Connection) -> _Way:
-        """How aiohttp is told."""
+    async def _way(self, connection: Connection, url: str, headers: CIMultiDict[str]) -> _Way:
+        """How aiohttp is told. The proxy's password is for who asks for a tunnel, else it goes with the request."""
         way: dict[str, Any] = {"ssl": await self._contexts.of(connection)}
-        if connection.proxy:
-            login = connection.proxy_login
-            way |= {"proxy": connection.proxy, "proxy_auth": aiohttp.BasicAuth(*login) if login else None}
+        if not connection.proxy:
+            return way
+        way["proxy"] = connection.proxy
+        if connection.proxy_auth is not None:
+            login = {"Proxy-Authorization": f"Basic {b64encode(connection.proxy_auth.encode()).decode()}"}
+            if url.lower().startswith("https:"):
+                way["proxy_headers"] = login
+            else:
+                headers.update(login)
         return way
 
     def _request(  # noqa: PLR0913, PLR0917 - a request has these parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -27,12 +27,12 @@ class Play:
         self,
         *candidates: Candidate,
         spare: int = 0,
-        out: dict[str, Failure | Excluded] | None = None,
+        out: Mapping[str, Failure | Excluded] | None = None,
         fallback: ResolvedFallback = FALLBACK,
     ) -> None:
         self.now = 0.0
         self.spare = spare
-        self.out = out or {}
+        self.out: Mapping[str, Failure | Excluded] = out or {}
         self.wake = 0.0
         self.told: Failure | None = None
         self.exchange = Exchange(
