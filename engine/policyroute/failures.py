@@ -58,6 +58,7 @@ class Failure:
 
     `message` is our own words or the provider's error message with secrets removed; it may go to the client, never to
     a log. `status` is the HTTP status received, if any; `retry_after` seconds; `code` the provider's own code.
+    `client_key`: it is about a key of the caller's own, not one of ours.
     """
 
     kind: FailureKind
@@ -65,3 +66,4 @@ class Failure:
     status: int | None = None
     code: str | None = None
     retry_after: float | None = None
+    client_key: bool = False

@@ -231,7 +231,7 @@ class PolicyHolder:
 
 
 def _same(one: Active, other: Active) -> bool:
-    return one.policy is other.policy and one.keys == other.keys
+    return one.policy is other.policy and one.keys == other.keys and one.connections == other.connections
 
 
 def _good(prepared: Prepared) -> Status:

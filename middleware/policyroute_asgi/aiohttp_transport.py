@@ -6,7 +6,8 @@ Rule of this module: it translates and adds nothing. httpx_aiohttp does the same
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -15,25 +16,30 @@ import httpx
 from multidict import CIMultiDict
 
 from policyroute.exchange.payload import Outbound
-from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders
+from policyroute_asgi.connections import Connection, Contexts
+from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders, connection_of
+
+_Way = Mapping[str, Any]
+_NO_WAY: _Way = {}
 
 
 class AiohttpTransport(DirectTransport):
-    """`session` is called on the first request, on the loop it belongs to; the transport closes what it returns."""
+    """`session` is called on the first request, on the loop it belongs to; the transport closes what it returns.
 
-    def __init__(self, session: Callable[[], aiohttp.ClientSession], proxy: httpx.Proxy | None = None) -> None:
+    One session goes every way: it keeps connections apart by proxy and SSL context, which `contexts` makes.
+    """
+
+    def __init__(self, session: Callable[[], aiohttp.ClientSession], contexts: Contexts) -> None:
         self._make = session
         self._session: aiohttp.ClientSession | None = None
-        self._proxy: dict[str, Any] = {}
-        if proxy is not None:
-            auth = aiohttp.BasicAuth(*proxy.auth) if proxy.auth else None
-            self._proxy = {"proxy": str(proxy.url), "proxy_auth": auth}
+        self._contexts = contexts
 
-    async def send(self, outbound: Outbound, connect: float) -> Incoming:
+    async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming:
         """Raises aiohttp.ClientError."""
         headers = CIMultiDict(outbound.headers)
         timeout = _timeout(connect, connect, None)
-        response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout)
+        way = _NO_WAY if connection is None else await self._way(connection, outbound.url, headers)
+        response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout, way)
         return _Answer(response)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -41,16 +47,39 @@ class AiohttpTransport(DirectTransport):
         limits = request.extensions.get("timeout", {})
         headers = CIMultiDict([(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw])
         timeout = _timeout(limits.get("connect"), limits.get("pool"), limits.get("read"))
+        connection = connection_of(request)
+        way = _NO_WAY if connection is None else await self._way(connection, str(request.url), headers)
+        body = await request.aread()
         try:
-            response = await self._request(request.method, str(request.url), headers, await request.aread(), timeout)
+            response = await self._request(request.method, str(request.url), headers, body, timeout, way)
         except aiohttp.ClientError as error:
             _translate(error)
         return httpx.Response(
             response.status, headers=response.raw_headers, stream=_Body(response), request=request, extensions={}
         )
 
-    def _request(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes, timeout: aiohttp.ClientTimeout
+    async def _way(self, connection: Connection, url: str, headers: CIMultiDict[str]) -> _Way:
+        """How aiohttp is told. The proxy's password is for who asks for a tunnel, else it goes with the request."""
+        way: dict[str, Any] = {"ssl": await self._contexts.of(connection)}
+        if not connection.proxy:
+            return way
+        way["proxy"] = connection.proxy
+        if connection.proxy_auth is not None:
+            login = {"Proxy-Authorization": f"Basic {b64encode(connection.proxy_auth.encode()).decode()}"}
+            if url.lower().startswith("https:"):
+                way["proxy_headers"] = login
+            else:
+                headers.update(login)
+        return way
+
+    def _request(  # noqa: PLR0913, PLR0917 - a request has these parts
+        self,
+        method: str,
+        url: str,
+        headers: CIMultiDict[str],
+        body: bytes,
+        timeout: aiohttp.ClientTimeout,
+        way: _Way,
     ) -> Awaitable[aiohttp.ClientResponse]:
         if self._session is None:
             self._session = self._make()
@@ -61,7 +90,7 @@ class AiohttpTransport(DirectTransport):
             headers=headers,
             allow_redirects=False,
             timeout=timeout,
-            **self._proxy,
+            **way,
         )
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ from policyroute.request import BadRequest, Client
 from policyroute_asgi import address, credentials, identity
 from policyroute_asgi.activation import PolicySource, admitted
 from policyroute_asgi.address import Proxies
-from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
 from policyroute_asgi.keyring import KeyMatch
 
 Scope = Mapping[str, Any]
@@ -23,10 +23,12 @@ Expose = Literal["none", "id", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request. `match` is how the policy knows it, None where somebody else does."""
+    """Who sent a request. `match` is how the policy knows it, None where somebody else does. `credential_free`: what
+    SDKs send as their key does not say who it is, so that it may be a provider's (`api_key: from_client`)."""
 
     client: Client
     match: KeyMatch | None = None
+    credential_free: bool = False
 
 
 class Door(Protocol):
@@ -41,17 +43,19 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AppDoor:
-    """The app says who calls. `expose` None is `full` to loopback, else `id`."""
+    """The app says who calls. `expose` None is `full` to loopback, else `id`. `credential_free`: it does not say so by
+    the request's credential."""
 
     identify: Identify | Anonymous
     expose: Expose | None = None
     proxies: Proxies = field(default_factory=Proxies)
+    credential_free: bool = False
 
     async def caller(self, scope: Scope, source: PolicySource) -> Caller:
         client = await identity.who(self.identify, scope, self.proxies.client(scope))
         if client is None:
             raise BadRequest("unauthenticated", "Who calls is not known here: send the app's credentials.", 401)
-        return Caller(client)
+        return Caller(client, credential_free=self.credential_free or self.identify is ANONYMOUS)
 
     def exposure(self, scope: Scope, headers: Headers) -> Expose:
         return self.expose or _by_place(scope, headers)
@@ -71,7 +75,7 @@ class KeyDoor:
         if not source.current.policy.program.clients:
             if not (self.open_to_all or address.on_loopback(scope)):
                 raise BadRequest("unauthenticated", "Without `clients` this gateway serves its own machine only.", 401)
-            return Caller(Client(address=where))
+            return Caller(Client(address=where), credential_free=True)
         key = credentials.presented(scope["headers"], scope["query_string"])
         match = admitted(source, key) if key else None
         if match is None:

@@ -74,7 +74,12 @@ class Drive:
 
     def __init__(self, decision: Decision, upstream: Upstream, client: ClientSide, *, stream: bool) -> None:
         self._machine = Exchange(
-            decision.candidates, decision.fallback, decision.limits, stream=stream, eligible=upstream.eligible
+            decision.candidates,
+            decision.fallback,
+            decision.limits,
+            stream=stream,
+            eligible=upstream.eligible,
+            spare_key=upstream.has_other_key,
         )
         self.record: ExchangeRecord = self._machine.record
         self._upstream = upstream

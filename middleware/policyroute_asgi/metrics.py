@@ -6,11 +6,13 @@ sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -55,6 +57,25 @@ class PolicyMetrics:
 
 POLICY_FAMILIES: Final = frozenset({"policyroute_reloads", "policyroute_policy_in_sync"})
 """The names of the families in `PolicyMetrics`."""
+KeyStates = Callable[[], Iterable[tuple[str, str, int]]]
+"""(provider, state, number of keys)."""
+
+
+class _Keys(Collector):
+    """Read whenever the metrics are: which providers there are changes with the policy."""
+
+    def __init__(self, states: KeyStates) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "policyroute_provider_keys",
+            "Keys of a provider: ready, or why they are not used now",
+            labels=["provider", "state"],
+        )
+        for provider, state, count in self._states():
+            family.add_metric([provider, state], count)
+        yield family
 
 
 class Metrics:
@@ -115,8 +136,15 @@ class Metrics:
             "policyroute_log_lines_dropped", "Log lines lost because their sink did not keep up", registry=registry
         )
 
-    def watch(self, in_flight: Callable[[], float], queued: Callable[[], float], dropped: Callable[[], float]) -> None:
-        """Have these read whenever the metrics are."""
+    def watch(
+        self,
+        in_flight: Callable[[], float],
+        queued: Callable[[], float],
+        dropped: Callable[[], float],
+        keys: KeyStates,
+    ) -> None:
+        """Have these read whenever the metrics are. Once."""
+        self.registry.register(_Keys(keys))
         self.in_flight.set_function(in_flight)
         self.queued.set_function(queued)
         self._dropped.set_function(dropped)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 import httpx
 
 from policyroute.exchange.payload import Outbound
+from policyroute_asgi.connections import Connection
 from policyroute_asgi.trouble import TRANSPORT_ERRORS
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -37,8 +38,9 @@ class Incoming(Protocol):
 
 
 class Sender(Protocol):
-    async def send(self, outbound: Outbound, connect: float) -> Incoming:
-        """`connect` is seconds, to wait for a connection. Raises TRANSPORT_ERRORS."""
+    async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming:
+        """`connect` is seconds, to wait for a connection; `connection` how to make it, None as usual. Raises
+        TRANSPORT_ERRORS."""
         ...
 
 
@@ -46,7 +48,7 @@ class DirectTransport(httpx.AsyncBaseTransport, ABC):
     """An httpx transport that is a sender too."""
 
     @abstractmethod
-    async def send(self, outbound: Outbound, connect: float) -> Incoming: ...
+    async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming: ...
 
 
 def sender(transport: httpx.AsyncBaseTransport) -> Sender:
@@ -60,8 +62,26 @@ class _Through:
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
-    async def send(self, outbound: Outbound, connect: float) -> Incoming:
-        return HttpxAnswer(await self._transport.handle_async_request(_request(outbound, connect)))
+    async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming:
+        request = _request(outbound, connect)
+        if connection is not None:
+            request = connected(request, connection)
+        return HttpxAnswer(await self._transport.handle_async_request(request))
+
+
+_CONNECTION: Final = "policyroute.connection"
+
+
+def connection_of(request: httpx.Request) -> Connection | None:
+    """How the connection for this request is to be made, for transports that have more than one way."""
+    found = request.extensions.get(_CONNECTION)
+    return found if isinstance(found, Connection) else None
+
+
+def connected(request: httpx.Request, connection: Connection) -> httpx.Request:
+    """The request, with its connection to be made in this way."""
+    request.extensions[_CONNECTION] = connection
+    return request
 
 
 class HttpxAnswer:

@@ -22,7 +22,9 @@ from policyroute.decide import PolicySet
 from policyroute.policy import files
 from policyroute.problems import PolicyErrors, Problem, Severity
 from policyroute_asgi import last_good, secrets
+from policyroute_asgi.connections import Connection
 from policyroute_asgi.keyring import Keyring
+from policyroute_asgi.secrets import Key, Secrets
 
 _BRIEF = 0.0025
 """Seconds that a building thread may keep the interpreter when the event loop wants it. Measured under full load: with
@@ -37,14 +39,16 @@ Build = Callable[[Sources], PolicySet]
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A policy set, the key of every provider that has one, the texts it was built from, by file name, and the keys of
-    the set's clients.
+    """A policy set, the keys and connection settings of the providers that have any, by name, the texts it was built
+    from, by file name, and the keys of the set's clients.
 
-    A request keeps the one it started with. `keys` and `sources` can be sent to another process, which makes the rest.
+    A request keeps the one it started with. All but `policy` and `keyring` are plain values that can be sent to another
+    process, which makes the rest.
     """
 
     policy: PolicySet
-    keys: Mapping[str, str] = field(repr=False)
+    keys: Mapping[str, tuple[Key, ...]] = field(repr=False)
+    connections: Mapping[str, Connection] = field(repr=False)
     sources: Sources = field(repr=False)
     keyring: Keyring = field(repr=False)
 
@@ -68,14 +72,16 @@ class _Built:
 class Preparation:
     """Not safe for two threads at once. Remembers its last build, so that an unchanged directory costs one reading.
 
+    `secrets_dir` is where the files that policies name have to be: the policy directory, unless another is given.
     `freeze`: after each build, exempt all there is in the process from garbage collection (`gc.freeze`). A collection
     of everything stops the event loop for tens of milliseconds. For a process that is nothing but a gateway.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one name for each thing that its owner sets
         self,
         directory: Path,
         state_dir: Path | None = None,
+        secrets_dir: Path | None = None,
         *,
         build: Build | None = None,
         environment: Mapping[str, str] = os.environ,
@@ -83,11 +89,13 @@ class Preparation:
     ) -> None:
         self.directory = directory
         self.state_dir = state_dir
+        self._secrets_dir = secrets_dir
         # The compiler remembers expressions by their text, from one build to the next.
         self._build = build or partial(author.build, compiler=Compiler())
         self._environment = environment
         self._freeze = freeze
         self._built: _Built | None = None
+        self._secrets = Secrets()
         self._saved: Sources | None = None
 
     def from_directory(self, *, again: bool = False) -> Prepared:
@@ -117,10 +125,13 @@ class Preparation:
         policy = self._built.policy
         if policy is None:
             return Prepared(None, self._built.problems)
-        keys, missing = secrets.resolve(policy.program, self.directory, self._environment)
+        folder = secrets.folder(self.directory, self._secrets_dir)
+        found, missing = secrets.resolve(policy.program, folder, self._environment, known=self._secrets)
         if missing:
             return Prepared(None, missing)
-        return Prepared(Active(policy, keys, self._built.sources, self._built.keyring), self._built.problems)
+        self._secrets = found
+        active = Active(policy, found.keys, found.connections, self._built.sources, self._built.keyring)
+        return Prepared(active, self._built.problems)
 
     def _compile(self, sources: Sources) -> _Built:
         try:

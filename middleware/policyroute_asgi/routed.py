@@ -14,8 +14,10 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.dialects import ClientError
 from policyroute.request import ModelRequest, Profiles
+from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.bodies import ClientGone, read_json_body
+from policyroute_asgi.brought_keys import brought_keys
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
@@ -110,13 +112,23 @@ class Routed:
         upstream = Upstream(
             request,
             lambda candidate: self._hop(active, decision, candidate, caller, served),
-            active.keys,
+            self._access(active, request, visit, caller),
             self._sender,
             self._telemetry.open_attempts,
         )
         exchange = Drive(decision, upstream, reply, stream=request.stream)
         served.record = exchange.record
         await exchange.run()
+
+    def _access(self, active: Active, request: ModelRequest, visit: Visit, caller: Caller) -> Access:
+        program, keys = active.policy.program, self._telemetry.provider_keys
+        keys.use(active.keys, program.providers)
+        origins = program.client_key_origins
+        if not origins:
+            return Access(keys, active, request.conversation_id)
+        scope = visit.scope
+        brought = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
+        return Access(keys, active, request.conversation_id, brought.within(origins))
 
     def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)

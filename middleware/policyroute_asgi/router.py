@@ -87,7 +87,8 @@ class Router:
         return made
 
     def _transport(self, client: Who, library: Any) -> Any:
-        return asgi_transport(_InProcess(self, AppDoor(_identify(client), "full")), library)
+        door = AppDoor(_identify(client), "full", credential_free=not callable(client))
+        return asgi_transport(_InProcess(self, door), library)
 
     async def aclose(self) -> None:
         """End what runs on this event loop: open requests first. A later one starts anew."""

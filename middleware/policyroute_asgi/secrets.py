@@ -1,15 +1,49 @@
-"""The secrets a policy names, read once when it is activated.
+"""The files and secrets a policy names, read once when it is activated.
 
-Rule of this module: a value is returned, never shown. Problems name the variable or the file, not what is in it.
+Rule of this module: a value is returned, never shown. Problems name the variable or the file, not what is in it, and
+not even that where the name itself looks like a key that somebody pasted. Files are read under one directory only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from policyroute.policy.model import Program, Provider, SecretRef
+from policyroute.policy.model import DIRECT, Program, Provider, SecretRef
+from policyroute.policy.text import is_like_key
 from policyroute.problems import Problem, Severity
+from policyroute_asgi.connections import PLAIN, Connection, Unusable, ssl_context
+
+_LARGEST = 1 << 20
+"""Bytes of one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a provider. `place` says where it is from (`env NAME`, `file NAME`), for people."""
+
+    place: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a policy set needs beside its text, by provider name: plain values. Who needs nothing is not there."""
+
+    keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict[str, tuple[Key, ...]])
+    connections: Mapping[str, Connection] = field(default_factory=dict[str, Connection])
+
+
+def folder(policies: Path, secrets_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The secrets directory: that of the policies, or of the one policy file, unless another is named."""
+    if secrets_dir is not None:
+        return Path(secrets_dir)
+    return policies.parent if policies.is_file() else policies
+
+
+NOTHING = Secrets()
 
 
 def resolve(
@@ -17,54 +51,151 @@ def resolve(
     directory: Path,
     environment: Mapping[str, str],
     severity: Severity = Severity.ERROR,
-) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """The key of every provider that has one (provider name -> key), and a problem for every key that cannot be had.
+    known: Secrets = NOTHING,
+) -> tuple[Secrets, tuple[Problem, ...]]:
+    """Everything, and a problem for all that cannot be had.
 
-    A relative `file` is looked up in the policy directory; white space around a value (a file's last newline) is no
-    part of it. Problems have `severity`: an error to a gateway that starts, a warning to `check` and `test`.
+    `directory` is the secrets directory: names of files are looked up in it, and must not lead out of it, by links
+    neither. White space around a value (a file's last newline) is no part of it. Problems have `severity`: an error to
+    a gateway that starts, a warning to `check` and `test`. What is as it is in `known` is not checked again.
     """
-    keys: dict[str, str] = {}
-    problems: list[Problem] = []
+    reading = _Reading(directory, environment, severity, known)
+    keys: dict[str, tuple[Key, ...]] = {}
+    connections: dict[str, Connection] = {}
     for provider in program.providers.values():
-        if provider.api_key is None:
-            continue
-        value, trouble = _read(provider.api_key, directory, environment)
-        if trouble is None:
-            keys[provider.name] = value
-        else:
-            problems.append(_problem(provider, trouble, severity))
-    return keys, tuple(problems)
+        if found := tuple(reading.keys(provider)):
+            keys[provider.name] = found
+        connection = reading.connection(provider)
+        if connection is not None:
+            connections[provider.name] = connection
+    return Secrets(keys, connections), tuple(reading.problems)
 
 
-def _read(ref: SecretRef, directory: Path, environment: Mapping[str, str]) -> tuple[str, str | None]:
-    """(value, what is wrong with it)."""
-    if ref.kind == "env":
-        place = f"the environment variable `{ref.name}`"
-        value = environment.get(ref.name)
-        if value is None:
-            return "", f"{place} is not set"
-    else:
-        place = f"the file `{ref.name}`"
+class _Trouble(Exception):
+    """What is wrong with one secret or file: the problem's code, and words that go after its name."""
+
+    def __init__(self, code: str, said: str) -> None:
+        super().__init__(said)
+        self.code = code
+        self.said = said
+
+
+class _Reading:
+    def __init__(self, directory: Path, environment: Mapping[str, str], severity: Severity, known: Secrets) -> None:
+        self._directory = directory
+        self._known = known
+        self._environment = environment
+        self._severity = severity
+        self.problems: list[Problem] = []
+
+    def keys(self, provider: Provider) -> Iterator[Key]:
+        pool = len(provider.api_keys) > 1
+        for index, ref in enumerate(provider.api_keys):
+            path = f"api_keys[{index}]" if pool else "api_key"
+            value = self._secret(ref, provider, path, "the key")
+            if value is not None:
+                yield Key(f"{ref.kind} {ref.name}", value)
+
+    def connection(self, provider: Provider) -> Connection | None:
+        tls = provider.tls
+        proxy = "" if provider.proxy == DIRECT else provider.proxy
+        auth = provider.proxy_auth
+        made = Connection(
+            proxy=proxy,
+            proxy_auth=self._secret(auth, provider, "proxy_auth", "the proxy's password") if auth else None,
+            # What is trusted is no secret, and companies keep it where all programs find it.
+            ca=self._file(tls.ca, provider, "tls.ca", anywhere=True),
+            cert=self._file(tls.cert, provider, "tls.cert"),
+            key=self._file(tls.key, provider, "tls.key"),
+        )
+        if made == PLAIN:
+            return None
+        if made.secured != PLAIN.secured and made != self._known.connections.get(provider.name):
+            try:
+                ssl_context(made, trust_env=False)
+            except Unusable as error:
+                self._report(_Trouble("tls-unusable", str(error)), provider, "tls", "the TLS setting")
+        return made
+
+    def _secret(self, ref: SecretRef, provider: Provider, path: str, what: str) -> str | None:
         try:
-            value = (directory / ref.name).read_text(encoding="utf-8")
+            if ref.kind == "env":
+                place = f"the environment variable {_named(ref.name)}"
+                value = _usable(self._environment.get(ref.name), place)
+            else:
+                value = _usable(self._read(ref.name), f"the file {_named(ref.name)}")
+        except _Trouble as trouble:
+            self._report(trouble, provider, path, what)
+            return None
+        return value
+
+    def _file(self, name: str | None, provider: Provider, path: str, *, anywhere: bool = False) -> str | None:
+        if name is None:
+            return None
+        try:
+            return self._read(name, anywhere=anywhere)
+        except _Trouble as trouble:
+            self._report(trouble, provider, path, "a file")
+            return None
+
+    def _read(self, name: str, *, anywhere: bool = False) -> str:
+        """Raises _Trouble."""
+        place = f"the file {_named(name)}"
+        path = os.path.realpath(self._directory / name)
+        if not anywhere and not _inside(path, os.path.realpath(self._directory)):
+            raise _Trouble("secret-outside", f"{place} is not in the secrets directory, or links lead out of it")
+        try:
+            with open(path, "rb", opener=_at_once) as file:
+                data = file.read(_LARGEST + 1)
         except OSError as error:
-            return "", f"{place} cannot be read: {error.strerror}"
+            raise _Trouble("missing-secret", f"{place} cannot be read: {error.strerror}") from None
+        if len(data) > _LARGEST:
+            raise _Trouble("missing-secret", f"{place} is too large")
+        try:
+            return data.decode("utf-8")
         except UnicodeDecodeError:
-            return "", f"{place} is not text"
+            raise _Trouble("missing-secret", f"{place} is not text") from None
+
+    def _report(self, trouble: _Trouble, provider: Provider, path: str, what: str) -> None:
+        self.problems.append(
+            Problem(
+                code=trouble.code,
+                message=f"{what} of provider `{provider.name}` cannot be had: {trouble.said}",
+                span=provider.span,
+                hint=_HINTS[trouble.code],
+                path=f"providers.{provider.name}.{path}",
+                severity=self._severity,
+            )
+        )
+
+
+_HINTS: Mapping[str, str] = {
+    "missing-secret": "set it where the gateway runs, or take it out of the policy if the provider needs none",
+    "secret-outside": "put it there, or name the directory it is in with --secrets-dir",
+    "tls-unusable": "see what `openssl x509 -in FILE -noout -subject` and `openssl pkey -in FILE -noout` make of them",
+}
+
+
+def _usable(value: str | None, place: str) -> str:
+    """Raises _Trouble."""
+    if value is None:
+        raise _Trouble("missing-secret", f"{place} is not set")
     value = value.strip()
     if not value:
-        return "", f"{place} is empty"
+        raise _Trouble("missing-secret", f"{place} is empty")
     if not (value.isascii() and value.isprintable()):
-        return "", f"{place} has characters that no HTTP header may carry"
-    return value, None
+        raise _Trouble("missing-secret", f"{place} has characters that no HTTP header may carry")
+    return value
 
 
-def _problem(provider: Provider, trouble: str, severity: Severity) -> Problem:
-    return Problem(
-        code="missing-secret",
-        message=f"the key of provider `{provider.name}` is missing: {trouble}",
-        span=provider.span,
-        hint="set it where the gateway runs, or take `api_key` out if the provider needs none",
-        path=f"providers.{provider.name}.api_key",
-        severity=severity,
-    )
+def _named(name: str) -> str:
+    return "named there (the name looks like a key itself)" if is_like_key(name) else f"`{name}`"
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens it; a pipe that nobody writes to is empty, and not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _inside(path: str, directory: str) -> bool:
+    return os.path.commonpath((path, directory)) == directory

@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
 
     max_body: int
     state_dir: str | PathLike[str] | None
+    secrets_dir: str | PathLike[str] | None
     strict_start: bool
     log: Sink | None
     registry: CollectorRegistry | None
@@ -125,8 +126,7 @@ class Services:
         owned: list[PolicyHolder | httpx.AsyncBaseTransport] = []
         holder = self._policies
         if isinstance(holder, str | PathLike):
-            state_dir = options.get("state_dir")
-            preparation = Preparation(Path(holder), Path(state_dir) if state_dir is not None else None)
+            preparation = Preparation(Path(holder), _path(options.get("state_dir")), _path(options.get("secrets_dir")))
             holder = PolicyHolder(preparation, strict_start=options.get("strict_start", False))
             owned.append(holder)
         try:
@@ -148,3 +148,7 @@ class Services:
 
     def _told(self, status: Status) -> None:
         self.metrics.policy.changed(status.ok)
+
+
+def _path(given: str | PathLike[str] | None) -> Path | None:
+    return Path(given) if given is not None else None

@@ -19,6 +19,7 @@ from policyroute.request import Client
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.provider_keys import ProviderKeys
 
 
 @dataclass(slots=True)
@@ -48,17 +49,21 @@ class Telemetry:
     """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none.
 
     `in_flight` counts open requests, `queued` those of them that wait for a place, `open_attempts` open attempts by
-    place; whoever opens and closes them counts.
+    place; whoever opens and closes them counts. `provider_keys` are the providers' keys, and what is known of them.
     """
 
     def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
         self.metrics = metrics
         self.latencies = Latencies(clock)
+        self.provider_keys = ProviderKeys(clock)
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
         self.queued = 0
         self._lines = LineWriter(log) if log is not None else None
-        metrics.watch(lambda: self.in_flight, lambda: self.queued, lambda: self._lines.dropped if self._lines else 0)
+        metrics.watch(lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states)
+
+    def _dropped(self) -> int:
+        return self._lines.dropped if self._lines else 0
 
     def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""

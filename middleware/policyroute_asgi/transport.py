@@ -6,8 +6,8 @@ another), no redirects (a key would follow), no netrc (it would replace a provid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -18,7 +18,10 @@ from starlette.types import ASGIApp
 from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_transport import AiohttpTransport
 from policyroute_asgi.asgi_transport import asgi_transport
-from policyroute_asgi.outward import DirectTransport, Incoming, sender
+from policyroute_asgi.connections import PLAIN, Connection, Contexts
+from policyroute_asgi.httpx_transport import HttpxTransport
+from policyroute_asgi.outward import DirectTransport, Incoming, connected, connection_of, sender
+from policyroute_asgi.resolving import GuardedResolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,9 @@ class SchemeRouter(DirectTransport):
         self._sender = sender(outward)
         self._senders = {scheme: sender(transport) for scheme, transport in schemes.items()}
 
-    async def send(self, outbound: Outbound, connect: float) -> Incoming:
+    async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming:
         chosen = self._senders.get(outbound.url.partition(":")[0].lower(), self._sender)
-        return await chosen.send(outbound, connect)
+        return await chosen.send(outbound, connect, connection)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         transport = self._schemes.get(request.url.scheme, self._outward)
@@ -68,67 +71,79 @@ class SchemeRouter(DirectTransport):
             await transport.aclose()
 
 
-class ProxiedTransport(httpx.AsyncBaseTransport):
-    """Chooses the environment's proxy once a host.
+class ByEnvironment(DirectTransport):
+    """Adds the environment's proxy where a provider has no setting of its own; it is chosen once a host.
 
     aiohttp's own `trust_env` asks the environment and the netrc file for every request, each in a thread.
     """
 
-    def __init__(
-        self, make: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport], proxies: Mapping[str, httpx.Proxy]
-    ) -> None:
-        self._direct = make(None)
-        self._by_scheme = {scheme: make(proxy) for scheme, proxy in proxies.items()}
-        self._by_host: dict[tuple[str, str], httpx.AsyncBaseTransport] = {}
+    def __init__(self, outward: httpx.AsyncBaseTransport, proxies: Mapping[str, Connection]) -> None:
+        self._outward = outward
+        self._sender = sender(outward)
+        self._by_scheme = proxies
+        self._by_host: dict[str, Connection] = {}
+
+    async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming:
+        host = outbound.url.partition("?")[0].split("/", 3)[:3]
+        return await self._sender.send(outbound, connect, self._way("/".join(host), connection))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        key = (request.url.scheme, request.url.host)
-        transport = self._by_host.get(key)
-        if transport is None:
-            bypassed = proxy_bypass(request.url.netloc.decode("ascii"))
-            transport = self._direct if bypassed else self._by_scheme.get(key[0], self._direct)
-            self._by_host[key] = transport
-        return await transport.handle_async_request(request)
+        host = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        way = self._way(host, connection_of(request))
+        return await self._outward.handle_async_request(connected(request, way))
 
     async def aclose(self) -> None:
-        for transport in (self._direct, *self._by_scheme.values()):
-            await transport.aclose()
+        await self._outward.aclose()
+
+    def _way(self, host: str, own: Connection | None) -> Connection:
+        if own is not None and own.proxy is not None:
+            return own
+        usual = self._by_host.get(host)
+        if usual is None:
+            scheme, _, netloc = host.partition("://")
+            usual = PLAIN if proxy_bypass(netloc) else self._by_scheme.get(scheme.lower(), PLAIN)
+            self._by_host[host] = usual
+        return usual if own is None else replace(own, proxy=usual.proxy, proxy_auth=usual.proxy_auth)
 
 
 def _outward(settings: TransportSettings) -> httpx.AsyncBaseTransport:
-    make = _maker(settings)
+    made = _made(settings)
     proxies = _proxies() if settings.trust_env else {}
-    return ProxiedTransport(make, proxies) if proxies else make(None)
+    return ByEnvironment(made, proxies) if proxies else made
 
 
-def _proxies() -> dict[str, httpx.Proxy]:
+def _proxies() -> dict[str, Connection]:
     found = getproxies_environment()
     urls = {scheme: found.get(scheme) or found.get("all") for scheme in ("http", "https")}
     return {scheme: _proxy(url) for scheme, url in urls.items() if url}
 
 
-def _proxy(url: str) -> httpx.Proxy:
+def _proxy(url: str) -> Connection:
     full = url if "://" in url else f"http://{url}"
     scheme = full.partition("://")[0].lower()
     if scheme not in {"http", "https"}:
         # Going around a proxy that somebody has set may be worse than not starting.
         raise ValueError(f"the environment sets a {scheme} proxy; only http and https proxies can be used")
-    return httpx.Proxy(full)
+    proxy = httpx.Proxy(full)
+    return Connection(proxy=str(proxy.url), proxy_auth=":".join(proxy.auth) if proxy.auth else None)
 
 
-def _maker(settings: TransportSettings) -> Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]:
-    context = httpx.create_ssl_context(trust_env=settings.trust_env)
+def _made(settings: TransportSettings) -> httpx.AsyncBaseTransport:
+    contexts = Contexts(trust_env=settings.trust_env)
     if settings.kind == "httpx":
         limits = httpx.Limits(
             max_connections=settings.max_connections,
             max_keepalive_connections=settings.max_connections,
             keepalive_expiry=settings.keepalive,
         )
-        return lambda proxy: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy)
+        return HttpxTransport(contexts, limits)
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            ssl=context, limit=settings.max_connections, keepalive_timeout=settings.keepalive
+            ssl=contexts.usual,
+            limit=settings.max_connections,
+            keepalive_timeout=settings.keepalive,
+            resolver=GuardedResolver(),
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -137,4 +152,4 @@ def _maker(settings: TransportSettings) -> Callable[[httpx.Proxy | None], httpx.
             auto_decompress=False,
         )
 
-    return lambda proxy: AiohttpTransport(session, proxy)
+    return AiohttpTransport(session, contexts)

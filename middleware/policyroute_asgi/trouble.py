@@ -5,18 +5,23 @@ Rule of this module: the words are ours. An exception's own text names hosts and
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import aiohttp
 import httpx
 
 from policyroute.failures import Failure, FailureKind
+from policyroute_asgi.resolving import ForbiddenAddress
 
 TRANSPORT_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 """What a transport may raise. httpx_aiohttp, where it is injected, lets some of aiohttp's own through."""
 
 _CONNECT = Failure(FailureKind.TIMEOUT_CONNECT, "No connection to the provider in time.", code="connect_timeout")
 _DNS = Failure(FailureKind.UNAVAILABLE, "The provider's name could not be resolved.", code="dns")
+_FORBIDDEN = Failure(
+    FailureKind.UNAVAILABLE, "The provider's name leads to an address that is not asked.", code="forbidden_address"
+)
 _TLS = Failure(FailureKind.UNAVAILABLE, "No secure connection to the provider could be made.", code="tls")
 _REFUSED = Failure(FailureKind.UNAVAILABLE, "The provider could not be reached.", code="connect_error")
 _PROXY = Failure(FailureKind.UNAVAILABLE, "The proxy to the provider failed.", code="proxy_error")
@@ -30,7 +35,8 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
     # First match wins: the narrow ones come first.
     ((aiohttp.ConnectionTimeoutError,), _CONNECT),
     ((aiohttp.ServerTimeoutError,), _SILENT),
-    ((aiohttp.ClientConnectorDNSError,), _DNS),
+    ((ForbiddenAddress,), _FORBIDDEN),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), _DNS),
     ((aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch), _TLS),
     ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), _PROXY),
     ((aiohttp.ClientConnectorError,), _REFUSED),
@@ -51,6 +57,8 @@ def failure_of(error: BaseException, *, answered: bool) -> Failure:
     # aiohttp's own exception says more than its translation. httpx_aiohttp 0.2 even calls every ClientConnectionError
     # a ConnectTimeout: a refused connection, and one that the server dropped.
     origin = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    if isinstance(origin, aiohttp.ClientConnectorDNSError) and isinstance(origin.os_error, ForbiddenAddress):
+        origin = origin.os_error
     found = next((failure for types, failure in _TABLE if isinstance(origin, types)), _CLOSED)
     if not answered or found is _CODED:
         return found

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from policyroute.decide.decision import Candidate, Excluded, Hop
 from policyroute.decide.state import Place
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
+from policyroute.events import Broken, StreamEvent
 from policyroute.exchange.commands import Failed, Open, Received
 from policyroute.exchange.payload import build
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
+from policyroute_asgi.access import Access
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Incoming, Sender
+from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 
 MAX_ANSWER = 64 * 1024 * 1024
@@ -33,6 +37,9 @@ DRAIN = 0.2
 
 Secrets = tuple[str, ...]
 
+Learn = Callable[[Failure], Failure]
+"""What a failure means for the key, and as what it is to be told."""
+
 Tell = Callable[[Received | Failed], Awaitable[bool]]
 """Takes what an attempt has to say. False: nobody wants to hear more of it."""
 
@@ -40,86 +47,110 @@ Tell = Callable[[Received | Failed], Awaitable[bool]]
 class Upstream:
     """The attempts of one request.
 
-    `hop_of` asks the rules about a candidate now; `keys` are the providers' secrets by provider name; `open_attempts`
-    is counted up while an attempt is open. `hop` is the last attempt's.
+    `hop_of` asks the rules about a candidate now; `access` has the keys; `open_attempts` is counted up while an attempt
+    is open. `hop` is the last attempt's.
     """
 
     def __init__(
         self,
         request: ModelRequest,
         hop_of: Callable[[Candidate], Hop],
-        keys: Mapping[str, str],
+        access: Access,
         sender: Sender,
         open_attempts: dict[Place, int],
     ) -> None:
         self.hop: Hop | None = None
         self._request = request
         self._hop_of = hop_of
-        self._keys = keys
+        self._access = access
         self._sender = sender
         self._open = open_attempts
+        self._key: Key | None = None
 
-    def eligible(self, candidate: Candidate, now: float) -> Excluded | None:
-        """What the state machine asks before each attempt. The hop is kept for the attempt itself."""
+    def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
+        """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
         self.hop = self._hop_of(candidate)
-        return self.hop.excluded
+        if self.hop.excluded is not None:
+            return self.hop.excluded
+        key = self._access.pick(candidate)
+        if isinstance(key, Failure):
+            return key
+        self._key = key
+        return None
+
+    def has_other_key(self, candidate: Candidate) -> bool:
+        """What the state machine asks where a key failed."""
+        return self._access.has_other(candidate)
 
     async def run(self, opened: Open, tell: Tell) -> None:
         """Perform one attempt to its end. Cancelling it closes the connection."""
         candidate = opened.attempt.candidate
         place = (candidate.target, candidate.provider.name)
+        key = self._key
         self._open[place] = self._open.get(place, 0) + 1
+        self._access.opened(candidate, key)
         try:
-            await self._attempt(opened, tell)
+            await self._attempt(opened, key, tell)
         finally:
+            self._access.closed(candidate, key)
             self._open[place] -= 1
             if not self._open[place]:
                 del self._open[place]
 
-    async def _attempt(self, opened: Open, tell: Tell) -> None:
+    async def _attempt(self, opened: Open, key: Key | None, tell: Tell) -> None:
         assert self.hop is not None, "a hop is asked for before each attempt"
-        provider = opened.attempt.candidate.provider
-        key = self._keys.get(provider.name)
+        candidate = opened.attempt.candidate
+        provider = candidate.provider
+        # Learnt before it is told: the next attempt may begin with the telling.
+        learn = partial(self._access.learn, candidate, key)
+        secrets = (key.value,) if key is not None else ()
+        outbound = build(self._request, self.hop, key.value if key is not None else None)
+        connection = self._access.connection(candidate)
         try:
-            answer = plain(await self._sender.send(build(self._request, self.hop, key), opened.attempt.connect))
+            answer = plain(await self._sender.send(outbound, opened.attempt.connect, connection))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return
         dialect = DIALECTS[provider.dialect]
-        secrets = (key,) if key else ()
         try:
             if not 200 <= answer.status < 300:
-                await tell(Failed(opened.id, await _failure(answer, dialect, secrets)))
+                await tell(Failed(opened.id, learn(await _failure(answer, dialect, secrets))))
             elif self._request.stream:
-                await _stream(opened.id, answer, dialect.stream(secrets), tell)
+                await _stream(opened.id, answer, dialect.stream(secrets), learn, tell)
             else:
-                await tell(await _json(opened.id, answer, dialect, secrets, self._request))
+                await tell(await _json(opened.id, answer, dialect, secrets, self._request, learn))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
             await answer.close()
 
 
-async def _json(
-    id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, request: ModelRequest
+async def _json(  # noqa: PLR0913, PLR0917 - an answer is read with all of these
+    id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, request: ModelRequest, learn: Learn
 ) -> Received | Failed:
     body = await _whole(answer, MAX_ANSWER)
     if body is None:
         return Failed(id, Failure(FailureKind.UNAVAILABLE, "The provider's answer is too large.", answer.status))
-    return Received(id, dialect.answer(body, secrets, request), body, end=True, status=answer.status)
+    return Received(id, _learnt(dialect.answer(body, secrets, request), learn), body, end=True, status=answer.status)
 
 
-async def _stream(id: int, answer: Incoming, reader: StreamReader, tell: Tell) -> None:
+async def _stream(id: int, answer: Incoming, reader: StreamReader, learn: Learn, tell: Tell) -> None:
     status = answer.status
     while chunk := await answer.read():
         events, raw = reader.feed(chunk)
         if reader.complete:
-            await tell(Received(id, [*events, *reader.end()], raw + reader.tail, True, status))
+            await tell(Received(id, _learnt([*events, *reader.end()], learn), raw + reader.tail, True, status))
             await _drain(answer)
             return
-        if not await tell(Received(id, events, raw, False, status)):
+        if not await tell(Received(id, _learnt(events, learn), raw, False, status)):
             return
-    await tell(Received(id, reader.end(), reader.tail, True, status))
+    await tell(Received(id, _learnt(reader.end(), learn), reader.tail, True, status))
+
+
+def _learnt(events: list[StreamEvent], learn: Learn) -> list[StreamEvent]:
+    if events and isinstance(last := events[-1], Broken):
+        events[-1] = Broken(learn(last.failure))
+    return events
 
 
 async def _drain(answer: Incoming) -> None:

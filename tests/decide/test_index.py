@@ -27,7 +27,7 @@ from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Span
 
 SPAN = Span("p.yaml", 1, 1, 1, 2)
-PROVIDER = Provider("p", "openai_chat", "https://p.example", None, "eu", Clearance.INTERNAL, (), {}, SPAN)
+PROVIDER = Provider("p", "openai_chat", "https://p.example", (), "eu", Clearance.INTERNAL, (), {}, SPAN)
 PRICE = Price(1.0, ABSENT, ABSENT, 2.0)
 TARGETS = {
     name: Target(name, name, (PROVIDER,), quality, ABSENT, ABSENT, PRICE, {}, {"kind": name}, SPAN)

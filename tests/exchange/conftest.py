@@ -13,13 +13,13 @@ from policyroute.problems import Span
 SPAN = Span("policy.yaml", 1, 1, 1, 2)
 
 
-def _candidate(target: str, provider: str = "", window: int | None = None, model: str = "") -> Candidate:
+def _candidate(target: str, provider: str = "", window: int | None = None, model: str = "", keys: int = 1) -> Candidate:
     provider = provider or f"{target}-provider"
     account = Provider(
         name=provider,
         dialect="openai_chat",
         base_url=f"https://{provider}.example/v1",
-        api_key=SecretRef("env", provider.upper()),
+        api_keys=tuple(SecretRef("env", f"{provider.upper()}_{number}") for number in range(keys)),
         region="eu",
         clearance=Clearance.INTERNAL,
         failure_domains=(),

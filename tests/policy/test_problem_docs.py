@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+\Z")
 _SECTION = re.compile(r"^### `([a-z0-9-]+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(yml|yaml)( alone)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_MAKERS = {"Problem", "error", "warning", "wrong", "_problem", "_warning", "_stop"}
+_MAKERS = {"Problem", "error", "warning", "wrong", "_problem", "_warning", "_stop", "_Trouble"}
 
 
 def _literals(node: ast.AST) -> Iterator[str]:

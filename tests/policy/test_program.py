@@ -39,10 +39,10 @@ providers:
   none: {dialect: openai_chat, base_url: http://localhost:8000}
 """).providers
     full, bare = made["full"], made["bare"]
-    assert (full.base_url, full.api_key, full.region) == ("https://a.example/v1", SecretRef("env", "KEY"), "eu")
+    assert (full.base_url, full.api_keys, full.region) == ("https://a.example/v1", (SecretRef("env", "KEY"),), "eu")
     assert (full.clearance, full.failure_domains, full.tags) == (Clearance.CONFIDENTIAL, ("azure",), {"kind": "cloud"})
-    assert (bare.base_url, bare.api_key, bare.region) == ("embedded:", SecretRef("file", "secrets/key"), "")
-    assert (bare.clearance, bare.failure_domains, made["none"].api_key) == (Clearance.INTERNAL, (), None)
+    assert (bare.base_url, bare.api_keys, bare.region) == ("embedded:", (SecretRef("file", "secrets/key"),), "")
+    assert (bare.clearance, bare.failure_domains, made["none"].api_keys) == (Clearance.INTERNAL, (), ())
 
 
 def test_targets(program: Make) -> None:

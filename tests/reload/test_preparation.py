@@ -118,7 +118,7 @@ def test_a_key_is_found_and_never_shown(directory: Path, policy: Policy, key: st
     (directory / "here-key").write_text(f"{SECRET}\n")
     prepared = Preparation(directory, environment={"HERE_KEY": SECRET}).from_directory()
     assert prepared.active is not None
-    assert prepared.active.keys == {"here": SECRET}
+    assert [each.value for each in prepared.active.keys["here"]] == [SECRET]
     assert SECRET not in repr(prepared)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import httpx
 
@@ -14,12 +15,17 @@ from policyroute.clearance import Clearance
 from policyroute.decide.decision import Candidate, Decision, Hop, ResolvedFallback, ResolvedLimits
 from policyroute.decide.state import Place
 from policyroute.failures import DEFAULT_AFTER, Failure
-from policyroute.policy.model import Price, Provider, Target
+from policyroute.policy.model import Price, Provider, SecretRef, Target
 from policyroute.problems import Span
 from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
+from policyroute_asgi.access import Access
+from policyroute_asgi.brought_keys import NO_KEYS, BroughtKeys
+from policyroute_asgi.connections import Connection
 from policyroute_asgi.drive import Answer, Drive
 from policyroute_asgi.outward import sender
+from policyroute_asgi.provider_keys import ProviderKeys
+from policyroute_asgi.secrets import Key
 from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.upstream import Upstream
 
@@ -61,8 +67,13 @@ class Listener:
         await self.leave.wait()
 
 
-def candidate(target: str, base_url: str) -> Candidate:
-    account = Provider(target, "openai_chat", base_url, None, "eu", Clearance.INTERNAL, (), {}, SPAN)
+class Given(NamedTuple):
+    keys: Mapping[str, tuple[Key, ...]]
+    connections: Mapping[str, Connection]
+
+
+def candidate(target: str, base_url: str, keys: tuple[SecretRef, ...] = (), *, client_key: bool = False) -> Candidate:
+    account = Provider(target, "openai_chat", base_url, keys, "eu", Clearance.INTERNAL, (), {}, SPAN, client_key)
     price = Price(ABSENT, ABSENT, ABSENT, ABSENT)
     spec = Target(target, f"{target}-model", (account,), ABSENT, ABSENT, ABSENT, price, {}, {}, SPAN)
     return Candidate(target, spec, account, facts=cast("Any", None))
@@ -78,15 +89,30 @@ def transport_of(kind: str) -> httpx.AsyncBaseTransport:
 
 @dataclass
 class Gateway:
-    """A transport and its keys; `ask` runs one exchange over the given base URLs, in order."""
+    """A transport, its keys and settings by provider (`a`, `b`, ...); `ask` runs one exchange over the given base URLs,
+    in order. `own_keys` are the caller's, for the providers in `takes_own`."""
 
     transport: httpx.AsyncBaseTransport
-    keys: dict[str, str] = field(default_factory=dict[str, str])
+    keys: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
+    own_keys: BroughtKeys = NO_KEYS
+    takes_own: str = ""
+    connections: dict[str, Connection] = field(default_factory=dict[str, Connection])
+    ring: ProviderKeys = field(default_factory=lambda: ProviderKeys(time.monotonic))
     fallback: ResolvedFallback = FALLBACK
     limits: ResolvedLimits = LIMITS
     open: dict[Place, int] = field(default_factory=dict[Place, int])
 
-    def drive(self, listener: Listener, *base_urls: str, stream: bool = False, bug_in_hop: int = 0) -> Drive:
+    def pools(self) -> dict[str, tuple[Key, ...]]:
+        given = {name: (keys,) if isinstance(keys, str) else keys for name, keys in self.keys.items()}
+        return {name: tuple(Key(f"env KEY_{n}", key) for n, key in enumerate(keys)) for name, keys in given.items()}
+
+    def candidate(self, name: str, url: str) -> Candidate:
+        refs = tuple(SecretRef("env", key.place.removeprefix("env ")) for key in self.pools().get(name, ()))
+        return candidate(name, url, refs, client_key=name in self.takes_own)
+
+    def drive(
+        self, listener: Listener, *base_urls: str, stream: bool = False, bug_in_hop: int = 0, conversation: str = ""
+    ) -> Drive:
         hops = 0
 
         def hop_of(asked: Candidate) -> Hop:
@@ -98,15 +124,16 @@ class Gateway:
 
         body = b'{"model":"auto","messages":[{"role":"user","content":"Hi"}],"stream":%s}'
         request = ModelRequest.read("openai_chat", body % (b"true" if stream else b"false"))
-        candidates = [candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
-        upstream = Upstream(request, hop_of, self.keys, sender(self.transport), self.open)
+        candidates = [self.candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
+        access = Access(self.ring, Given(self.pools(), self.connections), conversation, self.own_keys)
+        upstream = Upstream(request, hop_of, access, sender(self.transport), self.open)
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(
-        self, *base_urls: str, stream: bool = False, listener: Listener | None = None
+        self, *base_urls: str, stream: bool = False, listener: Listener | None = None, conversation: str = ""
     ) -> tuple[Listener, ExchangeRecord]:
         listener = listener or Listener()
-        return listener, await self.drive(listener, *base_urls, stream=stream).run()
+        return listener, await self.drive(listener, *base_urls, stream=stream, conversation=conversation).run()
 
     async def __aenter__(self) -> Gateway:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -53,10 +54,11 @@ class Provider:
     asked: list[Asked] = field(default_factory=list[Asked])
     connections: int = 0
     trouble: list[BaseException] = field(default_factory=list[BaseException])
+    secured: bool = False
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"https://localhost:{self.port}/v1" if self.secured else f"http://127.0.0.1:{self.port}/v1"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -83,16 +85,16 @@ class Provider:
 
 
 @asynccontextmanager
-async def provider(script: Script) -> AsyncGenerator[Provider]:
+async def provider(script: Script, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Provider]:
     """Runs while the block does. Fails the test for what went wrong in the script."""
-    running = Provider(script)
+    running = Provider(script, secured=tls is not None)
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(running.serve(reader, writer))
         tasks.add(task)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     running.port = server.sockets[0].getsockname()[1]
     try:
         yield running

@@ -2,7 +2,7 @@
 
 Rule of this module: one table from what went wrong to the HTTP status. The status is what makes a client's SDK raise
 its own exception and decide on a retry; trouble that is ours or the provider's is never blamed on the client
-(401, 403).
+(401, 403): only a provider key of the client's own is.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class ClientError:
     def of_failure(cls, failure: Failure, decision_id: str = "") -> ClientError:
         """What is told of an exchange's last failure."""
         kind = failure.kind
+        if failure.client_key and kind is K.AUTH:
+            return cls(401, failure.code or "provider_key_refused", failure.message, decision_id=decision_id)
         status = STATUS[kind]
         if kind is K.INVALID_REQUEST and failure.status in _PASSED_ON:
             status = failure.status
@@ -81,7 +83,7 @@ class ClientError:
         return cls(
             status=status,
             code=_CODE.get(kind, kind.value),
-            message=_OWN_WORDS.get(kind, failure.message),
+            message=failure.message if failure.client_key else _OWN_WORDS.get(kind, failure.message),
             retry=retry,
             retry_after=failure.retry_after if retry else None,
             decision_id=decision_id,

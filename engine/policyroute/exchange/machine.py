@@ -26,7 +26,7 @@ from policyroute.exchange.commands import (
     Tick,
     Wake,
 )
-from policyroute.exchange.turns import Turn, Turns
+from policyroute.exchange.turns import SpareKey, Turn, Turns
 from policyroute.exchange.verdict import judge, shows, telling
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
@@ -36,7 +36,13 @@ HELD_EVENTS = 2_048
 """How much a provider may send before anything that shows: more is a fault, not a preface."""
 _LONGEST_CODE = 64
 
-Eligible = Callable[[Candidate, float], Excluded | None]
+Eligible = Callable[[Candidate, float], Excluded | Failure | None]
+"""None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
+
+
+def _no_spare_key(candidate: Candidate) -> bool:
+    del candidate
+    return False
 
 
 class Exchange:
@@ -44,10 +50,11 @@ class Exchange:
 
     Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
-    constraints hold on each hop. Inputs of attempts that are over are ignored, as is everything after `Done`.
+    constraints hold on each hop. `spare_key` is asked where a key failed. Inputs of attempts that are over are
+    ignored, as is everything after `Done`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
         self,
         candidates: Sequence[Candidate],
         fallback: ResolvedFallback,
@@ -55,6 +62,7 @@ class Exchange:
         *,
         stream: bool,
         eligible: Eligible,
+        spare_key: SpareKey = _no_spare_key,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
         self._candidates = candidates
@@ -62,7 +70,7 @@ class Exchange:
         self._limits = limits
         self._stream = stream
         self._eligible = eligible
-        self._turns = Turns(candidates, fallback)
+        self._turns = Turns(candidates, fallback, spare_key)
         self._deadline = 0.0
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
@@ -197,11 +205,10 @@ class Exchange:
         self._waiting = None
         while place is not None:
             candidate = self._candidates[place]
-            excluded = self._eligible(candidate, now)
-            if excluded is None:
+            out = self._eligible(candidate, now)
+            if out is None:
                 break
-            self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, excluded.code))
-            place = self._turns.following(place)
+            place = self._pass_over(place, out, now)
         else:
             return self._give_up(now)
         self._note_passed(place)
@@ -211,6 +218,17 @@ class Exchange:
         self.record.attempts.append(self._attempt)
         connect = min(self._limits.connect, self._deadline - now)
         return [Open(number, Attempt(number, candidate, connect)), *self._arm(now)]
+
+    def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
+        """Who is next instead of the candidate at `place`."""
+        candidate = self._candidates[place]
+        code = out.code if isinstance(out, Excluded) else _word(out.code) or out.kind.value
+        self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
+        if isinstance(out, Failure):
+            self._failures.append((out, now))
+            if not self._turns.goes_on(out):
+                return None
+        return self._turns.following(place)
 
     def _cut(self, failure: Failure, now: float, *, open_still: bool) -> list[Command]:
         """The machine itself finds the attempt failed."""

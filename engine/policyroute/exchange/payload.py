@@ -28,6 +28,7 @@ _re2: Any = untyped_re2
 PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
 """The client's headers that a provider gets to see: those that tie traces together."""
 
+_LONGEST: Final = 4096
 _USER_AGENT: Final = "policyroute"
 _ROUTED: Final = ("model", "messages", "input", "stream")
 """Fields that routing and the client decide; `raw` does not reach them."""
@@ -48,7 +49,7 @@ class Outbound:
 
 
 def build(request: ModelRequest, hop: Hop, key: str | None) -> Outbound:
-    """The attempt that `hop` describes; `key` is the provider's secret, where it has one."""
+    """The attempt that `hop` describes; `key` is the secret it goes with, where the provider asks for one."""
     provider = hop.candidate.provider
     dialect = DIALECTS[provider.dialect]
     model = hop.candidate.model
@@ -130,9 +131,10 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         "accept-encoding": "identity",
         "user-agent": _USER_AGENT,
     }
-    headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    headers |= {name: request.headers[name] for name in PASSED_ON if _is_one_line(request.headers.get(name))}
     for name, otherwise in dialect.headers.items():
-        value = request.headers.get(name, otherwise)
+        given = request.headers.get(name)
+        value = given if _is_one_line(given) else otherwise
         if value is not None:
             headers[name] = value
     if key:
@@ -140,6 +142,12 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         headers[name] = value
     _change(headers, hop.set_request_headers, hop.remove_request_headers)
     return list(headers.items())
+
+
+def _is_one_line(value: str | None) -> bool:
+    """Whether the client sent it, and nothing in it could end the header and begin another. Not every server sees to
+    that; what belongs in these headers is plain."""
+    return value is not None and value.isascii() and value.isprintable() and len(value) <= _LONGEST
 
 
 def _change(headers: dict[str, str], given: Mapping[str, str], gone: frozenset[str]) -> None:

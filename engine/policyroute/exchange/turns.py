@@ -5,7 +5,7 @@ Rule of this module: one pass over the candidates, in order, never back; no jitt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from policyroute.absent import Absent
@@ -33,6 +33,12 @@ RETRYABLE = frozenset(
 
 _ACCOUNT_WIDE = frozenset({FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED})
 
+_OF_A_KEY = _ACCOUNT_WIDE | {FailureKind.RATE_LIMITED}
+"""Failures that another key of the same provider may not meet."""
+
+SpareKey = Callable[[Candidate], bool]
+"""Whether the candidate's provider has a key that may be used now and was not tried in this exchange."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -45,9 +51,11 @@ class Turn:
 class Turns:
     """What was tried so far and what its failures rule out."""
 
-    def __init__(self, candidates: Sequence[Candidate], fallback: ResolvedFallback) -> None:
+    def __init__(self, candidates: Sequence[Candidate], fallback: ResolvedFallback, spare_key: SpareKey) -> None:
         self._candidates = candidates
         self._fallback = fallback
+        self._spare_key = spare_key
+        self._other_key = False
         self._attempts = 0
         self._retries = 0
         self._swaps = 0
@@ -57,29 +65,39 @@ class Turns:
 
     def taken(self, place: int) -> None:
         """The candidate at `place` is being tried now."""
-        if self._last == place:
-            self._retries += 1
-        else:
+        if self._last != place:
             self._swaps += self._last is not None
             self._retries = 0
+        elif not self._other_key:
+            self._retries += 1
+        self._other_key = False
         self._last = place
         self._attempts += 1
 
     def after(self, failure: Failure, now: float, deadline: float) -> Turn | None:
         """Who is next now that the last one failed; None where nobody is. No turn begins at the deadline or later."""
         place = self._last
-        if place is None or failure.kind not in self._fallback.after:
+        if place is None or not self.goes_on(failure) or _is_the_clients(failure):
             return None
-        self._learn(self._candidates[place], failure.kind)
+        candidate = self._candidates[place]
+        self._other_key = failure.kind in _OF_A_KEY and self._spare_key(candidate)
+        if not self._other_key:
+            self._learn(candidate, failure.kind)
         if self._attempts >= self._fallback.max_attempts:
             return None
+        if self._other_key:
+            return Turn(place, now) if now < deadline else None
         other = self.following(place)
-        wait = self._wait(failure, alone=other is None)
+        wait = self._wait(failure, alone=other is None and len(candidate.provider.api_keys) < 2)
         if wait is not None and now + wait < deadline:
             return Turn(place, now + wait)
         if other is not None and now + self._fallback.swap_delay < deadline:
             return Turn(other, now + self._fallback.swap_delay)
         return None
+
+    def goes_on(self, failure: Failure) -> bool:
+        """Whether somebody else may be asked after this. A key that the client did not send is nobody's failure."""
+        return failure.kind in self._fallback.after or _is_the_clients(failure)
 
     def following(self, place: int) -> int | None:
         """The next candidate that nothing so far rules out."""
@@ -111,7 +129,8 @@ class Turns:
         return [(between, code) for between, code in codes if code is not None]
 
     def _learn(self, candidate: Candidate, kind: FailureKind) -> None:
-        if kind in _ACCOUNT_WIDE:
+        """What no other key would change. Who has several keys knows which of them may still be used."""
+        if kind in _ACCOUNT_WIDE and len(candidate.provider.api_keys) < 2:
             self._closed.add(_account(candidate))
         elif kind is FailureKind.MODEL_NOT_FOUND:
             self._closed.add(_model(candidate))
@@ -136,8 +155,14 @@ class Turns:
 _BEYOND_ALL = 2**63
 
 
+def _is_the_clients(failure: Failure) -> bool:
+    """A provider key of the client's own that is missing or was refused: its mistake, which nobody else would see."""
+    return failure.client_key and failure.kind is FailureKind.AUTH
+
+
 def _account(candidate: Candidate) -> object:
-    return candidate.provider.base_url, candidate.provider.api_key
+    provider = candidate.provider
+    return provider.base_url, provider.api_keys, provider.name if provider.client_key else None
 
 
 def _model(candidate: Candidate) -> object:

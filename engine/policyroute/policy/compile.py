@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
+from policyroute.policy.addresses import origin
 from policyroute.policy.clients import Surroundings, clients
 from policyroute.policy.clients import profiles as known_profiles
 from policyroute.policy.conflicts import PlacedRule, report_conflicts
@@ -105,6 +106,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         cases=tests,
         clients=callers,
         profiles=profiles,
+        client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
 
 

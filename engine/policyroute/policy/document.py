@@ -20,8 +20,10 @@ from policyroute.policy.effects import (
     TransformSpec,
 )
 from policyroute.policy.spelling import (
+    ApiKey,
     Cel,
     Digests,
+    FilePath,
     Identifier,
     Name,
     ProfileName,
@@ -38,12 +40,24 @@ Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
+class TlsSpec(Strict):
+    """PEM files that connections to a provider are secured with."""
+
+    ca: Annotated[FilePath, Field(description="authorities to trust instead of the system's")] | None = None
+    cert: Annotated[FilePath, Field(description="the client's certificate, with its chain")] | None = None
+    key: Annotated[FilePath, Field(description="its key, where that is not in the same file")] | None = None
+
+
 class ProviderSpec(Strict):
     """An account at an endpoint."""
 
     dialect: str
     base_url: str
-    api_key: SecretReference | None = None
+    api_key: ApiKey | None = None
+    api_keys: Annotated[list[SecretReference], Field(min_length=1, max_length=64)] | None = None
+    proxy: Annotated[str, Field(description="http://host:port, or none for no proxy")] | None = None
+    proxy_auth: Annotated[SecretReference, Field(description="user:password for the proxy")] | None = None
+    tls: TlsSpec = TlsSpec()
     region: Annotated[str, Field(max_length=64)] = ""
     clearance: Literal["public", "internal", "confidential"] = "internal"
     failure_domains: list[Name] = []
@@ -71,6 +85,7 @@ class TargetSpec(Strict):
     max_output_tokens: Tokens | None = None
     price: PriceSpec = PriceSpec()
     supports: dict[Annotated[str, one_of(CAPABILITIES)], bool] = {}
+    concurrency: Annotated[int, Field(ge=1, le=1_000_000, description="attempts open at once")] | None = None
     tags: Tags = {}
 
 

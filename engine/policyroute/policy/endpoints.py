@@ -1,20 +1,19 @@
 """Providers and targets: from what is written to what is called.
 
-Rule of this module: an address that would send a key in the clear is refused unless the author says `insecure: true`.
+Rule of this module: a provider or target comes out whole, or not at all and with its problems.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.clearance import Clearance
 from policyroute.dialects import DIALECTS
+from policyroute.policy.addresses import base_url_trouble, proxy_trouble
 from policyroute.policy.document import PriceSpec, ProviderSpec, TargetSpec
-from policyroute.policy.model import REQUESTED, Price, Provider, SecretRef, Target
+from policyroute.policy.model import DIRECT, REQUESTED, Price, Provider, SecretRef, Target, Tls
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.spelling import Secret
 from policyroute.policy.tree import File, Path, dotted
@@ -30,7 +29,7 @@ RESERVED = frozenset({REQUESTED, "auto", "default"})
 
 
 def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provider | None:
-    """The provider, or None where its dialect or address cannot be used."""
+    """The provider, or None where it cannot be used."""
     path: Path = ("providers", name)
     if spec.dialect not in DIALECTS:
         message = f"the dialect `{spec.dialect}` is not spoken by this version"
@@ -39,18 +38,24 @@ def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provi
             "unknown-dialect", message, file.span((*path, "dialect")), hint=hint, path=dotted((*path, "dialect"))
         )
     address = _address(spec, file, (*path, "base_url"), report)
-    if spec.dialect not in DIALECTS or address is None:
+    keys = _keys(spec, file, path, report)
+    reached = _reached(spec, file, path, report)
+    if spec.dialect not in DIALECTS or address is None or keys is None or not reached:
         return None
     return Provider(
         name=name,
         dialect=spec.dialect,
         base_url=address,
-        api_key=_secret(spec.api_key),
+        api_keys=keys,
         region=spec.region,
         clearance=Clearance.named(spec.clearance),
         failure_domains=tuple(spec.failure_domains),
         tags=spec.tags,
         span=file.key_span(path),
+        client_key=isinstance(spec.api_key, str),
+        proxy=spec.proxy,
+        proxy_auth=_secret(spec.proxy_auth) if spec.proxy_auth else None,
+        tls=Tls(spec.tls.ca, spec.tls.cert, spec.tls.key),
     )
 
 
@@ -79,6 +84,7 @@ def target(
         supports=_supports(spec.supports),
         tags=spec.tags,
         span=file.key_span(path),
+        concurrency=spec.concurrency,
     )
 
 
@@ -111,48 +117,54 @@ def _address(spec: ProviderSpec, file: File, path: Path, report: Report) -> str 
     """The base URL without a trailing slash, or None where it cannot be used."""
     if spec.base_url == EMBEDDED:
         return EMBEDDED
-    trouble = _trouble(spec)
+    trouble = base_url_trouble(spec.base_url, insecure=spec.insecure)
     if trouble is None:
         return spec.base_url.rstrip("/")
+    _complain(trouble, file, path, report)
+    return None
+
+
+def _complain(trouble: tuple[str, str, str], file: File, path: Path, report: Report) -> None:
     code, message, hint = trouble
     report.error(code, message, file.key_span(path), hint=hint, path=dotted(path))
-    return None
 
 
-def _trouble(spec: ProviderSpec) -> tuple[str, str, str] | None:
-    example = "an address such as https://api.openai.com/v1"
-    try:
-        parts = urlsplit(spec.base_url)
-        host = parts.hostname or ""
-        parts.port  # noqa: B018  (reading it is what checks it)
-    except ValueError:
-        return "bad-url", "not an address", example
-    if parts.username is not None or parts.password is not None:
-        return "literal-secret", "a secret is not written into a policy", "take it out of the address: use api_key"
-    if parts.scheme not in ("http", "https") or not host or not spec.base_url.isascii() or " " in spec.base_url:
-        return "bad-url", "not an http or https address", example
-    if parts.query or parts.fragment:
-        return "bad-url", "a base address ends before `?` and `#`", example
-    if _exposed(parts, host) and not spec.insecure:
-        return "insecure-url", "plain http to another host: keys and prompts could be read on the way", _SECURE
-    return None
-
-
-_SECURE = "use https, or write `insecure: true` beside it"
-
-
-def _exposed(parts: SplitResult, host: str) -> bool:
-    if parts.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True
-
-
-def _secret(spec: Secret | None) -> SecretRef | None:
-    if spec is None:
+def _keys(spec: ProviderSpec, file: File, path: Path, report: Report) -> tuple[SecretRef, ...] | None:
+    """The pool of keys, or None where it is wrong."""
+    if spec.api_keys is None:
+        return (_secret(spec.api_key),) if isinstance(spec.api_key, Secret) else ()
+    if spec.api_key is not None:
+        hint = "write one of the two keys"
+        _complain(("wrong-value", "a provider has one `api_key`, or several `api_keys`", hint), file, path, report)
         return None
+    found: dict[SecretRef, None] = {}
+    for index, each in enumerate(spec.api_keys):
+        ref = _secret(each)
+        if ref in found:
+            place = (*path, "api_keys", index)
+            _complain(("duplicate-item", "this key is in the pool already", "take it out"), file, place, report)
+        found[ref] = None
+    return tuple(found)
+
+
+def _reached(spec: ProviderSpec, file: File, path: Path, report: Report) -> bool:
+    """Whether the settings of its connections can be used."""
+    before = len(report.problems)
+    if spec.proxy is not None and spec.proxy != DIRECT and (trouble := proxy_trouble(spec.proxy)):
+        _complain(trouble, file, (*path, "proxy"), report)
+    if spec.proxy_auth is not None and spec.proxy in (None, DIRECT):
+        trouble = ("wrong-value", "there is no proxy that this is for", "write `proxy: http://host:port` beside it")
+        _complain(trouble, file, (*path, "proxy_auth"), report)
+    if spec.tls.model_fields_set and not spec.base_url.lower().startswith("https:"):
+        trouble = ("wrong-value", "only an https address is reached by TLS", "take it out, or use https")
+        _complain(trouble, file, (*path, "tls"), report)
+    if spec.tls.key is not None and spec.tls.cert is None:
+        trouble = ("wrong-value", "a key without its certificate", "write `cert: FILE` beside it")
+        _complain(trouble, file, (*path, "tls", "key"), report)
+    return len(report.problems) == before
+
+
+def _secret(spec: Secret) -> SecretRef:
     return SecretRef("env", spec.env) if spec.env is not None else SecretRef("file", spec.file or "")
 
 

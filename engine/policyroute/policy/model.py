@@ -35,19 +35,41 @@ class SecretRef:
     name: str
 
 
+DIRECT: Final = "none"
+"""The `proxy` that stands for no proxy, whatever the environment says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files (PEM) that connections are secured with, as paths: the authorities to trust instead of the system's, and
+    the client's certificate with its key."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An account at an endpoint. `base_url` has no trailing slash."""
+    """An account at an endpoint. `base_url` has no trailing slash.
+
+    `api_keys` are all keys of one pool, none where the provider needs none or where `client_key` says that it gets the
+    caller's own. `proxy` is a URL, `DIRECT`, or None for what the environment says.
+    """
 
     name: str
     dialect: str
     base_url: str
-    api_key: SecretRef | None
+    api_keys: tuple[SecretRef, ...]
     region: str
     clearance: Clearance
     failure_domains: tuple[str, ...]
     tags: Mapping[str, str]
     span: Span
+    client_key: bool = False
+    proxy: str | None = None
+    proxy_auth: SecretRef | None = None
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +84,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A model that rules can name, at one provider or several (tried in this order)."""
+    """A model that rules can name, at one provider or several (tried in this order).
+
+    `concurrency` is how many attempts may be open at once over all of them, None for any number.
+    """
 
     name: str
     model: str
@@ -74,6 +99,7 @@ class Target:
     supports: Mapping[str, bool]
     tags: Mapping[str, str]
     span: Span
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +258,8 @@ class Program:
     """Everything a policy directory says.
 
     `revision` is the sha256 (hex) of the directory's text and of the shipped packs it uses. `variables` are read by
-    conditions as `variables.NAME`, evaluated at most once a request. `warnings` never keep a set from being used.
+    conditions as `variables.NAME`, evaluated at most once a request. `client_key_origins` is where callers' own keys
+    may go: scheme, host and port of every provider that takes them. `warnings` never keep a set from being used.
     `clients` are empty where the policy does not say who may call.
     """
 
@@ -243,6 +270,7 @@ class Program:
     rules: tuple[Rule, ...]
     default: Default
     cases: tuple[Case, ...]
+    client_key_origins: frozenset[str] = frozenset()
     warnings: tuple[Problem, ...] = ()
     clients: Mapping[str, KnownClient] = field(default_factory=dict[str, KnownClient])
     profiles: Profiles = SHIPPED

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from policyroute.policy.complaints import NULLABLE, complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
-from policyroute.policy.spelling import ENVIRONMENT, is_map
-from policyroute.policy.text import DIGEST, SECRET_KEY, SourceText
+from policyroute.policy.spelling import ENVIRONMENT, FROM_CLIENT, is_map
+from policyroute.policy.text import DIGEST, SECRET_KEY, SourceText, is_like_key
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
 _LISTS = ("rules", "tests")
@@ -147,6 +147,8 @@ def _nulls(node: Node, path: Path) -> Iterator[Path]:
 
 def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
     """The stretches of text that stand where a secret would."""
+    if inside and _is_reference(node):
+        return
     if isinstance(node, Scalar):
         if inside and not DIGEST.fullmatch(node.text):
             yield node.start, node.end
@@ -157,11 +159,15 @@ def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
         for key, (written, value) in node.entries.items():
             if inside:
                 yield written.start, written.end
-            yield from _secrets(value, inside or (SECRET_KEY.search(key) is not None and not _is_reference(value)))
+            yield from _secrets(value, inside or SECRET_KEY.search(key) is not None)
 
 
 def _is_reference(node: Node) -> bool:
     """Whether this says where a secret is, and is not one where its place should stand."""
+    if isinstance(node, Scalar):
+        return node.text == FROM_CLIENT
     if not isinstance(node, MapNode) or not set(node.entries) <= {"env", "file"}:
+        return False
+    if any(is_like_key(str(place)) for place in node.data.values()):
         return False
     return "env" not in node.data or re.fullmatch(ENVIRONMENT, str(node.data["env"])) is not None

@@ -11,7 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, LiteralString, TypeGuard
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    Tag,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError
 
 
@@ -158,11 +168,19 @@ class Computed(Strict):
     cel: Cel
 
 
+FilePath = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1024)]
+"""The path of a file, on one line: what is in it does not stand in a policy."""
+
+
 class Secret(Strict):
     """Where a secret is: `{env: NAME}` or `{file: path}`."""
 
     env: Annotated[str, Field(pattern=ENVIRONMENT, max_length=128)] | None = None
-    file: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    file: FilePath | None = None
+
+
+FROM_CLIENT = "from_client"
+"""The `api_key` that stands for the caller's own."""
 
 
 def _reference(value: Any) -> Any:
@@ -174,3 +192,9 @@ def _reference(value: Any) -> Any:
 
 
 SecretReference = Annotated[Secret, BeforeValidator(_reference)]
+
+ApiKey = Annotated[
+    Annotated[SecretReference, Tag("secret")] | Annotated[Literal["from_client"], Tag("client")],
+    Discriminator(lambda value: "client" if value == FROM_CLIENT else "secret"),
+]
+"""A secret, or `from_client`."""

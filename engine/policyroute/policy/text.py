@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from policyroute.problems import Span
 
 SECRET_KEY = re.compile(
-    r"^keys?(?:_|$)|api[_-]?keys?|secret|token$|password|passwd|authorization|credential", re.IGNORECASE
+    r"^keys?(?:_|$)|api[_-]?keys?|proxy[_-]?auth|secret|token$|password|passwd|authorization|credential",
+    re.IGNORECASE,
 )
 """Keys whose values are not shown."""
 
@@ -21,20 +22,29 @@ DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 _SECRET_IN_LINE = re.compile(
     r"""(?ix)
-      (?: api[_-]?keys? | secret | password | passwd | authorization | credentials? )
-      ["']? \s* : \s* (?! [\[\s]* \{ \s* (?:env|file)\b ) .+
+      (?: api[_-]?keys? | proxy[_-]?auth | secret | password | passwd | authorization | credentials? )
+      ["']? \s* : \s* (?! [\[\s]* \{ \s* (?:env|file)\b | from_client\b ) .+
     | \b key_sha256 ["']? \s* : \s* (?! [\[\s"']* (?: [0-9a-f]{64} [\s"',]* )+ (?: [\]}\#] | $ ) ) .+
     | \b bearer \s+ \S+
     | (?<= ://) [^\s/@"']+ @
     | (?<= [?&]) [\w-]* (?: key | token | secret | sig ) [\w-]* = [^\s&"']+
-    | \b (?: plr | sk | pk | rk | key | AIza | ghp | xox[a-z] ) [-_A-Za-z0-9]{16,}
+    | \b (?: plr | sk | pk | rk | key | AIza | ghp | xox[a-z] | gsk_ | hf_ | r8_ | xai- | nvapi- | pplx- | csk- )
+      [-_A-Za-z0-9]{16,}
     """
 )
+
+
+_RANDOM = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{28,}")
 
 
 def shows_secret(line: str) -> bool:
     """Whether the line seems to hold a secret, or a key under which one is written out."""
     return _SECRET_IN_LINE.search(line) is not None
+
+
+def is_like_key(name: str) -> bool:
+    """Whether this looks less like a name than like the key that should not stand in its place."""
+    return shows_secret(name) or _RANDOM.search(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

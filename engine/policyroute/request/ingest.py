@@ -1,6 +1,6 @@
 """From what a transport hands over to facts: body, headers and query, before any dialect is asked.
 
-Rule of this module: what identifies the caller to us stays out of the facts, so no rule, record or provider can see it.
+Rule of this module: what identifies the caller stays out of the facts, so no rule, record or provider can see it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ MAX_DEPTH: Final = 64
 """How deep arrays and objects of a request may nest. Deeper ones are refused before anything walks them."""
 
 CREDENTIAL_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
+    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "x-provider-key", "cookie"}
 )
-"""Headers that identify the caller to us."""
+"""Headers that identify the caller, to us or to a provider."""
 
 _MAX_ID = 256
 

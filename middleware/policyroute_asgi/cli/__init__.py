@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
 from policyroute import __version__
@@ -57,6 +58,15 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 PORT = whole(0, 65_535)
 SECONDS = whole(0, 86_400)
+
+
+def secrets_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--secrets-dir",
+        type=Path,
+        metavar="DIR",
+        help="where the files with keys are that the policy names (default: the policy directory)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

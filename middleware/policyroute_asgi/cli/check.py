@@ -12,7 +12,7 @@ from pathlib import Path
 from policyroute.author.load import load
 from policyroute.problems import PolicyErrors, Problem, Severity, errors, ordered
 from policyroute_asgi import secrets
-from policyroute_asgi.cli import FINDINGS, GOOD, render
+from policyroute_asgi.cli import FINDINGS, GOOD, render, secrets_option
 from policyroute_asgi.cli.render import Format, counted
 
 EXAMPLE = """  policyroute check policies/
@@ -22,12 +22,13 @@ EXAMPLE = """  policyroute check policies/
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory")
     parser.add_argument("--strict", action="store_true", help="warnings are findings too")
+    secrets_option(parser)
     render.format_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     directory: Path = arguments.directory
-    revision, problems = examine(directory)
+    revision, problems = examine(directory, arguments.secrets_dir)
     wrong = problems if arguments.strict else errors(problems)
     match arguments.format:
         case Format.JSON:
@@ -40,13 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
     return FINDINGS if wrong else GOOD
 
 
-def examine(directory: Path) -> tuple[str | None, tuple[Problem, ...]]:
+def examine(directory: Path, secrets_dir: Path | None = None) -> tuple[str | None, tuple[Problem, ...]]:
     """(revision, None where there is none; errors and warnings)."""
     try:
         program = load(directory).program
     except PolicyErrors as error:
         return None, error.problems
-    _, missing = secrets.resolve(program, directory, os.environ, Severity.WARNING)
+    folder = secrets.folder(directory, secrets_dir)
+    _, missing = secrets.resolve(program, folder, os.environ, Severity.WARNING)
     return program.revision, ordered((*program.warnings, *missing))
 
 

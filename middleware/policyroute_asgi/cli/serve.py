@@ -26,6 +26,7 @@ from policyroute_asgi.cli import (
     assembly,
     operator_port,
     render,
+    secrets_option,
     supervised,
     whole,
 )
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="keep the last good policy here, for a start with a broken one"
     )
+    secrets_option(parser)
     parser.add_argument(
         "--strict-start", action="store_true", help="refuse to start with a broken directory, whatever was kept"
     )
@@ -115,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(
     arguments: argparse.Namespace, listener: socket.socket, desk: socket.socket | None, log: Sink | None
 ) -> int:
-    preparation = Preparation(arguments.directory, arguments.state_dir, freeze=True)
+    preparation = Preparation(arguments.directory, arguments.state_dir, arguments.secrets_dir, freeze=True)
     holder = PolicyHolder(preparation, strict_start=arguments.strict_start)
     errors = render.console(sys.stderr)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from rich.markup import escape
 
 from policyroute.author.trial import Outcome, failed
 from policyroute.author.trial import run as run_tests
-from policyroute.problems import PolicyErrors
-from policyroute_asgi.cli import FINDINGS, GOOD, render
+from policyroute.problems import PolicyErrors, Severity
+from policyroute_asgi import secrets
+from policyroute_asgi.cli import FINDINGS, GOOD, render, secrets_option
 from policyroute_asgi.cli.render import Format
 from policyroute_asgi.cli.untried import untried
 
@@ -22,6 +24,7 @@ EXAMPLE = """  policyroute test policies/
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory")
+    secrets_option(parser)
     render.format_option(parser)
 
 
@@ -32,15 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     except PolicyErrors as error:
         render.refused(error, directory, arguments.format)
         return FINDINGS
+    folder = secrets.folder(directory, arguments.secrets_dir)
+    _, missing = secrets.resolve(policy.program, folder, os.environ, Severity.WARNING)
     outcomes = run_tests(policy)
     passed = all(outcome.passed for outcome in outcomes)
     match arguments.format:
         case Format.JSON:
             tests = [outcome.as_json() for outcome in outcomes]
-            render.as_json({"ok": passed, "revision": policy.revision, "tests": tests})
+            found = [problem.as_json() for problem in missing]
+            render.as_json({"ok": passed, "revision": policy.revision, "tests": tests, "problems": found})
         case Format.GITHUB:
-            render.github(failed(outcomes), directory)
+            render.github((*missing, *failed(outcomes)), directory)
         case _:
+            render.problems(missing, directory, render.console())
             _text(outcomes, directory)
     return GOOD if passed else FINDINGS
 
