@@ -71,17 +71,34 @@ class PolicyRouteMiddleware:
         await self._router.aclose()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start before the app, and end before the server hears that the app has."""
+        """Start before the app, and end before the server hears that the app has. Where the app has no lifespan, as
+        Django has none, it is ours alone."""
+        startup = await receive()
         try:
             await self._router.get()
         except PolicyErrors as error:
-            await receive()
             await send({"type": "lifespan.startup.failed", "message": f"the policy cannot be used\n{error}"})
             return
+        taken = False
+
+        async def given() -> Message:
+            nonlocal taken
+            if taken:
+                return await receive()
+            taken = True
+            return startup
 
         async def closing(message: Message) -> None:
             if message["type"] in _ENDINGS:
                 await self._router.aclose()
             await send(message)
 
-        await self.app(scope, receive, closing)
+        try:
+            await self.app(scope, given, closing)
+        except Exception:  # raised before it took anything, it is an app's way to say that it has no lifespan
+            if taken:
+                raise
+        if not taken:
+            await closing({"type": "lifespan.startup.complete"})
+            await receive()
+            await closing({"type": "lifespan.shutdown.complete"})

@@ -6,9 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
-from tests.support.asgi import Call, ask, call, http_scope
+from tests.support.asgi import Call, ask, call, http_scope, serving
 from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute_asgi import ANONYMOUS, Gateway, PolicyRouteMiddleware, gateway
@@ -123,5 +124,19 @@ async def test_a_request_that_a_server_cancels_was_not_closed_by_its_client(
     with pytest.raises(asyncio.CancelledError):
         await waiting.finish()
     await app.aclose()
+    (line,) = log.lines
+    assert (line["outcome"], line["attempts"][0]["outcome"]) == ("cancelled", "cancelled")
+
+
+async def test_a_stream_that_a_server_cancels_is_told_of_it(app: Gateway, log: Log) -> None:
+    """uvicorn cancels what is open after a grace period of its own, and only then tells the app that it ends."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        async with serving(app, timeout_graceful_shutdown=0.05) as url:
+            request = http.build_request("POST", url + CHAT, content=chat("stall", stream=True), headers=JSON)
+            stream = await http.send(request, stream=True)
+        *begun, last = (await stream.aread()).decode().strip().split("\n\n")
+    assert begun
+    told = json.loads(last.removeprefix("data: "))["error"]
+    assert (told["code"], told["policyroute"]["retry"]) == ("cancelled", True)
     (line,) = log.lines
     assert (line["outcome"], line["attempts"][0]["outcome"]) == ("cancelled", "cancelled")

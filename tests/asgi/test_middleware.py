@@ -223,16 +223,36 @@ async def test_mounted_under_a_root_path(inner: Inner, policies: Path, upstream:
 
 
 @pytest.mark.anyio
-async def test_an_app_without_lifespan_is_served_all_the_same(policies: Path, upstream: Counting) -> None:
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_where_the_app_has_no_lifespan_it_is_the_middlewares_own(
+    policies: Path, upstream: Counting, refuses: bool
+) -> None:
     async def simple(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise NotImplementedError
+        if scope["type"] != "http" and refuses:
+            raise ValueError("only HTTP here")
 
     app = PolicyRouteMiddleware(simple, policies, client=ANONYMOUS, transport=upstream)
-    with pytest.raises(NotImplementedError):
+    before = asyncio.all_tasks()
+    async with lifespan(app):
+        assert asyncio.all_tasks() > before
+        assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    assert asyncio.all_tasks() == before
+    (policies / "policy.yaml").write_text("version: 1\n")
+    with pytest.raises(RuntimeError, match="missing-default"):
         async with lifespan(app):
             pass
-    assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+
+
+@pytest.mark.anyio
+async def test_an_app_that_fails_in_its_lifespan_fails_as_it_would_alone(policies: Path, upstream: Counting) -> None:
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        raise ConnectionError("no database")
+
+    app = PolicyRouteMiddleware(failing, policies, client=ANONYMOUS, transport=upstream)
+    with pytest.raises(ConnectionError):
+        async with lifespan(app):
+            pass
     await app.aclose()
 
 
