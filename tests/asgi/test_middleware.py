@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.support.asgi import Call, ask, call, http_scope, lifespan
+from tests.support.asgi import Call, ask, call, http_scope, lifespan, serving
 from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute.request import Client
 from policyroute_asgi import ANONYMOUS, PolicyRouteMiddleware
+from policyroute_asgi.embedded import EmbeddedProvider
 
 CHAT = "/v1/chat/completions"
 
@@ -123,6 +126,22 @@ def test_it_serves_one_event_loop_after_the_other(inner: Inner, policies: Path) 
         return status
 
     assert [asyncio.run(once()) for _ in range(2)] == [200, 200]
+
+
+def test_what_nobody_closes_ends_with_its_event_loop(inner: Inner, policies: Path, log: Log) -> None:
+    async def once() -> int:
+        app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, log=log)
+        async with serving(EmbeddedProvider()) as provider:
+            policy = policies / "policy.yaml"
+            policy.write_text(policy.read_text().replace('"embedded:"', f"{provider}/v1"))
+            return (await ask(app, "POST", CHAT, chat("ok"), JSON)).status
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert asyncio.run(once()) == 200
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
+    assert len(log.lines) == 1
 
 
 @pytest.mark.anyio
