@@ -5,10 +5,10 @@ Rule of this module: plain ASGI. What is not ours is handed on with the same sco
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Unpack
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.address import Proxies
@@ -18,6 +18,9 @@ from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
 from policyroute_asgi.router import Router
 from policyroute_asgi.service import Options, Policies
+
+App = Callable[..., Awaitable[None]]
+"""An ASGI app. Every framework has its own types for what it takes, and no two of them fit each other."""
 
 _ENDINGS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 
@@ -33,7 +36,7 @@ class PolicyRouteMiddleware:
 
     def __init__(  # noqa: PLR0913 - the public call: one name for each thing an app may want to say
         self,
-        app: ASGIApp,
+        app: App,
         policies: Policies | Router,
         *,
         client: Identify | Anonymous,
@@ -49,7 +52,7 @@ class PolicyRouteMiddleware:
         self._door = AppDoor(client, expose, Proxies(trusted_proxies))
         self._endpoints = Endpoints(prefix, whole=False)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         kind = scope["type"]
         if kind == "http":
             endpoint = self._endpoints.find(scope)
