@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -113,6 +114,31 @@ async def test_a_client_that_does_not_read_does_not_hold_up_the_end(app: Gateway
     await app.aclose()
     await request
     assert [line["outcome"] for line in log.lines] == ["shutting_down"]
+
+
+class Lingering(httpx.AsyncBaseTransport, httpx.AsyncByteStream):
+    """A provider that says all there is to say, and does not hang up."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("by_server", [True, False])
+async def test_an_answer_that_is_complete_is_told_nothing_more(policies: Path, log: Log, by_server: bool) -> None:
+    app = gateway(policies, log=log, transport=Lingering(), grace=0)
+    stream = call(app, "POST", CHAT, chat("ok", stream=True), JSON)
+    while (await stream.next()).get("more_body", True):
+        pass
+    if by_server:
+        stream.task.cancel()
+    await app.aclose()
+    await asyncio.wait([stream.task])
+    assert stream.answer.body.endswith(b"data: [DONE]\n\n")
+    assert [line["outcome"] for line in log.lines] == ["ok"]
 
 
 async def test_a_request_that_a_server_cancels_was_not_closed_by_its_client(
