@@ -1,4 +1,4 @@
-"""The app's own middleware: who may come in. Policyroute has no part in it, nor any claim on its name."""
+"""The app's own middleware: who may come in."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ class User:
 
 
 class BearerAuth:
-    """Lets requests with a known `Authorization: Bearer` key through, with the user in the scope's state."""
+    """Puts the user whose `Authorization: Bearer` key it is into the scope's state, and None where there is no key.
+    An unknown key is refused."""
 
     def __init__(self, app: ASGIApp, users: Mapping[str, User]) -> None:
         self.app = app
         self.users = users
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
-        user = self.users.get(key) if scheme.lower() == "bearer" else None
-        if user is None and scope["path"] != "/":
-            refusal = JSONResponse({"detail": "who are you?"}, 401, {"www-authenticate": "Bearer"})
-            await refusal(scope, receive, send)
-            return
-        scope.setdefault("state", {})["user"] = user
+        if scope["type"] == "http":
+            given = Headers(scope=scope).get("authorization")
+            user = self.users.get(given.removeprefix("Bearer ")) if given else None
+            if given and user is None:
+                refusal = JSONResponse({"detail": "who are you?"}, 401, {"www-authenticate": "Bearer"})
+                await refusal(scope, receive, send)
+                return
+            scope.setdefault("state", {})["user"] = user
         await self.app(scope, receive, send)

@@ -36,6 +36,7 @@ logger = logging.getLogger("policyroute.edge")
 NO_POLICY: Final = BadRequest("policy_unavailable", "There is no policy here that could be used.", 503)
 
 _ENDED: Final = ClientError(503, "shutting_down", "The gateway is being shut down.", retry=True)
+_CANCELLED: Final = ClientError(503, "cancelled", "The server ended this request.", retry=True)
 _LAST_WORDS: Final = 1.0
 """Seconds for telling clients of the end: one that does not read must not hold it up."""
 
@@ -60,12 +61,12 @@ class Handler:
             async with end:
                 await self._answer(visit)
         except asyncio.CancelledError as error:
-            served.outcome = "client_closed" if is_hung_up(error) else "cancelled"
+            served.outcome = "client_closed" if is_hung_up(error) else _CANCELLED.code
+            if reply.status is not None and not is_hung_up(error):  # before that, who cancels is free to answer
+                await _say(reply, _CANCELLED)
             raise
         except TimeoutError:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS):
-                    await _tell(reply, _ENDED)
+            await _say(reply, _ENDED)
         finally:
             self._end(end)
             if endpoint.kind is Kind.ROUTED:
@@ -173,6 +174,13 @@ async def _tell(reply: Reply, error: ClientError) -> None:
     """A client that has gone meanwhile is not told."""
     with contextlib.suppress(OSError):
         await reply.error(replace(error, decision_id=reply.decision_id))
+
+
+async def _say(reply: Reply, error: ClientError) -> None:
+    """The last words of a request that is not to go on."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS):
+            await _tell(reply, error)
 
 
 def _log(error: BaseException, decision_id: str, said: str = "") -> None:

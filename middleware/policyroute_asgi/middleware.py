@@ -5,10 +5,10 @@ Rule of this module: plain ASGI. What is not ours is handed on with the same sco
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Unpack
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.address import Proxies
@@ -18,6 +18,9 @@ from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
 from policyroute_asgi.router import Router
 from policyroute_asgi.service import Options, Policies
+
+App = Callable[..., Awaitable[None]]
+"""An ASGI app. Every framework has its own types for what it takes, and no two of them fit each other."""
 
 _ENDINGS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 
@@ -33,7 +36,7 @@ class PolicyRouteMiddleware:
 
     def __init__(  # noqa: PLR0913 - the public call: one name for each thing an app may want to say
         self,
-        app: ASGIApp,
+        app: App,
         policies: Policies | Router,
         *,
         client: Identify | Anonymous,
@@ -49,7 +52,7 @@ class PolicyRouteMiddleware:
         self._door = AppDoor(client, expose, Proxies(trusted_proxies))
         self._endpoints = Endpoints(prefix, whole=False)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         kind = scope["type"]
         if kind == "http":
             endpoint = self._endpoints.find(scope)
@@ -71,17 +74,34 @@ class PolicyRouteMiddleware:
         await self._router.aclose()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start before the app, and end before the server hears that the app has."""
+        """Start before the app, and end before the server hears that the app has. Where the app has no lifespan, as
+        Django has none, it is ours alone."""
+        startup = await receive()
         try:
             await self._router.get()
         except PolicyErrors as error:
-            await receive()
             await send({"type": "lifespan.startup.failed", "message": f"the policy cannot be used\n{error}"})
             return
+        taken = False
+
+        async def given() -> Message:
+            nonlocal taken
+            if taken:
+                return await receive()
+            taken = True
+            return startup
 
         async def closing(message: Message) -> None:
             if message["type"] in _ENDINGS:
                 await self._router.aclose()
             await send(message)
 
-        await self.app(scope, receive, closing)
+        try:
+            await self.app(scope, given, closing)
+        except Exception:  # raised before it took anything, it is an app's way to say that it has no lifespan
+            if taken:
+                raise
+        if not taken:
+            await closing({"type": "lifespan.startup.complete"})
+            await receive()
+            await closing({"type": "lifespan.shutdown.complete"})

@@ -29,12 +29,24 @@ class Reply:
     answers, after how many attempts.
     """
 
-    __slots__ = ("_receive", "_send", "_voice", "decision_id", "failed", "full", "headers", "status", "stream")
+    __slots__ = (
+        "_complete",
+        "_receive",
+        "_send",
+        "_voice",
+        "decision_id",
+        "failed",
+        "full",
+        "headers",
+        "status",
+        "stream",
+    )
 
     def __init__(self, receive: Receive, send: Send, voice: Voice, request_id: str) -> None:
         self._receive = receive
         self._send = send
         self._voice = voice
+        self._complete = False
         self.status: int | None = None
         self.failed: str | None = None
         self.stream = False
@@ -61,6 +73,7 @@ class Reply:
         if self.status is None:
             self.status = 200
             await self._put({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
+        self._complete = not more
         await self._put({"type": "http.response.body", "body": raw, "more_body": more})
 
     async def fail(self, failure: Failure) -> None:
@@ -84,17 +97,22 @@ class Reply:
             pass
 
     async def error(self, error: ClientError) -> None:
-        """An HTTP error where nothing was sent yet, else an event that makes the client's SDK raise; no end marker."""
+        """An HTTP error where nothing was sent yet, else an event that makes the client's SDK raise; no end marker.
+        Nothing where the answer is complete."""
+        if self._complete:
+            return
         self.failed = error.code
         if self.status is None:
             self.headers += [(name.encode(), value.encode()) for name, value in error.headers()]
             await self.json(self._voice.error_body(error), error.status)
         elif self.stream:
+            self._complete = True
             await self._put({"type": "http.response.body", "body": self._voice.error_event(error)})
 
     async def json(self, body: bytes, status: int = 200) -> None:
         """A whole answer."""
         self.status = status
+        self._complete = True
         length = (b"content-length", b"%d" % len(body))
         await self._put({"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.headers]})
         await self._put({"type": "http.response.body", "body": body})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -53,11 +54,11 @@ class Options(TypedDict, total=False):
 
 @dataclass(slots=True)
 class Service:
-    """All that runs on one loop. `owned` are the parts that end with it."""
+    """All that runs on one loop. It ends when its keeper is cancelled."""
 
     holder: PolicySource
     handler: Handler
-    owned: tuple[PolicyHolder | httpx.AsyncBaseTransport, ...]
+    keeper: asyncio.Task[None]
 
 
 class Services:
@@ -106,9 +107,10 @@ class Services:
         if self._starts.get(loop) is not start:
             return  # somebody else has closed it meanwhile
         del self._starts[loop]
-        for part in service.owned:
-            await part.aclose()
-        await asyncio.to_thread(self.telemetry.flush)
+        service.keeper.cancel()
+        await asyncio.wait([service.keeper])
+        if not service.keeper.cancelled():
+            service.keeper.result()
 
     def end(self) -> None:
         """The grace period is over now. May be called from a signal handler."""
@@ -144,7 +146,17 @@ class Services:
         bounds = Bounds(Places(options.get("load", LoadLimits())), self._rates, options.get("max_body", MAX_BODY))
         routed = Routed(holder, sender(transport), self.telemetry, bounds)
         handler = Handler(holder, routed, self.telemetry)
-        return Service(holder, handler, tuple(owned))
+        return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
+
+    async def _keep(self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport]) -> None:
+        """Closes what a service owns when it is cancelled: by `aclose`, or where nobody calls that, by the event loop's
+        end, which cancels every task."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for part in owned:
+                await part.aclose()
+            await asyncio.to_thread(self.telemetry.flush)
 
     def _told(self, status: Status) -> None:
         self.metrics.policy.changed(status.ok)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
-from tests.support.asgi import Call, ask, call, http_scope
+from tests.support.asgi import Call, ask, call, http_scope, serving
 from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute_asgi import ANONYMOUS, Gateway, PolicyRouteMiddleware, gateway
@@ -114,6 +116,31 @@ async def test_a_client_that_does_not_read_does_not_hold_up_the_end(app: Gateway
     assert [line["outcome"] for line in log.lines] == ["shutting_down"]
 
 
+class Lingering(httpx.AsyncBaseTransport, httpx.AsyncByteStream):
+    """A provider that says all there is to say, and does not hang up."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("by_server", [True, False])
+async def test_an_answer_that_is_complete_is_told_nothing_more(policies: Path, log: Log, by_server: bool) -> None:
+    app = gateway(policies, log=log, transport=Lingering(), grace=0)
+    stream = call(app, "POST", CHAT, chat("ok", stream=True), JSON)
+    while (await stream.next()).get("more_body", True):
+        pass
+    if by_server:
+        stream.task.cancel()
+    await app.aclose()
+    await asyncio.wait([stream.task])
+    assert stream.answer.body.endswith(b"data: [DONE]\n\n")
+    assert [line["outcome"] for line in log.lines] == ["ok"]
+
+
 async def test_a_request_that_a_server_cancels_was_not_closed_by_its_client(
     app: Gateway, upstream: Counting, log: Log
 ) -> None:
@@ -123,5 +150,19 @@ async def test_a_request_that_a_server_cancels_was_not_closed_by_its_client(
     with pytest.raises(asyncio.CancelledError):
         await waiting.finish()
     await app.aclose()
+    (line,) = log.lines
+    assert (line["outcome"], line["attempts"][0]["outcome"]) == ("cancelled", "cancelled")
+
+
+async def test_a_stream_that_a_server_cancels_is_told_of_it(app: Gateway, log: Log) -> None:
+    """uvicorn cancels what is open after a grace period of its own, and only then tells the app that it ends."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        async with serving(app, timeout_graceful_shutdown=0.05) as url:
+            request = http.build_request("POST", url + CHAT, content=chat("stall", stream=True), headers=JSON)
+            stream = await http.send(request, stream=True)
+        *begun, last = (await stream.aread()).decode().strip().split("\n\n")
+    assert begun
+    told = json.loads(last.removeprefix("data: "))["error"]
+    assert (told["code"], told["policyroute"]["retry"]) == ("cancelled", True)
     (line,) = log.lines
     assert (line["outcome"], line["attempts"][0]["outcome"]) == ("cancelled", "cancelled")

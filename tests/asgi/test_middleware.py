@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.support.asgi import Call, ask, call, http_scope, lifespan
+from tests.support.asgi import Call, ask, call, http_scope, lifespan, serving
 from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute.request import Client
 from policyroute_asgi import ANONYMOUS, PolicyRouteMiddleware
+from policyroute_asgi.embedded import EmbeddedProvider
 
 CHAT = "/v1/chat/completions"
 
@@ -125,6 +128,22 @@ def test_it_serves_one_event_loop_after_the_other(inner: Inner, policies: Path) 
     assert [asyncio.run(once()) for _ in range(2)] == [200, 200]
 
 
+def test_what_nobody_closes_ends_with_its_event_loop(inner: Inner, policies: Path, log: Log) -> None:
+    async def once() -> int:
+        app = PolicyRouteMiddleware(inner, policies, client=ANONYMOUS, log=log)
+        async with serving(EmbeddedProvider()) as provider:
+            policy = policies / "policy.yaml"
+            policy.write_text(policy.read_text().replace('"embedded:"', f"{provider}/v1"))
+            return (await ask(app, "POST", CHAT, chat("ok"), JSON)).status
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert asyncio.run(once()) == 200
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
+    assert len(log.lines) == 1
+
+
 @pytest.mark.anyio
 async def test_a_broken_policy_keeps_the_app_from_starting(inner: Inner, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\n")
@@ -223,16 +242,36 @@ async def test_mounted_under_a_root_path(inner: Inner, policies: Path, upstream:
 
 
 @pytest.mark.anyio
-async def test_an_app_without_lifespan_is_served_all_the_same(policies: Path, upstream: Counting) -> None:
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_where_the_app_has_no_lifespan_it_is_the_middlewares_own(
+    policies: Path, upstream: Counting, refuses: bool
+) -> None:
     async def simple(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise NotImplementedError
+        if scope["type"] != "http" and refuses:
+            raise ValueError("only HTTP here")
 
     app = PolicyRouteMiddleware(simple, policies, client=ANONYMOUS, transport=upstream)
-    with pytest.raises(NotImplementedError):
+    before = asyncio.all_tasks()
+    async with lifespan(app):
+        assert asyncio.all_tasks() > before
+        assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+    assert asyncio.all_tasks() == before
+    (policies / "policy.yaml").write_text("version: 1\n")
+    with pytest.raises(RuntimeError, match="missing-default"):
         async with lifespan(app):
             pass
-    assert (await ask(app, "POST", CHAT, chat("ok"), JSON)).status == 200
+
+
+@pytest.mark.anyio
+async def test_an_app_that_fails_in_its_lifespan_fails_as_it_would_alone(policies: Path, upstream: Counting) -> None:
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        raise ConnectionError("no database")
+
+    app = PolicyRouteMiddleware(failing, policies, client=ANONYMOUS, transport=upstream)
+    with pytest.raises(ConnectionError):
+        async with lifespan(app):
+            pass
     await app.aclose()
 
 

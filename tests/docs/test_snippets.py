@@ -2,7 +2,7 @@
 
 A fenced block's info string says what it is: `yaml` beginning with `version: 1` is a policy set that must load and pass
 its own tests; other `yaml` must at least parse; `python` is executed beside a `policies/` directory; `python no-run`
-is only compiled; `sh`, `json` and `text` are not run.
+is only compiled; `python from=FILE` are lines of that file, in its order; `sh`, `json` and `text` are not run.
 """
 
 from __future__ import annotations
@@ -60,7 +60,19 @@ def test_a_policy_in_the_docs_loads(block: Block) -> None:
         yaml.safe_load(block.text)
 
 
-@pytest.mark.parametrize("block", list(blocks("python")), ids=name)
+EXCERPTS = [block for block in blocks("python") if "from=" in block.info]
+
+
+@pytest.mark.parametrize("block", EXCERPTS, ids=name)
+def test_an_excerpt_in_the_docs_is_what_its_file_says(block: Block) -> None:
+    file = ROOT / block.info.partition("from=")[2]
+    rest = iter([line.partition("  #")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()])
+    quoted = [line.partition("  #")[0].strip() for line in block.text.splitlines() if line.strip()]
+    assert quoted
+    assert [line for line in quoted if line not in rest] == []  # `in` reads on from where it has come to
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("python") if block not in EXCERPTS], ids=name)
 def test_python_in_the_docs_runs(block: Block, tmp_path: Path) -> None:
     compile(block.text, name(block), "exec")
     if "no-run" in block.info:

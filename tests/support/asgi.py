@@ -135,7 +135,8 @@ async def lifespan(app: ASGIApp) -> AsyncGenerator[dict[str, Any]]:
     )
     first = await running.next()
     if first["type"] != "lifespan.startup.complete":
-        await running.finish()
+        await asyncio.wait({running.task}, timeout=PATIENCE)
+        running.task.exception()  # an app may raise what it has said: that says no more
         raise RuntimeError(first.get("message", ""))
     try:
         yield state
