@@ -15,6 +15,7 @@ import httpx
 from multidict import CIMultiDict
 
 from policyroute.exchange.payload import Outbound
+from policyroute_asgi.aiohttp_wire import Wire
 from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders
 
 
@@ -24,6 +25,7 @@ class AiohttpTransport(DirectTransport):
     def __init__(self, session: Callable[[], aiohttp.ClientSession], proxy: httpx.Proxy | None = None) -> None:
         self._make = session
         self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
         self._proxy: dict[str, Any] = {}
         if proxy is not None:
             auth = aiohttp.BasicAuth(*proxy.auth) if proxy.auth else None
@@ -31,10 +33,19 @@ class AiohttpTransport(DirectTransport):
 
     async def send(self, outbound: Outbound, connect: float) -> Incoming:
         """Raises aiohttp.ClientError."""
-        headers = CIMultiDict(outbound.headers)
         timeout = _timeout(connect, connect, None)
+        if not self._proxy:
+            wire = self._wire or self._opened()
+            return await wire.send(outbound, timeout)
+        headers = CIMultiDict(outbound.headers)
         response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout)
         return _Answer(response)
+
+    def _opened(self) -> Wire:
+        session = self._session = self._session or self._make()
+        assert session.connector is not None
+        self._wire = Wire(session.connector)
+        return self._wire
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises httpx.TransportError, whose cause is aiohttp's."""
