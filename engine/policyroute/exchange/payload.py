@@ -116,6 +116,7 @@ def _referred(found: Any, number: str) -> str:
     return (found.group(int(number)) or "") if int(number) <= found.re.groups else ""
 
 
+@lru_cache(maxsize=1024)
 def _join(base_url: str, path: str) -> str:
     """`base_url` may end in a query, as Azure's `?api-version=` does."""
     base, mark, query = base_url.partition("?")
@@ -130,7 +131,9 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         "accept-encoding": "identity",
         "user-agent": _USER_AGENT,
     }
-    headers |= {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    for name in PASSED_ON:
+        if name in request.headers:
+            headers[name] = request.headers[name]
     for name, otherwise in dialect.headers.items():
         value = request.headers.get(name, otherwise)
         if value is not None:
@@ -138,7 +141,8 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
     if key:
         name, value = dialect.auth(key)
         headers[name] = value
-    _change(headers, hop.set_request_headers, hop.remove_request_headers)
+    if hop.set_request_headers or hop.remove_request_headers:
+        _change(headers, hop.set_request_headers, hop.remove_request_headers)
     return list(headers.items())
 
 
