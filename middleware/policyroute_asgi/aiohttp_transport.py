@@ -16,6 +16,7 @@ import httpx
 from multidict import CIMultiDict
 
 from policyroute.exchange.payload import Outbound
+from policyroute_asgi.aiohttp_wire import Wire
 from policyroute_asgi.connections import Connection, Contexts
 from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders, connection_of
 
@@ -33,14 +34,24 @@ class AiohttpTransport(DirectTransport):
         self._make = session
         self._session: aiohttp.ClientSession | None = None
         self._contexts = contexts
+        self._wire: Wire | None = None
 
     async def send(self, outbound: Outbound, connect: float, connection: Connection | None = None) -> Incoming:
         """Raises aiohttp.ClientError."""
-        headers = CIMultiDict(outbound.headers)
         timeout = _timeout(connect, connect, None)
-        way = _NO_WAY if connection is None else await self._way(connection, outbound.url, headers)
+        if connection is None:
+            wire = self._wire or self._opened()
+            return await wire.send(outbound, timeout)
+        headers = CIMultiDict(outbound.headers)
+        way = await self._way(connection, outbound.url, headers)
         response = await self._request(outbound.method, outbound.url, headers, outbound.body, timeout, way)
         return _Answer(response)
+
+    def _opened(self) -> Wire:
+        session = self._session = self._session or self._make()
+        assert session.connector is not None
+        self._wire = Wire(session.connector)
+        return self._wire
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises httpx.TransportError, whose cause is aiohttp's."""

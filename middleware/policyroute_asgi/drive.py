@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -135,31 +136,38 @@ class Drive:
         silent = Failure(FailureKind.STREAM_BROKEN, "The attempt ended without an answer.")
         self._obey(self._machine.step(Failed(opened.id, silent), time.monotonic()))
 
-    async def _tell(self, given: Received | Failed) -> bool:
+    def _tell(self, given: Received | Failed) -> Awaitable[bool]:
         now = time.monotonic()
-        commands = self._machine.step(given, now)
-        if len(commands) == 1 and isinstance(commands[0], Emit):  # more of the answer: nearly every read
-            await self._send(commands[0], now, more=True)
-            return self._running is not None
+        if isinstance(given, Received) and self._machine.goes_on(given, now):
+            return self._send(given.id, given.raw, now)
+        return self._perform(self._machine.step(given, now), now)
+
+    async def _perform(self, commands: list[Command], now: float) -> bool:
+        """What came of an attempt's news."""
         for command in commands:
             if isinstance(command, Wake):
                 self._arm(command)  # before sending, which may take as long as the client likes
         for command in commands:
             if isinstance(command, Emit):
+                if command.first:
+                    await self._commit()
                 last = commands[-1]
-                await self._send(command, now, more=not isinstance(last, Done) or last.failure is not None)
+                more = not isinstance(last, Done) or last.failure is not None
+                await self._send(command.id, command.raw, now, more=more)
             elif not isinstance(command, Wake):
                 self._obey([command], inside=True)
         return self._running is not None
 
-    async def _send(self, emit: Emit, started: float, *, more: bool) -> None:
+    async def _commit(self) -> None:
+        assert self._running is not None and self._upstream.hop is not None
+        await self._client.commit(Answer(self._running.attempt, self._upstream.hop))
+
+    async def _send(self, id: int, raw: bytes, started: float, *, more: bool = True) -> bool:
+        """Part of what attempt `id` said at `started`. Whether more of it is wanted."""
         self._sending = True
         try:
-            if emit.first:
-                assert self._running is not None and self._upstream.hop is not None
-                await self._client.commit(Answer(self._running.attempt, self._upstream.hop))
-            if emit.raw or not more:
-                await self._client.send(emit.raw, more=more)
+            if raw or not more:
+                await self._client.send(raw, more=more)
                 self._ended = not more
         except OSError:
             self._ended = True  # nobody is left to be told
@@ -169,7 +177,8 @@ class Drive:
         now = time.monotonic()
         if now - started > _SLOW:
             # The provider was not read meanwhile: its silence counts from here.
-            self._obey(self._machine.step(Received(emit.id, ()), now))
+            self._obey(self._machine.step(Received(id, ()), now))
+        return self._running is not None
 
     def _obey(self, commands: list[Command], *, inside: bool = False) -> None:
         """Everything but `Emit`, which only an attempt's own news brings about. `inside`: these come of such news."""

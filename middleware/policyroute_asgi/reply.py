@@ -74,7 +74,10 @@ class Reply:
             self.status = 200
             await self._put({"type": "http.response.start", "status": 200, "headers": _EVENTS + self.headers})
         self._complete = not more
-        await self._put({"type": "http.response.body", "body": raw, "more_body": more})
+        try:  # as in `_put`, which would be one more coroutine for each read
+            await self._send({"type": "http.response.body", "body": raw, "more_body": more})
+        except (OSError, RuntimeError) as error:
+            raise self._lost(error) from error
 
     async def fail(self, failure: Failure) -> None:
         await self.error(ClientError.of_failure(failure, self.decision_id))
@@ -84,13 +87,17 @@ class Reply:
         try:
             await self._send(message)
         except (OSError, RuntimeError) as error:
-            # uvloop's word for a connection that its client has closed.
-            if isinstance(error, RuntimeError) and "the handler is closed" not in str(error):
-                raise
-            self.failed = "client_closed"
+            lost = self._lost(error)
             if message["type"] == "http.response.start":
                 self.status = None
-            raise ConnectionResetError from error
+            raise lost from error
+
+    def _lost(self, error: OSError | RuntimeError) -> ConnectionResetError:
+        # uvloop's word for a connection that its client has closed.
+        if isinstance(error, RuntimeError) and "the handler is closed" not in str(error):
+            raise error
+        self.failed = "client_closed"
+        return ConnectionResetError()
 
     async def hung_up(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import orjson
@@ -184,6 +184,29 @@ def over_one_field(draw: st.DrawFn) -> list[str]:
 def test_comparisons_of_one_field_too(texts: list[str], world: World) -> None:
     rules = _rules(list(texts))
     assert _told(Index(rules, ENVIRONMENT).match(world.facts())) == _told(scan(rules, world.facts()))
+
+
+THRESHOLDS = st.lists(
+    st.tuples(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.integers(0, 1000)), min_size=1, max_size=4
+)
+
+
+@given(THRESHOLDS, worlds, st.none() | st.integers(0, 1000))
+def test_tokens_that_are_not_counted_are_not_missed(
+    asked: list[tuple[str, int]], world: World, declared: int | None
+) -> None:
+    request = world.request if declared is None else world.request.declaring(input_tokens=declared)
+    world = replace(world, request=request)
+    rules = _rules([f"request.input_tokens {operator} {number}" for operator, number in asked])
+    assert _told(Index(rules, ENVIRONMENT).match(world.facts())) == _told(scan(rules, world.facts()))
+
+
+def test_tokens_are_counted_only_where_there_may_be_enough() -> None:
+    request = _request({}, {"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+    facts = FACTS(request, Client(), RoutingState.empty(), 0.0, ENDPOINTS)
+    for least, counted in ((request.size + 1, False), (request.size, True)):
+        Index(_rules([f"request.input_tokens > {least}"]), ENVIRONMENT).match(facts)
+        assert ("input_tokens" in vars(request)) is counted
 
 
 def test_an_or_of_atoms_is_a_row_for_each_and_one_dimension_is_one_atom() -> None:

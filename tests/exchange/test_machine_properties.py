@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -111,7 +112,14 @@ class Watch:
         if isinstance(given, Failed | Received) and given.id == self.opened:
             over = isinstance(given, Failed) or given.end
             self.opened = None if over else self.opened
-        self.see(self.exchange.step(given, now), now)
+        short = deepcopy(self.exchange)
+        goes_on = isinstance(given, Received) and short.goes_on(given, now)
+        commands = self.exchange.step(given, now)
+        self.see(commands, now)
+        if goes_on and isinstance(given, Received):
+            assert commands == ([Emit(given.id, given.events, given.raw)] if given.events or given.raw else [])
+            assert short.record == self.exchange.record
+            assert short.step(Tick(), now + 1.0) == deepcopy(self.exchange).step(Tick(), now + 1.0)
         if not self.done:
             assert (self.opened is None) == (self.exchange.record.attempts[-1].ended is not None)
             assert self.wake is not None, "it must be woken some day"

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import httpx
 import pytest
 from tests.support.exchanges import FALLBACK, LIMITS, Gateway, Listener, transport_of
 from tests.support.providers import (
@@ -25,9 +26,10 @@ from tests.support.providers import (
     text,
 )
 
+from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
 from policyroute_asgi.inflate import SLICE, plain
-from policyroute_asgi.outward import RawHeaders
+from policyroute_asgi.outward import RawHeaders, sender
 from policyroute_asgi.upstream import MAX_ANSWER
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +117,40 @@ async def test_what_the_provider_is_sent(kind: str) -> None:
     assert asked.headers["host"] == f"127.0.0.1:{a.port}"
     assert asked.headers["authorization"] == "Bearer sk-1"
     assert asked.headers["accept-encoding"] == "identity"
+
+
+async def test_a_long_request_arrives_whole(kind: str) -> None:
+    async with provider(whole) as a:
+        transport = transport_of(kind)
+        body = bytes(range(256)) * 16_384
+        given = await sender(transport).send(Outbound("POST", f"{a.base_url}/chat/completions", [], body), 5.0)
+        assert await given.read() == answer()
+        await given.close()
+        await transport.aclose()
+        [asked] = a.asked
+    assert asked.body == body
+
+
+async def test_an_answer_may_be_announced(kind: str) -> None:
+    async def announces(asked: Asked) -> None:
+        await asked.say(b"HTTP/1.1 103 Early Hints\r\nlink: <https://example.org>\r\n\r\n")
+        await whole(asked)
+
+    async with provider(announces) as a, Gateway(transport_of(kind)) as gateway:
+        heard, record = await gateway.ask(a.base_url)
+    assert heard.body == answer()
+    assert record.attempts[0].status == 200
+
+
+async def test_a_header_cannot_become_two(kind: str) -> None:
+    async with provider(whole) as a:
+        transport = transport_of(kind)
+        for value in ("1\r\nx-two: 2", "1\nx-two: 2", "1\rx-two: 2", "1\0"):
+            outbound = Outbound("POST", f"{a.base_url}/chat/completions", [("x-one", value)], b"{}")
+            with pytest.raises((ValueError, httpx.LocalProtocolError)):
+                await sender(transport).send(outbound, 5.0)
+        await transport.aclose()
+        assert not a.asked
 
 
 async def test_one_connection_serves_many_requests_and_keeps_no_cookies(kind: str) -> None:

@@ -77,11 +77,14 @@ class Endpoint:
 class Endpoints:
     """Every endpoint of a policy set, by target and by what a client may call it."""
 
-    __slots__ = ("_wishes", "by_target", "first")
+    __slots__ = ("_places", "_wishes", "by_target", "first")
 
     def __init__(self, targets: Mapping[str, Target]) -> None:
         self.by_target: dict[str, tuple[Endpoint, ...]] = {
             name: tuple(Endpoint(spec, provider) for provider in spec.providers) for name, spec in targets.items()
+        }
+        self._places = {
+            (name, place.provider.name): place for name, places in self.by_target.items() for place in places
         }
         self.first: dict[str, Endpoint] = {name: places[0] for name, places in self.by_target.items()}
         self._wishes: dict[str, list[Endpoint]] = {}
@@ -90,7 +93,7 @@ class Endpoints:
                 self._wishes.setdefault(word, []).extend(self.by_target[name])
 
     def at(self, target: str, provider: str) -> Endpoint | None:
-        return next((place for place in self.by_target.get(target, ()) if place.provider.name == provider), None)
+        return self._places.get((target, provider))
 
     def wished(self, model: str) -> Sequence[Endpoint]:
         """Whatever serves what the client calls `model`: every target of that name or that asks its provider for that

@@ -17,7 +17,7 @@ from policyroute.cel.canonical import canonical
 from policyroute.cel.compile import RAISED, compile_node
 from policyroute.cel.conjuncts import Atom, Dimension
 from policyroute.cel.expression import Environment, EvaluationError, Source
-from policyroute.cel.syntax import Call, Node, Select, children
+from policyroute.cel.syntax import Call, Ident, Node, Select, children
 from policyroute.cel.types import BOOL, Cost
 from policyroute.decide.effects import bits
 from policyroute.decide.facts import Facts
@@ -111,8 +111,35 @@ def _dimensions(rows: Sequence[Row], every: int, compiled: Compile) -> list[_Ste
     for dimension, atoms in by_dimension.items():
         users = sum(1 << n for n in atoms)
         first, *more = tables(atoms, every, dimension.many)
-        steps.append(_Step(users, compiled(dimension.node), first, tuple(more), (dimension.cost, dimension.fallible)))
+        read = compiled(dimension.node)
+        if _is_token_count(dimension.node):
+            thresholds = [constant for each in atoms.values() for atom in each for constant in atom.constants]
+            read = _counting(read, min(thresholds))
+        steps.append(_Step(users, read, first, tuple(more), (dimension.cost, dimension.fallible)))
     return steps
+
+
+def _is_token_count(node: Node) -> bool:
+    return (
+        isinstance(node, Select)
+        and node.field == "input_tokens"
+        and isinstance(node.operand, Ident)
+        and node.operand.name == "request"
+    )
+
+
+def _counting(count: Read, least: float) -> Read:
+    """Tokens, counted only where there may be as many as any rule asks about: a token is at least a byte of the body.
+
+    Below that every number gives the same answers, so that of the bytes will do. A count that was declared stands.
+    """
+
+    def read(facts: Facts) -> Any:
+        request = facts.request
+        size = len(request.body)
+        return size if size < least and "input_tokens" not in request.__dict__ else count(facts)
+
+    return read
 
 
 def _tests(shared: dict[Hashable, tuple[Node, int]], every: int, compiled: Compile) -> list[_Step]:

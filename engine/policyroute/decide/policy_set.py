@@ -131,8 +131,12 @@ class PolicySet:
         if decision.grounds is None or endpoint is None:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
         facts, constraints = decision.grounds
-        facts = facts.at(endpoint, state)
         errors: list[RuleError] = []
+        asked = decision.transforms or decision.request_headers or decision.response_headers
+        if not (constraints or asked or candidate.facts):
+            # No rule asks about the target: there is nothing to turn to it.
+            return Hop(candidate, excluded(endpoint, facts, state, (), errors))
+        facts = facts.at(endpoint, state)
         out = excluded(endpoint, facts, state, constraints, errors)
         return hop(decision, candidate, facts, out, errors)
 

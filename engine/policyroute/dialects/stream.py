@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import orjson
 
+from policyroute.dialects.alike import Alike
 from policyroute.dialects.shapes import obj
 from policyroute.dialects.sse import EventTooLarge, Framer, read_event
-from policyroute.events import Broken, StreamEvent
+from policyroute.events import Broken, StreamEvent, TextDelta
 from policyroute.failures import Failure, FailureKind
 
 UNREADABLE: Final = Failure(FailureKind.UNAVAILABLE, "The provider's answer could not be read.")
@@ -31,10 +32,14 @@ class SseStream(ABC):
     after the last `raw`: an event that lacked its empty line.
     """
 
+    _words: bytes
+    """The name, in its quotes, of what holds the words of a stream."""
+
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self.malformed = 0
         self.tail = b""
         self._frames = Framer()
+        self._alike = Alike(self._words)
         self._secrets = secrets
         self._done = False
         self._broken = False
@@ -66,18 +71,30 @@ class SseStream(ABC):
 
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         """What this read completed: its events, and the same as bytes. After a `Broken` there is nothing more."""
-        events: list[StreamEvent] = []
         if self._broken:
-            return events, b""
-        datas = self._datas(chunk) if self._frames.empty else None
-        if datas is not None:
-            if len(datas) == 1:
-                return events, chunk if self._data(datas[0], events) else b""
-            kept = [self._data(data, events) for data in datas]
-            if all(kept):
-                return events, chunk
-            blocks = chunk.split(b"\n\n")
-            return events, b"".join([block + b"\n\n" for block, keep in zip(blocks, kept, strict=False) if keep])
+            return [], b""
+        if not self._frames.empty:
+            return self._framed(chunk)
+        if chunk.startswith(b"data: {") and chunk.endswith(b"}\n\n") and not self._done:
+            word = self._alike.word(chunk[6:-2])  # no end of line is in it: a single event
+            if word is not None:
+                return [TextDelta(word, self._alike.choice)], chunk
+        datas = self._datas(chunk)
+        return self._framed(chunk) if datas is None else self._plain(datas, chunk)
+
+    def _plain(self, datas: list[bytes], chunk: bytes) -> tuple[list[StreamEvent], bytes]:
+        events: list[StreamEvent] = []
+        if len(datas) == 1:
+            return events, chunk if self._data(datas[0], events) else b""
+        kept = [self._data(data, events) for data in datas]
+        if all(kept):
+            return events, chunk
+        blocks = chunk.split(b"\n\n")
+        return events, b"".join([block + b"\n\n" for block, keep in zip(blocks, kept, strict=False) if keep])
+
+    def _framed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
+        """What this read completed, wherever it was cut."""
+        events: list[StreamEvent] = []
         try:
             blocks = self._frames.feed(chunk)
         except EventTooLarge:
@@ -129,6 +146,10 @@ class SseStream(ABC):
     def _data(self, data: bytes, events: list[StreamEvent]) -> bool:
         if self._broken or self._done:
             return False
+        word = self._alike.word(data)
+        if word is not None:
+            events.append(TextDelta(word, self._alike.choice))
+            return True
         try:
             value: Any = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -136,7 +157,10 @@ class SseStream(ABC):
         if value.__class__ is not dict:
             self.malformed += 1
             return False
+        before = len(events)
         self._broken = not self._read(value, events)
+        if len(events) == before + 1 and isinstance(said := events[before], TextDelta):
+            self._alike.learn(data, said.choice)
         return not self._broken
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
-from policyroute.events import Broken, StreamEvent, Usage
+from policyroute.events import Broken, StreamEvent, TextDelta, Usage
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
@@ -110,6 +110,17 @@ class Exchange:
             outcome = "client_closed" if isinstance(given, HungUp) else "cancelled"
             return [*self._cancel(), *self._finish(outcome, now)]
         return []
+
+    def goes_on(self, got: Received, now: float) -> bool:
+        """Whether this is only more text of an answer under way, to be passed on as it is. If not, `step` it."""
+        attempt = self._attempt
+        if got.end or self.record.committed is None or attempt is None or attempt.number != got.id:
+            return False
+        for event in got.events:
+            if event.__class__ is not TextDelta:
+                return False
+        self._heard = now
+        return True
 
     def _received(self, got: Received, now: float) -> list[Command]:
         attempt = self._attempt

@@ -117,6 +117,7 @@ def _referred(found: Any, number: str) -> str:
     return (found.group(int(number)) or "") if int(number) <= found.re.groups else ""
 
 
+@lru_cache(maxsize=1024)
 def _join(base_url: str, path: str) -> str:
     """`base_url` may end in a query, as Azure's `?api-version=` does."""
     base, mark, query = base_url.partition("?")
@@ -131,7 +132,10 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         "accept-encoding": "identity",
         "user-agent": _USER_AGENT,
     }
-    headers |= {name: request.headers[name] for name in PASSED_ON if _is_one_line(request.headers.get(name))}
+    for name in PASSED_ON:
+        given = request.headers.get(name)
+        if given is not None and _is_one_line(given):
+            headers[name] = given
     for name, otherwise in dialect.headers.items():
         given = request.headers.get(name)
         value = given if _is_one_line(given) else otherwise
@@ -140,7 +144,8 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
     if key:
         name, value = dialect.auth(key)
         headers[name] = value
-    _change(headers, hop.set_request_headers, hop.remove_request_headers)
+    if hop.set_request_headers or hop.remove_request_headers:
+        _change(headers, hop.set_request_headers, hop.remove_request_headers)
     return list(headers.items())
 
 

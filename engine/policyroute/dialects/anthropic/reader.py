@@ -20,6 +20,8 @@ from policyroute.failures import Failure
 class MessagesStream(SseStream):
     """A stream of named events, each of which says in its data what it is."""
 
+    _words = b'"text"'
+
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__(secrets)
         self._message = MessageReader(secrets)

@@ -21,6 +21,8 @@ _DONE = b"data: [DONE]\n\n"
 class ChatStream(SseStream):
     """A stream that may end in `[DONE]`. Where a provider does not send that, `tail` has it for the client."""
 
+    _words = b'"content"'
+
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__(secrets)
         self._chunks = ChunkReader(secrets=secrets)
