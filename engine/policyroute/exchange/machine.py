@@ -6,7 +6,6 @@ event that shows something; every path ends in exactly one `Done`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
@@ -27,14 +26,13 @@ from policyroute.exchange.commands import (
     Wake,
 )
 from policyroute.exchange.turns import SpareKey, Turn, Turns
-from policyroute.exchange.verdict import judge, shows, telling
+from policyroute.exchange.verdict import as_word, judge, shows, telling
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 
 HELD_BYTES = 262_144
 HELD_EVENTS = 2_048
 """How much a provider may send before anything that shows: more is a fault, not a preface."""
-_LONGEST_CODE = 64
 
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
@@ -285,7 +283,7 @@ class Exchange:
         attempt.ended, attempt.outcome = now, outcome
         if failure is not None:
             attempt.status = failure.status if failure.status is not None else attempt.status
-            attempt.retry_after, attempt.code = failure.retry_after, _word(failure.code)
+            attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
         self._attempt = self._heard = None
         self._drop_held()
 
@@ -294,8 +292,3 @@ class Exchange:
 
     def _cancel(self) -> list[Command]:
         return [Cancel(self._attempt.number)] if self._attempt is not None else []
-
-
-def _word(code: str | None) -> str | None:
-    """The code if it is one: providers may put anything there, and a record has no text."""
-    return code if code and len(code) <= _LONGEST_CODE and re.fullmatch(r"[\w.:-]+", code, re.ASCII) else None

@@ -6,6 +6,7 @@ Rule of this module: functions of values. An answer that is complete is delivere
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -48,6 +49,8 @@ _WAITING_HELPS = frozenset(
         FailureKind.EMPTY,
     }
 )
+
+_LONGEST_CODE = 64
 
 
 def shows(event: StreamEvent) -> bool:
@@ -103,3 +106,8 @@ def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:
         return told
     ready = [at + failure.retry_after for failure, at in failures if failure.retry_after is not None]
     return replace(told, retry_after=max(0.0, min(ready) - now)) if ready else told
+
+
+def as_word(code: str | None) -> str | None:
+    """The code if it is one: providers may put anything there, and a record has no text."""
+    return code if code and len(code) <= _LONGEST_CODE and re.fullmatch(r"[\w.:-]+", code, re.ASCII) else None
