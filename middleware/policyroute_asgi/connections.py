@@ -10,10 +10,12 @@ import asyncio
 import os
 import re
 import ssl
+import sys
 import tempfile
 from collections import OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -76,19 +78,33 @@ def _trusting(ca: str) -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, cert: str, key: str) -> None:
-    """Python takes a client's certificate from a file only: one that nobody else can read, for a moment."""
-    handle, name = tempfile.mkstemp(prefix="policyroute-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"{cert}\n{key}\n")
-        # Without a password OpenSSL would ask for one at the terminal.
-        context.load_cert_chain(name, password=_no_password)
+        with _as_file(f"{cert}\n{key}\n") as name:
+            # Without a password OpenSSL would ask for one at the terminal.
+            context.load_cert_chain(name, password=_no_password)
     except _Encrypted:
         raise Unusable("the client's key is encrypted: keep it without a passphrase") from None
     except (ssl.SSLError, ValueError):
         raise Unusable("`cert` and `key` are no certificate in PEM with the key that belongs to it") from None
-    finally:
-        Path(name).unlink()
+    except OSError as error:
+        raise Unusable(f"no file could be made for the client's certificate: {error.strerror}") from None
+
+
+@contextmanager
+def _as_file(text: str) -> Generator[str]:
+    """Python takes a client's certificate from a file only: one in memory where there are such, else one that nobody
+    else can read, for a moment. Raises OSError."""
+    if sys.platform == "linux":
+        handle = os.memfd_create("policyroute")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            yield f"/proc/self/fd/{handle}"
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
 
 
 class _Encrypted(Exception):

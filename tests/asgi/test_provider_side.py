@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,21 @@ async def test_the_credential_that_an_app_goes_by_never_reaches_a_provider(
         await app.aclose()
         assert (status == 200) is goes
         assert len(vendor.asked) == 1 + goes
+
+
+async def test_the_key_of_a_client_of_the_gateway_never_reaches_a_provider(tmp_path: Path) -> None:
+    key = "plr_of-a-client-of-the-gateway"
+    clients = f"clients: {{ci: {{key_sha256: {sha256(key.encode()).hexdigest()}}}}}"
+    async with provider(whole) as vendor:
+        settings = {"vendor": f"base_url: {vendor.base_url}, api_key: from_client"}
+        app = gateway(policy(tmp_path, settings, clients), log=None)
+        ours = ("Authorization", f"Bearer {key}")
+        assert told(await post(app, ours))["code"] == "missing_client_key"
+        assert (await post(app, ours, ("X-Provider-Key", OWN_KEY))).status == 200
+        assert (await post(app, ("X-Provider-Key", OWN_KEY))).status == 401
+        await app.aclose()
+        [asked] = vendor.asked
+    assert asked.headers["authorization"] == f"Bearer {OWN_KEY}"
 
 
 async def test_an_apps_own_sdk_brings_its_key(tmp_path: Path) -> None:

@@ -91,6 +91,21 @@ def test_a_missing_key_is_a_warning_here(
     assert run("test", directory)[0] == 0
 
 
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_the_secrets_directory_is_named_here_as_for_serve(
+    directory: Path, tmp_path: Path, run: Run, spoil: Spoil, command: str
+) -> None:
+    spoil("region: eu}", f"region: eu, api_key: {{file: {tmp_path / 'run' / 'key'}}}}}")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "key").write_text("sk-not-for-print")
+    status, out, _ = run(command, directory, "--format", "json")
+    assert status == 0
+    assert [(problem["code"], problem["severity"]) for problem in found(out)] == [("secret-outside", "warning")]
+    status, out, _ = run(command, directory, "--format", "json", "--secrets-dir", tmp_path / "run")
+    assert (status, found(out)) == (0, [])
+    assert "not-for-print" not in out
+
+
 def test_a_key_is_never_printed(directory: Path, run: Run, spoil: Spoil, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HERE_KEY", "sk-not\nfor-print")
     spoil("region: eu}", "region: eu, api_key: {env: HERE_KEY}}")

@@ -231,7 +231,7 @@ class Exchange:
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
         candidate = self._candidates[place]
-        code = out.code if isinstance(out, Excluded) else _word(out.code) or out.kind.value
+        code = out.code if isinstance(out, Excluded) else as_word(out.code) or out.kind.value
         self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
         if isinstance(out, Failure):
             self._failures.append((out, now))
