@@ -41,10 +41,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def connection_limits(connections: int | None = None, keep_alive: float | None = None) -> ConnectionLimits:
-    """Limits for this process. It may open as many files as the system lets it from now on, and without a number of
-    connections that decides how many there may be."""
-    files = open_files()
-    limits = ConnectionLimits(connections or affordable(files))
+    """Limits for this process. It may open as many files as the system lets it from now on, and that decides how many
+    connections there may be: more than a number says there never are."""
+    limits = ConnectionLimits(affordable(open_files(), connections))
     return limits if keep_alive is None else replace(limits, keep_alive=keep_alive)
 
 
@@ -107,16 +106,6 @@ class Server(uvicorn.Server):
         self._watch = asyncio.create_task(self.connections.watch(), name="policyroute-connections")
         self._ready()
 
-    async def retire(self) -> None:
-        """Accept no more connections, and let those that are open end: every answer says `Connection: close` from now
-        on, open requests run to their end, and a connection without one is closed when it has been quiet for a few
-        seconds. Returns when none is left. The server runs on until it is told to end.
-
-        Other processes that listen on the same socket are not disturbed.
-        """
-        await self._stop_listening()
-        await self.connections.retire()
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As `retire`, bounded by the grace period; then everything is closed."""
         loop = asyncio.get_running_loop()
@@ -138,16 +127,16 @@ class Server(uvicorn.Server):
             self._watch.cancel()
 
     def retire(self) -> None:
-        """Take no more connections, and end when those that are open have ended."""
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        self._leaving = asyncio.ensure_future(self._left())
+        """Take no more connections, and end when those that are open have ended, however long that takes.
 
-    async def _left(self) -> None:
-        while self.server_state.connections:  # noqa: ASYNC110 - the server tells nobody when one has gone
-            await asyncio.sleep(0.1)
+        Every answer says `Connection: close` from now on, and a connection without a request is closed when it has
+        been quiet for a few seconds. Other processes that listen on the same socket are not disturbed.
+        """
+        self._leaving = asyncio.ensure_future(self._leave())
+
+    async def _leave(self) -> None:
+        await self._stop_listening()
+        await self.connections.retire()
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -94,6 +94,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long open requests may go on at shutdown",
     )
+    parser.add_argument(
+        "--max-connections",
+        type=whole(1, 1_000_000),
+        metavar="N",
+        help="of clients, in each process (default: half the files it may open, as each may need one to a provider)",
+    )
+    parser.add_argument(
+        "--keep-alive",
+        type=whole(1, 86_400),
+        metavar="SECONDS",
+        help="how long a connection stays open without a request (default: 75)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -55,6 +55,7 @@ def open_files() -> int:
     return wanted
 
 
-def affordable(files: int) -> int:
-    """Connections of clients that so many file descriptors allow, if each has one to a provider open as well."""
-    return max(16, (files - _KEPT_BACK) // 2)
+def affordable(files: int, wanted: int | None = None) -> int:
+    """Connections of clients that so many file descriptors allow; by default if each has one to a provider as well."""
+    most = max(16, files - _KEPT_BACK)
+    return most // 2 if wanted is None else min(wanted, most)

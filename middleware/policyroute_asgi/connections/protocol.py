@@ -202,7 +202,9 @@ class Connection(HttpToolsProtocol):
                     self.parser.feed_data(piece)
                     break
                 except httptools.HttpParserUpgrade as offer:
-                    self.parser.feed_data(without_offer(self.parser.get_method(), self.url, self.headers))
+                    head = without_offer(self.parser.get_method(), self.url, self.headers)
+                    self.parser = httptools.HttpRequestParser(self)
+                    self.parser.feed_data(head)
                     piece = piece[offer.args[0] :]
         except httptools.HttpParserError:
             if self._phase is not _DEAF:
