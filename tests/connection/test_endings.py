@@ -34,7 +34,9 @@ async def flood(wire: Wire, total: int, *, chunked: bool) -> int:
 async def test_who_sends_what_nobody_wants_reads_why_and_is_not_listened_to(chunked: bool, serve: Serving) -> None:
     async with serve(closing=0.2) as site:
         wire = await site.connect()
-        wire.send(EARLY + (b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % GIGABYTE) + b"\r\n\r\n")
+        wire.send(
+            EARLY + (b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % GIGABYTE) + b"\r\n\r\n"
+        )
         sending = asyncio.ensure_future(flood(wire, GIGABYTE, chunked=chunked))
         answer = await wire.answer()
         assert (answer.status, answer.headers["connection"]) == (401, "close")

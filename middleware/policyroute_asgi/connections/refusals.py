@@ -9,7 +9,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Final
 
-from policyroute.dialects import DIALECTS, ClientError
+from policyroute.dialects import VOICES, ClientError
 
 _CODE = "invalid_http"
 
@@ -30,7 +30,7 @@ CROWDED: Final = ClientError(
 @cache
 def answer(error: ClientError) -> bytes:
     """The whole HTTP response."""
-    body = DIALECTS["openai_chat"].error_body(error)
+    body = VOICES["openai_chat"].error_body(error)
     head = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
         "content-type: application/json",
