@@ -87,6 +87,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
     )
+    _configure_connections(parser)
+
+
+def _configure_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grace",
         type=SECONDS,

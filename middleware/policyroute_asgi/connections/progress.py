@@ -14,8 +14,26 @@ _ACKED: Final = slice(120, 128)
 """`tcpi_bytes_acked` in Linux's `struct tcp_info`."""
 
 
-def taken(transport: asyncio.Transport) -> int:
-    """A number that changes whenever the client takes something of what is buffered for it."""
+class Progress:
+    """Begun where there is something to take."""
+
+    __slots__ = ("_since", "_taken", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, now: float) -> None:
+        self._transport = transport
+        self._taken = _taken(transport)
+        self._since = now
+
+    def stuck(self, now: float) -> float:
+        """For how many seconds the client has taken nothing, as far as this has been asked before."""
+        taken = _taken(self._transport)
+        if taken != self._taken:
+            self._taken, self._since = taken, now
+        return now - self._since
+
+
+def _taken(transport: asyncio.Transport) -> int:
+    """A number that changes whenever the client takes something."""
     if sys.platform == "linux":
         try:
             info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED.stop)

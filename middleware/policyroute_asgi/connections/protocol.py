@@ -22,7 +22,7 @@ from policyroute.dialects import ClientError
 from policyroute_asgi.connections import refusals
 from policyroute_asgi.connections.heads import WATCHED, Head, without_offer
 from policyroute_asgi.connections.limits import ConnectionLimits
-from policyroute_asgi.connections.progress import taken
+from policyroute_asgi.connections.progress import Progress
 from policyroute_asgi.connections.unframed import unframed
 
 _LAST_WORDS: Final = 64
@@ -58,8 +58,8 @@ class Connection(HttpToolsProtocol):
     """Requests are answered one after the other; a cycle that is not `keep_alive` is the connection's last one."""
 
     __slots__ = (
-        "_fault", "_head", "_mark", "_phase", "_room", "_running", "_since", "_stays", "_stuck", "_taken", "_terms",
-        "_until", "write",
+        "_fault", "_head", "_mark", "_phase", "_progress", "_room", "_running", "_since", "_stays", "_terms", "_until",
+        "write",
     )  # fmt: skip
     parser: httptools.HttpRequestParser
 
@@ -81,8 +81,7 @@ class Connection(HttpToolsProtocol):
         self._stays = True
         self._mark: object = None  # what was waited for at the last check, since when
         self._since = self.loop.time()
-        self._taken = 0
-        self._stuck: float | None = None  # since when the client has taken nothing
+        self._progress: Progress | None = None  # of the client, as long as there is something for it to take
         self._until: float | None = None  # our last byte is written; when to close whatever the client does
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -154,7 +153,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self._check_reader(now)
             return
-        self._stuck = None
+        self._progress = None
         cycle = self.cycle
         if self._until is not None:
             if now >= self._until:
@@ -182,10 +181,9 @@ class Connection(HttpToolsProtocol):
     def _check_reader(self, now: float) -> None:
         if self._until is not None:
             self._until = now + self._terms.limits.closing
-        took = taken(self.transport)
-        if self._stuck is None or took != self._taken:
-            self._taken, self._stuck = took, now
-        elif now - self._stuck >= self._terms.limits.unread:
+        if self._progress is None:
+            self._progress = Progress(self.transport, now)
+        elif self._progress.stuck(now) >= self._terms.limits.unread:
             self._terms.refused["not_read"] += 1
             self.transport.abort()
 
