@@ -1,12 +1,15 @@
 """Reads a request's body from ASGI, within its limits.
 
-Rule of this module: what cannot be served is refused before it is read, and nothing is read beyond the limit.
+Rule of this module: what cannot be served is refused before it is read, and nothing is read beyond the limit, or waited
+for without one. A body that is there at once, as most are, costs no timer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from policyroute.request import BadRequest
 
@@ -17,38 +20,96 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read_json_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """The whole body, at most `limit` bytes of JSON. `headers` names are lower-case.
+class Room(Protocol):
+    """Memory that all bodies share. `hold` raises where there is none left."""
 
-    Raises BadRequest (413 body_too_large, 415 unsupported_media_type or unsupported_encoding) and ClientGone.
+    def hold(self, size: int) -> None: ...
+    def release(self, size: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """`size` in bytes. A body may stop coming for `pause` seconds; all of it has as long, and a second more for every
+    `rate` bytes that have come."""
+
+    size: int
+    pause: float = 30.0
+    rate: int = 4096
+
+
+async def read_json_body(receive: Receive, headers: Mapping[bytes, bytes], limits: BodyLimits, room: Room) -> bytes:
+    """The whole body, which is JSON by its headers. `headers` names are lower-case. It has `room` while it comes.
+
+    Raises BadRequest (413 body_too_large, 415 unsupported_media_type or unsupported_encoding, 408 body_timeout),
+    ClientGone, and what `room` raises.
     """
     _acceptable(headers)
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
-    return await _read_on(message, receive, limit)
+    if declared.isdigit() and int(declared) > limits.size:
+        raise _too_large(limits.size)
+    begun = _Begun(receive())
+    message = begun.result
+    if message is None or message["type"] != "http.request" or message.get("more_body", False):
+        return await _read_on(begun, receive, limits, room)
+    body: bytes = message.get("body", b"")
+    if len(body) > limits.size:
+        raise _too_large(limits.size)
+    return body
 
 
-async def _read_on(message: Any, receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        if message["type"] != "http.request":
-            raise ClientGone
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
+async def _read_on(begun: Awaitable[Any], receive: Receive, limits: BodyLimits, room: Room) -> bytes:
+    now = asyncio.get_running_loop().time
+    start = last = now()
+    body = bytearray()
+    coming = begun
+    try:
+        while True:
+            try:
+                async with asyncio.timeout_at(min(last, start + len(body) / limits.rate) + limits.pause):
+                    message = await coming
+            except TimeoutError:
+                raise BadRequest("body_timeout", "The request's body did not come in time.", 408) from None
+            if message["type"] != "http.request":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            if len(body) + len(chunk) > limits.size:
+                raise _too_large(limits.size)
+            room.hold(len(chunk))
+            body += chunk
+            if not message.get("more_body", False):
+                return bytes(body)
+            last = now()
+            coming = receive()
+    finally:
+        room.release(len(body))
+
+
+class _Begun:
+    """An awaitable that has been awaited as far as it goes at once. `result` is None where it has to wait."""
+
+    __slots__ = ("_rest", "_step", "result")
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self._rest = awaitable.__await__()
+        self.result: Any = None
+        try:
+            self._step = next(self._rest)
+        except StopIteration as end:
+            self.result = end.value
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """What `yield from` does, of which the first step is done."""
+        while self.result is None:
+            try:
+                try:
+                    sent = yield self._step
+                except BaseException as error:  # noqa: BLE001 - it is for whoever waits inside
+                    self._step = self._rest.throw(error)
+                else:
+                    self._step = self._rest.send(sent)
+            except StopIteration as end:
+                self.result = end.value
+        return self.result
 
 
 def _acceptable(headers: Mapping[bytes, bytes]) -> None:

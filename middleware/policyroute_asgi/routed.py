@@ -16,7 +16,7 @@ from policyroute.dialects import ClientError
 from policyroute.request import ModelRequest, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
-from policyroute_asgi.bodies import ClientGone, read_json_body
+from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
 from policyroute_asgi.brought_keys import brought_keys
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
@@ -33,11 +33,11 @@ _REVOKED: Final = "the key that sent this request does not count any more"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is served at once, to whom how much, and how large. `max_body` is bytes."""
+    """What is served at once, to whom how much, and how large."""
 
     places: Places
     rates: Rates
-    max_body: int
+    body: BodyLimits
 
 
 class Routed:
@@ -49,7 +49,7 @@ class Routed:
         self._telemetry = telemetry
         self._places = bounds.places
         self._rates = bounds.rates
-        self._max_body = bounds.max_body
+        self._body = bounds.body
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
@@ -66,7 +66,7 @@ class Routed:
             charge.end(_used(visit.served))
 
     async def _placed(self, visit: Visit, caller: Caller, charge: Charge | None) -> None:
-        body = await read_json_body(visit.receive, visit.headers, self._max_body)
+        body = await read_json_body(visit.receive, visit.headers, self._body, self._places)
         self._places.hold(len(body))
         try:
             if not self._places.take():

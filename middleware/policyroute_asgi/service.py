@@ -18,6 +18,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
+from policyroute_asgi.bodies import BodyLimits
 from policyroute_asgi.embedded import embedded_provider
 from policyroute_asgi.handler import Handler
 from policyroute_asgi.lines import Sink
@@ -143,7 +144,8 @@ class Services:
         if transport is None:
             transport = provider_transport(apps={"embedded": embedded_provider})
             owned.append(transport)
-        bounds = Bounds(Places(options.get("load", LoadLimits())), self._rates, options.get("max_body", MAX_BODY))
+        body = BodyLimits(options.get("max_body", MAX_BODY))
+        bounds = Bounds(Places(options.get("load", LoadLimits())), self._rates, body)
         routed = Routed(holder, sender(transport), self.telemetry, bounds)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))

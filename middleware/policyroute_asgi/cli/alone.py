@@ -16,7 +16,7 @@ from policyroute_asgi import operator
 from policyroute_asgi.activation import PolicyHolder
 from policyroute_asgi.cli import assembly
 from policyroute_asgi.cli.operator_port import name, served
-from policyroute_asgi.cli.process import Server, url
+from policyroute_asgi.cli.process import Server, connection_limits, url
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.operator import POLICY, Page, Pages
 from policyroute_asgi.operator_app import OperatorApp
@@ -61,4 +61,5 @@ async def run(
     loop.add_signal_handler(signal.SIGUSR2, say.warning, _NO_WORKERS)
     desk = OperatorApp({**pages.probes, **pages.inside}, {"/-/reload": reload, "/-/restart": restart})
     async with served(desk, operator_listener):
-        await Server(app, arguments.grace, ready).run_on(listener)
+        limits = connection_limits(arguments.max_connections, arguments.keep_alive)
+        await Server(app, arguments.grace, ready, limits).run_on(listener)

@@ -7,27 +7,44 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import math
+import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
 from policyroute_asgi.app import Gateway
+from policyroute_asgi.connections import ConnectionLimits, Connections
+from policyroute_asgi.connections.limits import affordable, open_files
 
 _NET = 5
 """Seconds that connections get to close once the app has ended what was open."""
+_BACKLOG = 2048
+_UNSENT = 128 * 1024
+"""Bytes that the kernel takes of an answer before the client does: a client that does not read costs no more there."""
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=2048)
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     # Connections inherit it: without it a small answer waits 40 ms for the client's delayed ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     return listener
+
+
+def connection_limits(connections: int | None = None, keep_alive: float | None = None) -> ConnectionLimits:
+    """Limits for this process. It may open as many files as the system lets it from now on, and that decides how many
+    connections there may be: more than a number says there never are."""
+    limits = ConnectionLimits(affordable(open_files(), connections))
+    return limits if keep_alive is None else replace(limits, keep_alive=keep_alive)
 
 
 def event_loop() -> asyncio.Runner:
@@ -51,10 +68,14 @@ class Server(uvicorn.Server):
     served and signals are heard.
     """
 
-    def __init__(self, app: Gateway, grace: float, ready: Callable[[], object]) -> None:
+    def __init__(
+        self, app: Gateway, grace: float, ready: Callable[[], object], limits: ConnectionLimits | None = None
+    ) -> None:
+        self.connections = Connections(limits or connection_limits())
         config = uvicorn.Config(
             app,
-            http="httptools",
+            # uvicorn calls it, whatever it is.
+            http=cast("type[asyncio.Protocol]", self.connections.protocol),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -62,12 +83,14 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            # The app ends what is open after its grace period: this is for what it does not know of.
-            timeout_graceful_shutdown=math.ceil(grace) + _NET,
+            backlog=_BACKLOG,
         )
         super().__init__(config)
         self._app = app
+        self._grace = grace
         self._ready = ready
+        self._listening: list[socket.socket] = []
+        self._watch: asyncio.Task[None] | None = None
 
     async def run_on(self, listener: socket.socket) -> None:
         # Open requests are no garbage: to look through them after every 700 new objects takes 5 % of the CPU.
@@ -79,30 +102,76 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._listening = list(sockets or ())
+        self._watch = asyncio.create_task(self.connections.watch(), name="policyroute-connections")
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn tells the app of the end when all requests are over: the app would never see its grace period pass.
-        ended = asyncio.create_task(self._app.aclose(), name="policyroute-end")
-        await super().shutdown(sockets)
-        await ended
+        """As `retire`, bounded by the grace period; then everything is closed."""
+        loop = asyncio.get_running_loop()
+        bounds = [
+            loop.call_later(self._grace, self._app.end),
+            loop.call_later(self._grace + _NET, self.connections.abort),
+        ]
+        await self._stop_listening()
+        await self.connections.retire(min(self.connections.linger, self._grace))
+        for bound in bounds:
+            bound.cancel()
+        if self.server_state.tasks:  # those whose clients are gone
+            _, late = await asyncio.wait(self.server_state.tasks, timeout=_NET)
+            for task in late:
+                task.cancel()
+        await self._app.aclose()
+        await self.lifespan.shutdown()
+        if self._watch is not None:
+            self._watch.cancel()
 
     def retire(self) -> None:
-        """Take no more connections, and end when those that are open have ended."""
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        self._leaving = asyncio.ensure_future(self._left())
+        """Take no more connections, and end when those that are open have ended, however long that takes.
 
-    async def _left(self) -> None:
-        while self.server_state.connections:  # noqa: ASYNC110 - the server tells nobody when one has gone
-            await asyncio.sleep(0.1)
+        Every answer says `Connection: close` from now on, and a connection without a request is closed when it has
+        been quiet for a few seconds. Other processes that listen on the same socket are not disturbed.
+        """
+        self._leaving = asyncio.ensure_future(self._leave())
+
+    async def _leave(self) -> None:
+        await self._stop_listening()
+        await self.connections.retire()
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
-            self._app.end()  # uvicorn would drop what is open without a word
+            asyncio.get_running_loop().call_soon_threadsafe(self._hurry)
             return
         self._app.drain()
         super().handle_exit(sig, frame)
+
+    def _hurry(self) -> None:
+        self._app.end()
+        self.connections.hurry()
+        asyncio.get_running_loop().call_later(_NET, self.connections.abort)
+
+    async def _stop_listening(self) -> None:
+        """Connections that the system has accepted for us are served: to close their socket would reset them."""
+        listening, self._listening = self._listening, []
+        # By number: to copy a socket makes what it is a copy of block, in all processes that have it.
+        spares = [socket.socket(fileno=os.dup(listener.fileno())) for listener in listening]
+        for server in self.servers:
+            server.close()
+        for listener in listening:
+            listener.close()
+        for spare in spares:
+            with spare:
+                await self._serve_waiting(spare)
+
+    async def _serve_waiting(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        with suppress(BlockingIOError):
+            for _ in range(_BACKLOG):
+                waiting, _ = listener.accept()
+                waiting.setblocking(False)
+                await loop.connect_accepted_socket(self._protocol, waiting)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.connections.protocol(self.config, self.server_state, self.lifespan.state)

@@ -89,12 +89,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
     )
+    _configure_connections(parser)
+
+
+def _configure_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grace",
         type=SECONDS,
         default=30,
         metavar="SECONDS",
         help="how long open requests may go on at shutdown",
+    )
+    parser.add_argument(
+        "--max-connections",
+        type=whole(1, 1_000_000),
+        metavar="N",
+        help="of clients, in each process (default: half the files it may open, as each may need one to a provider)",
+    )
+    parser.add_argument(
+        "--keep-alive",
+        type=whole(1, 86_400),
+        metavar="SECONDS",
+        help="how long a connection stays open without a request (default: 75)",
     )
 
 

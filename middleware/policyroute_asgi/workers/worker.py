@@ -15,7 +15,7 @@ from typing import Final
 from policyroute import __version__
 from policyroute_asgi import operator
 from policyroute_asgi.cli import assembly
-from policyroute_asgi.cli.process import Server, event_loop
+from policyroute_asgi.cli.process import Server, connection_limits, event_loop
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.operator import NUMBERS, POLICY, Page, Pages
 from policyroute_asgi.workers.channel import Channel
@@ -101,7 +101,8 @@ class Worker:
         around = assembly.Surroundings(self._follower, log, inside, self._usage)
         self._counts = Counts(around.registry)
         app = assembly.app(arguments, around)
-        self._server = _WorkerServer(app, arguments.grace, self._serves)
+        limits = connection_limits(arguments.max_connections, arguments.keep_alive)
+        self._server = _WorkerServer(app, arguments.grace, self._serves, limits)
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until told to end, or the line ends."""
