@@ -13,7 +13,7 @@ from typing import Protocol
 from policyroute.decide.decision import Candidate
 from policyroute.failures import Failure, FailureKind
 from policyroute_asgi.brought_keys import NO_KEYS, BroughtKeys, missing, refused
-from policyroute_asgi.connections import Connection
+from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import Pools, ProviderKeys
 from policyroute_asgi.secrets import Key
 

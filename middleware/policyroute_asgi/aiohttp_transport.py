@@ -17,8 +17,8 @@ from multidict import CIMultiDict
 
 from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_wire import Wire
-from policyroute_asgi.connections import Connection, Contexts
 from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders, connection_of
+from policyroute_asgi.provider_connections import Connection, Contexts
 
 _Way = Mapping[str, Any]
 _NO_WAY: _Way = {}

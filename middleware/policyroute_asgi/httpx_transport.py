@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 
 import httpx
 
-from policyroute_asgi.connections import PLAIN, Connection, Contexts
 from policyroute_asgi.outward import connection_of
+from policyroute_asgi.provider_connections import PLAIN, Connection, Contexts
 from policyroute_asgi.resolving import GuardedBackend
 
 MOST_WAYS: Final = 64

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import httpx
 
 from policyroute.exchange.payload import Outbound
-from policyroute_asgi.connections import Connection
+from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.trouble import TRANSPORT_ERRORS
 
 RawHeaders = Sequence[tuple[bytes, bytes]]

@@ -22,8 +22,8 @@ from policyroute.decide import PolicySet
 from policyroute.policy import files
 from policyroute.problems import PolicyErrors, Problem, Severity
 from policyroute_asgi import last_good, secrets
-from policyroute_asgi.connections import Connection
 from policyroute_asgi.keyring import Keyring
+from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.secrets import Key, Secrets
 
 _BRIEF = 0.0025

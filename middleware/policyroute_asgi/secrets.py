@@ -14,7 +14,7 @@ from pathlib import Path
 from policyroute.policy.model import DIRECT, Program, Provider, SecretRef
 from policyroute.policy.text import is_like_key
 from policyroute.problems import Problem, Severity
-from policyroute_asgi.connections import PLAIN, Connection, Unusable, ssl_context
+from policyroute_asgi.provider_connections import PLAIN, Connection, Unusable, ssl_context
 
 _LARGEST = 1 << 20
 """Bytes of one file."""

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp
 from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_transport import AiohttpTransport
 from policyroute_asgi.asgi_transport import asgi_transport
-from policyroute_asgi.connections import PLAIN, Connection, Contexts
 from policyroute_asgi.httpx_transport import HttpxTransport
 from policyroute_asgi.outward import DirectTransport, Incoming, connected, connection_of, sender
+from policyroute_asgi.provider_connections import PLAIN, Connection, Contexts
 from policyroute_asgi.resolving import GuardedResolver
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from policyroute_asgi.connections import Connection
 from policyroute_asgi.preparation import Active, Preparation, Prepared
+from policyroute_asgi.provider_connections import Connection
 
 Policy = Callable[[str], str]
 SECRET = "sk-very-secret-indeed"

@@ -21,9 +21,9 @@ from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
 from policyroute_asgi.brought_keys import NO_KEYS, BroughtKeys
-from policyroute_asgi.connections import Connection
 from policyroute_asgi.drive import Answer, Drive
 from policyroute_asgi.outward import sender
+from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import ProviderKeys
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.transport import TransportSettings, provider_transport

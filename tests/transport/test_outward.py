@@ -14,7 +14,7 @@ from policyroute.exchange.payload import build
 from policyroute.failures import FailureKind
 from policyroute.request import ModelRequest
 from policyroute_asgi.brought_keys import BroughtKeys
-from policyroute_asgi.connections import Connection
+from policyroute_asgi.provider_connections import Connection
 
 pytestmark = pytest.mark.anyio
 BODY = b'{"model":"auto","messages":[{"role":"user","content":"Hi"}]}'

@@ -15,8 +15,8 @@ from tests.support.exchanges import Gateway, transport_of
 from tests.support.forward_proxy import forward_proxy
 from tests.support.providers import Asked, answer, http, provider
 
-from policyroute_asgi import connections, httpx_transport
-from policyroute_asgi.connections import PLAIN, Connection, Contexts, Unusable, ssl_context
+from policyroute_asgi import httpx_transport
+from policyroute_asgi.provider_connections import PLAIN, Connection, Contexts, Unusable, ssl_context
 
 pytestmark = pytest.mark.anyio
 CA = trustme.CA()
@@ -140,7 +140,7 @@ def test_settings_can_be_sent_to_another_process_and_show_no_secret() -> None:
 
 
 async def test_no_more_contexts_are_kept_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_CONTEXTS", 2)
+    monkeypatch.setattr(provider_connections, "MOST_CONTEXTS", 2)
     contexts = Contexts(trust_env=False)
     settings = [Connection(ca=pem(trustme.CA().cert_pem)) for _ in range(3)]
     made = [await contexts.of(each) for each in settings]
