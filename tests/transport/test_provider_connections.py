@@ -15,7 +15,7 @@ from tests.support.exchanges import Gateway, transport_of
 from tests.support.forward_proxy import forward_proxy
 from tests.support.providers import Asked, answer, http, provider
 
-from policyroute_asgi import httpx_transport
+from policyroute_asgi import httpx_transport, provider_connections
 from policyroute_asgi.provider_connections import PLAIN, Connection, Contexts, Unusable, ssl_context
 
 pytestmark = pytest.mark.anyio
