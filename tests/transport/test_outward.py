@@ -100,6 +100,16 @@ def test_a_clients_header_that_could_be_two_does_not_go_on(name: str, value: str
     assert [value for name, value in outbound.headers if name == "authorization"] == ["Bearer sk-1"]
 
 
+@pytest.mark.parametrize("value", ["1\r\nx-api-key: mine", "1\nb: c", "1\x00"])
+def test_nor_does_one_that_belongs_to_the_dialect(value: str) -> None:
+    body = b'{"model":"auto","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}'
+    request = ModelRequest.read("anthropic", body, [("anthropic-version", value), ("anthropic-beta", value)])
+    asked = candidate("a", "https://a.example/v1")
+    asked = replace(asked, provider=replace(asked.provider, dialect="anthropic"))
+    sent = dict(build(request, Hop(asked, None), "sk-1").headers)
+    assert sent["anthropic-version"].isprintable() and "anthropic-beta" not in sent
+
+
 # Pools of keys --------------------------------------------------------------------------------------------------------
 
 
