@@ -14,7 +14,7 @@ from typing import Final
 
 from policyroute.dialects import ClientError
 
-_COME_BACK: Final = 1.0
+COME_BACK: Final = 1.0
 """Seconds told to those who are turned away: open requests end all the time."""
 
 
@@ -101,4 +101,4 @@ class Places:
 
 
 def _overloaded(message: str) -> ClientError:
-    return ClientError(503, "overloaded", message, retry=True, retry_after=_COME_BACK)
+    return ClientError(503, "overloaded", message, retry=True, retry_after=COME_BACK)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from starlette.types import Message, Receive, Send
 
 from policyroute.dialects import ClientError, Voice
-from policyroute.failures import Failure
+from policyroute.failures import Failure, FailureKind
 from policyroute_asgi.drive import Answer
 
 _JSON = (b"content-type", b"application/json")
@@ -26,7 +26,8 @@ class Reply:
 
     `status` is what the client was told, None as long as that is open; `failed` the stable code of the error it was
     told of, if any, or `client_closed` where it could not be told. `full`: say which target
-    answers, after how many attempts.
+    answers, after how many attempts. `estimate` is set where tokens are counted: what is said if no provider can be
+    asked.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Reply:
         "_send",
         "_voice",
         "decision_id",
+        "estimate",
         "failed",
         "full",
         "headers",
@@ -51,6 +53,7 @@ class Reply:
         self.failed: str | None = None
         self.stream = False
         self.full = False
+        self.estimate: int | None = None
         self.decision_id = ""
         self.headers = [(b"x-request-id", request_id.encode())]
 
@@ -80,7 +83,16 @@ class Reply:
             raise self._lost(error) from error
 
     async def fail(self, failure: Failure) -> None:
+        if self.estimate is not None and failure.kind is not FailureKind.INVALID_REQUEST:
+            await self.estimated(self.estimate)
+            return
         await self.error(ClientError.of_failure(failure, self.decision_id))
+
+    async def estimated(self, tokens: int) -> None:
+        """A count of tokens that is no provider's."""
+        if self.full:
+            self.add(b"x-policyroute-adapted", "estimated")
+        await self.json(self._voice.token_count(tokens))
 
     async def _put(self, message: Message) -> None:
         """Raises OSError where the client is gone."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Final
 
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.dialects import ClientError
-from policyroute.request import ModelRequest, Profiles
+from policyroute.request import ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
@@ -24,6 +25,7 @@ from policyroute_asgi.load import Places, Refused
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
+from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
@@ -36,6 +38,7 @@ class Bounds:
     """What is served at once, to whom how much, and how large."""
 
     places: Places
+    rooms: Rooms
     rates: Rates
     body: BodyLimits
 
@@ -48,6 +51,7 @@ class Routed:
         self._sender = sender
         self._telemetry = telemetry
         self._places = bounds.places
+        self._rooms = bounds.rooms
         self._rates = bounds.rates
         self._body = bounds.body
 
@@ -70,7 +74,7 @@ class Routed:
         self._places.hold(len(body))
         try:
             if not self._places.take():
-                await self._wait(visit)
+                await self._wait(visit, self._places.wait())
             try:
                 await self._route(visit, body, caller, charge)
             finally:
@@ -78,9 +82,9 @@ class Routed:
         finally:
             self._places.release(len(body))
 
-    async def _wait(self, visit: Visit) -> None:
-        """For a place, as long as the client does."""
-        turn = asyncio.ensure_future(self._places.wait())
+    async def _wait(self, visit: Visit, wanted: Coroutine[object, object, None]) -> None:
+        """As long as the client does."""
+        turn = asyncio.ensure_future(wanted)
         gone = asyncio.ensure_future(visit.reply.hung_up())
         self._telemetry.queued += 1
         try:
@@ -107,6 +111,11 @@ class Routed:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
         denied = decision.denied
+        if request.operation is Operation.COUNT_TOKENS:
+            reply.estimate = request.input_tokens
+            if denied is not None and denied.code == "no_eligible_target" and _speak_otherwise(decision):
+                await reply.estimated(reply.estimate)
+                return
         if denied is not None:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
         upstream = Upstream(
@@ -114,8 +123,10 @@ class Routed:
             lambda candidate: self._hop(active, decision, candidate, caller, served),
             self._access(active, request, visit, caller),
             self._sender,
-            self._telemetry.open_attempts,
+            self._rooms,
         )
+        if self._rooms.all_full(decision.candidates):
+            await self._wait(visit, self._rooms.wait(decision.candidates))
         exchange = Drive(decision, upstream, reply, stream=request.stream)
         served.record = exchange.record
         await exchange.run()
@@ -146,6 +157,11 @@ class Routed:
         hop = active.policy.hop(decision, candidate, self._telemetry.state(self._places.load))
         served.hop_errors += hop.errors
         return hop
+
+
+def _speak_otherwise(decision: Decision) -> bool:
+    """Whether all that is wrong with the candidates is that none counts tokens in the client's dialect."""
+    return all(out.code == "dialect" for out in decision.excluded)
 
 
 def _used(served: Served) -> int | None:

@@ -27,6 +27,7 @@ from policyroute_asgi.metrics import Metrics
 from policyroute_asgi.outward import sender
 from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.rates import Rates
+from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.routed import Bounds, Routed
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.transport import provider_transport
@@ -145,7 +146,9 @@ class Services:
             transport = provider_transport(apps={"embedded": embedded_provider})
             owned.append(transport)
         body = BodyLimits(options.get("max_body", MAX_BODY))
-        bounds = Bounds(Places(options.get("load", LoadLimits())), self._rates, body)
+        load = options.get("load", LoadLimits())
+        rooms = Rooms(self.telemetry.open_attempts, load)
+        bounds = Bounds(Places(load), rooms, self._rates, body)
         routed = Routed(holder, sender(transport), self.telemetry, bounds)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))

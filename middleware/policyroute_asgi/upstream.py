@@ -13,7 +13,6 @@ from contextlib import suppress
 from functools import partial
 
 from policyroute.decide.decision import Candidate, Excluded, Hop
-from policyroute.decide.state import Place
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
 from policyroute.events import Broken, StreamEvent
 from policyroute.exchange.commands import Failed, Open, Received
@@ -23,6 +22,7 @@ from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Incoming, Sender
+from policyroute_asgi.rooms import FULL, Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 
@@ -47,8 +47,8 @@ Tell = Callable[[Received | Failed], Awaitable[bool]]
 class Upstream:
     """The attempts of one request.
 
-    `hop_of` asks the rules about a candidate now; `access` has the keys; `open_attempts` is counted up while an attempt
-    is open. `hop` is the last attempt's.
+    `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open.
+    `hop` is the last attempt's.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Upstream:
         hop_of: Callable[[Candidate], Hop],
         access: Access,
         sender: Sender,
-        open_attempts: dict[Place, int],
+        rooms: Rooms,
     ) -> None:
         self.hop: Hop | None = None
         self._request = request
         self._hop_of = hop_of
         self._access = access
         self._sender = sender
-        self._open = open_attempts
+        self._rooms = rooms
         self._key: Key | None = None
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
@@ -72,6 +72,8 @@ class Upstream:
         self.hop = self._hop_of(candidate)
         if self.hop.excluded is not None:
             return self.hop.excluded
+        if self._rooms.full(candidate):
+            return FULL
         key = self._access.pick(candidate)
         if isinstance(key, Failure):
             return key
@@ -87,15 +89,18 @@ class Upstream:
         candidate = opened.attempt.candidate
         place = (candidate.target, candidate.provider.name)
         key = self._key
-        self._open[place] = self._open.get(place, 0) + 1
+        opened_here = self._rooms.open_attempts
+        opened_here[place] = opened_here.get(place, 0) + 1
         self._access.opened(candidate, key)
         try:
             await self._attempt(opened, key, tell)
         finally:
             self._access.closed(candidate, key)
-            self._open[place] -= 1
-            if not self._open[place]:
-                del self._open[place]
+            opened_here[place] -= 1
+            if not opened_here[place]:
+                del opened_here[place]
+            if candidate.spec.concurrency is not None:
+                self._rooms.left(candidate.target)
 
     async def _attempt(self, opened: Open, key: Key | None, tell: Tell) -> None:
         assert self.hop is not None, "a hop is asked for before each attempt"

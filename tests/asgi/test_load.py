@@ -125,3 +125,77 @@ async def test_places_are_never_lost_nor_made(seed: int = 7) -> None:
     assert {type(result) for result in results} <= {type(None), Refused, asyncio.CancelledError}
     assert (places.taken, places.waiting) == (0, 0)
     assert most == 3
+
+
+NARROW = """
+version: 1
+providers: {demo: {dialect: openai_chat, base_url: "embedded:"}, other: {dialect: openai_chat, base_url: "embedded:"}}
+targets:
+  narrow: {providers: [demo, other], model: stall, concurrency: 2}
+  wide: {provider: demo, model: ok}
+rules:
+  - {id: either, when: request.model == "either", route: [narrow, wide]}
+default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}
+"""
+
+
+@pytest.fixture
+async def narrow(tmp_path: Path, upstream: Counting, log: Log) -> AsyncIterator[Gateway]:
+    """A target that takes two at once and never answers, and another beside it."""
+    (tmp_path / "policy.yaml").write_text(NARROW)
+    app = gateway(tmp_path, log=log, transport=upstream, grace=0, load=LoadLimits(queue=1, patience=60))
+    async with lifespan(app):
+        yield app
+
+
+async def filled(app: Gateway) -> list[Call]:
+    body = chat("narrow", stream=True)
+    calls = [call(app, "POST", CHAT, body, JSON) for _ in range(2)]
+    for each in calls:
+        await each.next()
+    return calls
+
+
+async def test_a_target_that_is_full_is_passed_over(narrow: Gateway, log: Log) -> None:
+    calls = await filled(narrow)
+    answer = await ask(narrow, "POST", CHAT, chat("either"), JSON)
+    assert (answer.status, answer.headers["x-policyroute-target"]) == (200, "wide")
+    for each in calls:
+        each.hang_up()
+        await each.finish()
+
+
+async def test_where_every_candidate_is_full_one_waits_and_the_next_is_turned_away(
+    narrow: Gateway, upstream: Counting
+) -> None:
+    calls = await filled(narrow)
+    third = call(narrow, "POST", CHAT, chat("narrow", stream=True), JSON)
+    await in_queue(narrow, 1)
+    refused = await ask(narrow, "POST", CHAT, chat("narrow"), JSON)
+    assert (refused.status, json.loads(refused.body)["error"]["code"]) == (503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert len(upstream.requests) == 2
+    calls[0].hang_up()
+    assert (await third.next())["status"] == 200
+    assert len(upstream.requests) == 3
+    for each in (*calls, third):
+        each.hang_up()
+        await each.finish()
+
+
+async def test_who_leaves_the_wait_for_a_target_leaves_it_to_the_next(
+    tmp_path: Path, upstream: Counting, log: Log
+) -> None:
+    (tmp_path / "policy.yaml").write_text(NARROW)
+    app = gateway(tmp_path, log=log, transport=upstream, grace=0, load=LoadLimits(queue=2, patience=60))
+    async with lifespan(app):
+        calls = await filled(app)
+        waiting = [call(app, "POST", CHAT, chat("narrow", stream=True), JSON) for _ in range(2)]
+        await in_queue(app, 2)
+        waiting[0].hang_up()
+        calls[0].hang_up()
+        assert (await waiting[1].next())["status"] == 200
+        for each in (*calls, *waiting):
+            each.hang_up()
+            await each.finish()
+        assert len(upstream.requests) == 3

@@ -12,7 +12,7 @@ import pytest
 from tests.support.asgi import serving
 from tests.support.edge import Log
 
-from policyroute_asgi import gateway
+from policyroute_asgi import Router, gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -29,6 +29,7 @@ targets:
   cut: {provider: claude, model: cut}
   no-done: {provider: claude, model: no-done}
   refuse: {provider: claude, model: refuse}
+  stall: {provider: claude, model: stall}
   busy-vectors: {provider: openai, model: throttle-7s, supports: {embeddings: true}}
   short-vectors: {provider: openai, model: broken-schema, supports: {embeddings: true}}
   vectors: {provider: openai, model: vectors, supports: {embeddings: true}}
@@ -114,3 +115,64 @@ async def test_vectors_come_from_one_model_or_not_at_all(url: str) -> None:
         with pytest.raises(openai.PermissionDeniedError) as refused:
             await client.chat.completions.create(model="vectors", messages=HI)
         assert refused.value.code == "no_eligible_target"
+
+
+COUNTED = """
+version: 1
+providers:
+  claude: {dialect: anthropic, base_url: "embedded:"}
+  openai: {dialect: openai_chat, base_url: "embedded:"}
+targets:
+  ok: {provider: claude, model: claude-ok}
+  busy: {provider: claude, model: overloaded}
+  gpt: {provider: openai, model: ok}
+rules:
+  - {id: nobody, when: request.model == "forbidden", deny: {code: not_here}}
+  - {id: to-openai, when: request.model == "elsewhere", route: [gpt]}
+default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}
+"""
+
+
+async def test_tokens_are_counted_by_a_provider_or_else_estimated(tmp_path: Path, log: Log) -> None:
+    (tmp_path / "policy.yaml").write_text(COUNTED)
+    async with (
+        serving(gateway(tmp_path, log=log)) as url,
+        anthropic.AsyncAnthropic(base_url=url, api_key="unused", max_retries=0) as client,
+    ):
+        counted: dict[str, tuple[int, str | None]] = {}
+        for model in ("ok", "busy", "elsewhere"):
+            raw = await client.messages.with_raw_response.count_tokens(model=model, messages=HI)
+            answer: Any = await raw.parse()
+            counted[model] = (answer.input_tokens, raw.headers.get("x-policyroute-adapted"))
+        assert counted["ok"][0] > 0 and counted["ok"][1] is None
+        assert counted["busy"] == counted["elsewhere"] == (2, "estimated")  # "Hello": four bytes a token
+        with pytest.raises(anthropic.PermissionDeniedError):
+            await client.messages.count_tokens(model="forbidden", messages=HI)
+        with pytest.raises(anthropic.NotFoundError):
+            await client.messages.count_tokens(model="unheard-of", messages=HI)
+
+
+async def test_the_sdk_of_an_app_is_served_in_process(tmp_path: Path, log: Log) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    async with (
+        Router(tmp_path, log=log) as router,
+        anthropic.AsyncAnthropic(
+            api_key="unused", http_client=router.httpx2_client(client={"id": "job"}), max_retries=0
+        ) as client,
+    ):
+        assert (await asked(client, "swap")).stop_reason == "end_turn"
+        async with client.messages.stream(model="ok", max_tokens=50, messages=HI) as stream:
+            kinds = [event.type async for event in stream]
+        assert kinds[0] == "message_start" and kinds[-1] == "message_stop"
+        with pytest.raises(anthropic.RateLimitError):
+            await asked(client, "throttle")
+        async with client.messages.stream(model="stall", max_tokens=50, messages=HI) as stream:
+            async for event in stream:
+                if event.type == "content_block_delta":
+                    break  # the provider says nothing more, ever
+    assert [(line["client"], line["outcome"]) for line in log.lines] == [
+        ("job", "ok"),
+        ("job", "ok"),
+        ("job", "rate_limited"),
+        ("job", "client_closed"),
+    ]

@@ -22,9 +22,11 @@ from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
 from policyroute_asgi.brought_keys import NO_KEYS, BroughtKeys
 from policyroute_asgi.drive import Answer, Drive
+from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.outward import sender
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import ProviderKeys
+from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.upstream import Upstream
@@ -126,7 +128,7 @@ class Gateway:
         request = ModelRequest.read("openai_chat", body % (b"true" if stream else b"false"))
         candidates = [self.candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
         access = Access(self.ring, Given(self.pools(), self.connections), conversation, self.own_keys)
-        upstream = Upstream(request, hop_of, access, sender(self.transport), self.open)
+        upstream = Upstream(request, hop_of, access, sender(self.transport), Rooms(self.open, LoadLimits()))
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(

@@ -1,0 +1,91 @@
+"""Room at targets that take so many attempts at once, and the requests that wait for some.
+
+Rule of this module: a target that is full is passed over; only where every candidate is full is there a wait, and that
+has a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from policyroute.decide.decision import Candidate
+from policyroute.decide.state import Place
+from policyroute.dialects import ClientError
+from policyroute.failures import Failure, FailureKind
+from policyroute_asgi.load import COME_BACK, LoadLimits, Refused
+
+FULL: Final = Failure(
+    FailureKind.OVERLOADED,
+    "As many attempts as may be are open at the target.",
+    code="target_full",
+    retry_after=COME_BACK,
+)
+
+
+class Rooms:
+    """`open_attempts` counts open attempts by place; whoever ends one says so with `left`. Used on one event loop."""
+
+    def __init__(self, open_attempts: dict[Place, int], limits: LoadLimits) -> None:
+        self.open_attempts = open_attempts
+        self._limits = limits
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._count = 0
+
+    def full(self, candidate: Candidate) -> bool:
+        limit = candidate.spec.concurrency
+        if limit is None:
+            return False
+        places = ((candidate.target, provider.name) for provider in candidate.spec.providers)
+        return sum(self.open_attempts.get(place, 0) for place in places) >= limit
+
+    def all_full(self, candidates: Sequence[Candidate]) -> bool:
+        return all(self.full(candidate) for candidate in candidates)
+
+    def left(self, target: str) -> None:
+        """An attempt at this target has ended: whoever waits for it longest may look again."""
+        waiting = self._waiting.get(target)
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._waiting.pop(target, None)
+
+    async def wait(self, candidates: Sequence[Candidate]) -> None:
+        """Until one of the candidates has room. Raises Refused where too many wait already, or none has in time."""
+        if self._count >= self._limits.queue:
+            raise Refused(_refusal("Too many requests wait for this model already."))
+        targets = {candidate.target for candidate in candidates}
+        self._count += 1
+        try:
+            async with asyncio.timeout(self._limits.patience):
+                while self.all_full(candidates):
+                    await self._turn(targets)
+        except TimeoutError:
+            raise Refused(_refusal("No room came free at this model in time.")) from None
+        finally:
+            self._count -= 1
+
+    async def _turn(self, targets: set[str]) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        for target in targets:
+            self._waiting.setdefault(target, deque()).append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                for target in targets:  # told at the very moment of giving up: the next one may look
+                    self.left(target)
+            raise
+        finally:
+            for target in targets:
+                waiting = self._waiting.get(target)
+                if waiting is not None and turn in waiting:
+                    waiting.remove(turn)
+
+
+def _refusal(message: str) -> ClientError:
+    return ClientError(503, "overloaded", message, retry=True, retry_after=COME_BACK)
