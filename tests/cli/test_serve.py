@@ -235,6 +235,53 @@ def test_a_key_that_is_revoked_is_refused_by_every_worker(
     assert made["key"] not in gateway.rest()
 
 
+def raw(client: httpx.Client) -> socket.socket:
+    """A connection of our own to the same gateway."""
+    return socket.create_connection((client.base_url.host, client.base_url.port or 0), PATIENCE)
+
+
+def test_a_connection_is_good_for_one_more_request_after_the_signal(
+    directory: Path, serve: Callable[..., Gateway]
+) -> None:
+    gateway = serve(directory)
+    with gateway.client() as client:
+        assert "connection" not in ask(client, "large").headers
+        gateway.tell(signal.SIGTERM)
+        refused(client)
+        last = ask(client, "large")
+        assert (last.status_code, last.headers["connection"]) == (200, "close")
+    assert gateway.ended()[0] == 0
+
+
+def test_connections_are_held_to_what_the_operator_says(directory: Path, serve: Callable[..., Gateway]) -> None:
+    gateway = serve(directory, "--max-connections", 1, "--keep-alive", 1)
+    with gateway.client() as client:
+        assert client.get("/healthz").status_code == 200
+        with raw(client) as second:
+            answer = second.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 1\r\n" in answer
+        gateway.says("refused: 1 too_many_connections")
+    while True:
+        with raw(client) as only:
+            only.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = only.makefile("rb").read()  # until it has been idle for long enough
+        if answer.startswith(b"HTTP/1.1 200 "):
+            break  # the one before has gone meanwhile
+    assert b"connection: close" not in answer
+
+
+def test_a_body_of_a_gigabyte_is_refused_by_its_head(directory: Path, serve: Callable[..., Gateway]) -> None:
+    gateway = serve(directory)
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with gateway.client() as client, raw(client) as connection:
+        connection.sendall(f"{head}Content-Length: {10**9}\r\n\r\n{{".encode())
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in answer
+    assert b'"body_too_large"' in answer
+
+
 def test_a_missing_key_is_refused(directory: Path, serve: Callable[..., Gateway], spoil: Spoil) -> None:
     os.environ.pop("HERE_KEY", None)
     spoil("region: eu}", "region: eu, api_key: {env: HERE_KEY}}")

@@ -93,9 +93,10 @@ async def test_a_client_that_does_not_close_its_side_is_not_waited_for(serve: Se
 class Retiring:
     """A site that retires, and the wires it had."""
 
-    def __init__(self, site: Site, linger: float | None = None) -> None:
+    def __init__(self, site: Site) -> None:
         self.site = site
-        self.task = asyncio.ensure_future(site.connections.retire(linger))
+        site.connections.retire()
+        self.task = asyncio.ensure_future(site.connections.left())
 
     async def over(self) -> None:
         async with asyncio.timeout(15):

@@ -113,8 +113,9 @@ class Server(uvicorn.Server):
             loop.call_later(self._grace, self._app.end),
             loop.call_later(self._grace + _NET, self.connections.abort),
         ]
+        self.connections.retire(self._grace)
         await self._stop_listening()
-        await self.connections.retire(min(self.connections.linger, self._grace))
+        await self.connections.left()
         for bound in bounds:
             bound.cancel()
         if self.server_state.tasks:  # those whose clients are gone
@@ -135,8 +136,9 @@ class Server(uvicorn.Server):
         self._leaving = asyncio.ensure_future(self._leave())
 
     async def _leave(self) -> None:
+        self.connections.retire()
         await self._stop_listening()
-        await self.connections.retire()
+        await self.connections.left()
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -61,20 +61,22 @@ class Connections:
                 told = Counter(self.refused)
                 logger.warning("refused: %s", ", ".join(f"{count} {code}" for code, count in news.items()))
 
-    async def retire(self, linger: float | None = None) -> None:
-        """Let every connection end: returns when none is left.
-
-        Answers that have not begun say `Connection: close`. A connection without a request is closed when it has been
-        quiet for `linger` seconds, at most `self.linger`: until then it may send one more.
+    def retire(self, most: float | None = None) -> None:
+        """Let every connection end: answers that have not begun say `Connection: close`. A connection without a
+        request is closed when it has been quiet for `linger` seconds, `most` at most: until then it may send one more.
         """
         terms = self._terms
-        if linger is not None:
-            self.linger = min(linger, self.linger)
+        if most is not None:
+            self.linger = min(most, self.linger)
         if terms.linger is None:
             terms.retired_at = asyncio.get_running_loop().time()
             terms.linger = self.linger
             for connection in list(terms.open):
                 connection.shutdown()
+
+    async def left(self) -> None:
+        """Returns when no connection is left, once they retire."""
+        terms = self._terms
         while terms.open:
             terms.linger = self.linger
             await self._look()
