@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 from policyroute.author import load as author
 from policyroute.cel.compile import Compiler
@@ -32,6 +33,8 @@ Python's own 5 ms the loop is away for over 10 at times; with 0.5 ms the loop is
 gets the interpreter as seldom, takes ten times as long."""
 
 _NO_KEYS = Keyring({})
+_MADE: Final = frozenset({"policy", "keyring"})
+"""Fields of `Active` that each process makes for itself: closures, and what is found by a secret of its own."""
 
 Sources = Mapping[str, str]
 Build = Callable[[Sources], PolicySet]
@@ -51,6 +54,15 @@ class Active:
     connections: Mapping[str, Connection] = field(repr=False)
     sources: Sources = field(repr=False)
     keyring: Keyring = field(repr=False)
+
+    def for_others(self) -> dict[str, Any]:
+        """What another process needs to make the same: values that can be sent, secrets among them."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _MADE}
+
+    @classmethod
+    def of_another(cls, policy: PolicySet, sent: Mapping[str, Any]) -> Active:
+        """The same as where `sent` came from; `policy` was made of its sources here."""
+        return cls(policy=policy, keyring=Keyring(policy.program.clients), **sent)
 
 
 @dataclass(frozen=True, slots=True)

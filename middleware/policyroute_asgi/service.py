@@ -31,7 +31,7 @@ from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.routed import Bounds, Routed
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.transport import provider_transport
-from policyroute_asgi.usage import Alone, SharedUsage
+from policyroute_asgi.usage import SharedUsage
 
 Policies = str | PathLike[str] | PolicySource
 
@@ -64,10 +64,7 @@ class Service:
 
 
 class Services:
-    """One service for each event loop. `log` stands where the options name none.
-
-    `usage` is what this process shares with the others that serve the same clients, if there are any.
-    """
+    """One service for each event loop. `log` stands where the options name none."""
 
     def __init__(self, policies: Policies, log: Sink | None, options: Options) -> None:
         self._policies = policies
@@ -76,7 +73,6 @@ class Services:
         self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
         self.metrics = Metrics(options.get("registry"))
         self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
-        self.usage = options.get("usage", Alone())
         self.draining = False
         self._rates = Rates(time.monotonic, options.get("usage"))
 

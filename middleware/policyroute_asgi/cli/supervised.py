@@ -58,11 +58,17 @@ async def run(
         async def restart() -> Page:
             if supervisor.restart():
                 return operator.json(202, {"restart": "begun"})
-            return operator.json(409, {"error": "that is going on already, or the gateway is being shut down"})
+            return operator.json(409, {"error": "a start, a restart or the shutdown is going on already"})
 
         def stop() -> None:
             listener.close()
             supervisor.stop()
+
+        def ready() -> None:
+            say.info("%d workers serve", arguments.workers)
+            say.info("listening on %s", url(listener))
+            if operator_listener is not None:
+                say.info("operator pages on %s", name(operator_listener))
 
         loop = asyncio.get_running_loop()
         for told in (signal.SIGTERM, signal.SIGINT):
@@ -71,8 +77,4 @@ async def run(
         loop.add_signal_handler(signal.SIGUSR2, supervisor.restart)
         desk = OperatorApp({**pages.probes, **pages.inside}, {"/-/reload": reload, "/-/restart": restart})
         async with served(desk, operator_listener):
-            await supervisor.start()
-            say.info("listening on %s with %d workers", url(listener), arguments.workers)
-            if operator_listener is not None:
-                say.info("operator pages on %s", name(operator_listener))
-            await supervisor.serve()
+            await supervisor.run(ready)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from policyroute_asgi.operator import Page
@@ -40,38 +41,45 @@ _COUNTING: Final = 1.0
 """Seconds that workers get for saying their numbers."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hiring:
+    """What every worker gets: the options of `serve`, and file descriptors."""
+
+    arguments: Namespace
+    inherited: tuple[int, ...]
+
+
 class Crew:
-    """`inherited` are the file descriptors that every worker gets; `orders` what it is told first.
+    """`run` starts a task that ends of itself; `orders` is what a worker is told first.
 
     `page` answers what a client of a worker asked of the operator's. There is `news` of every change.
     """
 
     def __init__(
         self,
-        arguments: Namespace,
-        inherited: tuple[int, ...],
+        run: Callable[[Coroutine[object, object, None]], object],
+        hiring: Hiring,
         orders: Callable[[], Iterable[FromSupervisor]],
         page: Callable[[str], Awaitable[Page]],
     ) -> None:
         self.children: set[Child] = set()
         self.departed = Departed()
         self.news = News()
-        self._arguments = arguments
-        self._inherited = inherited
+        self._run = run
+        self._hiring = hiring
         self._orders = orders
         self._page = page
         self._asked = 0
         self._usage = Paced(self._share)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def hire(self, number: int) -> Child:
         """A worker that serves. Raises NotReadyError."""
         try:
-            child = await Child.start(number, self._inherited)
+            child = await Child.start(number, self._hiring.inherited)
         except OSError as error:
             raise NotReadyError(f"no process can be started: {error.strerror}") from error
         self.children.add(child)
-        child.tell(Begin(number, self._arguments))
+        child.tell(Begin(number, self._hiring.arguments))
         for order in self._orders():
             child.tell(order)
         self._run(self._attend(child))
@@ -87,6 +95,15 @@ class Crew:
         """Tell every worker."""
         for child in self.children:
             child.tell(message)
+
+    def kill(self) -> None:
+        """End every worker there is, at once."""
+        for child in self.children:
+            child.kill()
+
+    async def gone(self) -> None:
+        """Returns when there is no worker left."""
+        await self.news.until(lambda: not self.children)
 
     def behind(self, serial: int) -> int:
         """How many of those that serve do not serve this policy yet."""
@@ -162,8 +179,3 @@ class Crew:
     def _share(self) -> None:
         for child in self.children:
             child.tell(Others(total(each.uses for each in self.children if each is not child)))
-
-    def _run(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

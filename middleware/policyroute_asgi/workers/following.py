@@ -15,7 +15,6 @@ from policyroute.author.load import rebuild
 from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
 from policyroute_asgi.activation import Status
-from policyroute_asgi.keyring import Keyring
 from policyroute_asgi.preparation import Active, yielding
 from policyroute_asgi.workers.messages import Serve, Serving, Told, Unable
 
@@ -86,4 +85,4 @@ class Follower:
             self._sources = sources
         if self._policy.revision != order.revision:
             raise ValueError("the same text is another policy here: the installed packs have changed")
-        return Active(policy=self._policy, keyring=Keyring(self._policy.program.clients), **order.beside)
+        return Active.of_another(self._policy, order.beside)

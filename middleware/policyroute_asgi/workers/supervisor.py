@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from argparse import Namespace
-from collections.abc import Coroutine, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Coroutine, Sequence
 
 from policyroute_asgi.activation import Active, PolicyHolder, Status
 from policyroute_asgi.operator import Page
 from policyroute_asgi.workers.child import Child, Ending, NotReadyError
-from policyroute_asgi.workers.crew import Crew
+from policyroute_asgi.workers.crew import Crew, Hiring
 from policyroute_asgi.workers.messages import End, FromSupervisor, Revoked, Serve, Stop, Told
 from policyroute_asgi.workers.pages import SupervisorPages
 from policyroute_asgi.workers.place import Place
@@ -31,32 +30,57 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._serial = 1
         self._sent = holder.current
-        self._crew = Crew(arguments, inherited, self._orders, self._page)
+        self._group = asyncio.TaskGroup()
+        self._crew = Crew(self._run, Hiring(arguments, inherited), self._orders, self._page)
         self.pages = SupervisorPages(self._crew, lambda: holder.status, self._behind, self._stopping.is_set)
         self.pages.metrics.policy.in_sync.set(holder.status.ok)
         self._places: list[Place] = []
         self._keeping: list[asyncio.Task[None]] = []
         self._roll: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        holder.on_change(self._changed)
-        holder.on_revoked(lambda keys: self._crew.tell(Revoked(keys)))
 
-    async def start(self) -> None:
-        """Returns when all workers serve. Raises NotReadyError, with the first one's reason, when one does not."""
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Start the workers, call `ready` when all of them serve, and return when they have ended after `stop`.
+
+        Raises NotReadyError, with the first one's reason, where one does not come to serve.
+        """
+        failed: NotReadyError | None = None
+        # Whatever fails here by a bug ends the supervisor: nobody would be told that a place is no longer kept.
+        async with self._group:
+            self._sent = self._holder.current
+            self._holder.on_change(self._changed)
+            self._holder.on_revoked(lambda keys: self._crew.tell(Revoked(keys)))
+            try:
+                await self._start()
+            except NotReadyError as error:
+                failed = error
+            if failed is None and not self._stopping.is_set():
+                ready()
+                await self._stopping.wait()
+                await self._crew.gone()
+            await self._end()
+        if failed is not None:
+            raise failed
+
+    async def _start(self) -> None:
+        """Returns when all workers serve, or `stop` was called meanwhile."""
         hired = await asyncio.gather(*map(self._crew.hire, range(1, self._wanted + 1)), return_exceptions=True)
+        if self._stopping.is_set():
+            await self._crew.gone()
+            return
         for each in hired:
             if isinstance(each, BaseException):
-                await self.aclose()
                 raise each
             self._places.append(Place(each, self._crew.hire, self._lost))
         self._run(self._crew.watch(lambda: self._serial))
         self._keeping = [self._run(place.keep()) for place in self._places]
 
-    async def serve(self) -> None:
-        """Returns when `stop` was called and every worker has ended."""
-        await self._stopping.wait()
-        await self._crew.news.until(lambda: not self._crew.children)
-        await self.aclose()
+    async def _end(self) -> None:
+        """Leave nothing behind."""
+        self._crew.kill()
+        await self._crew.gone()
+        for task in self._tasks:
+            task.cancel()
 
     def stop(self) -> None:
         """The end has begun; open requests have the grace period. Called again: they have not."""
@@ -69,8 +93,8 @@ class Supervisor:
         self._crew.tell(Stop())
 
     def restart(self) -> bool:
-        """Begin to replace the workers one by one. False where that is going on already, or the end has begun."""
-        if self._stopping.is_set() or (self._roll is not None and not self._roll.done()):
+        """Begin to replace the workers one by one. False where that, the start or the end is going on already."""
+        if not self._keeping or self._stopping.is_set() or (self._roll is not None and not self._roll.done()):
             return False
         self._roll = self._run(self._renew_all())
         return True
@@ -78,14 +102,6 @@ class Supervisor:
     async def converged(self) -> None:
         """Returns when every worker that serves requests does so by the newest policy."""
         await self._crew.news.until(lambda: self._behind() == 0)
-
-    async def aclose(self) -> None:
-        """Leave no worker behind."""
-        for task in self._tasks:
-            task.cancel()
-        for child in self._crew.children:
-            child.kill()
-        await self._crew.news.until(lambda: not self._crew.children)
 
     def _behind(self) -> int:
         return self._crew.behind(self._serial)
@@ -136,7 +152,7 @@ class Supervisor:
         logger.info("rolling restart: %d new workers serve", self._wanted)
 
     def _run(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+        task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -144,7 +160,4 @@ class Supervisor:
 
 def _order(serial: int, active: Active, status: Status) -> Serve:
     """Everything of what is served but the policy set, which is closures: a worker makes its own of the sources."""
-    beside = {
-        each.name: getattr(active, each.name) for each in fields(active) if each.name not in ("policy", "keyring")
-    }
-    return Serve(serial, active.policy.revision, beside, status)
+    return Serve(serial, active.policy.revision, active.for_others(), status)
