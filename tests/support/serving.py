@@ -47,8 +47,12 @@ class Gateway:
                 return line
         raise AssertionError(f"it never said {text!r} but {''.join(self.console)}")
 
+    def url(self) -> str:
+        """Where it listens, once it does."""
+        return self.says("listening on ").split()[-1]
+
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.says("listening on ").split()[-1], timeout=PATIENCE)
+        return httpx.Client(base_url=self.url(), timeout=PATIENCE)
 
     def tell(self, what: signal.Signals) -> None:
         self.process.send_signal(what)

@@ -35,6 +35,10 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def edit(directory: Path) -> Edit:
+    return editing(directory)
+
+
+def editing(directory: Path) -> Edit:
     """Replaces text in the policy, as editors do: nobody sees half of it."""
 
     def replace(old: str, new: str) -> None:
