@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.serving import Gateway
+from tests.support.serving import PATIENCE, Gateway
 
 Run = Callable[..., tuple[int, str, str]]
 Spoil = Callable[[str, str], None]

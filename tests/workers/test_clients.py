@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -42,11 +43,13 @@ def test_limits_and_revocations_hold_over_all_workers(serve: Serve, edit: Edit, 
             pass
 
     with ExitStack() as streams:
+        begun: list[Iterator[str]] = []
         for _ in range(2):
             client = streams.enter_context(caller(url))
             stream = streams.enter_context(client.stream("POST", CHAT, json=body("late", stream=True)))
             assert stream.status_code == 200
-            next(stream.iter_lines())
+            begun.append(stream.iter_lines())
+            next(begun[-1])  # an iterator that nobody keeps takes its connection with it
         all_say(429)
     all_say(200)
     add(tmp_path / "state", [Revocation(DIGEST, "ci", 0.0)])

@@ -90,11 +90,9 @@ def test_a_start_with_a_broken_directory_serves_the_last_good_policy(
         assert client.get("/readyz").json()["policy"] == "last_good"
 
 
-def test_a_key_reaches_the_workers_by_no_way_that_others_can_see(
-    serve: Serve, edit: Edit, directory: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "key").write_text("sk-the-first-0123456789")
-    edit("region: eu}", "region: eu, api_key: {file: ../key}}")
+def test_a_key_reaches_the_workers_by_no_way_that_others_can_see(serve: Serve, edit: Edit, directory: Path) -> None:
+    (directory / "key").write_text("sk-the-first-0123456789")
+    edit("region: eu}", "region: eu, api_key: {file: key}}")
     edit("{small: {provider: here, model: s}", "{small: {provider: here, model: auth}")
     gateway = serve(*TWO)
     with gateway.client() as client:
@@ -104,7 +102,7 @@ def test_a_key_reaches_the_workers_by_no_way_that_others_can_see(
             process = Path(f"/proc/{each['pid']}")
             assert b"sk-the" not in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         assert "sk-the" not in shown
-        (tmp_path / "key").write_text("sk-the-second-0123456789")
+        (directory / "key").write_text("sk-the-second-0123456789")
         edit("version: 1", "version: 1 # now")
         gateway.says("all workers serve policy")
     gateway.tell(signal.SIGTERM)

@@ -112,7 +112,9 @@ class Supervisor:
     # What is served --------------------------------------------------------------------------------------------------
 
     def _orders(self) -> Sequence[FromSupervisor]:
-        return Revoked(self._holder.revoked), _order(self._serial, self._sent, self._holder.status)
+        """What a worker is told first. One that was being started when the end began has not heard of that."""
+        last = (Stop(),) if self._stopping.is_set() else ()
+        return Revoked(self._holder.revoked), _order(self._serial, self._sent, self._holder.status), *last
 
     def _changed(self, status: Status) -> None:
         self.pages.metrics.policy.changed(status.ok)
