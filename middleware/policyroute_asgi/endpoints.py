@@ -42,6 +42,7 @@ _DIALECT_PATHS: Mapping[str, Endpoint] = {
     "/v1/embeddings": Endpoint(Kind.ROUTED, "POST", operation=Operation.EMBEDDINGS),
     "/v1/messages": Endpoint(Kind.ROUTED, "POST", "anthropic"),
     "/v1/messages/count_tokens": Endpoint(Kind.ROUTED, "POST", "anthropic", Operation.COUNT_TOKENS),
+    "/v1beta/models": Endpoint(Kind.MODELS, "GET", "gemini"),
     "/v1/responses": Endpoint(Kind.NOT_SERVED, "POST", "openai_responses"),
 }
 _OTHER_PATHS = ("/v1/images", "/v1/audio", "/v1/files", "/v1/batches", "/v1/realtime", "/v1/completions")
@@ -76,8 +77,10 @@ class Endpoints:
     def _other(self, path: str) -> Endpoint | None:
         if path.startswith(self._model) and len(path) > len(self._model):
             return Endpoint(Kind.MODELS, "GET", model=path[len(self._model) :])
-        if path.startswith(self._gemini) and path.endswith(_GEMINI_CALLS):
-            return NO_GEMINI
+        if path.startswith(self._gemini) and len(path) > len(self._gemini):
+            if path.endswith(_GEMINI_CALLS):
+                return NO_GEMINI
+            return Endpoint(Kind.MODELS, "GET", "gemini", model=path[len(self._gemini) :])
         if any(path == other or path.startswith(f"{other}/") for other in self._others):
             return NOT_SERVED
         return None

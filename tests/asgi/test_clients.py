@@ -119,6 +119,16 @@ async def test_what_is_granted_is_all_there_is(app: Gateway) -> None:
     assert (listed["has_more"], [row["type"] for row in listed["data"]]) == (False, ["model", "model"])
 
 
+async def test_models_are_listed_in_the_shape_of_the_path(app: Gateway) -> None:
+    google = [("x-goog-api-key", KEYS["bob"])]
+    listed = json.loads((await ask(app, "GET", "/v1beta/models", headers=google)).body)
+    assert sorted(row["name"] for row in listed["models"]) == ["models/ok", "models/throttle"]
+    one = json.loads((await ask(app, "GET", "/v1beta/models/ok", headers=google)).body)
+    assert one["name"] == "models/ok"
+    missing = await ask(app, "GET", "/v1beta/models/500", headers=google)
+    assert (missing.status, json.loads(missing.body)["error"]["status"]) == (404, "NOT_FOUND")
+
+
 async def test_requests_and_tokens_a_minute(app: Gateway) -> None:
     few = [*JSON, bearer("few")]
     assert (await ask(app, "POST", CHAT, chat("ok"), few)).status == 200

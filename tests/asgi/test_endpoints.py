@@ -15,6 +15,8 @@ OURS = {
     "/v1/messages": Kind.ROUTED,
     "/v1/messages/count_tokens": Kind.ROUTED,
     "/v1/embeddings": Kind.ROUTED,
+    "/v1beta/models": Kind.MODELS,
+    "/v1beta/models/gpt": Kind.MODELS,
     "/v1beta/models/gemini-3:generateContent": Kind.NOT_SERVED,
     "/v1beta/models/gemini-3:streamGenerateContent": Kind.NOT_SERVED,
 }
@@ -26,7 +28,7 @@ NOBODYS = [
     "/v1/chat/completions/",
     "/v1/chat/completions2",
     "/v1/filesystem",
-    "/v1beta/models",
+    "/v1beta/models/",
     "/v1/models/",
 ]
 

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.app import Gateway, gateway
 from policyroute_asgi.lines import Sink, standard_output
+from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.operator import Pages
 from policyroute_asgi.usage import SharedUsage
 
@@ -45,6 +46,7 @@ def app(arguments: argparse.Namespace, around: Surroundings) -> Gateway:
         trusted_proxies=arguments.trusted_proxy,
         allowed_hosts=arguments.allowed_host,
         allowed_origins=arguments.allowed_origin,
+        load=LoadLimits(arguments.concurrency, arguments.queue, arguments.queue_timeout),
         log=around.log,
         grace=arguments.grace,
         registry=around.registry,

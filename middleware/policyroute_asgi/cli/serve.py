@@ -32,6 +32,7 @@ from policyroute_asgi.cli import (
 )
 from policyroute_asgi.cli.process import event_loop, listen
 from policyroute_asgi.lines import Sink
+from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.workers.child import NotReadyError
 
@@ -85,6 +86,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NETWORK",
         help="believe X-Forwarded-For of proxies at this address or network (repeat for more)",
+    )
+    load = LoadLimits()
+    parser.add_argument(
+        "--concurrency",
+        type=whole(1, 1_000_000),
+        default=load.concurrency,
+        metavar="N",
+        help="requests that a process serves at once (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=whole(0, 1_000_000),
+        default=load.queue,
+        metavar="N",
+        help="requests that may wait for that; more are told to come back (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--queue-timeout",
+        type=SECONDS,
+        default=round(load.patience),
+        metavar="SECONDS",
+        help="how long they may wait (default: %(default)s)",
     )
     parser.add_argument(
         "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
