@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import statistics
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from scripts.benchmarks import load, policies, processes
 from scripts.benchmarks.report import Figure
@@ -22,29 +24,52 @@ _THROTTLED = {
          "fallback": {"retries": 0, "swap_delay": "0ms"}},
     ],
 }  # fmt: skip
+_KEY = "plr_benchmark"
+_ENOUGH = 1_000_000_000
+_LIMITED = {
+    "clients": {
+        "load": {"key_sha256": [sha256(_KEY.encode()).hexdigest()], "tenant": "t1", "tier": "pro", "team": "team1",
+                 "rate_limit": {"rpm": _ENOUGH, "tpm": _ENOUGH, "concurrency": 1000}},
+    },
+}  # fmt: skip
+"""Every limit is counted, and none is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that answers on `port`, whose callers have to send `key`."""
+
+    port: int
+    pid: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """Ports and process ids of the three processes."""
+    """The gateway, one with clients and limits, and what both are compared to."""
 
-    gateway_port: int
-    gateway_pid: int
-    bare_port: int
-    bare_pid: int
+    gateway: Server
+    limited: Server
+    bare: Server
 
 
 @contextmanager
 def rig() -> Generator[Rig]:
-    upstream, bare, front = (processes.free_port() for _ in range(3))
+    upstream = processes.free_port()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        text = policies.directory(20, f"http://127.0.0.1:{upstream}/v1", extra=_THROTTLED)
-        (folder / "bench.yaml").write_text(text)
         stack.enter_context(processes.module("upstream", upstream))
-        bare_process = stack.enter_context(processes.module("bare_proxy", bare, str(upstream)))
-        gateway_process = stack.enter_context(processes.module("gateway", front, str(folder)))
-        yield Rig(front, gateway_process.pid, bare, bare_process.pid)
+
+        def started(module: str, argument: str, key: str | None = None) -> Server:
+            port = processes.free_port()
+            return Server(port, stack.enter_context(processes.module(module, port, argument)).pid, key)
+
+        def gateway(more: dict[str, Any], key: str | None = None) -> Server:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            text = policies.directory(20, f"http://127.0.0.1:{upstream}/v1", extra=_THROTTLED | more)
+            (Path(folder) / "bench.yaml").write_text(text)
+            return started("gateway", folder, key)
+
+        yield Rig(gateway({}), gateway(_LIMITED, _KEY), started("bare_proxy", str(upstream)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +87,40 @@ def run(scale: float) -> list[Figure]:
         Traffic("53-event stream, paced 2 ms", load.body("mini", stream=True, user="paced"), int(400 * scale), 1.5),
     ]
     with rig() as running:
-        figures = [_ratio(running, kind) for kind in kinds]
-        return [*figures, _swap(running, int(1000 * scale))]
+        figures = [figure for kind in kinds for figure in _ratios(running, kind)]
+        return [*figures, _swap(running.gateway, int(1000 * scale))]
 
 
-def _ratio(running: Rig, kind: Traffic, rounds: int = 5) -> Figure:
-    for port in (running.bare_port, running.gateway_port):
-        _cost(port, running.bare_pid, kind.content, kind.requests // 5)
-    bare: list[float] = []
-    ours: list[float] = []
-    for _ in range(rounds):
-        bare.append(_cost(running.bare_port, running.bare_pid, kind.content, kind.requests))
-        ours.append(_cost(running.gateway_port, running.gateway_pid, kind.content, kind.requests))
+def _ratios(running: Rig, kind: Traffic, rounds: int = 5) -> list[Figure]:
+    servers = (running.bare, running.gateway, running.limited)
+    for server in servers:
+        _cost(server, kind.content, kind.requests // 5)
+    costs = [[_cost(server, kind.content, kind.requests) for server in servers] for _ in range(rounds)]
+    bare, plain, limited = zip(*costs, strict=True)
+    return [
+        _ratio(kind, kind.what, bare, plain),
+        _ratio(kind, f"{kind.what}; clients and limits on", bare, limited),
+    ]
+
+
+def _ratio(kind: Traffic, what: str, bare: Sequence[float], ours: Sequence[float]) -> Figure:
     ratios = [mine / theirs for mine, theirs in zip(ours, bare, strict=True)]
     detail = f"bare proxy {statistics.median(bare):.0f} µs, gateway {statistics.median(ours):.0f} µs a request"
-    return Figure(kind.what, statistics.median(ratios), "×", kind.limit, detail)
+    return Figure(what, statistics.median(ratios), "×", kind.limit, detail)
 
 
-def _swap(running: Rig, requests: int) -> Figure:
+def _swap(gateway: Server, requests: int) -> Figure:
     """What a failed first attempt costs on top, in CPU: more than the time from its failure to the next bytes."""
-    plain = _cost(running.gateway_port, running.gateway_pid, load.body("mini", stream=False), requests)
-    swapped = _cost(running.gateway_port, running.gateway_pid, load.body("swap", stream=False), requests)
+    plain = _cost(gateway, load.body("mini", stream=False), requests)
+    swapped = _cost(gateway, load.body("swap", stream=False), requests)
     detail = "CPU of a request whose first attempt is throttled, less that of one that is not"
     return Figure("a swap, whole failed attempt included", (swapped - plain) / 1000, "ms", 2.0, detail)
 
 
-def _cost(port: int, pid: int, content: bytes, requests: int) -> float:
-    """CPU µs a request of process `pid`."""
-    before = processes.cpu_seconds(pid)
-    outcome = asyncio.run(load.run(port, content, total=requests))
+def _cost(server: Server, content: bytes, requests: int) -> float:
+    """CPU µs a request of the server's process."""
+    before = processes.cpu_seconds(server.pid)
+    outcome = asyncio.run(load.run(server.port, content, total=requests, key=server.key))
     if outcome.failed:
-        raise RuntimeError(f"{outcome.failed} of {requests} requests failed on port {port}")
-    return (processes.cpu_seconds(pid) - before) / requests * 1e6
+        raise RuntimeError(f"{outcome.failed} of {requests} requests failed on port {server.port}")
+    return (processes.cpu_seconds(server.pid) - before) / requests * 1e6

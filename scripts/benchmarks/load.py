@@ -52,14 +52,17 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return status, await reader.readexactly(length)
 
 
-async def run(port: int, content: bytes, *, total: int, in_flight: int = 16, rate: float | None = None) -> Outcome:
+async def run(
+    port: int, content: bytes, *, total: int, in_flight: int = 16, rate: float | None = None, key: str | None = None
+) -> Outcome:
     """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200.
 
     `rate`: no more requests a second than this; otherwise each is sent as soon as the one before it is answered.
+    `key` goes with each.
     """
     left = total
     ok = failed = 0
-    message = request(port, content)
+    message = request(port, content, {"Authorization": f"Bearer {key}"} if key else None)
 
     async def worker() -> None:
         nonlocal left, ok, failed

@@ -13,10 +13,10 @@ _STREAMS = 200
 
 def run() -> list[Figure]:
     with rig() as running:
-        asyncio.run(load.run(running.gateway_port, load.body("mini", stream=True), total=64))
-        idle = processes.rss_bytes(running.gateway_pid)
+        asyncio.run(load.run(running.gateway.port, load.body("mini", stream=True), total=64))
+        idle = processes.rss_bytes(running.gateway.pid)
         content = load.body("mini", stream=True, user="open", size=20_000)
-        opened = asyncio.run(_open(running.gateway_port, running.gateway_pid, content))
+        opened = asyncio.run(_open(running.gateway.port, running.gateway.pid, content))
     each = (opened - idle) / _STREAMS
     beyond = max(0.0, each - 3 * len(content)) / 1024
     return [

@@ -51,6 +51,7 @@ def directory(rules: int, upstream: str, *, extra: dict[str, Any] | None = None,
     if extra:
         document["targets"].update(extra.get("targets", {}))
         document["rules"] = extra.get("rules", []) + document["rules"]
+        document |= {name: section for name, section in extra.items() if name not in document}
     return yaml.safe_dump(document, sort_keys=False, width=10_000)
 
 
