@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import unquote
+
+import httptools
+from uvicorn._types import HTTPScope
 
 from policyroute.dialects import ClientError
 from policyroute_asgi.connections import refusals
@@ -53,6 +57,18 @@ class Head:
         if self._codings and not (self.chunked and self._codings == 1 and current):
             return refusals.FRAMING
         return None
+
+
+def tell(scope: HTTPScope, method: bytes, target: bytes, version: str) -> None:
+    """Say in `scope` what is asked for. Raises httptools.HttpParserInvalidURLError."""
+    scope["method"] = method.decode("ascii")
+    scope["http_version"] = version
+    url = httptools.parse_url(target)
+    raw: bytes = url.path
+    path = raw.decode("ascii")
+    scope["path"] = unquote(path) if "%" in path else path
+    scope["raw_path"] = raw
+    scope["query_string"] = url.query or b""
 
 
 def without_offer(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

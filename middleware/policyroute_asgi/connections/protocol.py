@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import httptools
 from uvicorn import Config
@@ -20,23 +19,17 @@ from uvicorn.server import ServerState
 
 from policyroute.dialects import ClientError
 from policyroute_asgi.connections import refusals
-from policyroute_asgi.connections.heads import WATCHED, Head, without_offer
+from policyroute_asgi.connections.cycle import Cycle
+from policyroute_asgi.connections.heads import WATCHED, Head, tell, without_offer
 from policyroute_asgi.connections.limits import ConnectionLimits
+from policyroute_asgi.connections.phase import Phase
 from policyroute_asgi.connections.progress import Progress
-from policyroute_asgi.connections.unframed import unframed
 
 _LAST_WORDS: Final = 64
 """Connections beyond the limit that may stay open until their client has read why."""
 
 
-class _Phase(Enum):
-    BETWEEN = "no request has begun that is not complete"
-    HEAD = "reading a head"
-    BODY = "reading a body"
-    DEAF = "nothing more is read as a request"
-
-
-_BETWEEN, _HEAD, _BODY, _DEAF = _Phase.BETWEEN, _Phase.HEAD, _Phase.BODY, _Phase.DEAF
+_BETWEEN, _HEAD, _BODY, _DEAF = Phase.BETWEEN, Phase.HEAD, Phase.BODY, Phase.DEAF
 
 
 class _NotHeard(Exception):
@@ -59,7 +52,7 @@ class Connection(HttpToolsProtocol):
 
     __slots__ = (
         "_fault", "_head", "_mark", "_phase", "_progress", "_room", "_running", "_since", "_stays", "_terms", "_until",
-        "write",
+        "write", "writelines",
     )  # fmt: skip
     parser: httptools.HttpRequestParser
 
@@ -86,7 +79,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.write = transport.write
+        self.write, self.writelines = transport.write, transport.writelines
         terms = self._terms
         terms.open.add(self)
         beyond = len(terms.open) - terms.limits.connections
@@ -236,20 +229,30 @@ class Connection(HttpToolsProtocol):
         if head.offered and self.parser.should_upgrade():
             return  # it is read again without the offer
         version = self.parser.get_http_version()
+        current = version == "1.1"
         self._fault = head.fault(version, self.url, many=len(self.headers) > limits.headers)
         if self._fault is not None:
             raise _NotHeard
-        super().on_headers_complete()
-        cycle = self.cycle
-        cycle.transport = cast("asyncio.Transport", self)
+        tell(self.scope, self.parser.get_method(), self.url, version)
+        cycle = self._begin()
         self._phase = _BODY
         self._room = limits.head
         self.headers = []  # trailers are no headers: uvicorn would add them to those that the app has
-        self._stays = cycle.keep_alive and self._terms.linger is None and len(self.pipeline) < limits.pipelined
+        stays = current and self.parser.should_keep_alive() and self._terms.linger is None
+        self._stays = stays and len(self.pipeline) < limits.pipelined
         # An answer that comes before the body is complete says whether the rest will be waited for.
-        if not self._stays or head.chunked or head.length > limits.drain or head.awaits_continue:
-            cycle.keep_alive = False
-        cycle.waiting_for_100_continue = head.awaits_continue and version == "1.1"
+        cycle.keep_alive = self._stays and not (head.chunked or head.length > limits.drain or head.awaits_continue)
+        cycle.waiting_for_100_continue = head.awaits_continue and current
+
+    def _begin(self) -> Cycle:
+        before, cycle = self.cycle, Cycle(self)
+        self.cycle = cycle
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+        return cycle
 
     def on_message_complete(self) -> None:
         if self._phase is _HEAD:
@@ -275,8 +278,6 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        if cycle.scope["http_version"] == "1.0":
-            app = unframed(app, cycle)
         super()._start_asgi_task(cycle, app)
 
     def _refuse(self, error: ClientError) -> None:
