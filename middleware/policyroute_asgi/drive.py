@@ -31,6 +31,7 @@ from policyroute.exchange.commands import (
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import ExchangeRecord
+from policyroute_asgi.cut import Cut
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.upstream import Upstream
 
@@ -88,7 +89,7 @@ class Drive:
         self._next: Open | None = None
         self._done: Done | None = None
         self._running: Open | None = None
-        self._scope: asyncio.Timeout | None = None
+        self._scope: Cut | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._news: asyncio.Future[None] | None = None
         self._sending = False
@@ -126,12 +127,13 @@ class Drive:
             return
         self._running = opened
         try:
-            async with asyncio.timeout(None) as self._scope:
+            with Cut() as scope:
+                self._scope = scope
                 await self._upstream.run(opened, self._tell)
-        except TimeoutError:
-            return  # the machine has cancelled it
         finally:
             self._running = self._scope = None
+        if scope.made:
+            return  # the machine has cancelled it
         # No attempt may end without a word; where it had one, this is ignored.
         silent = Failure(FailureKind.STREAM_BROKEN, "The attempt ended without an answer.")
         self._obey(self._machine.step(Failed(opened.id, silent), time.monotonic()))
@@ -231,7 +233,7 @@ class Drive:
         """End what the request's task waits for, wherever that is."""
         self._running = None
         if self._scope is not None:
-            self._scope.reschedule(asyncio.get_running_loop().time())
+            self._scope.make()
         self._wake()
 
     def _wake(self) -> None:

@@ -21,6 +21,7 @@ from policyroute.request import BadRequest
 from policyroute_asgi import identity
 from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.bodies import ClientGone
+from policyroute_asgi.cut import Cut
 from policyroute_asgi.door import Door
 from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind
 from policyroute_asgi.identity import IdentifyError
@@ -48,7 +49,7 @@ class Handler:
         self._holder = holder
         self._routed = routed
         self._telemetry = telemetry
-        self._open: set[asyncio.Timeout] = set()
+        self._open: set[Cut] = set()
         self._ending = False
         self._idle = asyncio.Event()
 
@@ -58,15 +59,16 @@ class Handler:
         served, reply = visit.served, visit.reply
         end = self._begin()
         try:
-            async with end:
+            with end:
                 await self._answer(visit)
         except asyncio.CancelledError as error:
             served.outcome = "client_closed" if is_hung_up(error) else _CANCELLED.code
             if reply.status is not None and not is_hung_up(error):  # before that, who cancels is free to answer
                 await _say(reply, _CANCELLED)
             raise
-        except TimeoutError:
-            await _say(reply, _ENDED)
+        else:
+            if end.made:
+                await _say(reply, _ENDED)
         finally:
             self._end(end)
             if endpoint.kind is Kind.ROUTED:
@@ -85,10 +87,8 @@ class Handler:
     def end(self) -> None:
         """End what is open, and what may yet come: the clients are told `shutting_down`."""
         self._ending = True
-        now = asyncio.get_running_loop().time()
         for end in self._open:
-            if end.when() is None:
-                end.reschedule(now)
+            end.make()
 
     async def _answer(self, visit: Visit) -> None:
         served, reply = visit.served, visit.reply
@@ -129,14 +129,16 @@ class Handler:
         else:
             raise BadRequest("model_not_found", "There is no target of this name here. GET /v1/models lists them.", 404)
 
-    def _begin(self) -> asyncio.Timeout:
-        """The end of this request, which is open until there is one to come."""
-        end = asyncio.timeout(0 if self._ending else None)
+    def _begin(self) -> Cut:
+        """The end of this request, should there be one to come before its own."""
+        end = Cut()
+        if self._ending:
+            asyncio.get_running_loop().call_soon(end.make)
         self._open.add(end)
         self._telemetry.in_flight += 1
         return end
 
-    def _end(self, end: asyncio.Timeout) -> None:
+    def _end(self, end: Cut) -> None:
         self._open.discard(end)
         self._telemetry.in_flight -= 1
         if not self._open:
