@@ -5,12 +5,9 @@ Rule of this module: no content, no key, nothing that blocks. Codes, names, numb
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-
-import orjson
 
 from policyroute.decide.decision import Decision, RuleError
 from policyroute.decide.state import GatewayLoad, Place, RoutingState
@@ -18,6 +15,7 @@ from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
+from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
 from policyroute_asgi.metrics import Metrics
 from policyroute_asgi.provider_keys import ProviderKeys
 
@@ -59,7 +57,7 @@ class Telemetry:
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
         self.queued = 0
-        self._lines = LineWriter(log) if log is not None else None
+        self._lines = LineWriter(log, LogLine.json) if log is not None else None
         metrics.watch(lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states)
 
     def _dropped(self) -> int:
@@ -78,7 +76,7 @@ class Telemetry:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             self.latencies.add(attempt, stream=served.stream)
         if self._lines is not None:
-            self._lines.write(orjson.dumps(line(served, attempts), default=str))
+            self._lines.write(_line(served, attempts))
 
     def flush(self) -> None:
         """Have the lines so far written. This may block for a moment: call it from a thread."""
@@ -101,36 +99,25 @@ class Telemetry:
                 metrics.rule_errors.labels(error.rule, error.effect, error.consequence).inc()
 
 
-def line(served: Served, attempts: list[AttemptRecord]) -> dict[str, Any]:
-    """The log line as a JSON-safe dict (docs/observability.md has its fields)."""
-    decision, client, record = served.decision, served.client, served.record
-    last = attempts[-1] if attempts else None
-    return {
-        "ts": datetime.now(UTC),
-        "event": "llm_request",
-        "decision_id": served.decision_id,
-        "request_id": served.request_id,
-        "client": client.id if client else None,
-        "tenant": client.tenant if client else None,
-        "revision": decision.revision[:12] if decision else None,
-        "route_rule": decision.route_rule if decision else None,
-        "fired": decision.fired if decision else (),
-        "rule_errors": len(decision.errors) + len(served.hop_errors) if decision else 0,
-        "requested_model": served.model[:128] if served.model else None,
-        "target": last.target if last else None,
-        "provider": last.provider if last else None,
-        "model": last.model if last else None,
-        "stream": served.stream,
-        "status": served.status,
-        "outcome": served.outcome,
-        "attempts": [attempt.as_json() for attempt in attempts],
-        "input_tokens": last.input_tokens if last else None,
-        "output_tokens": last.output_tokens if last else None,
-        "total_ms": round((served.ended - served.started) * 1000, 3),
-        "ttft_ms": _since(served.started, record.committed) if record else None,
-        "decide_us": round(served.decide * 1e6, 1),
-    }
-
-
-def _since(start: float, end: float | None) -> float | None:
-    return None if end is None else round((end - start) * 1000, 3)
+def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
+    decision, client, record, model = served.decision, served.client, served.record, served.model
+    return LogLine(
+        at=time.time(),
+        decision_id=served.decision_id,
+        request_id=served.request_id,
+        client=client.id if client else None,
+        tenant=client.tenant if client else None,
+        revision=decision.revision if decision else None,
+        route_rule=decision.route_rule if decision else None,
+        fired=decision.fired if decision else (),
+        rule_errors=len(decision.errors) + len(served.hop_errors) if decision else 0,
+        model=model[:LONGEST_MODEL] if model else None,
+        stream=served.stream,
+        status=served.status,
+        outcome=served.outcome,
+        attempts=tuple(attempts),
+        started=served.started,
+        ended=served.ended,
+        committed=record.committed if record else None,
+        decide=served.decide,
+    )

@@ -52,7 +52,7 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return status, await reader.readexactly(length)
 
 
-async def run(
+async def run(  # noqa: PLR0913 - a load has these sides
     port: int, content: bytes, *, total: int, in_flight: int = 16, rate: float | None = None, key: str | None = None
 ) -> Outcome:
     """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200.

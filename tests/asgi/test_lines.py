@@ -13,7 +13,7 @@ from policyroute_asgi.lines import LineWriter, logger
 
 def test_every_line_arrives_once_in_order() -> None:
     sink = io.BytesIO()
-    writer = LineWriter(sink.write)
+    writer = LineWriter(sink.write, bytes)
     for number in range(500):
         writer.write(b"%d" % number)
     writer.flush()
@@ -29,7 +29,7 @@ def test_lines_written_apart_arrive_without_a_flush() -> None:
         got.append(lines)
         arrived.set()
 
-    writer = LineWriter(sink)
+    writer = LineWriter(sink, bytes)
     for line in (b"a", b"b"):
         writer.write(line)
         assert arrived.wait(5)
@@ -45,7 +45,7 @@ def test_a_blocked_sink_costs_lines_not_time() -> None:
         inside.set()
         release.wait()
 
-    writer = LineWriter(sink, limit=10)
+    writer = LineWriter(sink, bytes, limit=10)
     writer.write(b"x")
     assert inside.wait(5)
     for _ in range(25):
@@ -60,7 +60,7 @@ def test_a_sink_that_is_gone_is_survived() -> None:
     read, write = os.pipe()
     stream = open(write, "wb", buffering=0)  # noqa: SIM115
     os.close(read)
-    writer = LineWriter(stream.write)
+    writer = LineWriter(stream.write, bytes)
     writer.write(b"a")
     writer.flush()
     stream.close()
@@ -75,7 +75,7 @@ def test_a_sink_that_raises_is_survived() -> None:
         if len(got) == 1:
             raise RuntimeError("the sink's own affair")
 
-    writer = LineWriter(sink)
+    writer = LineWriter(sink, bytes)
     writer.write(b"a")
     writer.flush()
     writer.write(b"b")
