@@ -55,6 +55,7 @@ class Connection(HttpToolsProtocol):
         "write", "writelines",
     )  # fmt: skip
     parser: httptools.HttpRequestParser
+    app: ASGI3Application
 
     def __init__(
         self,
@@ -112,13 +113,11 @@ class Connection(HttpToolsProtocol):
         if self._room <= 0:
             self.flow.pause_reading()
 
-    # The end, and what answers are written to: uvicorn closes a connection through its cycle's transport, and this is
-    # that transport, so that it is closed in order.
+    # The end: a cycle closes what it takes for its transport, which is this.
 
     def close(self) -> None:
         """End the connection: after what is written comes the end of it; what the client still sends is thrown away
-        until it closes its side, for a moment. A plain close would reset the connection under an answer not yet read.
-        """
+        until it closes its side, for a moment. A plain close would reset it under an answer not yet read."""
         if self.is_closing():
             return
         limits = self._terms.limits
@@ -247,7 +246,7 @@ class Connection(HttpToolsProtocol):
     def _begin(self) -> Cycle:
         before, cycle = self.cycle, Cycle(self)
         self.cycle = cycle
-        if before is None or before.response_complete:
+        if not before or before.response_complete:
             self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
