@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from policyroute.request import BadRequest, Client
 from policyroute_asgi import address, credentials, identity
@@ -19,6 +19,8 @@ from policyroute_asgi.keyring import KeyMatch
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
 Expose = Literal["none", "id", "full"]
+_REMEMBERED: Final = 1024
+_Known = tuple[KeyMatch | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,28 @@ class KeyDoor:
     expose: Expose | None = None
     proxies: Proxies = field(default_factory=Proxies)
     open_to_all: bool = False
+    _known: dict[_Known, Caller] = field(default_factory=dict[_Known, Caller], repr=False)
 
     async def caller(self, scope: Scope, source: PolicySource) -> Caller:
         where = self.proxies.client(scope)
         if not source.current.policy.program.clients:
             if not (self.open_to_all or address.on_loopback(scope)):
                 raise BadRequest("unauthenticated", "Without `clients` this gateway serves its own machine only.", 401)
-            return Caller(Client(address=where), credential_free=True)
+            return self._known.get((None, where)) or self._remember(None, where)
         key = credentials.presented(scope["headers"], scope["query_string"])
         match = admitted(source, key) if key else None
         if match is None:
             raise credentials.unknown()
-        return Caller(replace(match.client.facts, address=where), match)
+        return self._known.get((match, where)) or self._remember(match, where)
+
+    def _remember(self, match: KeyMatch | None, where: str) -> Caller:
+        """To make a caller's facts takes longer than to find out who it is."""
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        facts = Client() if match is None else match.client.facts
+        found = Caller(replace(facts, address=where), match, credential_free=match is None)
+        self._known[match, where] = found
+        return found
 
     def exposure(self, scope: Scope, headers: Headers) -> Expose:
         return self.expose or _by_place(scope, headers)

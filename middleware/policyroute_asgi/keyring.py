@@ -16,9 +16,9 @@ from policyroute.policy.model import KnownClient
 from policyroute_asgi import client_keys
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyMatch:
-    """A client, and the sha256 (hex) of the key by which it is known this time."""
+    """A client, and the sha256 (hex) of the key by which it is known this time. A keyring has one for each key."""
 
     client: KnownClient
     digest: str = field(repr=False)
@@ -27,10 +27,10 @@ class KeyMatch:
 class Keyring:
     """The keys of a policy set's clients. Made once for the set."""
 
-    __slots__ = ("_digests", "_matches", "_secret")
+    __slots__ = ("_digests", "_hash", "_matches")
 
     def __init__(self, clients: Mapping[str, KnownClient]) -> None:
-        self._secret = os.urandom(32)
+        self._hash = blake2b(digest_size=16, key=os.urandom(32))
         self._digests = {name: frozenset(client.keys) for name, client in clients.items()}
         self._matches = {
             self._place(bytes.fromhex(digest)): (bytes.fromhex(digest), KeyMatch(client, digest))
@@ -51,4 +51,6 @@ class Keyring:
         return match.digest in self._digests.get(match.client.facts.id, ())
 
     def _place(self, digest: bytes) -> bytes:
-        return blake2b(digest, digest_size=16, key=self._secret).digest()
+        place = self._hash.copy()
+        place.update(digest)
+        return place.digest()
