@@ -91,6 +91,7 @@ class Drive:
         self._running: Open | None = None
         self._scope: Cut | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._later: Wake | None = None  # for which no timer is set yet
         self._news: asyncio.Future[None] | None = None
         self._sending = False
         self._ended = False
@@ -205,10 +206,15 @@ class Drive:
             self._interrupt()
 
     def _arm(self, wake: Wake) -> None:
+        """What is due later than the watch begins gets its timer then: most requests are over before."""
         if self._timer is not None:
             self._timer.cancel()
         delay = max(0.0, wake.at - time.monotonic())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+        if self._watcher is None and delay > WATCH_AFTER:
+            self._later = wake
+        else:
+            self._later = None
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -216,6 +222,8 @@ class Drive:
 
     def _start_watch(self) -> None:
         self._watcher = asyncio.create_task(self._watch(), name="policyroute-client")
+        if self._later is not None:
+            self._arm(self._later)
 
     async def _watch(self) -> None:
         await self._client.hung_up()
