@@ -135,6 +135,8 @@ class Drive:
             self._running = self._scope = None
         if scope.made:
             return  # the machine has cancelled it
+        if self._done is not None or self._next is not None:
+            return
         # No attempt may end without a word; where it had one, this is ignored.
         silent = Failure(FailureKind.STREAM_BROKEN, "The attempt ended without an answer.")
         self._obey(self._machine.step(Failed(opened.id, silent), time.monotonic()))

@@ -115,7 +115,7 @@ class Rates:
 
     def __init__(self, clock: Callable[[], float], shared: SharedUsage | None = None) -> None:
         self._clock = clock
-        self._shared = shared or Alone()
+        self._shared = None if isinstance(shared, Alone) else shared
         self._uses: dict[str, _Use] = {}
         self._telling: asyncio.TimerHandle | None = None
 
@@ -134,12 +134,12 @@ class Rates:
                 raise Refused(_limited(f"{limit.rpm} requests a minute", use.requests.until(made - limit.rpm + 1, now)))
         use.requests.add(1, now)
         use.open += 1
-        if self._telling is None and not isinstance(self._shared, Alone):
+        if self._telling is None and self._shared is not None:
             self._telling = asyncio.get_running_loop().call_later(_PUBLISH, self._tell)
         return Charge(use, limit, others, self._clock)
 
     def _elsewhere(self, client: str) -> Used:
-        found = self._shared.others.get(client)
+        found = self._shared.others.get(client) if self._shared is not None else None
         return _NOTHING if found is None else (found[0], found[1], found[2])
 
     def _tell(self) -> None:
@@ -147,7 +147,8 @@ class Rates:
         now = self._clock()
         self._telling = None
         values = {client: use.now(now) for client, use in self._uses.items()}
-        self._shared.publish(values)
+        if self._shared is not None:
+            self._shared.publish(values)
         for client, used in values.items():
             if used == _NOTHING:
                 del self._uses[client]

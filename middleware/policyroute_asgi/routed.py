@@ -166,9 +166,11 @@ def _speak_otherwise(decision: Decision) -> bool:
 
 def _used(served: Served) -> int | None:
     """The tokens of all attempts, as far as providers told of them; None where none did."""
-    attempts = served.record.attempts if served.record is not None else ()
-    told = [each for each in attempts if each.input_tokens is not None]
-    return sum((each.input_tokens or 0) + (each.output_tokens or 0) for each in told) if told else None
+    used: int | None = None
+    for attempt in served.record.attempts if served.record is not None else ():
+        if attempt.input_tokens is not None:
+            used = (used or 0) + attempt.input_tokens + (attempt.output_tokens or 0)
+    return used
 
 
 def _read(body: bytes, visit: Visit, profiles: Profiles, caller: Caller) -> ModelRequest:
