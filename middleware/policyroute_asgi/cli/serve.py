@@ -24,6 +24,7 @@ from policyroute_asgi.cli import (
     SECONDS,
     alone,
     assembly,
+    callers,
     operator_port,
     render,
     secrets_option,
@@ -65,27 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expose", choices=("none", "id", "full"), help="X-Policyroute-* headers (default: full on loopback, else id)"
     )
-    parser.add_argument(
-        "--allowed-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name this gateway is called by, besides localhost and addresses; * for any (repeat for more)",
-    )
-    parser.add_argument(
-        "--allowed-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="web pages of this origin may call, such as https://chat.example; * for all (repeat for more)",
-    )
-    parser.add_argument(
-        "--trusted-proxy",
-        action="append",
-        default=[],
-        metavar="NETWORK",
-        help="believe X-Forwarded-For of proxies at this address or network (repeat for more)",
-    )
+    callers.options(parser)
     parser.add_argument(
         "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
     )
