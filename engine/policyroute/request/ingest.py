@@ -16,6 +16,11 @@ from policyroute.request.values import BadRequest
 MAX_DEPTH: Final = 64
 """How deep arrays and objects of a request may nest. Deeper ones are refused before anything walks them."""
 
+MOST_BRACKETS: Final = 250_000
+MOST_COMMAS: Final = 1_000_000
+"""`[`, `{` and `,` in the bytes of a body, texts included. Two bytes of JSON may take a hundred of memory, so that one
+body could take a gigabyte and seconds. A prompt that fits a model has less."""
+
 CREDENTIAL_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "x-provider-key", "cookie"}
 )
@@ -25,6 +30,10 @@ _MAX_ID = 256
 
 
 def json_object(body: bytes) -> dict[str, Any]:
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > MOST_BRACKETS or (len(body) > MOST_COMMAS and body.count(b",") > MOST_COMMAS):
+        limits = f"{MOST_BRACKETS:,} brackets or {MOST_COMMAS:,} commas"
+        raise BadRequest("too_many_values", f"The body has more than {limits}.")
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -32,7 +41,7 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise BadRequest("invalid_json", f"The body is not valid JSON: {error}") from None
     if not isinstance(data, dict):
         raise BadRequest("invalid_json", "The body must be a JSON object.")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(data):
+    if brackets > MAX_DEPTH and _too_deep(data):
         raise BadRequest("too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")
     return cast("dict[str, Any]", data)
 
