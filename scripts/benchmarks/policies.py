@@ -49,8 +49,11 @@ def directory(rules: int, upstream: str, *, extra: dict[str, Any] | None = None,
         "default": {"route": ["requested", *TARGETS]},
     }
     if extra:
+        document["providers"].update(extra.get("providers", {}))
         document["targets"].update(extra.get("targets", {}))
         document["rules"] = extra.get("rules", []) + document["rules"]
+        if "clients" in extra:
+            document["clients"] = extra["clients"]
     return yaml.safe_dump(document, sort_keys=False, width=10_000)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.support.asgi import Answer, ask, call, lifespan
+from tests.support.canaries import OWN_KEY, PROVIDER_KEY, client_key
 from tests.support.edge import JSON, Counting, chat
 from tests.support.providers import Asked, answer, http, provider
 
@@ -25,8 +26,8 @@ from policyroute_asgi.revocations import Revocation, add
 pytestmark = pytest.mark.anyio
 
 CHAT = "/v1/chat/completions"
-KEYS = {name: f"plr_attacks_{name}_key" for name in ("ann", "bob")}
-POOL = {f"ATTACKED_KEY_{number}": f"sk-pool-{number}" for number in range(3)}
+KEYS = {name: client_key(name) for name in ("ann", "bob")}
+POOL = {f"ATTACKED_KEY_{number}": f"{PROVIDER_KEY}-{number}" for number in range(3)}
 
 
 def digest(name: str) -> str:
@@ -117,7 +118,7 @@ NAMES = {
     "a glob": "*",
     "long": "ok" * 100_000,
 }
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     CHAT: {"messages": [{"role": "user", "content": "Hi"}]},
     "/v1/messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]},
     "/v1/messages/count_tokens": {"messages": [{"role": "user", "content": "Hi"}]},
@@ -173,7 +174,7 @@ FORGED = [
     ("x-policyroute-rule", "forged"),
     ("x-policyroute-decision-id", "forged"),
     ("x-policyroute-client", "ann"),
-    ("x-provider-key", "demo=sk-mine"),
+    ("x-provider-key", f"demo={OWN_KEY}"),
     ("x-tenant", "acme"),
     ("x-real-ip", "127.0.0.1"),
     ("x-forwarded-for", "127.0.0.1"),

@@ -6,68 +6,20 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from queue import Queue
 
 import httpx
 import pytest
+from tests.support.canaries import PROMPT, client_key
+from tests.support.processes import Gateway
 
 PATIENCE = 30.0
 Run = Callable[..., tuple[int, str, str]]
 Spoil = Callable[[str, str], None]
-
-
-class Gateway:
-    """A gateway process, and what it says on its console, line by line."""
-
-    def __init__(self, *words: object) -> None:
-        command = [sys.executable, "-m", "policyroute_asgi", "serve", *map(str, words), "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.console: list[str] = []
-        self._lines: Queue[str] = Queue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._lines.put(line)
-        self._lines.put("")
-
-    def says(self, text: str) -> str:
-        """The next line of the console with this text."""
-        while line := self._lines.get(timeout=PATIENCE):
-            self.console.append(line)
-            if text in line:
-                return line
-        raise AssertionError(f"it never said {text!r} but {''.join(self.console)}")
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.says("listening on ").split()[-1], timeout=PATIENCE)
-
-    def tell(self, what: signal.Signals) -> None:
-        self.process.send_signal(what)
-
-    def rest(self) -> str:
-        """All that the console said, once it is over."""
-        while line := self._lines.get(timeout=PATIENCE):
-            self.console.append(line)
-        return "".join(self.console)
-
-    def ended(self) -> tuple[int, str]:
-        """(exit status, standard output)."""
-        assert self.process.stdout is not None and self.process.stderr is not None
-        with self.process.stdout, self.process.stderr:
-            out = self.process.stdout.read()
-            self._reader.join()
-        return self.process.wait(PATIENCE), out
 
 
 @pytest.fixture
@@ -86,7 +38,11 @@ def serve() -> Generator[Callable[..., Gateway]]:
 
 
 def ask(client: httpx.Client, model: str, stream: bool = False) -> httpx.Response:
-    body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "one two three four five six"}]}
+    body = {
+        "model": model,
+        "stream": stream,
+        "messages": [{"role": "user", "content": PROMPT}],
+    }
     return client.post("/v1/chat/completions", json=body)
 
 
@@ -191,7 +147,7 @@ def test_no_key_of_a_request_is_in_what_is_written(
     directory: Path, tmp_path: Path, serve: Callable[..., Gateway], spoil: Spoil
 ) -> None:
     gateway = serve(directory, "--state-dir", tmp_path / "state")
-    secret = "sesame-0123456789-open"
+    secret = client_key("open")
     body = {"model": "large", "messages": [{"role": "user", "content": "one"}]}
     with gateway.client() as client:
         for path in ("/v1/chat/completions", "/v1/models", "/nowhere", "/readyz"):
