@@ -27,9 +27,9 @@ def on_loopback(scope: Mapping[str, Any]) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def is_forwarded(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a proxy says that this comes from elsewhere. `headers` names are lower-case."""
-    return any(name in headers for name in _FORWARDED)
+def is_local(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
+    """Whether it comes from this machine, and not through a proxy on it. `headers` names are lower-case."""
+    return on_loopback(scope) and not any(name in headers for name in _FORWARDED)
 
 
 class Proxies:

@@ -15,6 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from policyroute.exchange.payload import Outbound
@@ -22,6 +23,24 @@ from policyroute_asgi.outward import RawHeaders
 
 _FIRST_FINAL = 200
 _SWITCHING = 101
+
+
+class Connector(aiohttp.TCPConnector):
+    """Hands out no connection on which something came that nobody had asked for: a second answer, sent along or later,
+    would be taken for the answer to the next request, which may be another tenant's. aiohttp looks for that only when a
+    connection is given back."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
 
 
 class Wire:

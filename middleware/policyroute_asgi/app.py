@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi import lines
-from policyroute_asgi.address import Proxies, on_loopback
+from policyroute_asgi.address import Proxies, is_local
 from policyroute_asgi.door import AppDoor, Door, Expose, KeyDoor
 from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
@@ -112,14 +112,15 @@ class Gateway:
         Raises BadRequest."""
         if path_of(scope) in PROBES:
             return
+        local = is_local(scope, dict(scope["headers"]))
         try:
             service = await self._services.get()
         except PolicyErrors:
-            if on_loopback(scope):
+            if local:
                 return
             raise NO_POLICY from None
         caller = await self._door.caller(scope, service.holder)
-        if caller.client.role != "operator" and (caller.match is not None or not on_loopback(scope)):
+        if caller.client.role != "operator" and (caller.match is not None or not local):
             raise BadRequest("not_operator", "This is for clients with the role `operator`.", 403)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

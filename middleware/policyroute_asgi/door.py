@@ -76,7 +76,7 @@ class KeyDoor:
     async def caller(self, scope: Scope, source: PolicySource) -> Caller:
         where = self.proxies.client(scope)
         if not source.current.policy.program.clients:
-            if not (self.open_to_all or address.on_loopback(scope)):
+            if not (self.open_to_all or address.is_local(scope, dict(scope["headers"]))):
                 raise BadRequest("unauthenticated", "Without `clients` this gateway serves its own machine only.", 401)
             return self._known.get((None, where)) or self._remember(None, where)
         key = credentials.presented(scope["headers"], scope["query_string"])
@@ -99,4 +99,4 @@ class KeyDoor:
 
 
 def _by_place(scope: Scope, headers: Headers) -> Expose:
-    return "full" if address.on_loopback(scope) and not address.is_forwarded(headers) else "id"
+    return "full" if address.is_local(scope, headers) else "id"

@@ -108,6 +108,7 @@ class Metrics:
         self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
         self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)
+        self.tasks = Gauge("policyroute_tasks", "Tasks of the event loops that serve LLM requests", registry=registry)
         self.duration = Family(
             Histogram(
                 "policyroute_request_duration_seconds",

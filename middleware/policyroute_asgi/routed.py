@@ -134,12 +134,13 @@ class Routed:
     def _access(self, active: Active, request: ModelRequest, visit: Visit, caller: Caller) -> Access:
         program, keys = active.policy.program, self._telemetry.provider_keys
         keys.use(active.keys, program.providers)
+        conversation = request.conversation(caller.client.tenant)
         origins = program.client_key_origins
         if not origins:
-            return Access(keys, active, request.conversation_id)
+            return Access(keys, active, conversation)
         scope = visit.scope
         brought = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
-        return Access(keys, active, request.conversation_id, brought.within(origins))
+        return Access(keys, active, conversation, brought.within(origins))
 
     def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)

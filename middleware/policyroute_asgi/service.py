@@ -73,6 +73,7 @@ class Services:
         self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
         self.metrics = Metrics(options.get("registry"))
         self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
+        self.metrics.tasks.set_function(self._tasks)
         self.draining = False
         self._rates = Rates(time.monotonic, options.get("usage"))
 
@@ -115,6 +116,9 @@ class Services:
         for loop, start in self._starts.items():
             if start.done():
                 loop.call_soon_threadsafe(start.result().handler.end)
+
+    def _tasks(self) -> int:
+        return sum(len(asyncio.all_tasks(loop)) for loop in list(self._starts) if not loop.is_closed())
 
     def _forget_failure(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Service]) -> None:
         if task.cancelled() or task.exception() is not None:

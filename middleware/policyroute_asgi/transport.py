@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_transport import AiohttpTransport
+from policyroute_asgi.aiohttp_wire import Connector
 from policyroute_asgi.asgi_transport import asgi_transport
 from policyroute_asgi.httpx_transport import HttpxTransport
 from policyroute_asgi.outward import DirectTransport, Incoming, connected, connection_of, sender
@@ -139,7 +140,7 @@ def _made(settings: TransportSettings) -> httpx.AsyncBaseTransport:
         return HttpxTransport(contexts, limits)
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
             ssl=contexts.usual,
             limit=settings.max_connections,
             keepalive_timeout=settings.keepalive,

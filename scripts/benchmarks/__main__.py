@@ -1,4 +1,7 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [decide|gateway|reload|memory ...] [--quick]`."""
+"""Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [decide|gateway|reload|memory ...] [--quick]`.
+
+`scripts/bench soak --minutes 10` and `scripts/bench attack` are run where they are named only.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.benchmarks import decide_bench, gateway_bench, memory_bench, reload_bench
+from scripts.benchmarks import attack_bench, decide_bench, gateway_bench, memory_bench, reload_bench, soak_bench
 from scripts.benchmarks.report import Figure, markdown
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -22,7 +25,8 @@ set has 20 rules and the profiles pack. The budgets are what a release has to ho
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("only", nargs="*", help="decide, gateway, reload, memory (all unless named)")
+    parser.add_argument("only", nargs="*", help="decide, gateway, reload, memory (these unless named), soak, attack")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument(
         "--quick", action="store_true", help="a fifth of the requests; docs/benchmarks.md is left alone"
     )
@@ -35,6 +39,8 @@ def main() -> int:
         "memory": ("Memory", memory_bench.run),
     }
     chosen = options.only or list(benches)
+    benches["soak"] = ("Soak", lambda: soak_bench.run(options.minutes))
+    benches["attack"] = ("Attacks", attack_bench.run)
     pages: list[str] = []
     held = True
     for name in chosen:

@@ -49,6 +49,7 @@ def directory(rules: int, upstream: str, *, extra: dict[str, Any] | None = None,
         "default": {"route": ["requested", *TARGETS]},
     }
     if extra:
+        document["providers"].update(extra.get("providers", {}))
         document["targets"].update(extra.get("targets", {}))
         document["rules"] = extra.get("rules", []) + document["rules"]
         document |= {name: section for name, section in extra.items() if name not in document}

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
+_OPEN = frozenset({"01", "04", "05", "08"})
+"""ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, as the kernel writes them."""
 
 
 def free_port() -> int:
@@ -58,3 +60,14 @@ def cpu_seconds(pid: int) -> float:
 
 def rss_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files(pid: int) -> int:
+    """File descriptors, sockets among them."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def connections_to(port: int) -> int:
+    """Connections of this machine to a port of it, open or half closed."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(fields[2].endswith(f":{port:04X}") and fields[3] in _OPEN for fields in lines)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.asgi import Answer, Call, ask, body_messages, call, http_scope, lifespan
+from tests.support.canaries import client_key
 from tests.support.edge import JSON, POLICY, Counting, Log, chat
 
 from policyroute_asgi import Gateway, PolicyHolder, gateway
@@ -17,7 +18,7 @@ from policyroute_asgi.preparation import Preparation
 
 pytestmark = pytest.mark.anyio
 CHAT = "/v1/chat/completions"
-KEYS = {name: f"plr_test_{name}_key" for name in ("ann", "bob", "few", "ops", "one")}
+KEYS = {name: client_key(name) for name in ("ann", "bob", "few", "ops", "one")}
 
 
 def digest(name: str) -> str:

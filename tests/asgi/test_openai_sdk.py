@@ -17,12 +17,13 @@ from openai.types.chat import (
 )
 from starlette.types import Receive, Scope, Send
 from tests.support.asgi import PATIENCE, serving
+from tests.support.canaries import PROMPT
 from tests.support.edge import Log
 
 from policyroute_asgi import gateway
 
 pytestmark = pytest.mark.anyio
-HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
+HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": PROMPT}]
 WEATHER: ChatCompletionToolParam = {
     "type": "function",
     "function": {

@@ -10,6 +10,7 @@ import anthropic
 import openai
 import pytest
 from tests.support.asgi import serving
+from tests.support.canaries import PROMPT
 from tests.support.edge import Log
 
 from policyroute_asgi import Router, gateway
@@ -39,7 +40,7 @@ rules:
   - {id: house, transform: {system: {append: Be brief.}}}
 default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}
 """
-HI: list[Any] = [{"role": "user", "content": "Hello"}]
+HI: list[Any] = [{"role": "user", "content": PROMPT}]
 
 
 @pytest.fixture
@@ -65,8 +66,8 @@ async def test_a_swap_is_invisible(claude: anthropic.AsyncAnthropic) -> None:
     async with claude.messages.stream(model="swap", max_tokens=50, messages=HI) as stream:
         final: Any = await stream.get_final_message()
     for answer in (whole, final):
-        assert (answer.content[0].text, answer.stop_reason) == ("claude-ok says: Hello", "end_turn")
-        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (4, 3)  # the house's words included
+        assert (answer.content[0].text, answer.stop_reason) == (f"claude-ok says: {PROMPT}", "end_turn")
+        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (11, 9)  # the house's words included
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support.asgi import Answer, ask
+from tests.support.canaries import OWN_KEY, PROVIDER_KEY
 from tests.support.edge import JSON, Log, chat
 from tests.support.providers import Asked, answer, error, http, provider
 
@@ -22,7 +23,6 @@ from policyroute_asgi.preparation import Preparation
 
 pytestmark = pytest.mark.anyio
 CHAT = "/v1/chat/completions"
-OWN_KEY = "sk-the-callers-own-key-0123456789"
 
 
 @pytest.fixture(autouse=True)
@@ -300,19 +300,19 @@ async def test_a_refused_key_is_in_the_metrics_and_new_keys_put_it_right(
     async def metrics(app: Gateway) -> dict[str, float]:
         return keys_ready((await ask(app, "GET", "/metrics")).body.decode(), "vendor")
 
-    (tmp_path / "key").write_text("sk-old-0123456789")
+    (tmp_path / "vendor.key").write_text(PROVIDER_KEY)
     async with provider(old_key_is_refused) as vendor:
-        folder = policy(tmp_path, {"vendor": f"base_url: {vendor.base_url}, api_key: {{file: key}}"})
+        folder = policy(tmp_path, {"vendor": f"base_url: {vendor.base_url}, api_key: {{file: vendor.key}}"})
         holder = PolicyHolder(Preparation(folder), watch=False)
         app = gateway(holder, log=None)
         refused = await post(app)
         assert (refused.status, told(refused)["code"]) == (502, "upstream_auth")
         assert await metrics(app) == {"auth": 1}
-        (tmp_path / "key").write_text("sk-new-0123456789")
+        (tmp_path / "vendor.key").write_text(f"{PROVIDER_KEY}-new")
         await holder.reload()
         assert (await post(app)).status == 200
         assert await metrics(app) == {"ready": 1}
         await app.aclose()
         await holder.aclose()
-    assert "file key" in caplog.text
-    assert "sk-old" not in caplog.text and b"sk-old" not in refused.body
+    assert "file vendor.key" in caplog.text
+    assert PROVIDER_KEY not in caplog.text and PROVIDER_KEY.encode() not in refused.body

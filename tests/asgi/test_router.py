@@ -13,13 +13,14 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 from tests.support.asgi import ask
+from tests.support.canaries import PROMPT
 from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute.request import Client
 from policyroute_asgi import ANONYMOUS, PolicyRouteMiddleware, Router
 
 pytestmark = pytest.mark.anyio
-HELLO: Any = [{"role": "user", "content": "Hello"}]
+HELLO: Any = [{"role": "user", "content": PROMPT}]
 ANN = Client(id="ann", tenant="acme")
 
 

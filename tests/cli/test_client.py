@@ -185,6 +185,29 @@ def test_list_finds_whose_a_key_is(directory: Path, state: Path, run: Run, monke
 
 
 @pytest.mark.usefixtures("clients")
+def test_no_command_shows_a_key_that_is_in_use(
+    directory: Path, state: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = [
+        ("client", "list", directory, "--state-dir", state),
+        ("client", "list", directory, "--state-dir", state, "--whose"),
+        ("client", "add", "web", "--rotate", "--dir", directory, "--format", "json"),
+        ("client", "revoke", "web", directory, "--state-dir", state),
+        ("check", directory, "--format", "json"),
+    ]
+    for words in commands:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{KEY}\n"))
+        _, out, err = run(*words)
+        assert out
+        assert KEY not in out + err
+        assert not {KEY[place : place + 12] for place in range(len(KEY) - 11)} & _pieces(out + err)
+
+
+def _pieces(text: str) -> set[str]:
+    return {text[place : place + 12] for place in range(len(text) - 11)}
+
+
+@pytest.mark.usefixtures("clients")
 def test_revoke_writes_every_key_of_the_client_and_says_what_to_take_out(
     directory: Path, state: Path, run: Run
 ) -> None:

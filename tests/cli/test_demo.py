@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.written import WRITTEN
 
 from policyroute_asgi.cli import main
 from policyroute_asgi.demo import tour
@@ -23,6 +24,7 @@ def test_the_tour_shows_what_it_says(tmp_path: Path) -> None:
         check=False,
         env={"TMPDIR": str(tmp_path), "PATH": ""},
     )
+    WRITTEN.process("demo", done)
     assert (done.returncode, done.stderr) == (0, "")
     assert "NOT AS IT SHOULD BE" not in done.stdout
     assert "\x1b" not in done.stdout

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.serving import PATIENCE, Gateway
+from tests.support.canaries import PROMPT, client_key
+from tests.support.processes import PATIENCE, Gateway
 
 Run = Callable[..., tuple[int, str, str]]
 Spoil = Callable[[str, str], None]
@@ -36,7 +37,11 @@ def serve() -> Generator[Callable[..., Gateway]]:
 
 
 def ask(client: httpx.Client, model: str, stream: bool = False) -> httpx.Response:
-    body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "one two three four five six"}]}
+    body = {
+        "model": model,
+        "stream": stream,
+        "messages": [{"role": "user", "content": PROMPT}],
+    }
     return client.post("/v1/chat/completions", json=body)
 
 
@@ -141,7 +146,7 @@ def test_no_key_of_a_request_is_in_what_is_written(
     directory: Path, tmp_path: Path, serve: Callable[..., Gateway], spoil: Spoil
 ) -> None:
     gateway = serve(directory, "--state-dir", tmp_path / "state")
-    secret = "sesame-0123456789-open"
+    secret = client_key("open")
     body = {"model": "large", "messages": [{"role": "user", "content": "one"}]}
     with gateway.client() as client:
         for path in ("/v1/chat/completions", "/v1/models", "/nowhere", "/readyz"):
@@ -263,6 +268,49 @@ def test_a_number_out_of_bounds_is_misuse(words: tuple[str, ...], run: Run) -> N
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith(f"policyroute {words[0]}: error: argument {words[-2]}: {words[-1]!r} is no")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        *(("--trusted-proxy", given) for given in ("nonsense", "10.0.0.0/33", "proxy.example", "10.0.0.1,10.0.0.2")),
+        *(
+            ("--allowed-origin", given)
+            for given in (
+                "nonsense", "chat.example", "https://", "https://chat.example/app", "https://u@chat.example", "null",
+                "https://chat.example:443", "https://chat.example:x", "https://a.example,https://b.example", "",
+            )
+        ),
+        *(("--allowed-host", given) for given in ("https://llm.example", "llm.example:443", "llm..example", "l m", "")),
+    ],
+)  # fmt: skip
+def test_who_could_never_call_is_misuse(option: str, given: str, directory: Path, run: Run) -> None:
+    status, out, err = run("serve", directory, option, given)
+    assert (status, out) == (2, "")
+    assert f"argument {option}: {given!r} is n" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--trusted-proxy", "10.1.2.3/8"),
+        ("--trusted-proxy", "2001:db8::1"),
+        ("--allowed-origin", "https://chat.example/"),
+        ("--allowed-origin", "http://localhost:3000"),
+        ("--allowed-origin", "http://[::1]:3000"),
+        ("--allowed-origin", "chrome-extension://abcdefghijklmnop"),
+        ("--allowed-origin", "*"),
+        ("--allowed-host", "LLM.example."),
+        ("--allowed-host", "llm_1"),
+        ("--allowed-host", "*"),
+    ],
+    ids=" ".join,
+)
+def test_who_may_call_is_taken_as_written(words: tuple[str, str], directory: Path, run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends once the options are read
+        status, _, err = run("serve", directory, *words, "--port", taken.getsockname()[1])
+    assert status == 1
+    assert "cannot open" in err
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from policyroute import Decision, Latency, ModelRequest, PolicySet, RoutingState, build
+from policyroute import Client, Decision, Latency, ModelRequest, PolicySet, RoutingState, build
 
 MakePolicy = Callable[[str], PolicySet]
 Ask = Callable[..., ModelRequest]
@@ -88,6 +88,21 @@ def test_a_conversation_stays_where_it_is(policy: MakePolicy, ask: Ask, names: N
 
     assert len({order("c1", f"r{n}") for n in range(20)}) == 1
     assert len({order(f"c{n}", "r") for n in range(50)}) > 1
+
+
+@pytest.mark.parametrize(
+    "route", ["{targets: [mini, eu, odd], weights: {mini: 1, eu: 1}}", "{targets: [gpt, mini], rank: '1'}"]
+)
+def test_a_conversation_is_a_tenants_own(policy: MakePolicy, ask: Ask, names: Names, route: str) -> None:
+    policy_set = policy(f"default: {{route: {route}}}")
+    request = ask(headers={"X-Conversation-ID": "c1"})
+
+    def order(tenant: str) -> tuple[str, ...]:
+        client = Client(tenant=tenant)
+        return tuple(names(policy_set.decide(request, RoutingState.empty(), 0.0, client=client)))
+
+    assert len({order("acme") for _ in range(5)}) == 1
+    assert len({order(f"t{n}") for n in range(40)}) > 1
 
 
 def test_rank_by_cost_puts_the_cheapest_first_and_the_unpriced_last(decide: Decide, ask: Ask, names: Names) -> None:

@@ -193,6 +193,17 @@ def test_a_body_may_nest_as_deep_as_the_limit() -> None:
     assert refused(nested(64)).code == "too_deep"
 
 
+@pytest.mark.parametrize("filling", [b"[],", b'{"a":1},', b"1.5,", b'"ab",', b"[[[[[]]]]],"], ids=bytes.decode)
+def test_a_body_of_too_many_values_is_refused_before_it_is_taken_apart(filling: bytes) -> None:
+    body = b'{"model": "m", "messages": [{"role": "user"}], "x": ' + b"[" + filling * 1_000_001 + b"1"
+    assert refused(body).code == "too_many_values"  # it is no JSON, which nobody has looked at
+
+
+def test_a_long_text_is_no_crowd_of_values() -> None:
+    text = "x = [f(a, {b: 1}), '\\\\'];  # and so on, for as long as a prompt may be\n" * 60_000
+    assert read(messages=[{"role": "user", "content": text}]).input_tokens > 1_000_000
+
+
 def test_bad_headers() -> None:
     body = json.dumps({"model": "m", "messages": HI}).encode()
     with pytest.raises(BadRequest, match="CHAT, AGENT, BATCH, SAVINGS"):

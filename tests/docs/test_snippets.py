@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.written import WRITTEN
 
 from policyroute.author.load import build
 
@@ -82,6 +83,7 @@ def test_python_in_the_docs_runs(block: Block, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block.text], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
+    WRITTEN.process("snippet", done)
     assert done.returncode == 0, done.stderr
 
 

@@ -11,6 +11,7 @@ import pytest
 from openai import AsyncOpenAI
 from tests.examples.conftest import EXAMPLES
 from tests.support.asgi import serving
+from tests.support.written import WRITTEN
 
 from policyroute_asgi import gateway
 from policyroute_asgi.cli import main
@@ -22,6 +23,7 @@ SERVED = [("plan", "thinker"), ("work", "spare"), ("summarise", "writer")]
 def test_it_runs_without_a_socket() -> None:
     command = [sys.executable, "-W", "error", str(FOLDER / "agent.py"), "How was the quarter?"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    WRITTEN.process("agent", done)
     assert (done.returncode, done.stderr) == (0, "")
     steps, answer = done.stdout.splitlines()[:3], "\n".join(done.stdout.splitlines()[3:])
     assert [tuple(line.split()) for line in steps] == SERVED

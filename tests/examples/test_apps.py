@@ -17,6 +17,7 @@ import pytest
 from openai import AsyncOpenAI, Omit
 from tests.examples.conftest import EXAMPLES
 from tests.support.asgi import lifespan, serving
+from tests.support.canaries import PROMPT
 from tests.support.processes import Uvicorn
 from websockets.asyncio.client import connect
 
@@ -32,7 +33,7 @@ APPS = {
 }
 ANN = {"authorization": "Bearer ann-key"}
 NOBODY = {"authorization": "Bearer nobodys-key"}
-HELLO: Any = [{"role": "user", "content": "Hello"}]
+HELLO: Any = [{"role": "user", "content": PROMPT}]
 CHAT = "/v1/chat/completions"
 ASKED = {"model": "auto", "messages": HELLO}
 BROKEN = "version: 1\n"

@@ -13,10 +13,11 @@ from django.test import AsyncClient
 from litestar.testing import TestClient as LitestarClient
 from starlette.testclient import TestClient
 from tests.support.asgi import http_scope
+from tests.support.canaries import PROMPT
 
 communicator: Any = ApplicationCommunicator  # it has no types
 ANN = {"authorization": "Bearer ann-key"}
-ASKED: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}
+ASKED: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": PROMPT}]}
 CHAT = "/v1/chat/completions"
 
 pytestmark = pytest.mark.anyio

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.support.canaries import client_key
+from tests.support.processes import overheard
 
 from policyroute.author.load import build
 from policyroute.decide import PolicySet
@@ -28,7 +30,7 @@ Policy = Callable[[str], str]
 Clients = Callable[[str], None]
 PATIENCE = 20.0
 NEVER = 3600.0
-KEY, OTHER = "sesame-one", "sesame-two"
+KEY, OTHER = client_key("one"), client_key("two")
 
 
 def sha(key: str) -> str:
@@ -73,9 +75,10 @@ def revoke_and_kill(directory: Path, state: Path) -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as gateway:
         assert gateway.stderr is not None
         try:
-            assert any("listening on" in line for line in gateway.stderr)
+            console = overheard("serve stderr", gateway.stderr)
+            assert any("listening on" in line for line in console)
             revoke(state, KEY)
-            assert any("revoked keys more (ci)" in line for line in gateway.stderr)
+            assert any("revoked keys more (ci)" in line for line in console)
         finally:
             gateway.kill()
 

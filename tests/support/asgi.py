@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Send
+from tests.support.written import WRITTEN
 
 Message = MutableMapping[str, Any]
 HeaderPairs = Iterable[tuple[str, str]]
@@ -54,6 +55,7 @@ class Call:
 
     def __init__(self, app: ASGIApp, scope: Message, incoming: Iterable[Message]) -> None:
         self.answer = Answer()
+        self._path = str(scope.get("path", ""))
         self.sent: asyncio.Queue[Message] = asyncio.Queue()
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         for message in incoming:
@@ -84,6 +86,8 @@ class Call:
 
     async def finish(self) -> Answer:
         await asyncio.wait_for(self.task, PATIENCE)
+        if self._path and self.answer.messages:
+            WRITTEN.answer(self._path, self.answer.status, self.answer.raw_headers, self.answer.body)
         return self.answer
 
 
@@ -146,10 +150,32 @@ async def lifespan(app: ASGIApp) -> AsyncGenerator[dict[str, Any]]:
         await running.finish()
 
 
+def _overheard(app: ASGIApp) -> ASGIApp:
+    """The app, with what it answers looked at as in `Call`."""
+
+    async def answering(scope: Message, receive: Receive, send: Send) -> None:
+        answer = Answer()
+
+        async def sending(message: Message) -> None:
+            answer.messages.append(message)
+            await send(message)
+
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        try:
+            await app(scope, receive, sending)
+        finally:
+            if answer.messages:
+                WRITTEN.answer(scope["path"], answer.status, answer.raw_headers, answer.body)
+
+    return answering
+
+
 @asynccontextmanager
 async def serving(app: ASGIApp, **options: Any) -> AsyncGenerator[str]:
     """The app behind uvicorn on a free port of 127.0.0.1; yields its base URL."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, **options)
+    config = uvicorn.Config(_overheard(app), host="127.0.0.1", port=0, log_config=None, access_log=False, **options)
     server = uvicorn.Server(config)
     task = asyncio.ensure_future(server._serve())  # pyright: ignore[reportPrivateUsage]
     while not server.started:

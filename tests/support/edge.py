@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import httpx
+from tests.support.canaries import PROMPT, PROVIDER_KEY
+from tests.support.written import WRITTEN
 
 from policyroute_asgi.embedded import EmbeddedProvider
 from policyroute_asgi.transport import provider_transport
 
-SECRET = "sk-0123456789-do-not-tell"
+SECRET = PROVIDER_KEY
 
 POLICY = """
 version: 1
@@ -71,6 +73,7 @@ class Log:
         self.text = b""
 
     def __call__(self, lines: bytes) -> None:
+        WRITTEN.add("lines of requests", lines)
         self.text += lines
 
     @property
@@ -78,6 +81,6 @@ class Log:
         return [json.loads(line) for line in self.text.splitlines()]
 
 
-def chat(model: str, text: str = "Hello", **fields: Any) -> bytes:
+def chat(model: str, text: str = PROMPT, **fields: Any) -> bytes:
     """The body of a chat request."""
     return json.dumps({"model": model, "messages": [{"role": "user", "content": text}], **fields}).encode()

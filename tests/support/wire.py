@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import orjson
+from tests.support.written import WRITTEN
 
 PATIENCE = 15.0
 """Seconds after which a test stops waiting for what should have come at once."""
@@ -62,6 +63,7 @@ class Wire:
                 body = await self._reader.readexactly(int(headers["content-length"]))
             else:
                 body = b"" if status < 200 else await self._reader.read()
+            WRITTEN.answer("raw", status, [(b"head", repr(headers).encode())], body)
             return Answer(status, headers, body)
 
     async def some(self) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from tests.support.serving import Gateway
+from tests.support.processes import Gateway
 
 POLICY = """version: 1
 providers: {here: {dialect: openai_chat, base_url: "embedded:", region: eu}}

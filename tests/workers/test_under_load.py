@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.support.hammering import hammering, ports_of
-from tests.support.serving import Gateway
+from tests.support.processes import Gateway
 from tests.workers.conftest import POLICY, editing
 
 pytestmark = pytest.mark.anyio

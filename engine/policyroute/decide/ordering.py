@@ -20,9 +20,9 @@ from policyroute.policy.model import Route
 from policyroute.request import ModelRequest
 
 
-def key_of(request: ModelRequest) -> str:
-    """What chance rests on: the conversation, else the request."""
-    return request.conversation_id or request.id
+def key_of(request: ModelRequest, tenant: str) -> str:
+    """What chance rests on: the tenant's conversation, else the request."""
+    return request.conversation(tenant) or request.id
 
 
 def weighted(items: Iterable[str], weights: Mapping[str, float], key: str) -> list[str]:
@@ -53,7 +53,7 @@ def ranked(
         else:
             seen = facts.looked(endpoint)
             scored.append(Candidate(candidate.target, candidate.spec, candidate.provider, seen, "ranked", score))
-    key = key_of(facts.request)
+    key = key_of(facts.request, facts.client.tenant)
     if len({candidate.score for candidate in scored}) < len(scored):
         # By target, so that one target's providers keep their order.
         scored.sort(key=lambda candidate: _draw(key, candidate.target, 1.0))

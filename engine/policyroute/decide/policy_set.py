@@ -167,7 +167,7 @@ class PolicySet:
         self, rule: str, plan: Plan, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
         """Those the route names, in its order: the eligible, and the others with the reason."""
-        lineup = plan.lineup(facts.request)
+        lineup = plan.lineup(facts.request, facts.client.tenant)
         if not constraints and plan.route.rank is None and _unobstructed(lineup, facts):
             return lineup.candidates, ()
         eligible: list[Named] = []

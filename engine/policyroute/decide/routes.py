@@ -64,11 +64,11 @@ class Plan:
         self._requested = known["requested"]
         self._kept: dict[str, Lineup] = {}
 
-    def lineup(self, request: ModelRequest) -> Lineup:
+    def lineup(self, request: ModelRequest, tenant: str) -> Lineup:
         """The endpoints that the items stand for, each once, as candidates."""
         wished = self._endpoints.wished(request.model)
         if self.route.weights is not None:
-            return self._once(weighted(self.route.items, self.route.weights, key_of(request)), wished)
+            return self._once(weighted(self.route.items, self.route.weights, key_of(request, tenant)), wished)
         # Without chance only the wish matters, and only names that something serves: there are no more than those.
         wish = request.model if wished else AUTO
         kept = self._kept.get(wish)

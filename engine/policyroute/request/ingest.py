@@ -16,6 +16,11 @@ from policyroute.request.values import BadRequest
 MAX_DEPTH: Final = 64
 """How deep arrays and objects of a request may nest. Deeper ones are refused before anything walks them."""
 
+MOST_BRACKETS: Final = 250_000
+MOST_COMMAS: Final = 1_000_000
+"""`[`, `{` and `,` in the bytes of a body, texts included. Two bytes of JSON may take a hundred of memory, so that one
+body could take a gigabyte and seconds. A prompt that fits a model has less."""
+
 CREDENTIAL_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "x-provider-key", "cookie"}
 )
@@ -25,6 +30,9 @@ _MAX_ID = 256
 
 
 def json_object(body: bytes) -> dict[str, Any]:
+    if len(body) > MOST_BRACKETS and _too_many(body):
+        limits = f"{MOST_BRACKETS:,} brackets or {MOST_COMMAS:,} commas"
+        raise BadRequest("too_many_values", f"The body has more than {limits}.")
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -35,6 +43,10 @@ def json_object(body: bytes) -> dict[str, Any]:
     if (_many(b"{", body) or _many(b"[", body)) and _too_deep(data):
         raise BadRequest("too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")
     return cast("dict[str, Any]", data)
+
+
+def _too_many(body: bytes) -> bool:
+    return body.count(b"{") + body.count(b"[") > MOST_BRACKETS or body.count(b",") > MOST_COMMAS
 
 
 def _many(bracket: bytes, body: bytes) -> bool:

@@ -128,6 +128,11 @@ class ModelRequest:
             data=data,
         )
 
+    def conversation(self, tenant: str) -> str:
+        """Which conversation this belongs to where it is a tenant's: what one calls `c1` is not another's. Empty where
+        it belongs to none."""
+        return f"{tenant}\0{self.conversation_id}" if self.conversation_id else ""
+
     def declaring(self, **facts: Any) -> ModelRequest:
         """The same request with these facts taken as said instead of read: for policy tests and explanations."""
         known = {name: value for name, value in self.__dict__.items() if name != "_reader"}

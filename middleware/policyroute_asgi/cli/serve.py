@@ -24,6 +24,7 @@ from policyroute_asgi.cli import (
     SECONDS,
     alone,
     assembly,
+    callers,
     operator_port,
     render,
     secrets_option,
@@ -66,27 +67,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expose", choices=("none", "id", "full"), help="X-Policyroute-* headers (default: full on loopback, else id)"
     )
+    callers.options(parser)
     parser.add_argument(
-        "--allowed-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name this gateway is called by, besides localhost and addresses; * for any (repeat for more)",
+        "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
     )
-    parser.add_argument(
-        "--allowed-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="web pages of this origin may call, such as https://chat.example; * for all (repeat for more)",
-    )
-    parser.add_argument(
-        "--trusted-proxy",
-        action="append",
-        default=[],
-        metavar="NETWORK",
-        help="believe X-Forwarded-For of proxies at this address or network (repeat for more)",
-    )
+    _configure_load(parser)
+    _configure_connections(parser)
+
+
+def _configure_load(parser: argparse.ArgumentParser) -> None:
     load = LoadLimits()
     parser.add_argument(
         "--concurrency",
@@ -109,10 +98,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long they may wait (default: %(default)s)",
     )
-    parser.add_argument(
-        "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
-    )
-    _configure_connections(parser)
 
 
 def _configure_connections(parser: argparse.ArgumentParser) -> None:
