@@ -134,6 +134,9 @@ default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}
 """
 
 
+FIVE: list[Any] = [{"role": "user", "content": "Hello"}]
+
+
 async def test_tokens_are_counted_by_a_provider_or_else_estimated(tmp_path: Path, log: Log) -> None:
     (tmp_path / "policy.yaml").write_text(COUNTED)
     async with (
@@ -142,11 +145,11 @@ async def test_tokens_are_counted_by_a_provider_or_else_estimated(tmp_path: Path
     ):
         counted: dict[str, tuple[int, str | None]] = {}
         for model in ("ok", "busy", "elsewhere"):
-            raw = await client.messages.with_raw_response.count_tokens(model=model, messages=HI)
+            raw = await client.messages.with_raw_response.count_tokens(model=model, messages=FIVE)
             answer: Any = await raw.parse()
             counted[model] = (answer.input_tokens, raw.headers.get("x-policyroute-adapted"))
         assert counted["ok"][0] > 0 and counted["ok"][1] is None
-        assert counted["busy"] == counted["elsewhere"] == (2, "estimated")  # "Hello": four bytes a token
+        assert counted["busy"] == counted["elsewhere"] == (2, "estimated")  # four bytes a token
         with pytest.raises(anthropic.PermissionDeniedError):
             await client.messages.count_tokens(model="forbidden", messages=HI)
         with pytest.raises(anthropic.NotFoundError):
