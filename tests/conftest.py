@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 
 import pytest
+from hypothesis import settings
 from tests.support.written import LOGGERS, WRITTEN, Listening
 
 _LAST = "test_written.py"
 _listening = Listening(WRITTEN)
+
+settings.register_profile("policyroute", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("policyroute")
 
 
 def pytest_configure() -> None:
