@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -110,6 +111,24 @@ def test_what_was_built_is_exempt_from_collection_only_if_asked(directory: Path,
         assert (gc.get_freeze_count() > before) is freeze
     finally:
         gc.unfreeze()
+
+
+def test_what_is_garbage_is_not_exempt_from_collection(directory: Path) -> None:
+    class Request:
+        """One whose parts refer to each other, as those of a client that left do."""
+
+    gone = Request()
+    gone.itself = gone  # type: ignore[attr-defined]
+    seen = weakref.ref(gone)
+    gc.disable()
+    try:
+        del gone
+        Preparation(directory, freeze=True).from_directory()
+        gc.collect()
+        assert seen() is None
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 @pytest.mark.parametrize("key", ["env: HERE_KEY", "file: here-key"])
