@@ -5,7 +5,7 @@ Rule of this module: every path has an answer of ours.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from typing import Final, Unpack
 
 from starlette.middleware.cors import CORSMiddleware
@@ -80,17 +80,11 @@ class Gateway:
                 return
         await self._serve(scope, receive, send)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _http(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         endpoint = self._endpoints.find(scope)
         if endpoint is None:
-            await self._other(scope, receive, send)
-            return
-        try:
-            service = await self._services.get()
-        except PolicyErrors:
-            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
-            return
-        await service.handler.serve(endpoint, self._door, scope, receive, send)
+            return self._other(scope, receive, send)
+        return self._services.serve(endpoint, self._door, scope, receive, send)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         page = self._pages.get(path_of(scope))

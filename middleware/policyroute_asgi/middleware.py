@@ -14,7 +14,6 @@ from policyroute.problems import PolicyErrors
 from policyroute_asgi.address import Proxies
 from policyroute_asgi.door import AppDoor, Expose
 from policyroute_asgi.endpoints import Endpoints
-from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
 from policyroute_asgi.router import Router
 from policyroute_asgi.service import Options, Policies
@@ -48,7 +47,7 @@ class PolicyRouteMiddleware:
         if client is not ANONYMOUS and not callable(client):
             raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
         self.app = app
-        self._router = Router.of(policies, options)
+        self._services = Router.of(policies, options).services
         self._door = AppDoor(client, expose, Proxies(trusted_proxies))
         self._endpoints = Endpoints(prefix, whole=False)
 
@@ -57,12 +56,7 @@ class PolicyRouteMiddleware:
         if kind == "http":
             endpoint = self._endpoints.find(scope)
             if endpoint is not None:
-                try:
-                    service = await self._router.get()
-                except PolicyErrors:
-                    await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
-                    return
-                await service.handler.serve(endpoint, self._door, scope, receive, send)
+                await self._services.serve(endpoint, self._door, scope, receive, send)
                 return
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
@@ -71,14 +65,14 @@ class PolicyRouteMiddleware:
 
     async def aclose(self) -> None:
         """End what runs on this event loop: open exchanges first. A later LLM request starts anew."""
-        await self._router.aclose()
+        await self._services.aclose()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the app, and end before the server hears that the app has. Where the app has no lifespan, as
         Django has none, it is ours alone."""
         startup = await receive()
         try:
-            await self._router.get()
+            await self._services.get()
         except PolicyErrors as error:
             await send({"type": "lifespan.startup.failed", "message": f"the policy cannot be used\n{error}"})
             return
@@ -93,7 +87,7 @@ class PolicyRouteMiddleware:
 
         async def closing(message: Message) -> None:
             if message["type"] in _ENDINGS:
-                await self._router.aclose()
+                await self._services.aclose()
             await send(message)
 
         try:

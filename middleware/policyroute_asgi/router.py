@@ -6,22 +6,22 @@ Rule of this module: an app's own calls obey what its callers do. They go throug
 from __future__ import annotations
 
 import importlib
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest, Client
 from policyroute_asgi import lines
 from policyroute_asgi.asgi_transport import asgi_transport
 from policyroute_asgi.door import AppDoor, Door
 from policyroute_asgi.endpoints import Endpoints
-from policyroute_asgi.handler import NO_POLICY, refuse
+from policyroute_asgi.handler import refuse
 from policyroute_asgi.identity import Anonymous, ClientFacts, Identify
 from policyroute_asgi.lines import Sink
-from policyroute_asgi.service import Options, Policies, Service, Services
+from policyroute_asgi.service import Options, Policies, Services
 
 if TYPE_CHECKING:
     import httpx2
@@ -41,11 +41,11 @@ class Router:
     and `http_client` its own SDK calls.
 
     It starts with the first request, on each event loop anew; `aclose` (or `async with`) ends what runs on this one.
-    docs/middleware.md has the options.
+    docs/middleware.md has the options. `services` is what runs on each event loop.
     """
 
     def __init__(self, policies: Policies, **options: Unpack[Options]) -> None:
-        self._services = Services(policies, lines.logger("policyroute.requests"), options)
+        self.services = Services(policies, lines.logger("policyroute.requests"), options)
 
     @classmethod
     def of(cls, policies: Policies | Router, options: Options, log: Sink | None = None) -> Router:
@@ -58,15 +58,6 @@ class Router:
         if options:
             raise TypeError(f"give {', '.join(options)} to the Router, which has them for all its ways in")
         return policies
-
-    @property
-    def services(self) -> Services:
-        """What runs on each event loop."""
-        return self._services
-
-    async def get(self) -> Service:
-        """This event loop's service, started if need be. Raises PolicyErrors where there is no policy to serve."""
-        return await self._services.get()
 
     def http_client(self, *, client: Who, **settings: Any) -> httpx.AsyncClient:
         """An HTTP client for an SDK: its requests to LLM paths, of whatever host, are routed by the policies, without a
@@ -88,14 +79,14 @@ class Router:
 
     def _transport(self, client: Who, library: Any) -> Any:
         door = AppDoor(_identify(client), "full", credential_free=not callable(client))
-        return asgi_transport(_InProcess(self, door), library)
+        return asgi_transport(_InProcess(self.services, door), library)
 
     async def aclose(self) -> None:
         """End what runs on this event loop: open requests first. A later one starts anew."""
-        await self._services.aclose()
+        await self.services.aclose()
 
     async def __aenter__(self) -> Self:
-        await self.get()
+        await self.services.get()
         return self
 
     async def __aexit__(
@@ -107,22 +98,16 @@ class Router:
 class _InProcess:
     """The LLM paths as an ASGI app, for callers in this process."""
 
-    def __init__(self, router: Router, door: Door) -> None:
-        self._router = router
+    def __init__(self, services: Services, door: Door) -> None:
+        self._services = services
         self._door = door
         self._endpoints = Endpoints("", whole=True)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         endpoint = self._endpoints.find(scope)
         if endpoint is None:
-            await refuse(scope, receive, send, NOT_FOUND)
-            return
-        try:
-            service = await self._router.get()
-        except PolicyErrors:
-            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
-            return
-        await service.handler.serve(endpoint, self._door, scope, receive, send)
+            return refuse(scope, receive, send, NOT_FOUND)
+        return self._services.serve(endpoint, self._door, scope, receive, send)
 
 
 def _identify(client: Who) -> Identify | Anonymous:

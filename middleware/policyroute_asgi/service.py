@@ -16,11 +16,15 @@ from typing import TypedDict
 
 import httpx
 from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
 
+from policyroute.problems import PolicyErrors
 from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
 from policyroute_asgi.bodies import BodyLimits
+from policyroute_asgi.door import Door
 from policyroute_asgi.embedded import embedded_provider
-from policyroute_asgi.handler import Handler
+from policyroute_asgi.endpoints import Endpoint
+from policyroute_asgi.handler import NO_POLICY, Handler, refuse
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.load import LoadLimits, Places
 from policyroute_asgi.metrics import Metrics
@@ -88,6 +92,15 @@ class Services:
         if start.done():
             return start.result()
         return await asyncio.shield(start)  # one request that is cancelled must not stop the start for the others
+
+    async def serve(self, endpoint: Endpoint, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request to an LLM path."""
+        try:
+            service = await self.get()
+        except PolicyErrors:
+            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
+            return
+        await service.handler.serve(endpoint, door, scope, receive, send)
 
     def status(self) -> Status | None:
         """What this loop's service serves, or None."""
