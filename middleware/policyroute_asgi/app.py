@@ -20,11 +20,10 @@ from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import Anonymous, Identify
-from policyroute_asgi.operator import Operator, Pages
+from policyroute_asgi.operator import READING, Operator, Pages, answer
 from policyroute_asgi.router import NOT_FOUND, Router
 from policyroute_asgi.service import Options, Policies
 
-PROBES: Final = frozenset({"/healthz", "/readyz"})
 EXPOSED: Final = (
     "retry-after",
     "x-request-id",
@@ -72,7 +71,7 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in PROBES:  # whoever looks after the machine asks by any name
+        if scope["path"] not in self.operator.probes:  # whoever looks after the machine asks by any name
             try:
                 self._guard.check(dict(scope["headers"]))
             except BadRequest as error:
@@ -88,7 +87,7 @@ class Gateway:
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         page = self._pages.get(path_of(scope))
-        if page is None or scope["method"] not in {"GET", "HEAD"}:
+        if page is None or scope["method"] not in READING:
             await refuse(scope, receive, send, NOT_FOUND)
             return
         try:
@@ -96,15 +95,12 @@ class Gateway:
         except BadRequest as error:
             await refuse(scope, receive, send, error)
             return
-        status, kind, body = await page()
-        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await answer(await page(), scope, send)
 
     async def _operators_only(self, scope: Scope) -> None:
         """Probes are anybody's. The rest is for this machine where the policy has no clients, else for operators.
         Raises BadRequest."""
-        if path_of(scope) in PROBES:
+        if path_of(scope) in self.operator.probes:
             return
         local = is_local(scope, dict(scope["headers"]))
         try:

@@ -6,9 +6,10 @@ Rule of this module: it tells of names, places and numbers in the policy; no key
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
+from starlette.types import Scope, Send
 
 from policyroute_asgi import metrics
 from policyroute_asgi.activation import Status
@@ -21,6 +22,8 @@ Pages = Mapping[str, Reader]
 """What answers a path."""
 
 NUMBERS, POLICY = "/metrics", "/-/policy"
+READING: Final = frozenset({"GET", "HEAD"})
+"""The methods that a page is read by."""
 
 
 class Operator:
@@ -74,6 +77,13 @@ def policy(status: Status | None, **more: Any) -> Page:
 
 def json(status: int, body: Mapping[str, Any]) -> Page:
     return status, "application/json", orjson.dumps(body)
+
+
+async def answer(page: Page, scope: Scope, send: Send) -> None:
+    status, kind, body = page
+    headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 def _standing(status: Status | None) -> str:

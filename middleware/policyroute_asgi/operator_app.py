@@ -10,9 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from policyroute.request import BadRequest
 from policyroute_asgi.guard import Guard
-from policyroute_asgi.operator import Page, Pages, json
-
-_READ = frozenset({"GET", "HEAD"})
+from policyroute_asgi.operator import READING, Page, Pages, answer, json
 
 
 class OperatorApp:
@@ -24,12 +22,8 @@ class OperatorApp:
         self._guard = Guard()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        status, kind, body = await self._page(scope)
-        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        if scope["type"] == "http":
+            await answer(await self._page(scope), scope, send)
 
     async def _page(self, scope: Scope) -> Page:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -41,7 +35,7 @@ class OperatorApp:
         page, action = self._pages.get(path), self._actions.get(path)
         if page is None and action is None:
             return json(404, {"error": "there is no such path", "paths": [*self._pages, *self._actions]})
-        chosen = page if method in _READ else action if method == "POST" else None
+        chosen = page if method in READING else action if method == "POST" else None
         if chosen is None:
             return json(405, {"error": f"use {'GET' if action is None else 'POST'} for {path}"})
         return await chosen()
