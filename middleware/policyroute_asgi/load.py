@@ -26,6 +26,11 @@ class Refused(Exception):
         self.error = error
 
 
+def overloaded(message: str) -> Refused:
+    """For those who may come back soon."""
+    return Refused(ClientError(503, "overloaded", message, retry=True, retry_after=COME_BACK))
+
+
 @dataclass(frozen=True, slots=True)
 class LoadLimits:
     """Per process. `patience` is how long a request may wait for a place, seconds; `queue` how many may wait;
@@ -58,7 +63,7 @@ class Places:
     def hold(self, size: int) -> None:
         """Account for a body of `size` bytes, until `release`. Raises Refused where the process holds too much."""
         if self.held + size > self._limits.held_bytes:
-            raise Refused(_overloaded("This gateway holds as much as it may."))
+            raise overloaded("This gateway holds as much as it may.")
         self.held += size
 
     def release(self, size: int) -> None:
@@ -74,7 +79,7 @@ class Places:
     async def wait(self) -> None:
         """Take a place when there is one. Raises Refused where too many wait already, or none comes in time."""
         if len(self._waiting) >= self._limits.queue:
-            raise Refused(_overloaded("Too many requests wait here already."))
+            raise overloaded("Too many requests wait here already.")
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -87,7 +92,7 @@ class Places:
                 with suppress(ValueError):  # `leave` may have passed it by
                     self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
-                raise Refused(_overloaded("No place came free here in time.")) from None
+                raise overloaded("No place came free here in time.") from None
             raise
 
     def leave(self) -> None:
@@ -98,7 +103,3 @@ class Places:
                 turn.set_result(None)
                 return
         self.taken -= 1
-
-
-def _overloaded(message: str) -> ClientError:
-    return ClientError(503, "overloaded", message, retry=True, retry_after=COME_BACK)

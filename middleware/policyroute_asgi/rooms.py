@@ -13,9 +13,8 @@ from typing import Final
 
 from policyroute.decide.decision import Candidate
 from policyroute.decide.state import Place
-from policyroute.dialects import ClientError
 from policyroute.failures import Failure, FailureKind
-from policyroute_asgi.load import COME_BACK, LoadLimits, Refused
+from policyroute_asgi.load import COME_BACK, LoadLimits, overloaded
 
 FULL: Final = Failure(
     FailureKind.OVERLOADED,
@@ -57,7 +56,7 @@ class Rooms:
     async def wait(self, candidates: Sequence[Candidate]) -> None:
         """Until one of the candidates has room. Raises Refused where too many wait already, or none has in time."""
         if self._count >= self._limits.queue:
-            raise Refused(_refusal("Too many requests wait for this model already."))
+            raise overloaded("Too many requests wait for this model already.")
         targets = {candidate.target for candidate in candidates}
         self._count += 1
         try:
@@ -65,7 +64,7 @@ class Rooms:
                 while self.all_full(candidates):
                     await self._turn(targets)
         except TimeoutError:
-            raise Refused(_refusal("No room came free at this model in time.")) from None
+            raise overloaded("No room came free at this model in time.") from None
         finally:
             self._count -= 1
 
@@ -85,7 +84,3 @@ class Rooms:
                 waiting = self._waiting.get(target)
                 if waiting is not None and turn in waiting:
                     waiting.remove(turn)
-
-
-def _refusal(message: str) -> ClientError:
-    return ClientError(503, "overloaded", message, retry=True, retry_after=COME_BACK)
