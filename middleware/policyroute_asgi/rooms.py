@@ -25,10 +25,10 @@ FULL: Final = Failure(
 
 
 class Rooms:
-    """`open_attempts` counts open attempts by place; whoever ends one says so with `left`. Used on one event loop."""
+    """Counts open attempts by place in `open_attempts`, where others read it. Used on one event loop."""
 
     def __init__(self, open_attempts: dict[Place, int], limits: LoadLimits) -> None:
-        self.open_attempts = open_attempts
+        self._open = open_attempts
         self._limits = limits
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._count = 0
@@ -38,13 +38,26 @@ class Rooms:
         if limit is None:
             return False
         places = ((candidate.target, provider.name) for provider in candidate.spec.providers)
-        return sum(self.open_attempts.get(place, 0) for place in places) >= limit
+        return sum(self._open.get(place, 0) for place in places) >= limit
 
     def all_full(self, candidates: Sequence[Candidate]) -> bool:
-        return all(self.full(candidate) for candidate in candidates)
+        return all(map(self.full, candidates))
 
-    def left(self, target: str) -> None:
-        """An attempt at this target has ended: whoever waits for it longest may look again."""
+    def opened(self, candidate: Candidate) -> None:
+        """An attempt at it begins. `closed` follows."""
+        place = (candidate.target, candidate.provider.name)
+        self._open[place] = self._open.get(place, 0) + 1
+
+    def closed(self, candidate: Candidate) -> None:
+        place = (candidate.target, candidate.provider.name)
+        self._open[place] -= 1
+        if not self._open[place]:
+            del self._open[place]
+        if candidate.spec.concurrency is not None:
+            self._left(candidate.target)
+
+    def _left(self, target: str) -> None:
+        """There may be room: whoever waits for it longest may look again."""
         waiting = self._waiting.get(target)
         while waiting:
             turn = waiting.popleft()
@@ -77,7 +90,7 @@ class Rooms:
         except BaseException:
             if turn.done() and not turn.cancelled():
                 for target in targets:  # told at the very moment of giving up: the next one may look
-                    self.left(target)
+                    self._left(target)
             raise
         finally:
             for target in targets:

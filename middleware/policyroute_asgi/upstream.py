@@ -87,20 +87,14 @@ class Upstream:
     async def run(self, opened: Open, tell: Tell) -> None:
         """Perform one attempt to its end. Cancelling it closes the connection."""
         candidate = opened.attempt.candidate
-        place = (candidate.target, candidate.provider.name)
         key = self._key
-        opened_here = self._rooms.open_attempts
-        opened_here[place] = opened_here.get(place, 0) + 1
+        self._rooms.opened(candidate)
         self._access.opened(candidate, key)
         try:
             await self._attempt(opened, key, tell)
         finally:
             self._access.closed(candidate, key)
-            opened_here[place] -= 1
-            if not opened_here[place]:
-                del opened_here[place]
-            if candidate.spec.concurrency is not None:
-                self._rooms.left(candidate.target)
+            self._rooms.closed(candidate)
 
     async def _attempt(self, opened: Open, key: Key | None, tell: Tell) -> None:
         assert self.hop is not None, "a hop is asked for before each attempt"
