@@ -13,7 +13,7 @@ from typing import Final
 from policyroute.dialects import ClientError
 from policyroute.policy.model import RateLimit
 from policyroute_asgi.load import Refused
-from policyroute_asgi.usage import Alone, SharedUsage
+from policyroute_asgi.usage import SharedUsage
 
 WINDOW: Final = 60
 """Seconds, in steps of one."""
@@ -111,11 +111,12 @@ class Charge:
 
 
 class Rates:
-    """The use of every limited client of this process. `clock` never goes back, seconds."""
+    """The use of every limited client of this process. `clock` never goes back, seconds; `shared` is None
+    where there are no other processes."""
 
     def __init__(self, clock: Callable[[], float], shared: SharedUsage | None = None) -> None:
         self._clock = clock
-        self._shared = None if isinstance(shared, Alone) else shared
+        self._shared = shared
         self._uses: dict[str, _Use] = {}
         self._telling: asyncio.TimerHandle | None = None
 

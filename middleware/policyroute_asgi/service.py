@@ -55,7 +55,7 @@ class Options(TypedDict, total=False):
     transport: httpx.AsyncBaseTransport | None
     grace: float
     load: LoadLimits
-    usage: SharedUsage
+    usage: SharedUsage | None
 
 
 @dataclass(slots=True)

@@ -27,12 +27,3 @@ class SharedUsage(Protocol):
     def publish(self, values: Amounts) -> None:
         """All that this process uses now. It is sent on where it changed; calling this costs next to nothing."""
         ...
-
-
-class Alone:
-    """For a process that has no others beside it."""
-
-    others: Amounts = NOTHING
-
-    def publish(self, values: Amounts) -> None:
-        pass

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from policyroute_asgi.usage import Alone, Amounts, SharedUsage
+from policyroute_asgi.usage import Amounts
 from policyroute_asgi.workers.channel import Channel
 from policyroute_asgi.workers.messages import Serving
 from policyroute_asgi.workers.sharing import PACE, WorkersUsage, total
@@ -67,9 +67,3 @@ async def test_usage_is_told_where_it_changed_and_not_more_often_than_agreed() -
 def test_what_several_use_is_added_up_number_by_number() -> None:
     assert total([]) == {}
     assert total([{"a": (1, 2), "b": (1,)}, {"a": (10, 20, 30)}]) == {"a": (11, 22, 30), "b": (1,)}
-
-
-def test_who_is_alone_has_no_others() -> None:
-    usage: SharedUsage = Alone()
-    usage.publish({"a": (1.0,)})
-    assert usage.others == {}

@@ -20,7 +20,6 @@ from policyroute_asgi.cli.process import Server, connection_limits, url
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.operator import POLICY, Page, Pages
 from policyroute_asgi.operator_app import OperatorApp
-from policyroute_asgi.usage import Alone
 
 _NO_WORKERS = "a rolling restart needs workers: `--workers 2` or more"
 
@@ -34,7 +33,7 @@ async def run(
 ) -> None:
     """Serve what `holder`, which has been started, holds, until a signal says to end."""
     inside: Pages | None = {} if operator_listener is not None else None
-    app = assembly.app(arguments, assembly.Surroundings(holder, log, inside, Alone()))
+    app = assembly.app(arguments, assembly.Surroundings(holder, log, inside, usage=None))
     pages = app.operator
     say = logging.getLogger("policyroute.serve")
     tasks: set[asyncio.Task[object]] = set()

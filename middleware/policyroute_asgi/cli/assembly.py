@@ -26,12 +26,13 @@ from policyroute_asgi.usage import SharedUsage
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the process gives the app. `inside` answers the operator's paths on the main port, None: the app itself."""
+    """What the process gives the app. `inside` answers the operator's paths on the main port, None: the app itself.
+    `usage` is None where it is the only process."""
 
     policies: PolicySource
     log: Sink | None
     inside: Pages | None
-    usage: SharedUsage
+    usage: SharedUsage | None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 
