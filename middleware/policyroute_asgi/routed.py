@@ -132,10 +132,9 @@ class Routed:
         await exchange.run()
 
     def _access(self, active: Active, request: ModelRequest, visit: Visit, caller: Caller) -> Access:
-        program, keys = active.policy.program, self._telemetry.provider_keys
-        keys.use(active.keys, program.providers)
+        keys = self._telemetry.provider_keys
         conversation = request.conversation(caller.client.tenant)
-        origins = program.client_key_origins
+        origins = active.policy.program.client_key_origins
         if not origins:
             return Access(keys, active, conversation)
         scope = visit.scope

@@ -153,7 +153,8 @@ class Services:
                 await part.aclose()
             raise
         self.metrics.policy.in_sync.set(holder.status.ok)
-        holder.on_change(self._told)
+        self._use(holder)
+        holder.on_change(lambda status: self._told(holder, status))
         transport = options.get("transport")
         if transport is None:
             transport = provider_transport(apps={"embedded": embedded_provider})
@@ -176,8 +177,13 @@ class Services:
                 await part.aclose()
             await asyncio.to_thread(self.telemetry.flush)
 
-    def _told(self, status: Status) -> None:
+    def _told(self, holder: PolicySource, status: Status) -> None:
         self.metrics.policy.changed(status.ok)
+        self._use(holder)
+
+    def _use(self, holder: PolicySource) -> None:
+        active = holder.current
+        self.telemetry.provider_keys.use(active.keys, active.policy.program.providers)
 
 
 def _path(given: str | PathLike[str] | None) -> Path | None:
