@@ -112,8 +112,6 @@ class PolicyHolder:
     ) -> None:
         self._preparation = preparation
         self._revoked = Revoked(preparation.state_dir)
-        self._revoked_listeners: list[Callable[[frozenset[str]], None]] = []
-        self._told: frozenset[str] = frozenset()
         self._standing: Status | None = None
         self._strict_start = strict_start
         self._watch = watch
@@ -135,7 +133,7 @@ class PolicyHolder:
 
     def on_revoked(self, listener: Callable[[frozenset[str]], None]) -> None:
         """Call `listener` on the event loop with `revoked` whenever there is more of it."""
-        self._revoked_listeners.append(listener)
+        self._revoked.on_more(listener)
 
     async def start(self) -> None:
         """Serve what the directory says, or else the last good set, and watch from now on. Started already: nothing.
@@ -149,7 +147,6 @@ class PolicyHolder:
             await self._revoked.read()
             if self._revoked.problems:
                 raise PolicyErrors(self._revoked.problems)
-            self._told = self.revoked
             prepared = await self._off_loop(self._preparation.from_directory)
             if prepared.active is not None:
                 await self._settle(prepared.active, _good(prepared))
@@ -165,7 +162,7 @@ class PolicyHolder:
     async def reload(self) -> Status:
         """Read, build and find the keys again now, whatever the directory's text was before (what SIGHUP asks for)."""
         if await self._revoked.read():
-            await self._tell_revoked()
+            await self._tell_again()
         return await self._refresh(again=True)
 
     async def aclose(self) -> None:
@@ -181,14 +178,10 @@ class PolicyHolder:
 
     async def _follow_revoked(self) -> None:
         async for _ in self._revoked.changed(self._heartbeat):
-            await self._tell_revoked()
+            await self._tell_again()
 
-    async def _tell_revoked(self) -> None:
-        """`revoked` itself is up to date already: no build is waited for."""
-        if self._told != self.revoked:
-            self._told = self.revoked
-            for listener in self._revoked_listeners:
-                listener(self.revoked)
+    async def _tell_again(self) -> None:
+        """There may be other trouble with revocations now. `revoked` itself is up to date: no build is waited for."""
         async with self._turn:
             if self._standing is not None:
                 await self._tell(self._standing, again=False)

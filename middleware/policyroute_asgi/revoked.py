@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,11 @@ class Revoked:
         self.digests: frozenset[str] = frozenset()
         self.problems: tuple[Problem, ...] = ()
         self._state_dir = state_dir
+        self._listeners: list[Callable[[frozenset[str]], None]] = []
+
+    def on_more(self, listener: Callable[[frozenset[str]], None]) -> None:
+        """Call `listener` with `digests` whenever there are more of them."""
+        self._listeners.append(listener)
 
     async def read(self) -> bool:
         """Look at the file now. True where that changed anything."""
@@ -64,3 +69,5 @@ class Revoked:
             self.digests |= {each.key_sha256 for each in new}
             names = ", ".join(sorted({each.client or "nobody known" for each in new}))
             logger.warning("%d revoked keys more (%s): refused on every attempt from now on", len(new), names)
+            for listener in self._listeners:
+                listener(self.digests)
