@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from policyroute import __version__
 
@@ -69,6 +69,15 @@ def secrets_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def manual(summary: str, example: str) -> dict[str, Any]:
+    """What a parser is told for its `--help`."""
+    return {
+        "description": summary[0].upper() + summary[1:] + ".",
+        "epilog": "example:\n" + example,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; `argv` without the program's name. Returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -92,12 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(name: str, words: list[str]) -> int:
     command = cast(Command, importlib.import_module(f"policyroute_asgi.cli.{name}"))
-    parser = argparse.ArgumentParser(
-        prog=f"policyroute {name}",
-        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
-        epilog="example:\n" + command.EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog=f"policyroute {name}", **manual(COMMANDS[name], command.EXAMPLE))
     command.configure(parser)
     return command.run(parser.parse_args(words))
 

@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--client", metavar="NAME", help="who calls: a client of the policy, with all that is granted to it"
     )
-    parser.add_argument("--format", type=Format, choices=(Format.TEXT, Format.JSON), default=Format.TEXT)
+    render.plain_format_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

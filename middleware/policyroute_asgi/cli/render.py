@@ -36,6 +36,17 @@ def format_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def plain_format_option(parser: argparse.ArgumentParser) -> None:
+    """For commands that have no line of a file to point at."""
+    parser.add_argument(
+        "--format",
+        type=Format,
+        choices=(Format.TEXT, Format.JSON),
+        default=Format.TEXT,
+        help="text for people, json for programs (default: text)",
+    )
+
+
 def console(out: TextIO | None = None) -> Console:
     """Colour where a person looks, plain text elsewhere; long lines stay whole, to be copied and searched."""
     return Console(file=out or sys.stdout, highlight=False, soft_wrap=True, emoji=False)

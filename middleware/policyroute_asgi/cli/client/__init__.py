@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
+from policyroute_asgi.cli import manual
 from policyroute_asgi.cli.client import add, revoke, show
 
 EXAMPLE = """  policyroute client add ci --team build --rpm 600 --dir policies/
@@ -35,15 +36,7 @@ _ACTIONS: dict[str, Action] = {"add": add, "list": show, "revoke": revoke}
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="add | list | revoke")
     for name, action in _ACTIONS.items():
-        action.configure(
-            actions.add_parser(
-                name,
-                help=action.SUMMARY,
-                description=action.SUMMARY[0].upper() + action.SUMMARY[1:] + ".",
-                epilog="example:\n" + action.EXAMPLE,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
-        )
+        action.configure(actions.add_parser(name, help=action.SUMMARY, **manual(action.SUMMARY, action.EXAMPLE)))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency", type=_COUNT, metavar="N", help="requests at once")
     parser.add_argument("--dir", type=Path, metavar="DIR", help="the policy directory: NAME must be new to it")
     parser.add_argument("--rotate", action="store_true", help="a further key for a NAME that is in --dir already")
-    place.format_option(parser)
+    render.plain_format_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ Rule of this module: a policy that is broken elsewhere is no reason not to list 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Final
 
@@ -13,20 +12,9 @@ from policyroute.policy import files
 from policyroute.policy.keyholders import Keyholders, keyholders
 from policyroute.problems import Span
 from policyroute_asgi.cli import render
-from policyroute_asgi.cli.render import Format
 
 SHOWN: Final = 8
 """Digits of a digest that are enough to tell it from the others."""
-
-
-def format_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--format",
-        type=Format,
-        choices=(Format.TEXT, Format.JSON),
-        default=Format.TEXT,
-        help="text for people, json for programs (default: text)",
-    )
 
 
 def read(directory: Path) -> Keyholders | None:

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="HEX",
         help="only this key: its digest, or 8 digits or more of it",
     )
-    place.format_option(parser)
+    render.plain_format_option(parser)
 
 
 class _Key(NamedTuple):

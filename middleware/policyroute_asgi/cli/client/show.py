@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory")
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="the gateway's: marks the keys revoked there")
     parser.add_argument("--whose", action="store_true", help="read a key from standard input, list the client it is of")
-    place.format_option(parser)
+    render.plain_format_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
