@@ -71,6 +71,11 @@ def resolve(
     return Secrets(keys, connections), tuple(reading.problems)
 
 
+def missing_here(program: Program, policies: Path, secrets_dir: Path | None) -> tuple[Problem, ...]:
+    """What a gateway in this environment would not find, as warnings: for whoever only looks at a policy."""
+    return resolve(program, folder(policies, secrets_dir), os.environ, Severity.WARNING)[1]
+
+
 class _Trouble(Exception):
     """What is wrong with one secret or file: the problem's code, and words that go after its name."""
 

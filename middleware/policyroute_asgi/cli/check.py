@@ -6,11 +6,10 @@ Rule of this module: it says exactly what a reload would say. Only missing keys 
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from policyroute.author.load import load
-from policyroute.problems import PolicyErrors, Problem, Severity, errors, ordered
+from policyroute.problems import PolicyErrors, Problem, errors, ordered
 from policyroute_asgi import secrets
 from policyroute_asgi.cli import FINDINGS, GOOD, render, secrets_option
 from policyroute_asgi.cli.render import Format, counted
@@ -47,8 +46,7 @@ def examine(directory: Path, secrets_dir: Path | None = None) -> tuple[str | Non
         program = load(directory).program
     except PolicyErrors as error:
         return None, error.problems
-    folder = secrets.folder(directory, secrets_dir)
-    _, missing = secrets.resolve(program, folder, os.environ, Severity.WARNING)
+    missing = secrets.missing_here(program, directory, secrets_dir)
     return program.revision, ordered((*program.warnings, *missing))
 
 

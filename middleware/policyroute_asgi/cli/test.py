@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rich.markup import escape
 
 from policyroute.author.trial import Outcome, failed
 from policyroute.author.trial import run as run_tests
-from policyroute.problems import PolicyErrors, Severity
+from policyroute.problems import PolicyErrors
 from policyroute_asgi import secrets
 from policyroute_asgi.cli import FINDINGS, GOOD, render, secrets_option
 from policyroute_asgi.cli.render import Format
@@ -35,8 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     except PolicyErrors as error:
         render.refused(error, directory, arguments.format)
         return FINDINGS
-    folder = secrets.folder(directory, arguments.secrets_dir)
-    _, missing = secrets.resolve(policy.program, folder, os.environ, Severity.WARNING)
+    missing = secrets.missing_here(policy.program, directory, arguments.secrets_dir)
     outcomes = run_tests(policy)
     passed = all(outcome.passed for outcome in outcomes)
     match arguments.format:
