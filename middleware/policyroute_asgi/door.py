@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from policyroute.request import BadRequest, Client
 from policyroute_asgi import address, credentials, identity
 from policyroute_asgi.activation import PolicySource, admitted
 from policyroute_asgi.address import Proxies
-from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
+from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify, Scope
 from policyroute_asgi.keyring import KeyMatch
 
-Scope = Mapping[str, Any]
-Headers = Mapping[bytes, bytes]
 Expose = Literal["none", "id", "full"]
 _REMEMBERED: Final = 1024
 _Known = tuple[KeyMatch | None, str]
@@ -34,19 +32,19 @@ class Caller:
 
 
 class Door(Protocol):
-    async def caller(self, scope: Scope, source: PolicySource) -> Caller:
-        """Who calls. Raises BadRequest where nobody is to be let in, IdentifyError where the app's code is wrong."""
+    @property
+    def expose(self) -> Expose | None:
+        """None is `full` to this machine, else `id`."""
         ...
 
-    def exposure(self, scope: Scope, headers: Headers) -> Expose:
-        """`headers` are those of the scope, by lower-case name."""
+    async def caller(self, scope: Scope, source: PolicySource) -> Caller:
+        """Who calls. Raises BadRequest where nobody is to be let in, IdentifyError where the app's code is wrong."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AppDoor:
-    """The app says who calls. `expose` None is `full` to loopback, else `id`. `credential_free`: it does not say so by
-    the request's credential."""
+    """The app says who calls. `credential_free`: it does not say so by the request's credential."""
 
     identify: Identify | Anonymous
     expose: Expose | None = None
@@ -58,9 +56,6 @@ class AppDoor:
         if client is None:
             raise BadRequest("unauthenticated", "Who calls is not known here: send the app's credentials.", 401)
         return Caller(client, credential_free=self.credential_free or self.identify is ANONYMOUS)
-
-    def exposure(self, scope: Scope, headers: Headers) -> Expose:
-        return self.expose or _by_place(scope, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +89,7 @@ class KeyDoor:
         self._known[match, where] = found
         return found
 
-    def exposure(self, scope: Scope, headers: Headers) -> Expose:
-        return self.expose or _by_place(scope, headers)
 
-
-def _by_place(scope: Scope, headers: Headers) -> Expose:
-    return "full" if address.is_local(scope, headers) else "id"
+def exposure(door: Door, scope: Scope, headers: Mapping[bytes, bytes]) -> Expose:
+    """How much is told to whoever sent this. `headers` are those of the scope, by lower-case name."""
+    return door.expose or ("full" if address.is_local(scope, headers) else "id")

@@ -22,7 +22,7 @@ from policyroute_asgi import identity
 from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.bodies import ClientGone
 from policyroute_asgi.cut import Cut
-from policyroute_asgi.door import Door
+from policyroute_asgi.door import Door, exposure
 from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind
 from policyroute_asgi.identity import IdentifyError
 from policyroute_asgi.in_process import is_hung_up
@@ -164,7 +164,7 @@ def _arrived(endpoint: Endpoint, door: Door, scope: Scope, receive: Receive, sen
     request_id = identity.request_id(headers.get(b"x-request-id"), decision_id)
     reply = Reply(receive, send, VOICES[endpoint.dialect], request_id)
     reply.decision_id = decision_id
-    exposed = door.exposure(scope, headers)
+    exposed = exposure(door, scope, headers)
     if exposed != "none":
         reply.add(b"x-policyroute-decision-id", decision_id)
     reply.full = exposed == "full"
