@@ -6,14 +6,15 @@ Rule of this module: a policy holds digests of keys, never keys; nothing that st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from policyroute.policy import symbols
 from policyroute.policy.document import ClientSpec
 from policyroute.policy.grants import reached
-from policyroute.policy.model import KnownClient, RateLimit, Target
+from policyroute.policy.model import KnownClient, RateLimit
 from policyroute.policy.reading import Loaded
 from policyroute.policy.report import Report, suggestion
+from policyroute.policy.routes import Scope
+from policyroute.policy.spelling import MAKE_KEY
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.problems import Span
 from policyroute.request import PROFILES, SHIPPED, Client, Profiles
@@ -43,17 +44,9 @@ def profiles(files: Sequence[Loaded], report: Report, complete: bool) -> Profile
     return Profiles(known, default)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What clients may be granted. `profiles` is None, and `complete` False, where not all of it is known."""
-
-    targets: Mapping[str, Target | None]
-    profiles: Profiles | None
-    complete: bool
-
-
-def clients(files: Sequence[Loaded], around: Surroundings, report: Report) -> Mapping[str, KnownClient]:
+def clients(files: Sequence[Loaded], scope: Scope) -> Mapping[str, KnownClient]:
     """Every well-formed client by name."""
+    report = scope.report
     found: dict[str, KnownClient] = {}
     holders: dict[str, tuple[str, Span]] = {}
     for loaded in files:
@@ -64,14 +57,14 @@ def clients(files: Sequence[Loaded], around: Surroundings, report: Report) -> Ma
         if spec is None:
             continue
         path: Path = ("clients", name)
-        _check_profiles(spec, loaded.file, path, around.profiles, report)
-        _check_models(spec, loaded.file, path, around, report)
+        _check_profiles(spec, loaded.file, path, scope)
+        _check_models(spec, loaded.file, path, scope)
         _check_digests(name, spec, loaded.file, holders, report)
         found[name] = _client(name, spec, loaded.file, path, report)
-    if found and len(found) == len(declared) and around.complete and not any(each.keys for each in found.values()):
+    if found and len(found) == len(declared) and scope.complete and not any(each.keys for each in found.values()):
         first = next(iter(found.values()))
         message = "no client has a key, so nobody is let in"
-        report.warning("no-client-keys", message, first.span, hint=_MAKE, path="clients")
+        report.warning("no-client-keys", message, first.span, hint=MAKE_KEY, path="clients")
     return found
 
 
@@ -82,9 +75,6 @@ def _check_somebody(loaded: Loaded, report: Report) -> None:
         hint = "name those who may call; without the section, in all files, everybody on this machine may"
         message = "this section names nobody"
         report.error("no-clients", message, loaded.file.key_span(path), hint=hint, path=dotted(path))
-
-
-_MAKE = "`policyroute client add NAME` makes a key and prints its line"
 
 
 def _client(name: str, spec: ClientSpec, file: File, path: Path, report: Report) -> KnownClient:
@@ -107,24 +97,24 @@ def _client(name: str, spec: ClientSpec, file: File, path: Path, report: Report)
     return KnownClient(facts, tuple(spec.key_sha256), limits, file.key_span(path))
 
 
-def _check_profiles(spec: ClientSpec, file: File, path: Path, profiles: Profiles | None, report: Report) -> None:
+def _check_profiles(spec: ClientSpec, file: File, path: Path, scope: Scope) -> None:
+    profiles = scope.profiles
     for index, name in enumerate(spec.profiles or ()):
         if profiles is not None and name not in profiles.known:
-            place = (*path, "profiles", index)
-            message, hint = f"no profile is called `{name}`", suggestion(name, profiles.known)
-            report.error("unknown-profile", message, file.span(place), hint=hint, path=dotted(place))
+            hint = suggestion(name, profiles.known)
+            scope.error("unknown-profile", f"no profile is called `{name}`", file, (*path, "profiles", index), hint)
 
 
-def _check_models(spec: ClientSpec, file: File, path: Path, around: Surroundings, report: Report) -> None:
-    targets = [target for target in around.targets.values() if target is not None]
-    if not around.complete or len(targets) < len(around.targets):
+def _check_models(spec: ClientSpec, file: File, path: Path, scope: Scope) -> None:
+    targets = [target for target in scope.targets.values() if target is not None]
+    if not scope.complete or len(targets) < len(scope.targets):
         return
     for index, glob in enumerate(spec.models or ()):
         if not any(reached((glob,), target) for target in targets):
             place = (*path, "models", index)
             message = f"`{glob}` is the name or model id of no target"
             hint = suggestion(glob, [target.name for target in targets])
-            report.warning("grant-without-target", message, file.span(place), hint=hint, path=dotted(place))
+            scope.report.warning("grant-without-target", message, file.span(place), hint=hint, path=dotted(place))
 
 
 def _check_digests(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
 from policyroute.policy.addresses import origin
-from policyroute.policy.clients import Surroundings, clients
+from policyroute.policy.clients import clients
 from policyroute.policy.clients import profiles as known_profiles
 from policyroute.policy.conflicts import PlacedRule, report_conflicts
 from policyroute.policy.endpoints import provider, target
@@ -79,7 +79,6 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     constants = symbols.constants(symbols.declared("constants", files.all, report), report)
     declared = symbols.declared("variables", files.all, report)
     profiles = known_profiles(files.own, report, files.complete)
-    around = Surroundings(targets, profiles, files.complete)
     names = Names(targets, constants, declared, profiles.known if profiles else None, files.complete)
     expressions = Expressions(compiler, names.environments(), report)
     variables, expressions = compile_variables(
@@ -93,7 +92,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     last = _default(files, scope)
     ids = {each.id for each in written}
     tests = cases(files.own, ids, scope)
-    callers = clients(files.own, around, report)
+    callers = clients(files.own, scope)
     if last is None or profiles is None:
         return None
     return Program(

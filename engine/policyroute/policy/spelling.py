@@ -24,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from policyroute.policy.text import DIGEST
+
 
 class Strict(BaseModel):
     """A section: unknown keys and conversions are errors."""
@@ -121,22 +123,21 @@ ENVIRONMENT = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Tags = dict[Name, Annotated[str, Field(max_length=256)]]
 
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NEARLY_DIGEST = re.compile(r"(?:sha-?256[:=])?[0-9a-f]*")
-_MAKE_KEY = "`policyroute client add NAME` makes a key and prints its line"
+MAKE_KEY = "`policyroute client add NAME` makes a key and prints its line"
 
 
 def _digest(value: Any) -> str:
     text = value.lower() if isinstance(value, str) else ""
-    if _DIGEST.fullmatch(text):
+    if DIGEST.fullmatch(text):
         return text
     if _NEARLY_DIGEST.fullmatch(text):
-        hint = _MAKE_KEY if isinstance(value, str | list | dict) else "digits alone are a number: quote it"
+        hint = MAKE_KEY if isinstance(value, str | list | dict) else "digits alone are a number: quote it"
         raise wrong("bad-digest", "not the sha256 of a key: that is 64 hex digits", hint)
     raise wrong(
         "literal-secret",
         "this is the sha256 of no key; if it is a key, it does not belong into a policy",
-        f"hash it: {_MAKE_KEY}",
+        f"hash it: {MAKE_KEY}",
     )
 
 
@@ -144,7 +145,7 @@ def _one_or_more(value: Any) -> Any:
     return value if is_list(value) else [value]
 
 
-_DIGEST_SCHEMA = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
+_DIGEST_SCHEMA = {"type": "string", "pattern": f"^{DIGEST.pattern}$"}
 
 Digests = Annotated[
     list[Annotated[str, BeforeValidator(_digest)]],
