@@ -25,9 +25,8 @@ class Reply:
     """The `ClientSide` of an exchange, and the way to tell of errors without one.
 
     `status` is what the client was told, None as long as that is open; `failed` the stable code of the error it was
-    told of, if any, or `client_closed` where it could not be told. `full`: say which target
-    answers, after how many attempts. `estimate` is set where tokens are counted: what is said if no provider can be
-    asked.
+    told of, if any, or `client_closed` where it could not be told. `full`: say which target answers, after how many
+    attempts. `estimate` is set where tokens are counted: what is said if no provider can be asked.
     """
 
     __slots__ = (

@@ -30,15 +30,15 @@ NEEDED: Final[Mapping[Operation, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Supports:
-    """What a target can do. One that says nothing is taken to support everything, but for embeddings."""
+    """What a target can do, as CEL sees it: one field for each of `CAPABILITIES`."""
 
-    chat: bool = True
-    embeddings: bool = False
-    tools: bool = True
-    json_object: bool = True
-    json_schema: bool = True
-    images: bool = True
-    streaming: bool = True
+    chat: bool
+    embeddings: bool
+    tools: bool
+    json_object: bool
+    json_schema: bool
+    images: bool
+    streaming: bool
 
 
 class Endpoint:

@@ -86,7 +86,8 @@ class Price:
 class Target:
     """A model that rules can name, at one provider or several (tried in this order).
 
-    `concurrency` is how many attempts may be open at once over all of them, None for any number.
+    `supports` says of every capability whether it has it. `concurrency` is how many attempts may be open at once over
+    all of them, None for any number.
     """
 
     name: str
