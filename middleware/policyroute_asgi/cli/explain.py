@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from policyroute.author.load import load_untried
 from policyroute.author.trial import client_of, given_client, request_of, state_of
 from policyroute.decide.decision import Decision
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
@@ -25,7 +26,6 @@ from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
 from policyroute_asgi.cli.render import Format
-from policyroute_asgi.cli.untried import untried
 
 EXAMPLE = """  policyroute explain request.json --policies policies/ --client ci -H 'X-Router-Profile: AGENT'
   echo '{"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}' |
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         render.complain(f"cannot explain {arguments.request}: {_reason(error)}")
         return MISUSE
     try:
-        policy = untried(arguments.policies)
+        policy = load_untried(arguments.policies)
     except PolicyErrors as error:
         render.refused(error, arguments.policies, arguments.format)
         return FINDINGS

@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from policyroute.author.load import load_untried
 from policyroute.author.trial import Outcome, failed
 from policyroute.author.trial import run as run_tests
 from policyroute.problems import PolicyErrors
 from policyroute_asgi import secrets
 from policyroute_asgi.cli import FINDINGS, GOOD, render, secrets_option
 from policyroute_asgi.cli.render import Format
-from policyroute_asgi.cli.untried import untried
 
 EXAMPLE = """  policyroute test policies/
   policyroute test policies/ --format json | jq '.tests[] | select(.passed | not)'"""
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     directory: Path = arguments.directory
     try:
-        policy = untried(directory)
+        policy = load_untried(directory)
     except PolicyErrors as error:
         render.refused(error, directory, arguments.format)
         return FINDINGS
