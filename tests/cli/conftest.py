@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.editing import editing
 
 from policyroute_asgi.cli import main
 
@@ -43,12 +44,4 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spoil(directory: Path) -> Callable[[str, str], None]:
-    """Replaces text in the policy, as editors do: nobody sees half of it."""
-
-    def replace(old: str, new: str) -> None:
-        text = (directory / "main.yaml").read_text()
-        assert old in text
-        (directory / ".main.yaml.new").write_text(text.replace(old, new))
-        (directory / ".main.yaml.new").replace(directory / "main.yaml")
-
-    return replace
+    return editing(directory)

@@ -85,24 +85,33 @@ class Provider:
 
 
 @asynccontextmanager
-async def provider(script: Script, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Provider]:
-    """Runs while the block does. Fails the test for what went wrong in the script."""
-    running = Provider(script, secured=tls is not None)
-    tasks: set[asyncio.Task[None]] = set()
+async def listening(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[int]:
+    """Connections are served while the block runs, and cut with it. Yields the port."""
+    tasks: set[asyncio.Future[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(running.serve(reader, writer))
-        tasks.add(task)
+        tasks.add(asyncio.ensure_future(serve(reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    running.port = server.sockets[0].getsockname()[1]
     try:
-        yield running
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def provider(script: Script, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Provider]:
+    """Runs while the block does. Fails the test for what went wrong in the script."""
+    running = Provider(script, secured=tls is not None)
+    try:
+        async with listening(running.serve, tls) as running.port:
+            yield running
+    finally:
         for error in running.trouble:
             raise error
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from tests.support.editing import editing
 from tests.support.processes import Gateway
 
 POLICY = """version: 1
@@ -36,18 +37,6 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def edit(directory: Path) -> Edit:
     return editing(directory)
-
-
-def editing(directory: Path) -> Edit:
-    """Replaces text in the policy, as editors do: nobody sees half of it."""
-
-    def replace(old: str, new: str) -> None:
-        text = (directory / "main.yaml").read_text()
-        assert old in text
-        (directory / ".main.yaml.new").write_text(text.replace(old, new))
-        (directory / ".main.yaml.new").replace(directory / "main.yaml")
-
-    return replace
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.editing import editing
 from tests.support.hammering import hammering, ports_of
 from tests.support.processes import Gateway
-from tests.workers.conftest import POLICY, editing
+from tests.workers.conftest import POLICY
 
 pytestmark = pytest.mark.anyio
 NUMBER = 3
