@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -28,7 +29,9 @@ providers: {{here: {{dialect: openai_chat, base_url: "embedded:", api_key: {{fil
 targets: {{ok: {{provider: here, model: ok}}, stall: {{provider: here, model: stall}}}}
 rules:
   - {{id: seen, response_headers: {{set: {{x-seen: {{cel: client.address}}}}}}}}
-  - {{id: errs, when: int(request.headers["x-number"]) > 1, route: [ok]}}
+  - id: errs
+    when: int(request.headers["x-number"]) > 1
+    route: [ok]
 default: {{route: [requested]}}
 clients:
   app: {{key_sha256: {sha256(APP.encode()).hexdigest()}}}
@@ -68,14 +71,17 @@ class Place:
 
 @contextmanager
 def starting() -> Generator[Start]:
-    with ExitStack() as running:
+    running: list[Service] = []
 
-        def begin(command: Sequence[str], pass_fds: Sequence[int] = (), **environment: str) -> Service:
-            service = Service(command, pass_fds, **environment)
-            running.callback(service.end)
-            return service
+    def begin(command: Sequence[str], pass_fds: Sequence[int] = (), **environment: str) -> Service:
+        running.append(Service(command, pass_fds, **environment))
+        return running[-1]
 
+    with ExitStack() as all_ended:
         yield begin
+        for service in running:
+            all_ended.callback(service.ended)
+            service.tell(signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")
