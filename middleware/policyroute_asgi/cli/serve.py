@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import signal
 import socket
 import sys
 from contextlib import ExitStack
@@ -125,6 +126,8 @@ def _configure_connections(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     host: str = arguments.host
     assembly.console_log()
+    for early in (signal.SIGHUP, signal.SIGUSR2):  # what they ask for is done anyway by whoever starts
+        signal.signal(early, signal.SIG_IGN)
     with ExitStack() as resources:
         try:
             log = resources.enter_context(assembly.sink(arguments.log))
