@@ -76,7 +76,7 @@ class Gateway:
             try:
                 self._guard.check(dict(scope["headers"]))
             except BadRequest as error:
-                await refuse(scope, receive, send, error)
+                await refuse(scope, receive, send, error, self._endpoints.find(scope))
                 return
         await self._serve(scope, receive, send)
 
@@ -88,7 +88,7 @@ class Gateway:
         try:
             service = await self._services.get()
         except PolicyErrors:
-            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
+            await refuse(scope, receive, send, NO_POLICY, endpoint)
             return
         await service.handler.serve(endpoint, self._door, scope, receive, send)
 

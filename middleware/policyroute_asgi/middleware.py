@@ -60,7 +60,7 @@ class PolicyRouteMiddleware:
                 try:
                     service = await self._router.get()
                 except PolicyErrors:
-                    await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
+                    await refuse(scope, receive, send, NO_POLICY, endpoint)
                     return
                 await service.handler.serve(endpoint, self._door, scope, receive, send)
                 return

@@ -120,7 +120,7 @@ class _InProcess:
         try:
             service = await self._router.get()
         except PolicyErrors:
-            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
+            await refuse(scope, receive, send, NO_POLICY, endpoint)
             return
         await service.handler.serve(endpoint, self._door, scope, receive, send)
 

@@ -125,6 +125,9 @@ def _configure_connections(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     host: str = arguments.host
+    if trouble := _folders(arguments):
+        render.complain(trouble)
+        return MISUSE
     assembly.console_log()
     for early in (signal.SIGHUP, signal.SIGUSR2):  # what they ask for is done anyway by whoever starts
         signal.signal(early, signal.SIG_IGN)
@@ -169,6 +172,16 @@ async def _serve(
     finally:
         await holder.aclose()
     return GOOD
+
+
+def _folders(arguments: argparse.Namespace) -> str | None:
+    """What is wrong with the directories that were named."""
+    secrets, state, policies = arguments.secrets_dir, arguments.state_dir, arguments.directory
+    if secrets is not None and not secrets.is_dir():
+        return f"--secrets-dir {secrets}: there is no such directory"
+    if state is not None and policies.is_dir() and state.resolve() == policies.resolve():
+        return "--state-dir is the policy directory: what the gateway keeps would be read as policy"
+    return None
 
 
 def _loopback(host: str) -> bool:
