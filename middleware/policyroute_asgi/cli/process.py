@@ -169,7 +169,7 @@ class Server(uvicorn.Server):
     async def _serve_waiting(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # there is none left, or this process can have no more
             for _ in range(_BACKLOG):
                 waiting, _ = listener.accept()
                 waiting.setblocking(False)
