@@ -1,6 +1,6 @@
 """Attacks on one `serve` process, over loopback, bounded in count and time, while others ask for short answers.
 
-Crowds of connections are here; what is in a single request or answer is in `payloads_bench`.
+Crowds of connections are here; what is in a single request or answer is in `payloads`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from scripts.benchmarks.report import Figure
 _KEEP_ALIVE = 20
 _IDLE, _SPARE = 10_000, 1_000
 _SLOW = 1_000
-_STALLED = 990
-"""Of the 1,000 requests that a process serves at once: the others want theirs."""
+_STALLED = 1_000
 _LIMITS = {"ttft": "3s", "idle": "3s", "total": "8s"}
 _DRIPS = ("drip-head", "drip-json", "drip-stream")
 
@@ -42,7 +41,11 @@ class Place:
 def _attacked() -> Generator[Place]:
     idle = min(_IDLE, processes.raise_files() - _SPARE)
     provider, front = processes.free_port(), processes.free_port()
-    options = ("--keep-alive", str(_KEEP_ALIVE), "--max-connections", str(idle + 100))
+    options = (
+        *("--keep-alive", str(_KEEP_ALIVE)),
+        *("--max-connections", str(idle + 100)),
+        *("--concurrency", str(_STALLED + 100)),  # others want to be served beside those who do not read
+    )
     with tempfile.TemporaryDirectory() as folder, processes.module("hostile", provider):
         (Path(folder) / "attacks.yaml").write_text(_policy(provider))
         with processes.module("gateway", front, folder, *options) as gateway:
@@ -77,7 +80,7 @@ async def _all(place: Place) -> list[Figure]:
         await asyncio.sleep(5)
     before = processes.files(place.pid)
     figures = [
-        *await _payloads(place),
+        *await payloads.run(place.port, place.pid),
         *await _drips(place),
         *await _idle(place, usual.median()),
         *await _slow(place, usual.median()),
@@ -86,10 +89,6 @@ async def _all(place: Place) -> list[Figure]:
     await asyncio.sleep(2)
     left = processes.files(place.pid) - before
     return [*figures, Figure("connections and files left over by all of it", left, "", 8, f"{before} before")]
-
-
-async def _payloads(place: Place) -> list[Figure]:
-    return await payloads.run(place.port, place.pid)
 
 
 async def _idle(place: Place, usual: float) -> list[Figure]:
@@ -161,7 +160,7 @@ async def _stalled(place: Place, usual: float) -> list[Figure]:
         held = (await _in_flight(place), processes.rss_bytes(place.pid))
         freed = await _until_quiet(place, 70)
     await _close(crowd)
-    what = f"{_STALLED} clients that do not read a stream of 8 MiB"
+    what = f"{_STALLED:,} clients that do not read a stream of 8 MiB"
     return [
         Figure(f"{what}: memory of one", (seen.peak - resident) / _STALLED / 1024, "KiB", 512, "resident, at its peak"),
         Figure(f"{what}: whole process", seen.peak / 2**20, "MiB", 700, f"{held[1] / 2**20:.0f} MiB after 20 s"),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from policyroute.request.ingest import MOST_BRACKETS
 from scripts.benchmarks import load, processes
 from scripts.benchmarks.crowd import Seen, beside, guests
 from scripts.benchmarks.report import Figure
@@ -96,13 +97,13 @@ def _scattered() -> bytes:
 
 def _talkative() -> bytes:
     turn = b'{"role":"user","content":"x"}'
-    return b'{"model":"proper","messages":[' + b",".join([turn] * (_MOST // (len(turn) + 1) - 10)) + b"]}"
+    return b'{"model":"proper","messages":[' + b",".join([turn] * (MOST_BRACKETS - 10)) + b"]}"
 
 
 _BODIES: tuple[tuple[str, Callable[[], bytes], float], ...] = (
     ("JSON 100,000 deep", _deep, 50),
     ("JSON of 32 MiB, all of it depth", _deepest, 250),
-    ("JSON of 32 MiB, one long text", _long, 250),
-    ("JSON of 32 MiB, all of it tiny lists", _scattered, 500),
-    ("JSON of 32 MiB, a million messages", _talkative, 2000),
+    ("JSON of 32 MiB, one long text", _long, 500),
+    ("JSON of 32 MiB, all of it tiny lists", _scattered, 250),
+    ("JSON of as many messages as there may be brackets", _talkative, 1000),
 )
