@@ -16,7 +16,7 @@ import uvloop
 import yaml
 
 from scripts.benchmarks import load, payloads, processes
-from scripts.benchmarks.crowd import Guest, beside, dripping, gone, guests
+from scripts.benchmarks.crowd import Guest, beside, code, dripping, gone, guests
 from scripts.benchmarks.report import Figure
 
 _KEEP_ALIVE = 20
@@ -109,7 +109,7 @@ async def _idle(place: Place, usual: float) -> list[Figure]:
     cut = "" if place.idle == _IDLE else f"; the system allows no more than {place.idle:,}"
     return [
         Figure(f"{what}: open at once", opened, "", detail=f"half of them silent, half of them asked once{cut}"),
-        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, f"{len(seen.latencies):,} answered"),
+        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, seen.others),
         _slower(what, seen.median(), usual),
         Figure(f"{what}: memory of one", each / 1024, "KiB", 20, "resident"),
         Figure(f"{what}: not closed", place.idle - closed, "", 0, "silent ones after 10 s, others after --keep-alive"),
@@ -142,7 +142,7 @@ async def _slow(place: Place, usual: float) -> list[Figure]:
     return [
         Figure(f"{what}: not closed", _SLOW - closed, "", 0, f"{told:,} of them were told 408"),
         Figure(f"{what}: longest stay", max(lasted), "s", 40, f"in the head {lasted[0]:.1f} s"),
-        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, f"{len(seen.latencies):,} answered"),
+        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, seen.others),
         _slower(what, seen.median(), usual),
     ]
 
@@ -165,7 +165,7 @@ async def _stalled(place: Place, usual: float) -> list[Figure]:
         Figure(f"{what}: memory of one", (seen.peak - resident) / _STALLED / 1024, "KiB", 512, "resident, at its peak"),
         Figure(f"{what}: whole process", seen.peak / 2**20, "MiB", 700, f"{held[1] / 2**20:.0f} MiB after 20 s"),
         Figure(f"{what}: until their places are free", freed + 20, "s", 80, f"{held[0]} open after 20 s, {early} gone"),
-        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, f"{len(seen.latencies):,} answered"),
+        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, seen.others),
         _slower(what, seen.median(), usual),
     ]
 
@@ -186,18 +186,13 @@ async def _drips(place: Place) -> list[Figure]:
         await asyncio.sleep(1)
         opened = await _in_flight(place)
         took = await _until_quiet(place, 20)
-    told = sorted({f"{model} {_told(crowd[number])}" for number, model in enumerate(_DRIPS)})
+    told = sorted({f"{model} {crowd[number].status} {code(crowd[number].got)}" for number, model in enumerate(_DRIPS)})
     await _close(crowd)
     what = "60 answers that come a byte a second"
     return [
         Figure(f"{what}: until their places are free", took + 1, "s", 10, f"of {opened}; limits 3 s and 8 s"),
-        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, "; ".join(told)),
+        Figure(f"{what}: others' requests that failed", seen.failed, "", 0, f"{seen.others}; told {', '.join(told)}"),
     ]
-
-
-def _told(guest: Guest) -> str:
-    code = guest.got.rpartition(b'"code":"')[2].partition(b'"')[0].decode() or "nothing"
-    return f"{guest.status} {code}"
 
 
 async def _in_flight(place: Place) -> int:

@@ -74,14 +74,26 @@ async def dripping(crowd: list[Guest], start: bytes, rest: bytes) -> None:
                 guest.transport.write(rest[place : place + 1])
 
 
+def code(answer: bytes) -> str:
+    """Of an error, as the last of what was said."""
+    return answer.rpartition(b'"code":"')[2].partition(b'"')[0].decode() if b'"error"' in answer else "ok"
+
+
 @dataclass
 class Seen:
     """What those beside an attack went through, and what the process came to. Seconds and bytes."""
 
     latencies: list[float] = field(default_factory=list[float])
     failed: int = 0
+    told: set[str] = field(default_factory=set[str])
     peak: int = 0
     stall: float = 0.0
+
+    @property
+    def others(self) -> str:
+        """What others had of it."""
+        said = f"; {', '.join(sorted(self.told))}" if self.told else ""
+        return f"{len(self.latencies):,} answered{said}"
 
     def median(self) -> float:
         return sorted(self.latencies)[len(self.latencies) // 2]
@@ -111,8 +123,10 @@ async def _ask(port: int, message: bytes, pause: float, seen: Seen) -> None:
         while True:
             begun = time.perf_counter()
             writer.write(message)
-            status, _ = await load.read_answer(reader)
-            seen.failed += status != 200
+            status, answer = await load.read_answer(reader)
+            if status != 200:
+                seen.failed += 1
+                seen.told.add(f"{status} {code(answer)}")
             seen.latencies.append(time.perf_counter() - begun)
             await asyncio.sleep(pause)
     finally:

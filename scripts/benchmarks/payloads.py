@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from policyroute.request.ingest import MOST_BRACKETS
 from scripts.benchmarks import load, processes
-from scripts.benchmarks.crowd import Seen, beside, guests
+from scripts.benchmarks.crowd import Seen, beside, code, guests
 from scripts.benchmarks.report import Figure
 
 _GIGABYTE = 1_000_000_000
@@ -36,8 +36,7 @@ async def run(port: int, pid: int) -> list[Figure]:
 
 
 def _said(answer: bytes) -> str:
-    code = answer.rpartition(b'"code":"')[2].partition(b'"')[0].decode() if b'"error"' in answer else "ok"
-    return f"answer {answer[9:12].decode()} {code}"
+    return f"answer {answer[9:12].decode()} {code(answer)}"
 
 
 async def _gigabyte(port: int, pid: int, *, chunked: bool) -> tuple[int, int, float]:
