@@ -34,6 +34,13 @@ _JSON = b"application/json"
 _SSE = b"text/event-stream"
 _GZIP = b"content-encoding: gzip"
 
+_DRIPPED = {
+    "drip-head": (b"H", _head(_JSON)[1:]),
+    "drip-json": (_head(_JSON), ANSWER),
+    "drip-stream": (_head(_SSE) + STREAM[0] + STREAM[1], b"".join(STREAM)),
+}
+"""What comes at once, and what comes a byte a second."""
+
 
 @cache
 def _bomb(start: bytes) -> bytes:
@@ -56,25 +63,14 @@ async def _said(model: str) -> AsyncGenerator[bytes]:
             yield _head(_JSON, _GZIP) + _bomb(b"{")
         case "bomb-in-a-stream":
             yield _head(_SSE, _GZIP) + _bomb(STREAM[1])
-        case "drip-head":
-            async for byte in _dripped(_head(_JSON)):
-                yield byte
-        case "drip-json":
-            yield _head(_JSON)
-            async for byte in _dripped(ANSWER):
-                yield byte
-        case "drip-stream":
-            yield _head(_SSE) + STREAM[0] + STREAM[1]
-            async for byte in _dripped(b"".join(STREAM)):
-                yield byte
+        case "drip-head" | "drip-json" | "drip-stream":
+            start, rest = _DRIPPED[model]
+            yield start
+            for place in range(len(rest)):
+                await asyncio.sleep(1)
+                yield rest[place : place + 1]
         case _:
             yield _head(_JSON, b"content-length: %d" % len(ANSWER)).replace(b"connection: close\r\n", b"") + ANSWER
-
-
-async def _dripped(whole: bytes) -> AsyncGenerator[bytes]:
-    for start in range(len(whole)):
-        yield whole[start : start + 1]
-        await asyncio.sleep(1)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -69,7 +69,9 @@ async def _asked(port: int, pid: int, body: bytes) -> tuple[bytes, Seen, float]:
     resident = processes.rss_bytes(pid)
     async with beside(port, pid) as seen:
         [guest] = await guests(port, 1)
-        guest.transport.write(load.request(port, body).replace(b"\r\nContent-Type", b"\r\nConnection: close\r\nContent-Type"))
+        guest.transport.write(
+            load.request(port, body).replace(b"\r\nContent-Type", b"\r\nConnection: close\r\nContent-Type")
+        )
         with suppress(TimeoutError):
             async with asyncio.timeout(60):
                 await guest.over.wait()

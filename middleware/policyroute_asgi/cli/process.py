@@ -72,6 +72,7 @@ class Server(uvicorn.Server):
         self, app: Gateway, grace: float, ready: Callable[[], object], limits: ConnectionLimits | None = None
     ) -> None:
         self.connections = Connections(limits or connection_limits())
+        app.watch_connections(self.connections)
         config = uvicorn.Config(
             app,
             # uvicorn calls it, whatever it is.
