@@ -1,6 +1,6 @@
 """Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [decide|gateway|reload|memory ...] [--quick]`.
 
-`scripts/bench soak --minutes 10` and `scripts/bench attacks` (five minutes) are run where they are named only.
+`scripts/bench soak --minutes 10` and `scripts/bench attacks` (three minutes) are run where they are named only.
 """
 
 from __future__ import annotations
