@@ -30,7 +30,7 @@ from policyroute_asgi.rates import Rates
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.routed import Bounds, Routed
 from policyroute_asgi.telemetry import Telemetry
-from policyroute_asgi.transport import provider_transport
+from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.usage import SharedUsage
 
 Policies = str | PathLike[str] | PolicySource
@@ -141,12 +141,13 @@ class Services:
             raise
         self.metrics.policy.in_sync.set(holder.status.ok)
         holder.on_change(self._told)
+        load = options.get("load", LoadLimits())
         transport = options.get("transport")
         if transport is None:
-            transport = provider_transport(apps={"embedded": embedded_provider})
+            settings = TransportSettings(max_connections=load.concurrency)  # a request has one at a time
+            transport = provider_transport(settings, apps={"embedded": embedded_provider})
             owned.append(transport)
         body = BodyLimits(options.get("max_body", MAX_BODY))
-        load = options.get("load", LoadLimits())
         rooms = Rooms(self.telemetry.open_attempts, load)
         bounds = Bounds(Places(load), rooms, self._rates, body)
         routed = Routed(holder, sender(transport), self.telemetry, bounds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -50,6 +51,18 @@ def module(name: str, port: int, *arguments: str) -> Generator[subprocess.Popen[
         except subprocess.TimeoutExpired:
             process.kill()  # it waits for streams that are meant to stay open
             process.wait(5)
+
+
+def raise_files() -> int:
+    """How many file descriptors this process and its children may have, after all that it can get was asked for."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize
+
+
+def files(pid: int) -> int:
+    """File descriptors a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def cpu_seconds(pid: int) -> float:
