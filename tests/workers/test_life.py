@@ -143,6 +143,27 @@ def test_a_worker_that_never_serves_makes_the_start_fail(
     assert gateway.ended()[0] == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="whose child a process is is asked in Linux' way")
+def test_many_workers_are_started_some_at_a_time(
+    serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    flag, begun = tmp_path / "wait", tmp_path / "begun"
+    begun.mkdir()
+    flag.touch()
+    code = f"open({str(begun)!r} + f'/{{os.getpid()}}', 'w').close()\n    "
+    code += f"while os.path.exists({str(flag)!r}): time.sleep(0.01)"
+    gateway = serve("--workers", 10, environment=spoiled(code))
+    pid = gateway.process.pid
+    while len(list(begun.iterdir())) < 8:
+        pass
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    flag.unlink()
+    assert len(started) == 8
+    gateway.says("10 workers serve")
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended()[0] == 0
+
+
 def test_a_successor_that_does_not_serve_ends_a_rolling_restart_and_nobody_is_retired(
     serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
 ) -> None:

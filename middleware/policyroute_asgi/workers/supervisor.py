@@ -9,6 +9,7 @@ import asyncio
 import logging
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Final
 
 from policyroute_asgi.activation import Active, PolicyHolder, Status
 from policyroute_asgi.operator import Page
@@ -20,6 +21,9 @@ from policyroute_asgi.workers.patience import Ending
 from policyroute_asgi.workers.place import Place
 
 logger = logging.getLogger("policyroute.workers")
+
+_AT_ONCE: Final = 8
+"""Workers that start at the same time. Each has its time for that, however many there are to be."""
 
 
 class Supervisor:
@@ -66,7 +70,10 @@ class Supervisor:
     async def _start(self) -> None:
         """Returns when all workers serve, or `stop` was called meanwhile."""
         self._run(self._crew.watch(lambda: self._serial))
-        hired = await asyncio.gather(*map(self._crew.hire, range(1, self._wanted + 1)), return_exceptions=True)
+        turns = asyncio.Semaphore(_AT_ONCE)
+        hired = await asyncio.gather(
+            *(self._hire_first(number, turns) for number in range(1, self._wanted + 1)), return_exceptions=True
+        )
         if self._stopping.is_set():
             await self._crew.gone()
             return
@@ -75,6 +82,12 @@ class Supervisor:
                 raise each
             self._places.append(Place(each, self._crew.hire, self._lost))
         self._keeping = [self._run(place.keep()) for place in self._places]
+
+    async def _hire_first(self, number: int, turns: asyncio.Semaphore) -> Child:
+        async with turns:
+            if self._stopping.is_set():
+                raise NotReadyError("the end has begun")
+            return await self._crew.hire(number)
 
     async def _end(self) -> None:
         """Leave nothing behind."""
