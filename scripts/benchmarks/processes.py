@@ -84,3 +84,14 @@ def connections_to(port: int) -> int:
     """Connections of this machine to a port of it, open or half closed."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(fields[2].endswith(f":{port:04X}") and fields[3] in _OPEN for fields in lines)
+
+
+def clients_of(pid: int, port: int) -> set[int]:
+    """The ports of the clients whose connections to `port` this process has accepted."""
+    sockets = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd") if os.path.islink(entry.path)}
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {
+        int(fields[2].split(":")[1], 16)
+        for fields in lines
+        if fields[1].endswith(f":{port:04X}") and f"socket:[{fields[9]}]" in sockets
+    }
