@@ -209,8 +209,11 @@ class PolicyHolder:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _settle(self, active: Active, status: Status) -> None:
+        had_clients = self._standing is not None and bool(self.current.policy.program.clients)
         self.current = active
         await self._tell(status, again=True)
+        if had_clients and not active.policy.program.clients:
+            logger.error("THE POLICY HAS NO CLIENTS ANY MORE: a gateway now serves everybody on its machine")
 
     async def _tell(self, status: Status, again: bool) -> None:
         self._standing = status
@@ -244,6 +247,9 @@ def _log(status: Status) -> None:
         logger.error("THE POLICY DIRECTORY IS BROKEN: serving the last good policy %s from the state directory", short)
     else:
         logger.error("the policy directory has errors and is not used: %s is still served", short)
+    for problem in status.problems:
+        if problem.span is None and problem not in wrong:  # not about the policy's text: `check` does not see it
+            logger.warning("%s", problem)
     for problem in wrong[:_SHOWN]:
         logger.error("%s", problem)
     if len(wrong) > _SHOWN:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 import aiohttp
@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 
 from policyroute.exchange.payload import Outbound
 from policyroute_asgi.aiohttp_wire import Wire
-from policyroute_asgi.outward import DirectTransport, Incoming, RawHeaders, connection_of
+from policyroute_asgi.outward import READ, DirectTransport, Incoming, RawHeaders, connection_of
 from policyroute_asgi.provider_connections import Connection, Contexts
 
 _Way = Mapping[str, Any]
@@ -110,7 +110,7 @@ class AiohttpTransport(DirectTransport):
 
 
 class _Answer:
-    """aiohttp's response as an answer. `read` is its own: one item an upstream read, whatever has arrived."""
+    """aiohttp's response as an answer. `read` is its own: what has arrived, in pieces that are not too large."""
 
     __slots__ = ("_response", "headers", "read", "status")
 
@@ -118,7 +118,7 @@ class _Answer:
         self._response = response
         self.status = response.status
         self.headers: RawHeaders = response.raw_headers
-        self.read = response.content.readany
+        self.read = partial(response.content.read, READ)
 
     async def close(self) -> None:
         self._response.release()
@@ -135,7 +135,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._response.content.readany()
+            chunk = await self._response.content.read(READ)
         except aiohttp.ClientError as error:
             _translate(error)
         if not chunk:

@@ -8,7 +8,7 @@ else that a request costs.
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -19,7 +19,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from policyroute.exchange.payload import Outbound
-from policyroute_asgi.outward import RawHeaders
+from policyroute_asgi.outward import READ, RawHeaders
 
 _FIRST_FINAL = 200
 _SWITCHING = 101
@@ -97,7 +97,7 @@ async def _asked(connection: Connection, request: aiohttp.ClientRequest, head: b
     protocol = connection.protocol
     if protocol is None or protocol.transport is None:
         raise aiohttp.ClientConnectionResetError("closed as soon as it was made")
-    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=READ)
     protocol.transport.writelines((head, body))
     message, content = await _head(protocol, request)
     return Answer(message, content, connection)
@@ -115,7 +115,7 @@ async def _head(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> tu
 
 
 class Answer:
-    """An `Incoming`. `read` is aiohttp's own: one item an upstream read, whatever has arrived."""
+    """An `Incoming`. `read` is aiohttp's own: what has arrived, in pieces that are not too large."""
 
     __slots__ = ("_connection", "headers", "read", "status")
 
@@ -123,7 +123,7 @@ class Answer:
         self._connection = connection
         self.status: int = message.code
         self.headers: RawHeaders = message.raw_headers
-        self.read = content.readany
+        self.read = partial(content.read, READ)
         content.on_eof(connection.release)
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
 from policyroute_asgi.identity import Anonymous, Identify
+from policyroute_asgi.metrics import ConnectionCounts
 from policyroute_asgi.operator import READING, Operator, Pages, answer
 from policyroute_asgi.router import NOT_FOUND, Router
 from policyroute_asgi.service import Options, Policies
@@ -56,6 +57,10 @@ class Gateway:
         """End open exchanges now, whatever is left of their grace period; their clients are told `shutting_down`."""
         self._services.end()
 
+    def watch_connections(self, counts: ConnectionCounts) -> None:
+        """Tell of the server's connections at `/metrics`. Once."""
+        self._services.metrics.watch_connections(counts)
+
     async def aclose(self) -> None:
         """Wait for open exchanges, end them after the grace period, and close everything. The lifespan does this."""
         await self._services.aclose()
@@ -75,7 +80,7 @@ class Gateway:
             try:
                 self._guard.check(dict(scope["headers"]))
             except BadRequest as error:
-                await refuse(scope, receive, send, error)
+                await refuse(scope, receive, send, error, self._endpoints.find(scope))
                 return
         await self._serve(scope, receive, send)
 

@@ -57,6 +57,16 @@ def path_of(scope: Mapping[str, Any]) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
+def dialect_of(scope: Mapping[str, Any], endpoint: Endpoint | None = None) -> str:
+    """The dialect that the caller speaks: what the path says, or its headers where a path is of several vendors."""
+    if endpoint is not None and (endpoint.kind is Kind.ROUTED or endpoint.dialect != "openai_chat"):
+        return endpoint.dialect
+    if path_of(scope).startswith("/v1beta/"):
+        return "gemini"
+    speaks_anthropic = any(name == b"anthropic-version" for name, _ in scope["headers"])
+    return "anthropic" if speaks_anthropic else "openai_chat"
+
+
 class Endpoints:
     """The paths under one prefix. `whole` is a host that serves nothing else: images, audio and the like are answered
     there, and left to the app everywhere else."""

@@ -23,7 +23,7 @@ from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.bodies import ClientGone
 from policyroute_asgi.cut import Cut
 from policyroute_asgi.door import Door, exposure
-from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind
+from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind, dialect_of
 from policyroute_asgi.identity import IdentifyError
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.load import Refused
@@ -120,8 +120,7 @@ class Handler:
             raise BadRequest("method_not_allowed", f"Use {endpoint.method} for {path}.", 405)
         caller = await visit.door.caller(visit.scope, self._holder)
         targets = self._holder.current.policy.allowed(caller.client)
-        speaks_anthropic = b"anthropic-version" in visit.headers
-        voice = VOICES["anthropic" if speaks_anthropic else endpoint.dialect]
+        voice = visit.reply.voice
         if endpoint.model is None:
             await visit.reply.json(voice.models(targets))
         elif endpoint.model in targets:
@@ -162,7 +161,7 @@ def _arrived(endpoint: Endpoint, door: Door, scope: Scope, receive: Receive, sen
     headers: dict[bytes, bytes] = dict(scope["headers"])
     decision_id = identity.new_id()
     request_id = identity.request_id(headers.get(b"x-request-id"), decision_id)
-    reply = Reply(receive, send, VOICES[endpoint.dialect], request_id)
+    reply = Reply(receive, send, VOICES[dialect_of(scope, endpoint)], request_id)
     reply.decision_id = decision_id
     exposed = exposure(door, scope, headers)
     if exposed != "none":
@@ -192,8 +191,10 @@ def _log(error: BaseException, decision_id: str, said: str = "") -> None:
     logger.error("internal error, decision %s: %s at %s", decision_id, said or type(error).__name__, way)
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, error: BadRequest, dialect: str = "openai_chat") -> None:
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, error: BadRequest, endpoint: Endpoint | None = None
+) -> None:
     """Answer a request that no handler gets to see."""
     given: bytes | None = dict(scope["headers"]).get(b"x-request-id")
-    reply = Reply(receive, send, VOICES[dialect], identity.request_id(given, identity.new_id()))
+    reply = Reply(receive, send, VOICES[dialect_of(scope, endpoint)], identity.request_id(given, identity.new_id()))
     await reply.error(ClientError.of_bad_request(error))

@@ -41,6 +41,10 @@ class LoadLimits:
     patience: float = 5.0
     held_bytes: int = 1 << 30
 
+    def __post_init__(self) -> None:
+        if self.concurrency < 1 or self.queue < 0 or self.patience < 0 or self.held_bytes < 1:
+            raise ValueError("a process serves one request at once at least, and nothing waits less than no time")
+
 
 class Places:
     """Places for open requests, given to those who wait in the order in which they came. Used on one event loop."""

@@ -6,12 +6,12 @@ sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -75,6 +75,31 @@ class _Keys(Collector):
         )
         for provider, state, count in self._states():
             family.add_metric([provider, state], count)
+        yield family
+
+
+class ConnectionCounts(Protocol):
+    """`refused` counts what no app got to see, by the error's code."""
+
+    @property
+    def open(self) -> int: ...
+    @property
+    def refused(self) -> Mapping[str, int]: ...
+
+
+class _Connections(Collector):
+    def __init__(self, counts: ConnectionCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("policyroute_connections", "Connections of clients open now", self._counts.open)
+        family = CounterMetricFamily(
+            "policyroute_refused",
+            "Connections and requests refused before they were one, and clients that did not read (not_read)",
+            labels=["code"],
+        )
+        for code, count in list(self._counts.refused.items()):
+            family.add_metric([code], count)
         yield family
 
 
@@ -149,6 +174,10 @@ class Metrics:
         self.in_flight.set_function(in_flight)
         self.queued.set_function(queued)
         self._dropped.set_function(dropped)
+
+    def watch_connections(self, counts: ConnectionCounts) -> None:
+        """Have these read too. Once."""
+        self.registry.register(_Connections(counts))
 
     def exposition(self) -> bytes:
         """The registry in Prometheus' text format, of `CONTENT_TYPE`."""

@@ -17,6 +17,9 @@ from policyroute.exchange.payload import Outbound
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.trouble import TRANSPORT_ERRORS
 
+READ: Final = 32_768
+"""Bytes of an answer that are taken at once: while a client does not take them, they are held several times over."""
+
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
@@ -29,7 +32,7 @@ class Incoming(Protocol):
     def headers(self) -> RawHeaders: ...
 
     async def read(self) -> bytes:
-        """What has arrived: one upstream read, or nothing at the end. Raises TRANSPORT_ERRORS."""
+        """What has arrived, READ bytes at most, or nothing at the end. Raises TRANSPORT_ERRORS."""
         ...
 
     async def close(self) -> None:

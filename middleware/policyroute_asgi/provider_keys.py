@@ -144,11 +144,14 @@ class ProviderKeys:
             )
 
     def states(self) -> Iterator[tuple[str, str, int]]:
-        """(provider, state, number of keys) for each of STATES of every provider that has keys."""
+        """(provider, state, number of keys) for each of STATES of every provider that has keys. From any thread."""
         now = self._clock()
-        for name, pool in list(self._pools.items()):
+        providers = self._providers
+        for name, pool in self._pools.items():
             counts = dict.fromkeys(STATES, 0)
-            provider = self._providers[name]
+            provider = providers.get(name)
+            if provider is None:  # there is a new policy in between
+                continue
             for key in pool:
                 account = self._accounts.get((provider.base_url, key.value))
                 rests = [(until, kind) for (_, kind), until in account.rests.items()] if account else []
@@ -173,9 +176,10 @@ class ProviderKeys:
         """Whether this is news."""
         account = self._accounts[provider.base_url, key.value]
         now = self._clock()
-        account.rests = {about: until for about, until in account.rests.items() if until > now}
-        known = account.rests.get((model, kind))
-        account.rests[model, kind] = max(now + seconds, known or now)
+        rests = {about: until for about, until in account.rests.items() if until > now}
+        known = rests.get((model, kind))
+        rests[model, kind] = max(now + seconds, known or now)
+        account.rests = rests  # as a whole: `states` may be reading
         return known is None
 
 

@@ -33,7 +33,6 @@ class Reply:
         "_complete",
         "_receive",
         "_send",
-        "_voice",
         "decision_id",
         "estimate",
         "failed",
@@ -41,12 +40,13 @@ class Reply:
         "headers",
         "status",
         "stream",
+        "voice",
     )
 
     def __init__(self, receive: Receive, send: Send, voice: Voice, request_id: str) -> None:
         self._receive = receive
         self._send = send
-        self._voice = voice
+        self.voice = voice
         self._complete = False
         self.status: int | None = None
         self.failed: str | None = None
@@ -91,7 +91,7 @@ class Reply:
         """A count of tokens that is no provider's."""
         if self.full:
             self.add(b"x-policyroute-adapted", "estimated")
-        await self.json(self._voice.token_count(tokens))
+        await self.json(self.voice.token_count(tokens))
 
     async def _put(self, message: Message) -> None:
         """Raises OSError where the client is gone."""
@@ -122,10 +122,10 @@ class Reply:
         self.failed = error.code
         if self.status is None:
             self.headers += [(name.encode(), value.encode()) for name, value in error.headers()]
-            await self.json(self._voice.error_body(error), error.status)
+            await self.json(self.voice.error_body(error), error.status)
         elif self.stream:
             self._complete = True
-            await self._put({"type": "http.response.body", "body": self._voice.error_event(error)})
+            await self._put({"type": "http.response.body", "body": self.voice.error_event(error)})
 
     async def json(self, body: bytes, status: int = 200) -> None:
         """A whole answer."""

@@ -34,7 +34,7 @@ from policyroute_asgi.rates import Rates
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.routed import Bounds, Routed
 from policyroute_asgi.telemetry import Telemetry
-from policyroute_asgi.transport import provider_transport
+from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.usage import SharedUsage
 
 Policies = str | PathLike[str] | PolicySource
@@ -98,7 +98,7 @@ class Services:
         try:
             service = await self.get()
         except PolicyErrors:
-            await refuse(scope, receive, send, NO_POLICY, endpoint.dialect)
+            await refuse(scope, receive, send, NO_POLICY, endpoint)
             return
         await service.handler.serve(endpoint, door, scope, receive, send)
 
@@ -155,12 +155,13 @@ class Services:
         self.metrics.policy.in_sync.set(holder.status.ok)
         self._use(holder)
         holder.on_change(lambda status: self._told(holder, status))
+        load = options.get("load", LoadLimits())
         transport = options.get("transport")
         if transport is None:
-            transport = provider_transport(apps={"embedded": embedded_provider})
+            settings = TransportSettings(max_connections=load.concurrency)  # a request has one at a time
+            transport = provider_transport(settings, apps={"embedded": embedded_provider})
             owned.append(transport)
         body = BodyLimits(options.get("max_body", MAX_BODY))
-        load = options.get("load", LoadLimits())
         rooms = Rooms(self.telemetry.open_attempts, load)
         bounds = Bounds(Places(load), rooms, self._rates, body)
         routed = Routed(holder, sender(transport), self.telemetry, bounds)

@@ -20,7 +20,7 @@ from policyroute_asgi.aiohttp_transport import AiohttpTransport
 from policyroute_asgi.aiohttp_wire import Connector
 from policyroute_asgi.asgi_transport import asgi_transport
 from policyroute_asgi.httpx_transport import HttpxTransport
-from policyroute_asgi.outward import DirectTransport, Incoming, connected, connection_of, sender
+from policyroute_asgi.outward import READ, DirectTransport, Incoming, connected, connection_of, sender
 from policyroute_asgi.provider_connections import PLAIN, Connection, Contexts
 from policyroute_asgi.resolving import GuardedResolver
 
@@ -151,6 +151,7 @@ def _made(settings: TransportSettings) -> httpx.AsyncBaseTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
             auto_decompress=False,
+            read_bufsize=READ,
         )
 
     return AiohttpTransport(session, contexts)

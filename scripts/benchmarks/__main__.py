@@ -1,6 +1,6 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [decide|gateway|reload|memory ...] [--quick]`.
+"""Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [decide|gateway|reload|memory|workers] [--quick]`.
 
-`scripts/bench soak --minutes 10` and `scripts/bench attack` are run where they are named only.
+`scripts/bench soak --minutes 10` and `scripts/bench attacks` (three minutes) are run where they are named only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.benchmarks import attack_bench, decide_bench, gateway_bench, memory_bench, reload_bench, soak_bench
+from scripts.benchmarks import (
+    attacks_bench,
+    decide_bench,
+    gateway_bench,
+    memory_bench,
+    reload_bench,
+    soak_bench,
+    workers_bench,
+)
 from scripts.benchmarks.report import Figure, markdown
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -25,7 +33,9 @@ set has 20 rules and the profiles pack. The budgets are what a release has to ho
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("only", nargs="*", help="decide, gateway, reload, memory (these unless named), soak, attack")
+    parser.add_argument(
+        "only", nargs="*", help="decide, gateway, reload, memory, workers (these unless named), soak, attacks"
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument(
         "--quick", action="store_true", help="a fifth of the requests; docs/benchmarks.md is left alone"
@@ -37,10 +47,11 @@ def main() -> int:
         "gateway": ("The whole gateway", lambda: gateway_bench.run(scale)),
         "reload": ("Reload under load", reload_bench.run),
         "memory": ("Memory", memory_bench.run),
+        "workers": ("Four workers under load", workers_bench.run),
     }
     chosen = options.only or list(benches)
     benches["soak"] = ("Soak", lambda: soak_bench.run(options.minutes))
-    benches["attack"] = ("Attacks", attack_bench.run)
+    benches["attacks"] = ("Attacks", attacks_bench.run)
     pages: list[str] = []
     held = True
     for name in chosen:

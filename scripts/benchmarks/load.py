@@ -38,18 +38,22 @@ def request(port: int, content: bytes, headers: dict[str, str] | None = None) ->
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Status and body of one answer, chunked or with a length."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head[9:12])
-    lower = head.lower()
-    if b"transfer-encoding: chunked" in lower:
+    """Status and body of one answer."""
+    head, content = await read_whole(reader)
+    return int(head[9:12]), content
+
+
+async def read_whole(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Head, in lower case, and body of one answer, chunked or with a length."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if b"transfer-encoding: chunked" in head:
         parts: list[bytes] = []
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
             parts.append((await reader.readexactly(size + 2))[:-2])
-        await reader.readline()
-        return status, b"".join(parts)
-    length = int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
-    return status, await reader.readexactly(length)
+        await reader.readuntil(b"\r\n")
+        return head, b"".join(parts)
+    length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+    return head, await reader.readexactly(length)
 
 
 async def run(  # noqa: PLR0913 - a load has these sides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def module(name: str, port: int, *arguments: str) -> Generator[subprocess.Popen[
             process.wait(5)
 
 
+def raise_files() -> int:
+    """How many file descriptors this process and its children may have, after all that it can get was asked for."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize
+
+
+def files(pid: int) -> int:
+    """File descriptors a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -71,3 +84,14 @@ def connections_to(port: int) -> int:
     """Connections of this machine to a port of it, open or half closed."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(fields[2].endswith(f":{port:04X}") and fields[3] in _OPEN for fields in lines)
+
+
+def clients_of(pid: int, port: int) -> set[int]:
+    """The ports of the clients whose connections to `port` this process has accepted."""
+    sockets = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd") if os.path.islink(entry.path)}
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {
+        int(fields[2].split(":")[1], 16)
+        for fields in lines
+        if fields[1].endswith(f":{port:04X}") and f"socket:[{fields[9]}]" in sockets
+    }

@@ -52,6 +52,8 @@ STREAM = (
 )
 _JSON = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8")]
+_PAUSES = {b'"user":"paced"': 0.002, b'"user":"long"': 0.4, b'"user":"open"': 600.0}
+"""Between two events of a stream, seconds."""
 _THROTTLED = b'{"error":{"message":"slow down","type":"rate_limit_error","code":"rate_limit_exceeded"}}'
 
 
@@ -68,8 +70,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": ANSWER})
     else:
         await send({"type": "http.response.start", "status": 200, "headers": _SSE})
-        pause = 0.002 if b'"user":"paced"' in body else 600.0 if b'"user":"open"' in body else 0.0
-        await _stream(send, pause)
+        await _stream(send, next((pause for mark, pause in _PAUSES.items() if mark in body), 0.0))
 
 
 async def _stream(send: Send, pause: float) -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.asgi import PATIENCE, Call, ask, call, lifespan
 from tests.support.edge import JSON, Counting, Log, chat
+from tests.support.providers import Asked, answer, http, provider
 
 from policyroute_asgi import Gateway, LoadLimits, gateway
 from policyroute_asgi.load import Places, Refused
 
 pytestmark = pytest.mark.anyio
 CHAT = "/v1/chat/completions"
+POLICY = """
+version: 1
+providers: {{p: {{dialect: openai_chat, base_url: "{base_url}"}}}}
+targets: {{busy: {{provider: p, model: m}}}}
+default: {{route: [busy]}}
+"""
 
 
 @pytest.fixture
@@ -73,6 +81,41 @@ async def test_a_client_that_leaves_the_queue_is_not_served(app: Gateway, upstre
     first.hang_up()
     await first.finish()
     assert len(upstream.requests) == 1
+
+
+FILES = 4096
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < FILES:
+        pytest.skip("the system allows too few connections")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+async def test_as_many_are_served_at_once_as_is_said(tmp_path: Path) -> None:
+    count = 1100
+    go = asyncio.Event()
+
+    async def waits(asked: Asked) -> None:
+        await go.wait()
+        await asked.say(http("200 OK", answer()))
+
+    async with provider(waits) as busy:
+        (tmp_path / "policy.yaml").write_text(POLICY.format(base_url=busy.base_url))
+        app = gateway(tmp_path, log=None, load=LoadLimits(concurrency=count))
+        async with lifespan(app), asyncio.timeout(4 * PATIENCE):
+            calls: list[Call] = []
+            while len(calls) < count:
+                calls += [call(app, "POST", CHAT, chat("busy"), JSON) for _ in range(50)]
+                while len(busy.asked) < len(calls):  # noqa: ASYNC110 - what others do on this loop
+                    await asyncio.sleep(0.001)
+            go.set()
+            assert {(await each.finish()).status for each in calls} == {200}
 
 
 async def test_nobody_waits_for_ever(policies: Path, upstream: Counting, log: Log) -> None:

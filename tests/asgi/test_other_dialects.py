@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
+import httpx
 import openai
 import pytest
 from tests.support.asgi import serving
@@ -180,3 +181,21 @@ async def test_the_sdk_of_an_app_is_served_in_process(tmp_path: Path, log: Log) 
         ("job", "rate_limited"),
         ("job", "client_closed"),
     ]
+
+
+async def test_refusals_are_in_the_callers_dialect_whatever_the_path(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as http:
+        told = [
+            (await http.get(path, headers=headers)).json()
+            for path, headers in (
+                ("/v1/models/unheard-of", {"anthropic-version": "2023-06-01"}),
+                ("/v1/files", {"anthropic-version": "2023-06-01"}),
+                ("/v1/messages/batches", {"anthropic-version": "2023-06-01"}),
+                ("/v1/messages", {"origin": "https://evil.example"}),
+                ("/v1beta/models/unheard-of", {}),
+                ("/v1beta/files", {}),
+                ("/v1/models/unheard-of", {}),
+            )
+        ]
+    assert [answer.get("type") for answer in told] == ["error"] * 4 + [None] * 3
+    assert [answer["error"].get("status") for answer in told[4:]] == ["NOT_FOUND", "NOT_FOUND", None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -65,6 +66,22 @@ async def test_who_is_connected_but_not_yet_accepted_is_served_at_the_end(direct
             await wire.aclose()
         with pytest.raises(ConnectionRefusedError):
             connected(port)
+
+
+async def test_connections_are_counted(directory: Path) -> None:
+    listener = listen("127.0.0.1", 0)
+    port: int = listener.getsockname()[1]
+    async with serving(directory, listener):
+        broken, good = await Wire.open(port), await Wire.open(port)
+        broken.send(b"nonsense\r\n\r\n")
+        assert (await broken.answer()).status == 400
+        assert await broken.rest() == b""
+        await broken.aclose()
+        good.send(GET.replace(b"/healthz", b"/metrics"))
+        page = (await good.answer()).body.decode()
+        await good.aclose()
+    assert 'policyroute_refused_total{code="invalid_http"} 1.0' in page
+    assert re.search(r"^policyroute_connections [12]\.0$", page, re.MULTILINE)
 
 
 async def test_others_who_listen_on_the_same_socket_are_not_disturbed(directory: Path) -> None:

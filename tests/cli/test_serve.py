@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -79,6 +80,27 @@ def test_it_serves_reloads_on_sighup_and_ends_with_its_streams(
     assert status == 0
     logged = [json.loads(line) for line in out.splitlines()]
     assert [(line["target"], line["outcome"]) for line in logged] == [("large", "ok"), ("late", "ok")]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits others")
+def test_the_end_is_in_order_where_no_more_files_can_be_opened(directory: Path, serve: Callable[..., Gateway]) -> None:
+    gateway = serve(directory)
+    with gateway.client() as client:
+        body = {"model": "late", "stream": True, "messages": [{"role": "user", "content": "one two three four"}]}
+        with client.stream("POST", "/v1/chat/completions", json=body) as response:
+            lines = response.iter_lines()
+            next(lines)
+            _leave_no_files(gateway.process.pid)
+            gateway.tell(signal.SIGTERM)
+            assert [line for line in lines if line][-1] == "data: [DONE]"
+    assert gateway.ended()[0] == 0
+    assert "Traceback" not in gateway.rest()
+
+
+def _leave_no_files(pid: int) -> None:
+    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    free = min(set(range(len(taken) + 1)) - taken)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, free))
 
 
 def test_a_broken_directory_is_refused_without_a_last_good_and_served_loudly_with_one(

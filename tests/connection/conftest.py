@@ -34,12 +34,15 @@ class Seen:
 
 @dataclass
 class Site:
-    """`begun` has the requests that the app was given. `go` lets `/wait` answer."""
+    """`begun` has the requests that the app was given, `ended` counts those that it is done with. `go` lets
+    `/wait` answer; `patience` is the app's with bodies, seconds."""
 
     connections: Connections
     begun: list[Seen] = field(default_factory=list[Seen])
+    ended: int = 0
     _news: asyncio.Queue[str] = field(default_factory=asyncio.Queue[str])
     go: asyncio.Event = field(default_factory=asyncio.Event)
+    patience: float | None = None
     port: int = 0
 
     _wires: list[Wire] = field(default_factory=list[Wire])
@@ -72,19 +75,20 @@ class Site:
         path = scope["path"]
         self._news.put_nowait(f"begins {path}")
         await self._answer(path, seen, receive, send)
+        self.ended += 1
         self._news.put_nowait(f"ends {path}")
 
     async def _answer(self, path: str, seen: Seen, receive: Receive, send: Send) -> None:
         if path == "/early":
             await _say(send, 401, b"who are you?")
             return
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            seen.body += message["body"]
-            more = message["more_body"]
+        try:
+            async with asyncio.timeout(self.patience):
+                if not await _take(seen, receive):
+                    return
+        except TimeoutError:
+            await _say(send, 408, b"too slow")
+            return
         if path == "/flood":
             await _flood(send, receive)
         elif path == "/unframed":
@@ -105,6 +109,18 @@ class Site:
             await _say(send, 200, path.encode())
 
 
+async def _take(seen: Seen, receive: Receive) -> bool:
+    """The body. False where the client is gone."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return False
+        seen.body += message["body"]
+        more = message["more_body"]
+    return True
+
+
 async def _say(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -117,6 +133,7 @@ async def _flood(send: Send, receive: Receive) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     while not gone.done():
         await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        await asyncio.sleep(0)  # to a client that is gone nothing is written, so nothing is waited for
     assert gone.result()["type"] == "http.disconnect"
 
 
@@ -132,7 +149,7 @@ async def serving(**changes: Any) -> AsyncGenerator[Site]:
     try:
         yield site
     finally:
-        watch.cancel()
+        assert watch.cancel()  # nothing that came has ended it
         server.close()
         await site.aclose()
 

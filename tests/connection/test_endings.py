@@ -73,6 +73,17 @@ async def test_unless_it_never_comes(serve: Serving) -> None:
         assert await wire.rest() == b""
 
 
+async def test_a_body_that_the_app_did_not_wait_for_is_not_waited_for_here(serve: Serving) -> None:
+    async with serve() as site:
+        site.patience = 0.05
+        wire = await site.connect()
+        wire.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe")
+        answer = await wire.answer()
+        assert (answer.status, answer.headers.get("connection")) == (408, "close")
+        assert await wire.rest() == b""
+        assert site.connections.refused == {}
+
+
 async def test_a_client_that_keeps_talking_gets_its_last_answer(serve: Serving) -> None:
     async with serve() as site:
         wire = await site.connect()

@@ -54,6 +54,8 @@ REFUSED = {
     "the asterisk": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
     "a tunnel": b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\n\r\n",
     "a tunnel by upgrade": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+    "a tunnel to a path": b"CONNECT /a HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a tunnel to a path by upgrade": b"CONNECT /a HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
     "a fragment": b"GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n",
     "no path": b"GET a HTTP/1.1\r\nHost: x\r\n\r\n",
     "bytes beyond ASCII in the path": b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,13 @@ def test_too_much_in_a_directory(tmp_path: Path) -> None:
 
 def test_the_shipped_packs_are_found() -> None:
     assert "profiles" in shipped_packs()
+
+
+def test_a_pipe_is_no_policy_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "good.yaml").write_text("version: 1")
+    texts, problems = read_directory(tmp_path)
+    assert list(texts) == ["good.yaml"]
+    assert [(problem.code, problem.span.file if problem.span else "") for problem in problems] == [
+        ("file-unreadable", "pipe.yaml")
+    ]

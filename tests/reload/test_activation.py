@@ -258,3 +258,15 @@ async def test_closing_ends_the_watch_and_keeps_the_set(directory: Path) -> None
         holder = watched.holder
     assert goes_to(holder.current) == "small"
     assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "policyroute-watch"] == []
+
+
+async def test_a_policy_that_loses_its_clients_says_so_loudly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "main.yaml").write_text("version: 1\ndefault: {route: [requested]}")
+    (tmp_path / "who.yaml").write_text(f"version: 1\nclients: {{ci: {{key_sha256: {'a' * 64}}}}}")
+    holder = PolicyHolder(Preparation(tmp_path), watch=False)
+    await holder.start()
+    assert "CLIENTS" not in caplog.text
+    (tmp_path / "who.yaml").unlink()
+    assert (await holder.reload()).ok
+    await holder.aclose()
+    assert "THE POLICY HAS NO CLIENTS ANY MORE" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -28,6 +29,15 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     save(tmp_path / "state", GOOD)
     assert stat.S_IMODE((tmp_path / "state" / NAME).stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_what_root_writes_belongs_to_whoever_has_the_folder(tmp_path: Path) -> None:
+    """An administrator who revokes a key must not lock the gateway out of its own state."""
+    os.chown(tmp_path, 10001, 10002)
+    save(tmp_path, GOOD)
+    kept = (tmp_path / NAME).stat()
+    assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (10001, 10002, 0o600)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tests.support.providers import (
 from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
 from policyroute_asgi.inflate import SLICE, plain
-from policyroute_asgi.outward import RawHeaders, sender
+from policyroute_asgi.outward import READ, RawHeaders, sender
 from policyroute_asgi.upstream import MAX_ANSWER
 
 pytestmark = pytest.mark.anyio
@@ -564,6 +564,29 @@ async def test_a_slow_client_is_waited_for_and_the_provider_is_not_blamed(kind: 
         _, record = await exchange
     assert record.outcome == "ok"
     assert heard.body == STREAMED
+
+
+class Slow(Listener):
+    """A client that lets more come before it takes what there is."""
+
+    longest = 0
+
+    async def send(self, raw: bytes, *, more: bool) -> None:
+        self.longest = max(self.longest, len(raw))
+        await asyncio.sleep(0.003)
+        await super().send(raw, more=more)
+
+
+async def test_no_more_is_taken_at_once_than_is_good_for_a_slow_client(kind: str) -> None:
+    heard, many = Slow(), part(text("x" * 1000)) * 3000
+
+    async def talks(asked: Asked) -> None:
+        await asked.say(STREAM + part(ROLE) + many + part(LAST) + END)
+
+    async with provider(talks) as a, Gateway(transport_of(kind)) as gateway:
+        _, record = await gateway.ask(a.base_url, stream=True, listener=heard)
+    assert record.outcome == "ok"
+    assert heard.longest <= READ + len(part(text("x" * 1000)))  # an event is passed on when it is whole
 
 
 async def test_a_client_that_is_stuck_for_ever_is_left_at_the_total(kind: str) -> None:

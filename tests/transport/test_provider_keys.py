@@ -209,3 +209,13 @@ def test_a_refused_key_is_said_once_by_its_place(caplog: pytest.LogCaptureFixtur
     assert error.levelno == logging.ERROR and "vendor" in error.getMessage() and "env B" in error.getMessage()
     assert warning.levelno == logging.WARNING and "env C" in warning.getMessage()
     assert not any(key.value in caplog.text + repr(key) for key in POOL)
+
+
+def test_a_new_policy_while_states_are_read_is_no_trouble() -> None:
+    ring, other = Ring(), candidate("other", "https://other.example/v1").provider
+    ring.keys.use({"vendor": POOL, "other": POOL}, {"vendor": VENDOR, "other": other})
+    reading = ring.keys.states()  # by another thread
+    assert next(reading)[0] == "vendor"
+    ring.keys.use({"vendor": POOL}, {"vendor": VENDOR})
+    assert {name for name, _, _ in reading} == {"vendor", "other"}
+    assert {name for name, _, _ in ring.keys.states()} == {"vendor"}

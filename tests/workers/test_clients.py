@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
 import httpx
+import pytest
+from tests.support.hammering import ports_of
 from tests.workers.conftest import Edit, Serve
 
 from policyroute_asgi.revocations import Revocation, add
@@ -54,3 +59,71 @@ def test_limits_and_revocations_hold_over_all_workers(serve: Serve, edit: Edit, 
     all_say(200)
     add(tmp_path / "state", [Revocation(DIGEST, "ci", 0.0)])
     all_say(401)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only the kernel knows whose connection it is")
+def test_a_worker_that_is_new_knows_at_once_what_the_others_use(serve: Serve, edit: Edit, tmp_path: Path) -> None:
+    edit("version: 1", f"version: 1\nclients: {{ci: {{rate_limit: {{concurrency: 1}}, key_sha256: {DIGEST}}}}}")
+    edit("model: slow-150ms", "model: stall")
+    operator = tmp_path / "operator"
+    gateway = serve("--workers", 2, "--operator", f"unix:{operator}", "--log", "none")
+    url = gateway.url()
+
+    def pids() -> list[int]:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(operator)), base_url="http://localhost") as client:
+            workers = client.get("/-/policy").json()["workers"]
+            return [each["pid"] for each in workers if each["state"] == "serving"]
+
+    def status() -> int:
+        with caller(url) as client:
+            return client.post(CHAT, json=body("small")).status_code
+
+    with caller(url) as client, client.stream("POST", CHAT, json=body("late", stream=True)) as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        busy, other = sorted(pids(), key=lambda pid: len(ports_of(pid, client.base_url.port or 0)), reverse=True)
+        while {status() for _ in range(9)} != {429}:
+            pass
+        os.kill(other, signal.SIGKILL)
+        while busy not in (now := pids()) or other in now or len(now) < 2:
+            pass
+        assert {status() for _ in range(30)} == {429}
+
+
+def outside() -> str:
+    """An address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return ""
+        address: str = probe.getsockname()[0]
+        return "" if address.startswith("127.") else address
+
+
+@pytest.mark.skipif(not outside(), reason="this machine has no address but loopback")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_reload_that_takes_the_clients_away_leaves_nobody_in_but_this_machine(
+    workers: int, serve: Serve, edit: Edit
+) -> None:
+    clients = f"\nclients: {{ci: {{key_sha256: {DIGEST}}}}}"
+    edit("version: 1", f"version: 1{clients}")
+    gateway = serve("--workers", workers, "--host", "0.0.0.0", "--log", "none")
+    port = httpx.URL(gateway.url()).port
+
+    def status(host: str, key: str | None) -> set[int]:
+        """What several fresh connections see, so that any worker answers."""
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        url = f"http://{host}:{port}{CHAT}"
+        return {httpx.post(url, json=body("small"), headers=headers, timeout=30).status_code for _ in range(9)}
+
+    assert status(outside(), KEY) == {200}
+    assert status(outside(), None) == status("127.0.0.1", None) == {401}
+    edit(clients, "")
+    gateway.says("all workers serve policy" if workers > 1 else "is served")
+    assert status(outside(), KEY) == status(outside(), None) == {401}
+    assert status("127.0.0.1", None) == {200}
+    edit("version: 1", f"version: 1{clients}")
+    gateway.says("all workers serve policy" if workers > 1 else "is served")
+    assert status(outside(), KEY) == {200}
+    assert status("127.0.0.1", None) == {401}

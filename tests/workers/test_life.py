@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import select
 import signal
-from collections.abc import Callable
+import struct
+import sys
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -137,6 +143,27 @@ def test_a_worker_that_never_serves_makes_the_start_fail(
     assert gateway.ended()[0] == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="whose child a process is is asked in Linux' way")
+def test_many_workers_are_started_some_at_a_time(
+    serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    flag, begun = tmp_path / "wait", tmp_path / "begun"
+    begun.mkdir()
+    flag.touch()
+    code = f"open({str(begun)!r} + f'/{{os.getpid()}}', 'w').close()\n    "
+    code += f"while os.path.exists({str(flag)!r}): time.sleep(0.01)"
+    gateway = serve("--workers", 10, environment=spoiled(code))
+    pid = gateway.process.pid
+    while len(list(begun.iterdir())) < 8:
+        pass
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    flag.unlink()
+    assert len(started) == 8
+    gateway.says("10 workers serve")
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended()[0] == 0
+
+
 def test_a_successor_that_does_not_serve_ends_a_rolling_restart_and_nobody_is_retired(
     serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
 ) -> None:
@@ -149,6 +176,119 @@ def test_a_successor_that_does_not_serve_ends_a_rolling_restart_and_nobody_is_re
         assert "worker 1 goes on" in gateway.says("rolling restart given up")
         assert workers(client) == before
         assert ask(client, "auto").status_code == 200
+
+
+def test_a_worker_that_dies_during_a_rolling_restart_is_told_of_and_its_place_is_filled(
+    serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    flag, begun = tmp_path / "wait", tmp_path / "begun"
+    code = f"while os.path.exists({str(flag)!r}): open({str(begun)!r}, 'w').close(); time.sleep(0.01)"
+    gateway = serve(*TWO, environment=spoiled(code))
+    with gateway.client() as client:
+        flag.touch()
+        gateway.tell(signal.SIGUSR2)
+        while not begun.exists():
+            pass
+        first = next(each for each in workers(client) if each["worker"] == 1 and each["state"] == "serving")
+        os.kill(int(str(first["pid"])), signal.SIGKILL)
+        gone(first["pid"])
+        assert ask(client, "auto").status_code == 200  # by the other one
+        flag.unlink()
+        assert "worker 1" in gateway.says("was killed by SIGKILL")
+        gateway.says("2 new workers serve")
+        assert 'policyroute_worker_restarts_total{reason="died"} 1.0' in client.get("/metrics").text
+        while [each["state"] for each in workers(client)] != ["serving", "serving"]:
+            pass
+
+
+def test_a_successor_that_is_killed_ends_the_rolling_restart_and_the_next_one_works(
+    serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    flag = tmp_path / "wait"
+    gateway = serve(*TWO, environment=spoiled(f"while os.path.exists({str(flag)!r}): time.sleep(0.01)"))
+    with gateway.client() as client:
+        before = workers(client)
+        flag.touch()
+        gateway.tell(signal.SIGUSR2)
+        while len(there := workers(client)) < 3:
+            pass
+        (successor,) = (each for each in there if each["state"] == "starting")
+        os.kill(int(str(successor["pid"])), signal.SIGKILL)
+        assert "it was killed by SIGKILL" in gateway.says("rolling restart given up")
+        assert workers(client) == before
+        flag.unlink()
+        gateway.tell(signal.SIGUSR2)
+        gateway.says("2 new workers serve")
+
+
+def test_a_stop_in_the_middle_of_a_rolling_restart_is_in_order(
+    serve: Serve, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    flag = tmp_path / "wait"
+    gateway = serve(*TWO, environment=spoiled(f"while os.path.exists({str(flag)!r}): time.sleep(0.01)"))
+    body = {"model": "late", "stream": True, "messages": [{"role": "user", "content": "one two three four"}]}
+    with gateway.client() as client:
+        flag.touch()
+        gateway.tell(signal.SIGUSR2)
+        while len(workers(client)) < 3:
+            pass
+        with client.stream("POST", CHAT, json=body) as response:
+            lines = response.iter_lines()
+            next(lines)
+            gateway.tell(signal.SIGTERM)
+            flag.unlink()
+            assert [line for line in lines if line][-1] == "data: [DONE]"
+    assert gateway.ended()[0] == 0
+    assert "Traceback" not in gateway.rest()
+
+
+def test_an_edit_in_the_middle_of_a_rolling_restart_reaches_the_successors(
+    serve: Serve, edit: Edit, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    flag = tmp_path / "wait"
+    gateway = serve(*TWO, environment=spoiled(f"while os.path.exists({str(flag)!r}): time.sleep(0.01)"))
+    with gateway.client() as client:
+        flag.touch()
+        gateway.tell(signal.SIGUSR2)
+        while len(workers(client)) < 3:
+            pass
+        edit("route: [requested, small]", "route: [requested, large]")
+        gateway.says("all workers serve policy")
+        flag.unlink()
+        gateway.says("2 new workers serve")
+        for _ in range(8):
+            with httpx.Client(base_url=client.base_url) as other:
+                assert ask(other, "auto").headers["x-policyroute-target"] == "large"
+
+
+def test_a_worker_that_cannot_make_a_policy_ends_what_it_has_open_and_is_replaced(
+    serve: Serve, edit: Edit, spoiled: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    edit("version: 1", "version: 1\nuse: [profiles]")
+    # As when a pack is exchanged under a gateway that runs.
+    gateway = serve(
+        *TWO,
+        environment=spoiled(
+            "import policyroute.author.load as load; real = load.shipped_packs; load.shipped_packs = lambda: {"
+            f"name: text + '\\n' * os.path.exists({str(tmp_path / 'other')!r}) for name, text in real().items()}}"
+        ),
+    )
+    body = {"model": "late", "stream": True, "messages": [{"role": "user", "content": "one two three four " * 3}]}
+    with gateway.client() as client:
+        with client.stream("POST", CHAT, json=body) as response:
+            lines = response.iter_lines()
+            next(lines)
+            (tmp_path / "other").touch()
+            edit("route: [requested, small]", "route: [requested, large]")
+            assert "cannot go on: policy " in gateway.says("it is replaced now")
+            (tmp_path / "other").unlink()
+            assert [line for line in lines if line][-1] == "data: [DONE]"
+        while [each["state"] for each in workers(client)] != ["serving", "serving"]:
+            pass
+        for _ in range(8):
+            with httpx.Client(base_url=client.base_url) as other:
+                assert ask(other, "auto").headers["x-policyroute-target"] == "large"
+        assert 'policyroute_worker_restarts_total{reason="policy"} 2.0' in client.get("/metrics").text
 
 
 def test_workers_end_in_order_when_their_supervisor_is_killed(serve: Serve) -> None:
@@ -211,6 +351,55 @@ def test_log_lines_of_all_workers_stay_whole_where_the_reader_is_slow(serve: Ser
     assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["ok"] * asked
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="who holds a lock is asked in Linux' way")
+def test_who_is_killed_in_the_middle_of_writing_the_log_takes_no_line_of_another_along(serve: Serve) -> None:
+    gateway = serve(*TWO)
+    with gateway.client() as client:
+        pid = workers(client)[0]["pid"]
+
+        def log(name: str) -> None:
+            """One line with this name, of whichever worker."""
+            with httpx.Client(base_url=client.base_url, headers={"x-request-id": name}) as other:
+                assert ask(other, "auto").status_code == 200
+
+        with writing_of(int(str(pid))) as stuck, ThreadPoolExecutor(24) as many:
+            while (killed := stuck()) is None:
+                list(many.map(log, ["before"] * 24))  # what is written at once is more than the kernel keeps whole
+        os.kill(killed, signal.SIGKILL)
+        gateway.says("it is replaced now")
+        for number in range(20):
+            log(f"after-{number}")
+    gateway.tell(signal.SIGTERM)
+    status, out = gateway.ended()  # reads for the first time
+    assert status == 0
+    whole = [line for line in out.splitlines() if line.endswith("}")]
+    assert len(out.splitlines()) - len(whole) <= 1  # what it was at
+    names = {json.loads(line)["request_id"] for line in whole}
+    assert names == {"before", *(f"after-{number}" for number in range(20))}
+
+
+@contextmanager
+def writing_of(worker: int) -> Generator[Callable[[], int | None]]:
+    """Asks which process has the turn to write the log and cannot, because standard output is full."""
+    lock = Path(f"/proc/{worker}/cmdline").read_text().split("\0")[-2]
+    turn = os.open(f"/proc/{worker}/fd/{lock}", os.O_RDWR)
+    out = os.open(f"/proc/{worker}/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+    form = "hhqqi"  # struct flock
+
+    def stuck() -> int | None:
+        if select.select([], [out], [], 0)[1]:
+            return None
+        asked = struct.pack(form, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, *_, holder = struct.unpack(form, fcntl.fcntl(turn, fcntl.F_GETLK, asked))
+        return None if kind == fcntl.F_UNLCK else int(holder)
+
+    try:
+        yield stuck
+    finally:
+        os.close(turn)
+        os.close(out)
+
+
 def refused(client: httpx.Client) -> None:
     """Returns when no new connection is accepted: the first signal has been heard by all."""
     while True:
@@ -231,4 +420,5 @@ def test_a_stop_in_the_middle_of_the_start_is_no_failure(
         pass
     gateway.tell(signal.SIGTERM)
     assert gateway.ended()[0] == 0
-    assert "not started" not in gateway.rest()
+    said = gateway.rest()
+    assert "not started" not in said and "Traceback" not in said

@@ -52,6 +52,8 @@ def test_a_socket_for_its_owner_only(workers: int, serve: Serve, tmp_path: Path)
         else:
             assert restart.status_code == 202
             assert operator.post("/-/restart").status_code == 409
+            gateway.tell(signal.SIGUSR2)
+            gateway.says("no rolling restart: a start, a restart or the shutdown is going on already")
             gateway.says("2 new workers serve")
     gateway.tell(signal.SIGTERM)
     assert gateway.ended() == (0, "")
@@ -92,3 +94,11 @@ def test_what_is_in_its_place_is_left_alone(
         assert main(["serve", str(directory), "--port", "0", "--operator", f"unix:{path}"]) == 1
         assert path.is_socket()
     assert len(re.findall("cannot open ", capsys.readouterr().err)) == 2
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_said_to_be(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / ("long" * 40)
+    assert main(["serve", str(directory), "--port", "0", "--operator", f"unix:{path}"]) == 1
+    assert "path too long" in capsys.readouterr().err

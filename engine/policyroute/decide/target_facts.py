@@ -77,7 +77,7 @@ class TargetFacts:
         price, asked, most = self.price, self._request.max_tokens, self.max_output_tokens
         if isinstance(price.input, Absent) or isinstance(price.output, Absent):
             return ABSENT
-        output = DEFAULT_OUTPUT_TOKENS if isinstance(asked, Absent) else asked
+        output = DEFAULT_OUTPUT_TOKENS if isinstance(asked, Absent) else max(asked, 0)
         if not isinstance(most, Absent):
             output = min(output, most)
         return (self._request.input_tokens * price.input + output * price.output) / _MILLION

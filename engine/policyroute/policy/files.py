@@ -76,6 +76,8 @@ def shipped_packs() -> Mapping[str, str]:
 
 def _read(path: Path) -> str | Problem:
     try:
+        if path.exists() and not path.is_file():  # a pipe would keep the reader for ever
+            return _problem("file-unreadable", "cannot be read: not a regular file", path.name)
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
     except OSError as error:

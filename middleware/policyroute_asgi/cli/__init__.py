@@ -41,6 +41,12 @@ class Command(Protocol):
     def run(self, arguments: argparse.Namespace) -> int: ...
 
 
+class Options(Protocol):
+    """A parser, or a group of its options."""
+
+    def add_argument(self, *names: str, **how: Any) -> argparse.Action: ...
+
+
 def whole(least: int, most: int) -> Callable[[str], int]:
     """The `type` of an option that takes a whole number within bounds."""
 
@@ -60,7 +66,7 @@ PORT = whole(0, 65_535)
 SECONDS = whole(0, 86_400)
 
 
-def secrets_option(parser: argparse.ArgumentParser) -> None:
+def secrets_option(parser: Options) -> None:
     parser.add_argument(
         "--secrets-dir",
         type=Path,

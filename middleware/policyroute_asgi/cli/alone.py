@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 
 from policyroute_asgi import operator
 from policyroute_asgi.activation import PolicyHolder
-from policyroute_asgi.cli import assembly
+from policyroute_asgi.cli import assembly, started
 from policyroute_asgi.cli.operator_port import name, served
 from policyroute_asgi.cli.process import Server, connection_limits, url
 from policyroute_asgi.lines import Sink
@@ -54,6 +54,7 @@ async def run(
         say.info("listening on %s", url(listener))
         if operator_listener is not None:
             say.info("operator pages on %s", name(operator_listener))
+        started.ready()
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, lambda: soon(holder.reload()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import logging
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from policyroute_asgi.lines import Sink, standard_output
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.operator import Pages
 from policyroute_asgi.usage import SharedUsage
+
+_WRITING, _WRITTEN = b"1", b"0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,17 @@ def _in_turn(write: Sink, lock: int) -> Sink:
     """The kernel keeps writes to a file whole, but not those to a pipe that is nearly full.
 
     A POSIX lock belongs to a process, not to the descriptor that all of them have from their parent; who is killed
-    loses it.
+    loses it, and leaves a note in the file that there may be half a line.
     """
 
     def written(lines: bytes) -> None:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         try:
+            if os.pread(lock, 1, 0) == _WRITING:
+                write(b"\n")
+            os.pwrite(lock, _WRITING, 0)
             write(lines)
+            os.pwrite(lock, _WRITTEN, 0)
         finally:
             fcntl.lockf(lock, fcntl.LOCK_UN)
 

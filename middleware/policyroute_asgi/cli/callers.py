@@ -11,6 +11,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from policyroute_asgi.cli import Options
 from policyroute_asgi.guard import ANY
 
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE)
@@ -19,8 +20,8 @@ _UNSAID: Final = {"http": 80, "https": 443}
 """Ports that browsers leave out of an origin."""
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def options(group: Options) -> None:
+    group.add_argument(
         "--allowed-host",
         action="append",
         default=[],
@@ -28,7 +29,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name this gateway is called by, besides localhost and addresses; * for any (repeat for more)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--allowed-origin",
         action="append",
         default=[],
@@ -36,7 +37,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         help="web pages of this origin may call, such as https://chat.example; * for all (repeat for more)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--trusted-proxy",
         action="append",
         default=[],

@@ -122,7 +122,8 @@ def _unix(path: Path) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        # Of a path that is too long Python says so itself, without a number.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     finally:
         os.umask(before)
     return listener

@@ -72,6 +72,7 @@ class Server(uvicorn.Server):
         self, app: Gateway, grace: float, ready: Callable[[], object], limits: ConnectionLimits | None = None
     ) -> None:
         self.connections = Connections(limits or connection_limits())
+        app.watch_connections(self.connections)
         config = uvicorn.Config(
             app,
             # uvicorn calls it, whatever it is.
@@ -89,7 +90,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._grace = grace
         self._ready = ready
-        self._listening: list[socket.socket] = []
+        self._listening: list[tuple[socket.socket, socket.socket]] = []
         self._watch: asyncio.Task[None] | None = None
 
     async def run_on(self, listener: socket.socket) -> None:
@@ -102,7 +103,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._listening = list(sockets or ())
+        # The second of each pair is for the end, when there may be no file descriptor left. By number: to copy a socket
+        # makes what it is a copy of block, in all processes that have it.
+        self._listening = [(each, socket.socket(fileno=os.dup(each.fileno()))) for each in sockets or ()]
         self._watch = asyncio.create_task(self.connections.watch(), name="policyroute-connections")
         self._ready()
 
@@ -156,20 +159,18 @@ class Server(uvicorn.Server):
     async def _stop_listening(self) -> None:
         """Connections that the system has accepted for us are served: to close their socket would reset them."""
         listening, self._listening = self._listening, []
-        # By number: to copy a socket makes what it is a copy of block, in all processes that have it.
-        spares = [socket.socket(fileno=os.dup(listener.fileno())) for listener in listening]
         for server in self.servers:
             server.close()
-        for listener in listening:
+        for listener, _ in listening:
             listener.close()
-        for spare in spares:
+        for _, spare in listening:
             with spare:
                 await self._serve_waiting(spare)
 
     async def _serve_waiting(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # there is none left, or this process can have no more
             for _ in range(_BACKLOG):
                 waiting, _ = listener.accept()
                 waiting.setblocking(False)

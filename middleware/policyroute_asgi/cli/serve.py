@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import signal
 import socket
 import sys
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from policyroute_asgi.cli import (
     MISUSE,
     PORT,
     SECONDS,
+    Options,
     alone,
     assembly,
     callers,
@@ -38,93 +40,117 @@ from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.workers.child import NotReadyError
 
 EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/policyroute
-  kill -HUP $(pidof -x policyroute)    # read policies and keys again now"""
+  kill -HUP $(pidof -x policyroute)    # read policies and keys again now
+  kill -USR2 $(pidof -x policyroute)   # new workers in place of the old ones, and no stream is lost"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory; it is watched")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=PORT, default=8080, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument(
-        "--no-auth", action="store_true", help="let everybody who reaches --host in, even where it is not loopback"
+    _configure_place(parser.add_argument_group("where, and with how many processes"))
+    _configure_callers(parser.add_argument_group("who may call"))
+    _configure_files(parser.add_argument_group("files"))
+    _configure_load(parser.add_argument_group("how much, and for how long"))
+
+
+def _configure_place(group: Options) -> None:
+    group.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    group.add_argument("--port", type=PORT, default=8080, help="0 takes a free one (default: %(default)s)")
+    group.add_argument(
+        "--workers",
+        type=whole(1, 64),
+        default=1,
+        metavar="N",
+        help="processes that serve; with 2 or more a supervisor replaces those that die (default: %(default)s)",
     )
-    parser.add_argument(
-        "--workers", type=whole(1, 64), default=1, metavar="N", help="processes that serve (default: %(default)s)"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--operator",
         type=operator_port.address,
         metavar="ADDR",
         help="serve /metrics and /-/* there and nowhere else: unix:/path, or a loopback address with a port",
     )
-    parser.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help="keep the last good policy here, for a start with a broken one"
+
+
+def _configure_callers(group: Options) -> None:
+    group.add_argument(
+        "--no-auth", action="store_true", help="let everybody who reaches --host in, even where it is not loopback"
     )
-    secrets_option(parser)
-    parser.add_argument(
-        "--strict-start", action="store_true", help="refuse to start with a broken directory, whatever was kept"
-    )
-    parser.add_argument(
+    callers.options(group)
+    group.add_argument(
         "--expose", choices=("none", "id", "full"), help="X-Policyroute-* headers (default: full on loopback, else id)"
     )
-    callers.options(parser)
-    parser.add_argument(
-        "--log", default="-", metavar="FILE", help="JSON lines of requests: a file, - for standard output, or `none`"
+
+
+def _configure_files(group: Options) -> None:
+    secrets_option(group)
+    group.add_argument(
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help="keep the last good policy here, for a start with a broken one, and read which keys are revoked",
     )
-    _configure_load(parser)
-    _configure_connections(parser)
+    group.add_argument(
+        "--strict-start", action="store_true", help="refuse to start with a broken directory, whatever was kept"
+    )
+    group.add_argument(
+        "--log",
+        default="-",
+        metavar="FILE",
+        help="JSON lines of requests: a file, - for standard output, which is the default, or `none`",
+    )
 
 
-def _configure_load(parser: argparse.ArgumentParser) -> None:
+def _configure_load(group: Options) -> None:
     load = LoadLimits()
-    parser.add_argument(
+    group.add_argument(
         "--concurrency",
         type=whole(1, 1_000_000),
         default=load.concurrency,
         metavar="N",
         help="requests that a process serves at once (default: %(default)s)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--queue",
         type=whole(0, 1_000_000),
         default=load.queue,
         metavar="N",
         help="requests that may wait for that; more are told to come back (default: %(default)s)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--queue-timeout",
         type=SECONDS,
         default=round(load.patience),
         metavar="SECONDS",
         help="how long they may wait (default: %(default)s)",
     )
-
-
-def _configure_connections(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--grace",
-        type=SECONDS,
-        default=30,
-        metavar="SECONDS",
-        help="how long open requests may go on at shutdown",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--max-connections",
         type=whole(1, 1_000_000),
         metavar="N",
         help="of clients, in each process (default: half the files it may open, as each may need one to a provider)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--keep-alive",
         type=whole(1, 86_400),
         metavar="SECONDS",
         help="how long a connection stays open without a request (default: 75)",
     )
+    group.add_argument(
+        "--grace",
+        type=SECONDS,
+        default=30,
+        metavar="SECONDS",
+        help="how long open requests may go on at shutdown (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     host: str = arguments.host
+    if trouble := _folders(arguments):
+        render.complain(trouble)
+        return MISUSE
     assembly.console_log()
+    for early in (signal.SIGHUP, signal.SIGUSR2):  # what they ask for is done anyway by whoever starts
+        signal.signal(early, signal.SIG_IGN)
     with ExitStack() as resources:
         try:
             log = resources.enter_context(assembly.sink(arguments.log))
@@ -166,6 +192,16 @@ async def _serve(
     finally:
         await holder.aclose()
     return GOOD
+
+
+def _folders(arguments: argparse.Namespace) -> str | None:
+    """What is wrong with the directories that were named."""
+    secrets, state, policies = arguments.secrets_dir, arguments.state_dir, arguments.directory
+    if secrets is not None and not secrets.is_dir():
+        return f"--secrets-dir {secrets}: there is no such directory"
+    if state is not None and policies.is_dir() and state.resolve() == policies.resolve():
+        return "--state-dir is the policy directory: what the gateway keeps would be read as policy"
+    return None
 
 
 def _loopback(host: str) -> bool:

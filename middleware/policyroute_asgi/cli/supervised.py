@@ -15,6 +15,7 @@ from collections.abc import Coroutine
 
 from policyroute_asgi import operator
 from policyroute_asgi.activation import PolicyHolder
+from policyroute_asgi.cli import started
 from policyroute_asgi.cli.operator_port import name, served
 from policyroute_asgi.cli.process import url
 from policyroute_asgi.operator import Page
@@ -69,6 +70,7 @@ async def run(
             say.info("listening on %s", url(listener))
             if operator_listener is not None:
                 say.info("operator pages on %s", name(operator_listener))
+            started.ready()
 
         loop = asyncio.get_running_loop()
         for told in (signal.SIGTERM, signal.SIGINT):

@@ -20,6 +20,8 @@ _CONNECTION: Final = b"\r\nconnection: "
 _FRAMING: Final = frozenset({_LENGTH, _CODING, _CONNECTION})
 _CONTROLS: Final = bytes({*range(32), 127} - {ord("\t")})
 """What no header may hold. Two of them end each line."""
+_TIMEOUT: Final = 408
+"""What did not come in time is not waited for any longer."""
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -66,6 +68,8 @@ class Cycle(RequestResponseCycle):
         self.response_started = True
         self.waiting_for_100_continue = False
         status = message["status"]
+        if status == _TIMEOUT:
+            self.keep_alive = False
         lines = [STATUS_LINE[status][:-2]]
         closes = self._add(self.default_headers, lines)
         closes = self._add(message.get("headers", ()), lines) or closes

@@ -17,6 +17,8 @@ from policyroute.dialects import ClientError
 from policyroute_asgi.connections import refusals
 
 WATCHED: Final = frozenset({b"host", b"transfer-encoding", b"content-length", b"expect", b"upgrade"})
+TUNNEL: Final = b"CONNECT"
+"""The method after whose head llhttp reads nothing more, whatever its target."""
 _OFFER: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
@@ -43,14 +45,14 @@ class Head:
         else:
             self.awaits_continue = value.lower() == b"100-continue"
 
-    def fault(self, version: str, target: bytes, *, many: bool) -> ClientError | None:
+    def fault(self, method: bytes, version: str, target: bytes, *, many: bool) -> ClientError | None:
         """Why this is no request, once all of it is known. `many`: there are more headers than allowed."""
         if many:
             return refusals.TOO_LARGE
         current = version == "1.1"
         if not current and version != "1.0":
             return refusals.VERSION
-        if target[:1] != b"/" or b"#" in target:
+        if target[:1] != b"/" or b"#" in target or method == TUNNEL:
             return refusals.TARGET
         if self._hosts != 1 and (current or self._hosts):
             return refusals.HOST

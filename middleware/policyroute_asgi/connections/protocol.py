@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 from policyroute.dialects import ClientError
 from policyroute_asgi.connections import refusals
 from policyroute_asgi.connections.cycle import Cycle
-from policyroute_asgi.connections.heads import WATCHED, Head, tell, without_offer
+from policyroute_asgi.connections.heads import TUNNEL, WATCHED, Head, tell, without_offer
 from policyroute_asgi.connections.limits import ConnectionLimits
 from policyroute_asgi.connections.phase import Phase
 from policyroute_asgi.connections.progress import Progress
@@ -225,14 +225,14 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         head, limits = self._head, self._terms.limits
-        if head.offered and self.parser.should_upgrade():
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if head.offered and method != TUNNEL and self.parser.should_upgrade():
             return  # it is read again without the offer
-        version = self.parser.get_http_version()
         current = version == "1.1"
-        self._fault = head.fault(version, self.url, many=len(self.headers) > limits.headers)
+        self._fault = head.fault(method, version, self.url, many=len(self.headers) > limits.headers)
         if self._fault is not None:
             raise _NotHeard
-        tell(self.scope, self.parser.get_method(), self.url, version)
+        tell(self.scope, method, self.url, version)
         cycle = self._begin()
         self._phase = _BODY
         self._room = limits.head

@@ -12,7 +12,6 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from policyroute import __version__
@@ -20,6 +19,7 @@ from policyroute_asgi.usage import NOTHING, Amounts
 from policyroute_asgi.workers.channel import Channel
 from policyroute_asgi.workers.merged import Told
 from policyroute_asgi.workers.messages import FromSupervisor, FromWorker, Retire
+from policyroute_asgi.workers.patience import Ending, Patience
 
 _LAST: Final = 10.0
 """Seconds that a worker which has said its last word gets to be gone."""
@@ -31,19 +31,11 @@ class NotReadyError(Exception):
     """A worker that was started does not serve. Its text is why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a worker is gone: a code for the metrics, and words that go on from "worker 1 (pid 7)"."""
-
-    code: Literal["died", "hung", "policy"]
-    words: str
-
-
 class Child:
     """Made by `start`. `serial` is of the policy it serves, `told` and `uses` what it said last.
 
-    `silent` and `behind` count the seconds since it was heard, and since it has not served what it should. `ending` is
-    there when it is gone, and `released` is set when somebody else has to serve in its place.
+    `settled` is set when it serves, or never will. `ending` is there when it is gone, or is given up; `released` is set
+    when somebody else has to serve in its place.
     """
 
     def __init__(self, number: int, process: asyncio.subprocess.Process, channel: Channel) -> None:
@@ -55,10 +47,9 @@ class Child:
         self.told = Told()
         self.counted = 0
         self.uses: Amounts = NOTHING
-        self.silent = 0
-        self.behind = 0
+        self.patience = Patience()
         self.ending: Ending | None = None
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.settled = asyncio.Event()
         self.released = asyncio.Event()
         self._process = process
         self._channel = channel
@@ -68,17 +59,21 @@ class Child:
     async def start(cls, number: int, inherited: tuple[int, ...]) -> Child:
         """A new process of this program; `inherited` are file descriptors, which its arguments name. Raises OSError."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            kept = (theirs.fileno(), *inherited)
-            process = await asyncio.create_subprocess_exec(
-                # Of the same program, wherever that was found: -P and PYTHONPATH together give it our `sys.path`.
-                *(sys.executable, "-P", "-m", "policyroute_asgi.workers", *map(str, kept)),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=kept,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which tells the workers
-            )
-        return cls(number, process, await Channel.over(ours))
+        try:
+            with theirs:
+                kept = (theirs.fileno(), *inherited)
+                process = await asyncio.create_subprocess_exec(
+                    # Of the same program, wherever that was found: -P and PYTHONPATH together give it our `sys.path`.
+                    *(sys.executable, "-P", "-m", "policyroute_asgi.workers", *map(str, kept)),
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=kept,
+                    start_new_session=True,  # Ctrl-C is for the supervisor, which tells the workers
+                )
+            return cls(number, process, await Channel.over(ours))
+        except BaseException:
+            ours.close()  # a process that is there already ends with its line
+            raise
 
     @property
     def age(self) -> float:
@@ -98,7 +93,7 @@ class Child:
     async def hear(self) -> FromWorker | None:
         """What it says next; None when it has said all."""
         message: FromWorker | None = await self._channel.receive()
-        self.silent = 0
+        self.patience.heard()
         return message
 
     async def ended(self) -> None:
@@ -114,9 +109,16 @@ class Child:
             how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             self.ending = Ending("died", how)
         self.released.set()
+        self.settled.set()
 
-    def retire(self) -> None:
-        """It ends when what it has open has ended; somebody else serves in its place."""
+    def serves(self) -> None:
+        """It has said so."""
+        self.state = "serving"
+        self.settled.set()
+
+    def retire(self, why: Ending | None = None) -> None:
+        """It ends when what it has open has ended; somebody else serves in its place, or has to because of `why`."""
+        self.ending = self.ending or why
         self.state = "retiring"
         self.released.set()
         self.tell(Retire())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policyroute_asgi.operator import Page
-from policyroute_asgi.workers.child import Child, Ending, NotReadyError
+from policyroute_asgi.workers.child import Child, NotReadyError
 from policyroute_asgi.workers.merged import Departed
 from policyroute_asgi.workers.messages import (
     Ask,
@@ -29,14 +29,9 @@ from policyroute_asgi.workers.messages import (
     Uses,
 )
 from policyroute_asgi.workers.news import News
+from policyroute_asgi.workers.patience import Ending
 from policyroute_asgi.workers.sharing import Paced, total
 
-START: Final = 60.0
-"""Seconds within which a worker has to serve."""
-SILENT: Final = 30
-"""Seconds without a sign of life, of which there is one each second: a worker that hangs."""
-BEHIND: Final = 60
-"""Seconds within which a new policy has to be served."""
 _COUNTING: Final = 1.0
 """Seconds that workers get for saying their numbers."""
 
@@ -80,15 +75,12 @@ class Crew:
             raise NotReadyError(f"no process can be started: {error.strerror}") from error
         self.children.add(child)
         child.tell(Begin(number, self._hiring.arguments))
-        for order in self._orders():
+        for order in (*self._orders(), self._others(child)):
             child.tell(order)
         self._run(self._attend(child))
-        try:
-            async with asyncio.timeout(START):
-                await child.ready
-        except TimeoutError:
-            child.kill()
-            raise NotReadyError(f"it did not serve within {START:g} s") from None
+        await child.settled.wait()
+        if child.ending is not None:
+            raise NotReadyError(f"it {child.ending.words}")
         return child
 
     def tell(self, message: FromSupervisor) -> None:
@@ -123,21 +115,15 @@ class Crew:
             pass
 
     async def watch(self, serial: Callable[[], int]) -> None:
-        """Kill who hangs, and who does not come to serve the policy of this serial. Never ends.
-
-        It counts its own seconds: a supervisor that was stopped for a while must not blame the workers.
-        """
+        """Kill who does not come to serve, or hangs, or does not take up the policy of this serial. Never ends."""
         while True:
             await asyncio.sleep(1)
             for child in self.children:
-                if child.state == "starting":
-                    continue
-                child.silent += 1
-                child.behind = child.behind + 1 if child.serial != serial() else 0
-                if child.silent > SILENT:
-                    child.kill(Ending("hung", f"said nothing for {SILENT} s"))
-                elif child.behind > BEHIND:
-                    child.kill(Ending("policy", f"did not serve the new policy within {BEHIND} s"))
+                # One that retires begins nothing new.
+                current = child.state == "retiring" or child.serial == serial()
+                why = child.patience.second(starting=child.state == "starting", current=current)
+                if why is not None:
+                    child.kill(why)
 
     async def _attend(self, child: Child) -> None:
         strange = await child.greeted()
@@ -152,18 +138,16 @@ class Crew:
         self.departed.add(child.told)
         self._usage.wanted()
         self.news.tell()
-        if not child.ready.done() and child.ending is not None:
-            child.ready.set_exception(NotReadyError(f"it {child.ending.words}"))
 
     def _heard(self, child: Child, message: FromWorker) -> None:
         match message:
             case Ready():
-                child.state = "serving"
-                child.ready.set_result(None)
+                child.serves()
             case Serving(serial):
                 child.serial = serial
+                child.patience.moved_on()
             case Unable(reason):
-                child.kill(Ending("policy", f"cannot go on: {reason}"))
+                self._unable(child, Ending("policy", f"cannot go on: {reason}"))
             case Counted(asked, changes):
                 child.told.add(changes)
                 child.counted = asked
@@ -176,6 +160,16 @@ class Crew:
     async def _answer(self, child: Child, asked: int, path: str) -> None:
         child.tell(Paged(asked, await self._page(path)))
 
+    def _unable(self, child: Child, why: Ending) -> None:
+        """What it has open may end as it began: by an earlier policy. It begins nothing new."""
+        if child.state == "starting":
+            child.kill(why)
+        else:
+            child.retire(why)
+
     def _share(self) -> None:
         for child in self.children:
-            child.tell(Others(total(each.uses for each in self.children if each is not child)))
+            child.tell(self._others(child))
+
+    def _others(self, child: Child) -> Others:
+        return Others(total(each.uses for each in self.children if each is not child))

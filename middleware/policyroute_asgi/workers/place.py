@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from policyroute_asgi.workers.child import Child, Ending, NotReadyError
+from policyroute_asgi.workers.child import Child, NotReadyError
+from policyroute_asgi.workers.patience import Ending
 
 _STEADY: Final = 30.0
 """Seconds that a worker has to live for its death to be no part of a series."""
@@ -46,6 +47,8 @@ class Place:
             before, self.child = self.child, successor
             if before.ending is None:
                 before.retire()
+            else:
+                self._lost(before, before.ending, 0.0)
 
     async def _replace(self, lost: Child, why: Ending) -> None:
         self._series = self._series + 1 if lost.age < _STEADY else 1

@@ -9,16 +9,21 @@ import asyncio
 import logging
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Final
 
 from policyroute_asgi.activation import Active, PolicyHolder, Status
 from policyroute_asgi.operator import Page
-from policyroute_asgi.workers.child import Child, Ending, NotReadyError
+from policyroute_asgi.workers.child import Child, NotReadyError
 from policyroute_asgi.workers.crew import Crew, Hiring
 from policyroute_asgi.workers.messages import End, FromSupervisor, Revoked, Serve, Stop, Told
 from policyroute_asgi.workers.pages import SupervisorPages
+from policyroute_asgi.workers.patience import Ending
 from policyroute_asgi.workers.place import Place
 
 logger = logging.getLogger("policyroute.workers")
+
+_AT_ONCE: Final = 8
+"""Workers that start at the same time. Each has its time for that, however many there are to be."""
 
 
 class Supervisor:
@@ -64,7 +69,11 @@ class Supervisor:
 
     async def _start(self) -> None:
         """Returns when all workers serve, or `stop` was called meanwhile."""
-        hired = await asyncio.gather(*map(self._crew.hire, range(1, self._wanted + 1)), return_exceptions=True)
+        self._run(self._crew.watch(lambda: self._serial))
+        turns = asyncio.Semaphore(_AT_ONCE)
+        hired = await asyncio.gather(
+            *(self._hire_first(number, turns) for number in range(1, self._wanted + 1)), return_exceptions=True
+        )
         if self._stopping.is_set():
             await self._crew.gone()
             return
@@ -72,8 +81,13 @@ class Supervisor:
             if isinstance(each, BaseException):
                 raise each
             self._places.append(Place(each, self._crew.hire, self._lost))
-        self._run(self._crew.watch(lambda: self._serial))
         self._keeping = [self._run(place.keep()) for place in self._places]
+
+    async def _hire_first(self, number: int, turns: asyncio.Semaphore) -> Child:
+        async with turns:
+            if self._stopping.is_set():
+                raise NotReadyError("the end has begun")
+            return await self._crew.hire(number)
 
     async def _end(self) -> None:
         """Leave nothing behind."""
@@ -95,6 +109,7 @@ class Supervisor:
     def restart(self) -> bool:
         """Begin to replace the workers one by one. False where that, the start or the end is going on already."""
         if not self._keeping or self._stopping.is_set() or (self._roll is not None and not self._roll.done()):
+            logger.warning("no rolling restart: a start, a restart or the shutdown is going on already")
             return False
         self._roll = self._run(self._renew_all())
         return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import socket
 from types import FrameType
@@ -108,18 +109,20 @@ class Worker:
         """Serve until told to end, or the line ends."""
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(self._server.run_on(listener))
-            beside = (self._listen(serving), self._follower.follow(), self._report_always())
+            beside = (self._listen(), self._follower.follow(), self._report_always())
             tasks = [group.create_task(work) for work in beside]
             await asyncio.wait({serving})
             for task in tasks:
                 task.cancel()
         await self._report(self._asked)
 
-    async def _listen(self, serving: asyncio.Task[None]) -> None:
+    async def _listen(self) -> None:
         while True:
             message: FromSupervisor | None = await self._channel.receive()
             if not self._ready and (message is None or isinstance(message, Stop | End)):
-                serving.cancel()  # nobody was let in yet
+                os._exit(
+                    0
+                )  # nobody was let in yet: there is nothing to end, and a policy that is made is not waited for
             if message is None:
                 self._server.handle_exit(signal.SIGTERM, None)
                 return
@@ -137,8 +140,9 @@ class Worker:
                 self._asked = asked
                 await self._report(asked)
             case Paged(asked, page):
-                if asked in self._pages:
-                    self._pages[asked].set_result(page)
+                answer = self._pages.get(asked)
+                if answer is not None and not answer.done():  # it may have been given up in this very moment
+                    answer.set_result(page)
             case Begin():
                 pass
             case Retire() | Stop() | End():

@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if (name is None) != (directory is None) or (name is None and len(wanted) < _WHOLE):
         render.complain("say which client, and where: NAME DIR; or a whole `--key-sha256`")
         return MISUSE
+    new_place = not arguments.state_dir.exists()
     known = _known(directory, arguments.state_dir)
     keys = [key for key in known if name in (None, key.client) and key.digest.startswith(wanted)]
     if not keys and len(wanted) == _WHOLE:
@@ -73,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         said = str(error) if isinstance(error, RevocationsError) else f"{arguments.state_dir}: {error.strerror}"
         render.complain(f"nothing was revoked: {said}")
         return FINDINGS
+    if new_place:
+        render.complain(f"{arguments.state_dir} was not there: is it the one that the gateway was started with?")
     places = [span for key in keys if (span := key.span if wanted else key.entry)]
     _say(arguments, keys, {each.key_sha256 for each in added}, list(dict.fromkeys(places)))
     return GOOD
