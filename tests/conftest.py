@@ -1,24 +1,31 @@
-"""What the product writes in the whole run is listened to, and looked at last."""
+"""What the product writes in the whole run is listened to, and a run in which it wrote a key or a prompt fails.
+
+The run may be of several processes (`pytest -n`): each tells the first one what it found, which judges.
+"""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from tests.support.written import LOGGERS, WRITTEN, Listening
 
-_LAST = "test_written.py"
+_FOUND = "written"
 _listening = Listening(WRITTEN)
 
 settings.register_profile("policyroute", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("policyroute")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     for name in LOGGERS:
         logging.getLogger(name).addHandler(_listening)
     logging.getLogger("policyroute").setLevel(logging.DEBUG)
+    if config.pluginmanager.has_plugin("xdist"):
+        config.pluginmanager.register(_Others())
 
 
 def pytest_unconfigure() -> None:
@@ -26,11 +33,40 @@ def pytest_unconfigure() -> None:
         logging.getLogger(name).removeHandler(_listening)
 
 
+class _Others:
+    """Hears the other processes of the run, in the first one."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        found = getattr(node, "workeroutput", {}).get(_FOUND)  # a process that died has told nothing
+        if found:
+            WRITTEN.merge(found)
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name == _LAST)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told[_FOUND] = WRITTEN.found()
+        return
+    folder: Path | None = getattr(session.config, "_tmp_path_factory")._basetemp  # noqa: B009 - None: unused
+    if folder is not None:
+        WRITTEN.files(folder)  # those of the other processes are below it
+    if session.exitstatus == pytest.ExitCode.OK and (WRITTEN.leaks or _lacking(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def _lacking(config: pytest.Config) -> set[str]:
+    """Kinds of sources of which there was nothing, where all tests have run."""
+    chosen = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
+    return WRITTEN.missing() if whole else set()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if WRITTEN.sizes:
         terminalreporter.write_line(f"looked for keys and prompts in {WRITTEN.told()}")
+    for leak in WRITTEN.leaks:
+        terminalreporter.write_line(f"FAILED: {leak.what} in {leak.source}, written in {leak.test or 'no test'}")
+    for kind in sorted(_lacking(config)):
+        terminalreporter.write_line(f"FAILED: nothing of the kind {kind!r} was looked at")

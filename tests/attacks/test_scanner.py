@@ -21,6 +21,7 @@ def written() -> Written:
     return Written()
 
 
+ROOT = Path(__file__).parents[2]
 SAID = [
     PROVIDER_KEY,
     PROVIDER_KEY[:9],
@@ -104,3 +105,32 @@ def test_it_reads_what_clients_are_told(  # noqa: PLR0913, PLR0917 - a table
 ) -> None:
     written.answer(path, status, [(b"x-a", header)], body)
     assert bool(written.leaks) is leaky
+
+
+LEAKING = """
+import logging
+from tests.support.canaries import PROVIDER_KEY
+
+def test_it():
+    logging.getLogger("policyroute.test").info("the key is %s", KEY)
+"""
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize(("key", "status"), [("PROVIDER_KEY", 1), ("'none'", 0)])
+def test_a_run_in_which_a_key_was_written_fails(tmp_path: Path, processes: int, key: str, status: int) -> None:
+    path = tmp_path / "test_leaking.py"
+    path.write_text(LEAKING.replace("KEY)", f"{key})"))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "tests.conftest",
+        f"-n{processes}",
+        f"--basetemp={tmp_path / 'base'}",
+    ]
+    ran = subprocess.run([*command, str(path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "FAILED: a canary in logger policyroute.test" in ran.stdout) == (status, status == 1)
+    assert "1 passed" in ran.stdout

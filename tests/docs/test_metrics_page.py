@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from policyroute_asgi import gateway
+from policyroute_asgi.connections import ConnectionLimits, Connections
 from policyroute_asgi.workers.counts import Counts
 from policyroute_asgi.workers.pages import SupervisorMetrics
 
@@ -21,7 +22,7 @@ def exposed(registry: CollectorRegistry) -> set[str]:
 
 def test_every_metric_is_documented_and_none_that_is_not_there(tmp_path: Path) -> None:
     registry = CollectorRegistry()
-    gateway(tmp_path, registry=registry)
+    gateway(tmp_path, registry=registry).watch_connections(Connections(ConnectionLimits(connections=1)))
     ours = exposed(registry) | exposed(SupervisorMetrics().registry)
     section = PAGE.read_text(encoding="utf-8").partition("\n## Metrics\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)

@@ -14,9 +14,10 @@ import threading
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 from tests.support.canaries import MARK
 
@@ -87,6 +88,14 @@ class Written:
                 path = Path(place, name)
                 if path.suffix not in _INPUTS and stat.S_ISREG(path.lstat().st_mode):
                     self.add(f"file {path.relative_to(folder)}", path.read_bytes())
+
+    def found(self) -> dict[str, Any]:
+        """All of it, in words that go from process to process."""
+        return {"sizes": dict(self.sizes), "leaks": [astuple(leak) for leak in self.leaks]}
+
+    def merge(self, found: dict[str, Any]) -> None:
+        self.sizes.update(found["sizes"])
+        self.leaks += [Leak(*leak) for leak in found["leaks"]]
 
     def told(self) -> str:
         """How much was looked at."""
