@@ -12,7 +12,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-_TICK = os.sysconf("SC_CLK_TCK")
 _OPEN = frozenset({"01", "04", "05", "08"})
 """ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, as the kernel writes them."""
 
@@ -66,9 +65,10 @@ def files(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    """User and system time of a process's threads that there are, as the scheduler counts it, in nanoseconds: the ticks
+    of /proc/PID/stat are a hundredth of a second, which is 5 µs a request where there are 2,000."""
+    counts = [path.read_text().split()[0] for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(map(int, counts)) / 1e9
 
 
 def rss_bytes(pid: int) -> int:
