@@ -11,6 +11,8 @@ from policyroute import BadRequest, ModelRequest
 from policyroute.absent import ABSENT
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
+NOTHING: list[Any] = []
+
 
 def read(**fields: Any) -> ModelRequest:
     body = {name: value for name, value in {"model": "m", "input": "hi", **fields}.items() if value is not ...}
@@ -179,11 +181,11 @@ def test_the_estimate_sees_calls_thoughts_tools_and_schemas() -> None:
         ({"background": False, "store": True}, ""),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0].id"),
         (
-            {"input": [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "summary": []}]},
+            {"input": [{"role": "user", "content": "x"}, {"type": "reasoning", "id": "rs_1", "summary": NOTHING}]},
             "input[1].id",
         ),
-        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}]}, ""),
-        ({"input": [{"type": "reasoning", "id": "rs_1", "content": [{"text": "x"}], "summary": []}]}, ""),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": NOTHING, "encrypted_content": "x"}]}, ""),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "content": [{"text": "x"}], "summary": NOTHING}]}, ""),
         ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, "input[0].file_id"),
         ({"input": [{"role": "user", "content": [{"type": "input_file", "file_data": "f"}]}]}, ""),
         ({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]}, "tools[0].vector_store_ids"),
@@ -240,9 +242,9 @@ def test_refusals_name_the_field(fields: dict[str, Any], code: str, param: str) 
     [
         {"input": "", "brand_new": 1},
         {"input": None, "previous_response_id": "r"},
-        {"input": [], "conversation": "c"},
+        {"input": NOTHING, "conversation": "c"},
         {"instructions": None, "tools": None, "temperature": None, "text": {"format": None}},
-        {"input": [{"type": "additional_tools", "role": "developer", "tools": []}]},
+        {"input": [{"type": "additional_tools", "role": "developer", "tools": NOTHING}]},
     ],
 )
 def test_what_passes(fields: dict[str, Any]) -> None:

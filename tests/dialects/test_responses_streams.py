@@ -47,7 +47,9 @@ def ended(status: str = "completed", *output: dict[str, Any], **more: Any) -> by
 
 
 def message(*words: str, **more: Any) -> dict[str, Any]:
-    content = [{"type": "output_text", "text": "".join(words), "annotations": []}] if words else []
+    content: list[dict[str, Any]] = []
+    if words:
+        content = [{"type": "output_text", "text": "".join(words), "annotations": []}]
     return {"type": "message", "id": "m", "role": "assistant", "content": content, **more}
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from policyroute.dialects import checks
 from policyroute.dialects.openai_responses.items import kind_of
-from policyroute.dialects.shapes import items
+from policyroute.dialects.shapes import items, obj
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
 _INSTEAD: Final = ("previous_response_id", "conversation", "prompt")
@@ -28,8 +28,7 @@ def check(data: dict[str, Any]) -> None:
         _check_items(data, given)
     checks.types(data, _TYPES)
     _check_tools(data.get("tools"))
-    text = data.get("text")
-    if isinstance(text, dict) and not isinstance(data["text"].get("format") or {}, dict):
+    if not isinstance(obj(data.get("text")).get("format"), dict | None):
         checks.refuse("invalid_type", "text.format", "an object")
 
 
@@ -67,7 +66,7 @@ def _check_item(index: int, item: Any) -> None:
     path = f"input[{index}]"
     if not isinstance(item, dict):
         checks.refuse("invalid_type", path, "an object")
-    fields: dict[str, Any] = item
+    fields = obj(item)
     if not isinstance(fields.get("type", ""), str):
         checks.refuse("invalid_type", f"{path}.type", "a string")
     kind = kind_of(fields)

@@ -26,7 +26,7 @@ _PLACES: Final[dict[str, Place]] = {
     "user": ("user",),
 }
 """Where the fields stand that the API has words for."""
-_MODES: Final = ("auto", "none", "required")
+_MODES: Final[frozenset[str]] = frozenset({"auto", "none", "required"})
 _PART: Final = "input_text"
 
 
@@ -76,8 +76,8 @@ def _spelled(field: str, value: Any) -> Any:
 
 
 def _without_system(data: dict[str, Any]) -> dict[str, Any]:
-    given = data.get("input")
-    return {**data, "input": [item for item in given if not is_system(item)]} if isinstance(given, list) else data
+    given = items(data.get("input"))
+    return {**data, "input": [item for item in given if not is_system(item)]} if given else data
 
 
 def _appended(data: dict[str, Any], said: str) -> dict[str, Any]:

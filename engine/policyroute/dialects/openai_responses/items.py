@@ -82,6 +82,6 @@ def variables_of(data: dict[str, Any]) -> str:
 
 def parts(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The parts of a message or of a tool's result; a screenshot is a result of its own."""
-    content = item.get(said_in(item))
-    for part in content if isinstance(content, list) else [content]:
-        yield obj(part)
+    content: Any = item.get(said_in(item))
+    alone: list[Any] = [content]
+    return map(obj, items(content) or alone)
