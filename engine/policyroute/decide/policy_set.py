@@ -168,7 +168,7 @@ class PolicySet:
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
         """Those the route names, in its order: the eligible, and the others with the reason."""
         lineup = plan.lineup(facts.request, facts.client.tenant)
-        kept = facts.request.kept
+        kept = facts.request.kept if len(lineup.candidates) > 1 else ""
         if not (constraints or kept) and plan.route.rank is None and _unobstructed(lineup, facts):
             return lineup.candidates, ()
         eligible: list[Named] = []

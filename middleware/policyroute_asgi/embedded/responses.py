@@ -1,6 +1,6 @@
 """The embedded provider's answers in OpenAI's newer dialect: responses.
 
-Rule of this module: values to bytes. It keeps nothing: what a request refers to is not found.
+Rule of this module: values to bytes. Nothing is kept, so nothing is looked up that a request refers to.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from policyroute.dialects.openai_responses.items import kind_of, parts
+from policyroute.dialects.openai_responses.items import parts
 from policyroute.dialects.shapes import items, obj
 
 _AT_THE_TOP: Final = ("previous_response_id", "conversation", "prompt", "background")
@@ -22,12 +22,13 @@ def kept(data: dict[str, Any]) -> str:
 
 
 def _inside(data: dict[str, Any]) -> Iterator[str]:
-    for index, raw in enumerate(items(data.get("input"))):
-        item = obj(raw)
-        kind = kind_of(item)
+    for index, item in enumerate(items(data.get("input"))):
+        kind = item.get("type")
         if kind == "item_reference" or (kind == "reasoning" and _is_only_named(item)):
             yield f"input[{index}].id"
-        if any(part.get("file_id") for part in parts(item)):
+        # Most of a long conversation is plain text, and nobody has to look into that.
+        said = item.get("content", item.get("output"))
+        if said and said.__class__ is not str and any(part.get("file_id") for part in parts(item)):
             yield f"input[{index}].file_id"
     for index, raw in enumerate(items(data.get("tools"))):
         tool = obj(raw)
