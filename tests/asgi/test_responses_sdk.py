@@ -149,6 +149,30 @@ async def test_what_an_account_keeps_is_asked_for_nowhere_else(client: openai.As
         assert caught.value.code == "overloaded"
 
 
+POOLED = """
+version: 1
+providers: {here: {dialect: openai_responses, base_url: "embedded:", api_keys: [{env: KEY_A}, {env: KEY_B}]}}
+targets: {flaky: {provider: here, model: 500-once}}
+default: {route: [requested], fallback: {retries: 1, swap_delay: 0ms}}
+"""
+
+
+async def test_what_an_account_keeps_is_asked_for_with_one_key(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_A", "sk-a-0123456789")
+    monkeypatch.setenv("KEY_B", "sk-b-0123456789")
+    (tmp_path / "policy.yaml").write_text(POOLED)
+    async with (
+        serving(gateway(tmp_path, log=log)) as url,
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as client,
+    ):
+        # The provider fails once for each key: whoever goes on with the same one is answered.
+        assert (await asked(client, "flaky", input="kept", previous_response_id="resp_1")).status == "completed"
+        with pytest.raises(openai.InternalServerError):
+            await asked(client, "flaky", input="whole")
+
+
 async def test_a_provider_of_another_dialect_is_no_candidate(client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.PermissionDeniedError) as caught:
         await asked(client, "chat")
