@@ -30,9 +30,12 @@ class Settings(Protocol):
 
 
 class Access:
-    """`active` has the keys of ours and how each provider is connected to, `client` are the caller's keys."""
+    """`active` has the keys of ours and how each provider is connected to, `client` are the caller's keys.
 
-    __slots__ = ("_active", "_client", "_conversation", "_keys", "_tried")
+    `one_key`: the request refers to what an account keeps, and two keys may be of two accounts: the first one stays.
+    """
+
+    __slots__ = ("_active", "_client", "_conversation", "_first", "_keys", "_one_key", "_tried")
 
     def __init__(
         self,
@@ -40,11 +43,15 @@ class Access:
         active: Settings,
         conversation: str = "",
         client: BroughtKeys = NO_KEYS,
+        *,
+        one_key: bool = False,
     ) -> None:
         self._keys = keys
         self._active = active
         self._conversation = conversation
         self._client = client
+        self._one_key = one_key
+        self._first: Key | None = None
         self._tried: dict[tuple[str, str], frozenset[Key]] = {}
 
     def pick(self, candidate: Candidate) -> Key | Failure | None:
@@ -53,7 +60,7 @@ class Access:
         if provider.client_key:
             brought = self._client.of(provider)
             return missing(provider) if brought is None else Key("client", brought)
-        pool = self._active.keys.get(provider.name)
+        pool = self._pool(candidate)
         if pool is None:
             return None
         tried = self._tried.get(_place(candidate), _NOBODY)
@@ -61,7 +68,7 @@ class Access:
 
     def has_other(self, candidate: Candidate) -> bool:
         """Whether its provider has a key that may be used now and was not tried for this model."""
-        pool = self._active.keys.get(candidate.provider.name, ())
+        pool = self._pool(candidate) or ()
         tried = self._tried.get(_place(candidate), _NOBODY)
         return self._keys.has_other(candidate.provider, pool, candidate.model, tried)
 
@@ -72,11 +79,17 @@ class Access:
     def opened(self, candidate: Candidate, key: Key | None) -> None:
         """An attempt begins with what `pick` gave. `closed` follows."""
         if key is not None and not candidate.provider.client_key:
+            self._first = self._first or key
             self._keys.opened(candidate.provider, key)
 
     def closed(self, candidate: Candidate, key: Key | None) -> None:
         if key is not None and not candidate.provider.client_key:
             self._keys.closed(candidate.provider, key)
+
+    def _pool(self, candidate: Candidate) -> tuple[Key, ...] | None:
+        """The keys that an attempt may go with; None where its provider asks for none."""
+        pool = self._active.keys.get(candidate.provider.name)
+        return (self._first,) if pool and self._one_key and self._first else pool
 
     def learn(self, candidate: Candidate, key: Key | None, failure: Failure) -> Failure:
         """What the failure of an open attempt means for its key, and as what it is to be told."""

@@ -34,6 +34,7 @@ CHAT_PATH = "/v1/chat/completions"
 CHAT = Endpoint(Kind.ROUTED, "POST")
 MODELS = Endpoint(Kind.MODELS, "GET")
 NOT_SERVED = Endpoint(Kind.NOT_SERVED, "POST")
+NOT_KEPT = Endpoint(Kind.NOT_SERVED, "POST", "openai_responses")
 NO_GEMINI = Endpoint(Kind.NOT_SERVED, "POST", "gemini")
 
 _DIALECT_PATHS: Mapping[str, Endpoint] = {
@@ -43,9 +44,19 @@ _DIALECT_PATHS: Mapping[str, Endpoint] = {
     "/v1/messages": Endpoint(Kind.ROUTED, "POST", "anthropic"),
     "/v1/messages/count_tokens": Endpoint(Kind.ROUTED, "POST", "anthropic", Operation.COUNT_TOKENS),
     "/v1beta/models": Endpoint(Kind.MODELS, "GET", "gemini"),
-    "/v1/responses": Endpoint(Kind.NOT_SERVED, "POST", "openai_responses"),
+    "/v1/responses": Endpoint(Kind.ROUTED, "POST", "openai_responses"),
 }
-_OTHER_PATHS = ("/v1/images", "/v1/audio", "/v1/files", "/v1/batches", "/v1/realtime", "/v1/completions")
+_KEPT_PATH = "/v1/responses/"
+"""What providers keep of answers is not kept here."""
+_OTHER_PATHS = (
+    "/v1/images",
+    "/v1/audio",
+    "/v1/files",
+    "/v1/batches",
+    "/v1/realtime",
+    "/v1/completions",
+    "/v1/conversations",
+)
 _GEMINI_PATH = "/v1beta/models/"
 _GEMINI_CALLS = (":generateContent", ":streamGenerateContent")
 
@@ -76,6 +87,7 @@ class Endpoints:
             raise ValueError(f"prefix must be empty or like `/llm`, not {prefix!r}")
         self._exact = {f"{prefix}{path}": endpoint for path, endpoint in _DIALECT_PATHS.items()}
         self._model = f"{prefix}/v1/models/"
+        self._kept = prefix + _KEPT_PATH
         self._gemini = prefix + _GEMINI_PATH
         self._others = tuple(prefix + path for path in _OTHER_PATHS) if whole else ()
 
@@ -91,6 +103,8 @@ class Endpoints:
             if path.endswith(_GEMINI_CALLS):
                 return NO_GEMINI
             return Endpoint(Kind.MODELS, "GET", "gemini", model=path[len(self._gemini) :])
+        if path.startswith(self._kept) and len(path) > len(self._kept):
+            return NOT_KEPT
         if any(path == other or path.startswith(f"{other}/") for other in self._others):
             return NOT_SERVED
         return None

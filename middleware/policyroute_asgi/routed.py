@@ -136,10 +136,10 @@ class Routed:
         conversation = request.conversation(caller.client.tenant)
         origins = active.policy.program.client_key_origins
         if not origins:
-            return Access(keys, active, conversation)
+            return Access(keys, active, conversation, one_key=bool(request.kept))
         scope = visit.scope
         brought = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
-        return Access(keys, active, conversation, brought.within(origins))
+        return Access(keys, active, conversation, brought.within(origins), one_key=bool(request.kept))
 
     def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)

@@ -11,7 +11,9 @@ OURS = {
     "/v1/models": Kind.MODELS,
     "/v1/models/gpt": Kind.MODELS,
     "/v1/models/vendor/gpt": Kind.MODELS,
-    "/v1/responses": Kind.NOT_SERVED,
+    "/v1/responses": Kind.ROUTED,
+    "/v1/responses/resp_1": Kind.NOT_SERVED,
+    "/v1/responses/resp_1/input_items": Kind.NOT_SERVED,
     "/v1/messages": Kind.ROUTED,
     "/v1/messages/count_tokens": Kind.ROUTED,
     "/v1/embeddings": Kind.ROUTED,
@@ -20,7 +22,15 @@ OURS = {
     "/v1beta/models/gemini-3:generateContent": Kind.NOT_SERVED,
     "/v1beta/models/gemini-3:streamGenerateContent": Kind.NOT_SERVED,
 }
-HOSTS_ONLY = ["/v1/images/generations", "/v1/audio/speech", "/v1/files", "/v1/files/f-1", "/v1/batches", "/v1/realtime"]
+HOSTS_ONLY = [
+    "/v1/images/generations",
+    "/v1/audio/speech",
+    "/v1/files",
+    "/v1/files/f-1",
+    "/v1/batches",
+    "/v1/realtime",
+    "/v1/conversations",
+]
 NOBODYS = [
     "/",
     "/v1",
@@ -30,6 +40,7 @@ NOBODYS = [
     "/v1/filesystem",
     "/v1beta/models/",
     "/v1/models/",
+    "/v1/responses/",
 ]
 
 

@@ -155,7 +155,11 @@ async def test_a_body_in_pieces_is_one_body(app: Gateway) -> None:
         ("DELETE", "/v1/models/ok", 405, "method_not_allowed"),
         ("GET", "/v1/models/unheard-of", 404, "model_not_found"),
         ("GET", "/v1/models/", 404, "not_found"),
-        ("POST", "/v1/responses", 404, "not_served"),
+        ("GET", "/v1/responses", 405, "method_not_allowed"),
+        ("GET", "/v1/responses/resp_1", 404, "not_served"),
+        ("DELETE", "/v1/responses/resp_1", 404, "not_served"),
+        ("POST", "/v1/responses/resp_1/cancel", 404, "not_served"),
+        ("POST", "/v1/responses/compact", 404, "not_served"),
         ("POST", "/v1/embeddings/", 404, "not_found"),
         ("POST", "/v1/images/generations", 404, "not_served"),
         ("GET", "/v1/files/f1", 404, "not_served"),
@@ -166,7 +170,9 @@ async def test_a_body_in_pieces_is_one_body(app: Gateway) -> None:
 async def test_other_paths(app: Gateway, method: str, path: str, status: int, code: str) -> None:
     answer = await ask(app, method, path)
     assert (answer.status, error(answer)["code"]) == (status, code)
-    assert answer.headers.get("allow") == (({CHAT: "POST"}.get(path) or "GET") if status == 405 else None)
+    assert answer.headers.get("allow") == (
+        ({CHAT: "POST", "/v1/responses": "POST"}.get(path) or "GET") if status == 405 else None
+    )
 
 
 async def test_models_are_the_targets(app: Gateway) -> None:

@@ -61,6 +61,12 @@ def messages() -> list[Recording]:
     return _at_hand(lambda api, provider: provider == "anthropic" and api in ("messages", "count_tokens"))
 
 
+@pytest.fixture(scope="session")
+def responses() -> list[Recording]:
+    """In the shape of OpenAI's Responses."""
+    return _at_hand(lambda api, _: api == "responses")
+
+
 def _at_hand(wanted: Wanted) -> list[Recording]:
     folder = Path(os.environ.get("POLICYROUTE_CORPUS", _BESIDE))
     if not (folder / "recordings.jsonl.gz").exists():

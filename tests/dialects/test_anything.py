@@ -21,6 +21,7 @@ NAMES = st.sampled_from(
     error code type status prompt_tokens completion_tokens prompt_tokens_details text thinking refusal reasoning audio
     system content_block partial_json input source data stop_reason input_tokens embedding output_config format
     tools tool_choice response_format json_schema schema max_tokens metadata x_groq detail innererror custom
+    output summary variables prompt instructions arguments call_id incomplete_details response delta item output_index
     allowed_tools modalities function_call functions total_tokens""".split()
 )
 SCALARS = (
@@ -61,7 +62,11 @@ def test_requests(
     dialect: Dialect, operation: Operation, fields: dict[str, Any], message: dict[str, Any], tool: dict[str, Any]
 ) -> None:
     whole = {"model": "m", "input": "i", "messages": [{**message, "role": "user"}], "tools": [tool], **fields}
-    for value in (fields, whole):
+    for value in (
+        fields,
+        whole,
+        {**whole, "input": [{"role": "user", **message}, {**message, "type": "function_call_output"}]},
+    ):
         request = asked(dialect.name, operation, value)
         if request is None:
             continue
@@ -115,7 +120,9 @@ def test_every_field_of_a_transform_is_tried() -> None:
 
 KINDS = st.sampled_from(
     """message_start content_block_start content_block_delta content_block_stop message_delta message_stop ping error
-    text tool_use thinking text_delta thinking_delta input_json_delta server_tool_use tool_result document""".split()
+    text tool_use thinking text_delta thinking_delta input_json_delta server_tool_use tool_result document
+    response.created response.completed response.failed response.output_item.added response.output_item.done
+    response.output_text.delta response.function_call_arguments.delta function_call message""".split()
 )
 
 
@@ -133,6 +140,9 @@ def test_streams(dialect: Dialect, chunks: list[tuple[Any, str, str]]) -> None:
             "message": chunk,
             "content_block": nested,
             "delta": nested,
+            "response": chunk,
+            "item": nested,
+            "output_index": chunk,
         }
         values: list[Any] = [chunk, wrapped, named, {**named, "index": 1}]
         for value in values:
@@ -154,6 +164,7 @@ def test_answers(dialect: Dialect, operation: Operation, value: Any) -> None:
         {"content": [value, {"type": "tool_use", "input": value}], "stop_reason": value, "usage": value},
         {"data": [value, {"embedding": value}], "usage": value},
         {"input_tokens": value, "error": value},
+        {"output": [value, {"type": "message", "content": value}], "status": value, "usage": value},
     ]
     for found in (value, *wrapped):
         events = dialect.answer(body(found), (), request)

@@ -115,7 +115,8 @@ def request_of(given: Given, profiles: Profiles) -> ModelRequest:
     said = given.request
     operation = Operation(said.operation or Operation.CHAT)
     dialect = said.dialect or ("anthropic" if operation is Operation.COUNT_TOKENS else "openai_chat")
-    words = {"input": "Hello"} if operation is Operation.EMBEDDINGS else {"messages": [_HELLO]}
+    asks_with_input = operation is Operation.EMBEDDINGS or dialect == "openai_responses"
+    words = {"input": "Hello"} if asks_with_input else {"messages": [_HELLO]}
     body = said.body or {"model": said.model or "auto", **words}
     headers = dict(said.headers or {})
     if said.profile:

@@ -57,8 +57,8 @@ class Excluded:
     """A candidate that is out.
 
     `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
-    client), `dialect`, `missing_secret`, `supports`, `context_window`, `other_model`. `detail` says it in words,
-    without content.
+    client), `dialect`, `missing_secret`, `supports`, `context_window`, `other_model`, `other_account`.
+    `detail` says it in words, without content.
     """
 
     target: str

@@ -48,6 +48,16 @@ def comparable(candidates: Sequence[Candidate]) -> tuple[tuple[Candidate, ...], 
     return alike, [Excluded(each.target, each.provider.name, "other_model", None, detail) for each in others]
 
 
+def of_one_account(candidates: Sequence[Candidate], kept: str) -> tuple[tuple[Candidate, ...], list[Excluded]]:
+    """For a request that refers to what an account keeps: those at the first one's provider, and the others, which know
+    nothing of it. `kept` is where it does."""
+    first = candidates[0].provider.name if candidates else ""
+    alike = tuple(candidate for candidate in candidates if candidate.provider.name == first)
+    others = [candidate for candidate in candidates if candidate.provider.name != first]
+    detail = f"`{kept}` refers to what one account keeps: no other is asked than the first candidate's, {first}"
+    return alike, [Excluded(each.target, each.provider.name, "other_account", None, detail) for each in others]
+
+
 def _obstacle(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:
     if endpoint.dialect != request.dialect:
         return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}"

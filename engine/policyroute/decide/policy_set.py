@@ -15,7 +15,7 @@ from policyroute.decide import denial, merge
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
-from policyroute.decide.eligibility import comparable, excluded
+from policyroute.decide.eligibility import comparable, excluded, of_one_account
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.grants import Grants
@@ -168,7 +168,8 @@ class PolicySet:
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
         """Those the route names, in its order: the eligible, and the others with the reason."""
         lineup = plan.lineup(facts.request, facts.client.tenant)
-        if not constraints and plan.route.rank is None and _unobstructed(lineup, facts):
+        kept = facts.request.kept if len(lineup.candidates) > 1 else ""
+        if not (constraints or kept) and plan.route.rank is None and _unobstructed(lineup, facts):
             return lineup.candidates, ()
         eligible: list[Named] = []
         out: list[Excluded] = []
@@ -185,6 +186,9 @@ class PolicySet:
             candidates = tuple([candidate for _, candidate in eligible])
         if facts.request.operation is Operation.EMBEDDINGS:
             candidates, others = comparable(candidates)
+            out += others
+        if kept:
+            candidates, others = of_one_account(candidates, kept)
             out += others
         return candidates, tuple(out)
 

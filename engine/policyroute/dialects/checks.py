@@ -43,17 +43,18 @@ def opening(data: dict[str, Any]) -> list[Any]:
     return items(messages)
 
 
-def turn(index: int, message: Any, roles: Set[str]) -> dict[str, Any]:
-    """A message that is an object, of a known role, and with text or parts for its content, if any."""
+def turn(index: int, message: Any, roles: Set[str], holder: str = "messages") -> dict[str, Any]:
+    """A message, in the array of the name `holder`, that is an object, of a known role, and with text or parts for its
+    content, if any."""
     if not isinstance(message, dict):
-        refuse("invalid_type", f"messages[{index}]", "an object")
+        refuse("invalid_type", f"{holder}[{index}]", "an object")
     fields = cast("dict[str, Any]", message)
     role = fields.get("role")
     if not isinstance(role, str) or role not in roles:
-        refuse("invalid_role", f"messages[{index}].role", f"one of {', '.join(sorted(roles))}")
+        refuse("invalid_role", f"{holder}[{index}].role", f"one of {', '.join(sorted(roles))}")
     content = fields.get("content")
     if content is not None and not isinstance(content, str):
-        objects(f"messages[{index}].content", content, "a string or an array of objects")
+        objects(f"{holder}[{index}].content", content, "a string or an array of objects")
     return fields
 
 

@@ -24,5 +24,8 @@ class ConversationRequests:
         value = data.get("temperature")
         return ABSENT if value is None else float(value)
 
+    def kept(self, data: dict[str, Any]) -> str:
+        return ""
+
     def metadata(self, data: dict[str, Any]) -> dict[str, str]:
         return {name: value for name, value in obj(data.get("metadata")).items() if isinstance(value, str)}

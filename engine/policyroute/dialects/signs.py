@@ -25,12 +25,15 @@ CODES: dict[str, K] = {
         K.AUTH: """invalid_api_key api_key_invalid authentication_error invalid_authentication permission_denied
             permission_error unauthenticated account_deactivated invalid_organization""",
         K.CONTENT_FILTERED: """content_filter content_policy_violation responsibleaipolicyviolation invalid_prompt
-            data_inspection_failed datainspectionfailed bio_policy misalignment_policy_violation""",
+            data_inspection_failed datainspectionfailed bio_policy misalignment_policy_violation
+            image_content_policy_violation""",
         K.MODEL_NOT_FOUND: "model_not_found deploymentnotfound model_decommissioned not_found_error",
         K.TIMEOUT_TTFT: "timeout_error deadline_exceeded modeltimeoutexception",
         K.SCHEMA_INVALID: "tool_use_failed json_validate_failed",
         K.INVALID_REQUEST: """unsupported_parameter unsupported_value invalid_function_parameters
-            string_above_max_length invalid_image_url invalid_image_format invalid_value
+            string_above_max_length invalid_image_url invalid_image_format invalid_image invalid_base64_image
+            image_too_large image_too_small image_parse_error image_file_too_large image_file_not_found empty_image_file
+            unsupported_image_media_type failed_to_download_image previous_response_not_found invalid_value
             missing_required_parameter unknown_parameter""",
     }.items()
     for name in names.split()

@@ -35,12 +35,16 @@ OWN_HEADERS = "x-policyroute-"
 
 RESERVED_RAW: Mapping[str, frozenset[str]] = {
     "openai_chat": frozenset({"model", "messages", "stream", "stream_options", "max_completion_tokens", *BODY_FIELDS}),
+    "openai_responses": frozenset(
+        """model input instructions stream stream_options max_output_tokens temperature top_p tool_choice
+        parallel_tool_calls metadata user previous_response_id conversation""".split()
+    ),
     "anthropic": frozenset(
         "model messages system stream max_tokens temperature top_p stop_sequences tool_choice metadata".split()
     ),
 }
 """Names of a body that `raw` may not write: routing decides them, or a neutral field does."""
-_NEUTRAL = {"max_completion_tokens": "max_tokens", "stop_sequences": "stop"}
+_NEUTRAL = {"max_completion_tokens": "max_tokens", "max_output_tokens": "max_tokens", "stop_sequences": "stop"}
 """The neutral names of those that have another."""
 
 _GROUP = re.compile(r"\\(\d)")

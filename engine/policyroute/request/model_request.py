@@ -38,6 +38,11 @@ class RequestReader(Protocol):
     def params(self, data: dict[str, Any]) -> dict[str, Any]: ...
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]: ...
     def metadata(self, data: dict[str, Any]) -> dict[str, str]: ...
+    def kept(self, data: dict[str, Any]) -> str:
+        """The path of what the body only refers to, because one account of a provider keeps it; empty where there is
+        nothing of the kind."""
+        ...
+
     def prompt_bytes(self, data: dict[str, Any]) -> int:
         """UTF-8 bytes of everything a tokenizer would see: texts, tool calls, tool definitions, schema."""
         ...
@@ -186,6 +191,12 @@ class ModelRequest:
     @Lazy
     def metadata(self) -> dict[str, str]:
         return self._reader.metadata(self.data)
+
+    @Lazy
+    def kept(self) -> str:
+        """The path of what it only refers to, because one account of a provider keeps it (`previous_response_id`): no
+        other account can answer it. Empty where the request is whole."""
+        return self._reader.kept(self.data)
 
     @Lazy
     def input_tokens(self) -> int:

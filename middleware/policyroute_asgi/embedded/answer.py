@@ -75,8 +75,8 @@ def _forced_tool(request: ModelRequest) -> dict[str, Any] | None:
     choice = request.tool_choice
     if not choice or choice in ("auto", "none"):
         return None
-    # OpenAI's stand in a `function`, Anthropic's for themselves; what the provider runs itself has no schema.
+    # Those of Chat stand in a `function`, the others for themselves; what the provider runs itself has no schema.
     declared = (obj(tool.get("function")) or tool for tool in map(obj, items(request.data.get("tools"))))
-    functions = (tool for tool in declared if "input_schema" in tool or "type" not in tool)
+    functions = (tool for tool in declared if "input_schema" in tool or tool.get("type", "function") == "function")
     named = (tool for tool in functions if choice in ("required", tool.get("name")))
     return next(named, None)

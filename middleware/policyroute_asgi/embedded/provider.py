@@ -20,10 +20,12 @@ from policyroute_asgi.embedded import http
 from policyroute_asgi.embedded.anthropic import CountTokens, Messages
 from policyroute_asgi.embedded.behaviour import DESCRIBED, Behaviour
 from policyroute_asgi.embedded.openai import Chat, Embeddings
+from policyroute_asgi.embedded.responses import Responses
 from policyroute_asgi.embedded.wire import CREATED, SpeakingWire, Wire
 
 _WIRES: Final[Mapping[str, Wire]] = {
     "/chat/completions": Chat(),
+    "/responses": Responses(),
     "/embeddings": Embeddings(),
     "/messages": Messages(),
     "/messages/count_tokens": CountTokens(),

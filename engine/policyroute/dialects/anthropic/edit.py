@@ -11,10 +11,10 @@ from copy import deepcopy
 from typing import Any, Final
 
 from policyroute.dialects.anthropic.blocks import places, spoken
-from policyroute.dialects.edits import added
+from policyroute.dialects.edits import Place, added, at, dropped, put, without
 from policyroute.dialects.shapes import obj, text
 
-_PLACES: Final = {
+_PLACES: Final[dict[str, Place]] = {
     "temperature": ("temperature",),
     "top_p": ("top_p",),
     "max_tokens": ("max_tokens",),
@@ -45,18 +45,18 @@ class MessagesEditor:
     def has(self, data: dict[str, Any], field: str) -> bool:
         if field not in self._fields:
             return False
-        return _at(data, _PLACES[field]) is not None or data.get(_ALSO.get(field, "")) is not None
+        return at(data, _PLACES[field]) is not None or data.get(_ALSO.get(field, "")) is not None
 
     def put(self, data: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
         if field not in self._fields:
             return data
         special = _SPECIAL.get(field)
-        return special(data, value) if special else _put(data, _PLACES[field], value)
+        return special(data, value) if special else put(data, _PLACES[field], value)
 
     def drop(self, data: dict[str, Any], field: str) -> dict[str, Any]:
         if field not in self._fields:
             return data
-        return _without(_dropped(data, _PLACES[field]), _ALSO.get(field, ""))
+        return without(dropped(data, _PLACES[field]), _ALSO.get(field, ""))
 
     def system(
         self, data: dict[str, Any], *, prepend: str | None, append: str | None, replace: str | None
@@ -70,14 +70,14 @@ class MessagesEditor:
         for said, before in ((prepend, True), (append, False)):
             if said:
                 system = added(system, said, before=before)
-        return {**data, "system": system} if system else _without(data, "system")
+        return {**data, "system": system} if system else without(data, "system")
 
     def rewrite(self, data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
         said: dict[str, Any] = {name: data[name] for name in ("system", "messages") if name in data}
         changed = {**data, **deepcopy(said)}
         for holder, key in spoken(changed):
-            for place, at in places(holder, key):
-                place[at] = change(place[at])
+            for place, name in places(holder, key):
+                place[name] = change(place[name])
         return changed
 
 
@@ -106,26 +106,26 @@ def _parallel(data: dict[str, Any], value: bool) -> dict[str, Any]:
 def _effort(data: dict[str, Any], value: str) -> dict[str, Any]:
     """No effort at all is not an effort here, but no thinking."""
     if value == "none":
-        return {**_dropped(data, _PLACES["reasoning_effort"]), "thinking": {"type": "disabled"}}
-    return _put(data, _PLACES["reasoning_effort"], "low" if value == "minimal" else value)
+        return {**dropped(data, _PLACES["reasoning_effort"]), "thinking": {"type": "disabled"}}
+    return put(data, _PLACES["reasoning_effort"], "low" if value == "minimal" else value)
 
 
 def _response_format(data: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     """JSON without a schema cannot be asked for."""
     kind = value.get("type")
-    plain = _without(data, "output_format")
+    plain = without(data, "output_format")
     if kind == "text":
-        return _dropped(plain, _PLACES["response_format"])
+        return dropped(plain, _PLACES["response_format"])
     schema = obj(obj(value.get("json_schema")).get("schema")) or obj(value.get("schema"))
     if kind != "json_schema" or not schema:
         return data
-    return _put(plain, _PLACES["response_format"], {"type": "json_schema", "schema": schema})
+    return put(plain, _PLACES["response_format"], {"type": "json_schema", "schema": schema})
 
 
 def _metadata(data: dict[str, Any], value: dict[str, str]) -> dict[str, Any]:
     """The API knows of the user and refuses anything else."""
     user = text(value.get("user_id"))
-    return {**data, "metadata": {"user_id": user}} if user else _without(data, "metadata")
+    return {**data, "metadata": {"user_id": user}} if user else without(data, "metadata")
 
 
 _SPECIAL: Final[dict[str, Callable[[dict[str, Any], Any], dict[str, Any]]]] = {
@@ -136,25 +136,3 @@ _SPECIAL: Final[dict[str, Callable[[dict[str, Any], Any], dict[str, Any]]]] = {
     "response_format": _response_format,
     "metadata": _metadata,
 }
-
-
-def _at(data: dict[str, Any], place: tuple[str, ...]) -> Any:
-    return data.get(place[0]) if len(place) == 1 else obj(data.get(place[0])).get(place[1])
-
-
-def _put(data: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
-    if len(place) == 1:
-        return {**data, place[0]: value}
-    return {**data, place[0]: {**obj(data.get(place[0])), place[1]: value}}
-
-
-def _dropped(data: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
-    """Without what stands there, and without what is empty then."""
-    if len(place) == 1:
-        return _without(data, place[0])
-    left = _without(obj(data.get(place[0])), place[1])
-    return {**data, place[0]: left} if left else _without(data, place[0])
-
-
-def _without(data: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != name}

@@ -39,6 +39,9 @@ class EmbeddingRequests:
             checks.refuse(code, "input", "a text, an array of texts, or an array of tokens or of such arrays")
         checks.types(data, _TYPES)
 
+    def kept(self, data: dict[str, Any]) -> str:
+        return ""
+
     def model(self, data: dict[str, Any], path: str) -> str:
         return text(data["model"])
 

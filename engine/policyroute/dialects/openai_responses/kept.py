@@ -1,0 +1,42 @@
+"""OpenAI Responses: what a request only refers to, because the account that it was kept by has the rest.
+
+Rule of this module: what is not there in full can be answered by that account alone. Ciphertext stands for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from policyroute.dialects.openai_responses.items import parts
+from policyroute.dialects.shapes import items, obj
+
+_AT_THE_TOP: Final = ("previous_response_id", "conversation", "prompt", "background")
+
+
+def kept(data: dict[str, Any]) -> str:
+    """The path of the first of them; empty where the request is whole. An answer made in the background is kept too:
+    where it was begun, it goes on."""
+    top = next((name for name in _AT_THE_TOP if data.get(name)), "")
+    return top or next(_inside(data), "")
+
+
+def _inside(data: dict[str, Any]) -> Iterator[str]:
+    for index, item in enumerate(items(data.get("input"))):
+        kind = item.get("type")
+        if kind == "item_reference" or (kind == "reasoning" and _is_only_named(item)):
+            yield f"input[{index}].id"
+        # Most of a long conversation is plain text, and nobody has to look into that.
+        said = item.get("content", item.get("output"))
+        if said and said.__class__ is not str and any(part.get("file_id") for part in parts(item)):
+            yield f"input[{index}].file_id"
+    for index, raw in enumerate(items(data.get("tools"))):
+        tool = obj(raw)
+        if tool.get("vector_store_ids"):
+            yield f"tools[{index}].vector_store_ids"
+        if isinstance(tool.get("container"), str):
+            yield f"tools[{index}].container"
+
+
+def _is_only_named(thought: dict[str, Any]) -> bool:
+    return bool(thought.get("id")) and not (thought.get("encrypted_content") or thought.get("content"))
