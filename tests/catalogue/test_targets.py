@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+
+import jsonschema
+import pytest
 
 from policyroute.absent import ABSENT
 from policyroute.cel.compile import Compiler
 from policyroute.policy.compile import compile_policy
 from policyroute.policy.files import catalogue
 from policyroute.policy.model import Price, Program
+from policyroute.policy.schema import json_schema
 from policyroute.problems import Problem
 
 
@@ -109,3 +114,19 @@ def test_of_two_vendors_the_least_holds() -> None:
     assert first.context_window != second.context_window
     assert made.context_window == min(first.context_window, second.context_window)
     assert made.price.output == max(first.output or 0, second.output or 0)
+
+
+@pytest.mark.parametrize(
+    ("provider", "good"),
+    [
+        ({"vendor": "openai"}, True),
+        ({"dialect": "openai_chat", "base_url": "https://x.example/v1"}, True),
+        ({"region": "us"}, False),
+        ({"dialect": "openai_chat"}, False),
+        ({"vendor": "openia"}, False),
+    ],
+)
+def test_editors_want_a_vendor_or_an_address_with_its_dialect(provider: dict[str, str], good: bool) -> None:
+    document = {"version": 1, "providers": {"a": provider}}
+    with nullcontext() if good else pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json_schema(), cls=jsonschema.Draft202012Validator)

@@ -16,7 +16,7 @@ _LATEST: Final = "-latest"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """As in the file, in this order. Prices are USD per million tokens. `capabilities` is None where they are not known."""
+    """Prices are USD per million tokens. `capabilities` is None where they are not known."""
 
     context_window: int | None
     max_output_tokens: int | None
@@ -53,5 +53,5 @@ class Models:
         found = rows.get(name) or rows.get(short) or rows.get(short + _LATEST)
         if found is None:
             return None
-        *numbers, capabilities = found
-        return Model(*numbers, capabilities=None if capabilities is None else frozenset(capabilities.split()))
+        window, limit, fresh, cached, write, output, words = found
+        return Model(window, limit, fresh, cached, write, output, None if words is None else frozenset(words.split()))

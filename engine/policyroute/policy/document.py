@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from policyroute.catalogue import VENDORS
 from policyroute.policy.cases import CaseSpec
@@ -51,6 +51,10 @@ class TlsSpec(Strict):
 
 class ProviderSpec(Strict):
     """An account at an endpoint."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["vendor"]}, {"required": ["dialect", "base_url"]}]}
+    )
 
     vendor: (
         Annotated[str, one_of(VENDORS), Field(description="dialect and base_url, where they are not written")] | None
