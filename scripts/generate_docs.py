@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from policyroute.catalogue.vendors import reference as vendors
 from policyroute.cel.functions import reference as functions
 from policyroute.policy.vocabulary import reference as vocabulary
 
 _DOCS = Path(__file__).parent.parent / "docs"
 _BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "functions": ("cel.md", functions),
+    "vendors": ("catalogue.md", vendors),
     "vocabulary": ("cel.md", vocabulary),
 }
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from policyroute.catalogue import VENDORS
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -51,8 +52,15 @@ class TlsSpec(Strict):
 class ProviderSpec(Strict):
     """An account at an endpoint."""
 
-    dialect: str
-    base_url: str
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["vendor"]}, {"required": ["dialect", "base_url"]}]}
+    )
+
+    vendor: (
+        Annotated[str, one_of(VENDORS), Field(description="dialect and base_url, where they are not written")] | None
+    ) = None
+    dialect: str | None = None
+    base_url: str | None = None
     api_key: ApiKey | None = None
     api_keys: Annotated[list[SecretReference], Field(min_length=1, max_length=64)] | None = None
     proxy: Annotated[str, Field(description="http://host:port, or none for no proxy")] | None = None
@@ -60,7 +68,7 @@ class ProviderSpec(Strict):
     tls: TlsSpec = TlsSpec()
     region: Annotated[str, Field(max_length=64)] = ""
     clearance: Literal["public", "internal", "confidential"] = "internal"
-    failure_domains: list[Name] = []
+    failure_domains: list[Name] | None = None
     tags: Tags = {}
     insecure: Annotated[bool, Field(description="allow plain http to another host")] = False
 

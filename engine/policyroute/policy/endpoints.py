@@ -6,20 +6,18 @@ Rule of this module: a provider or target comes out whole, or not at all and wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
 
-from policyroute.absent import ABSENT, Absent
+from policyroute.absent import ABSENT
+from policyroute.catalogue import VENDORS, vendor_at
 from policyroute.clearance import Clearance
 from policyroute.dialects import DIALECTS
+from policyroute.policy import known
 from policyroute.policy.addresses import base_url_trouble, proxy_trouble
-from policyroute.policy.document import PriceSpec, ProviderSpec, TargetSpec
-from policyroute.policy.model import DIRECT, REQUESTED, Price, Provider, SecretRef, Target, Tls
+from policyroute.policy.document import ProviderSpec, TargetSpec
+from policyroute.policy.model import DIRECT, REQUESTED, Provider, SecretRef, Target, Tls
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.spelling import Secret
 from policyroute.policy.tree import File, Path, dotted
-from policyroute.policy.vocabulary import CAPABILITIES
-
-_T = TypeVar("_T")
 
 EMBEDDED = "embedded:"
 """The `base_url` of the provider that answers inside this process, for demonstrations and tests."""
@@ -31,31 +29,28 @@ RESERVED = frozenset({REQUESTED, "auto", "default"})
 def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provider | None:
     """The provider, or None where it cannot be used."""
     path: Path = ("providers", name)
-    if spec.dialect not in DIALECTS:
-        message = f"the dialect `{spec.dialect}` is not spoken by this version"
-        hint = suggestion(spec.dialect, DIALECTS)
-        report.error(
-            "unknown-dialect", message, file.span((*path, "dialect")), hint=hint, path=dotted((*path, "dialect"))
-        )
-    address = _address(spec, file, (*path, "base_url"), report)
+    vendor = VENDORS[spec.vendor] if spec.vendor else vendor_at(spec.base_url or "")
+    dialect = _dialect(spec, file, path, report)
+    address = _address(spec, file, path, report)
     keys = _keys(spec, file, path, report)
-    reached = _reached(spec, file, path, report)
-    if spec.dialect not in DIALECTS or address is None or keys is None or not reached:
+    reached = _reached(spec, address, file, path, report)
+    if dialect is None or address is None or keys is None or not reached:
         return None
     return Provider(
         name=name,
-        dialect=spec.dialect,
+        dialect=dialect,
         base_url=address,
         api_keys=keys,
         region=spec.region,
         clearance=Clearance.named(spec.clearance),
-        failure_domains=tuple(spec.failure_domains),
+        failure_domains=_failure_domains(spec),
         tags=spec.tags,
         span=file.key_span(path),
         client_key=isinstance(spec.api_key, str),
         proxy=spec.proxy,
         proxy_auth=_secret(spec.proxy_auth) if spec.proxy_auth else None,
         tls=Tls(spec.tls.ca, spec.tls.cert, spec.tls.key),
+        vendor=vendor.name if vendor else "",
     )
 
 
@@ -73,15 +68,16 @@ def target(
     found = _providers_of(spec, path, providers, file, report)
     if found is None:
         return None
+    facts = known.facts(spec, found, file, path, report)
     return Target(
         name=name,
         model=spec.model,
         providers=found,
-        quality=_known(spec.quality),
-        context_window=_known(spec.context_window),
-        max_output_tokens=_known(spec.max_output_tokens),
-        price=_price(spec.price),
-        supports=_supports(spec.supports),
+        quality=ABSENT if spec.quality is None else spec.quality,
+        context_window=facts.context_window,
+        max_output_tokens=facts.max_output_tokens,
+        price=facts.price,
+        supports=facts.supports,
         tags=spec.tags,
         span=file.key_span(path),
         concurrency=spec.concurrency,
@@ -113,15 +109,42 @@ def _providers_of(
     return tuple(found) if len(found) == len(written) else None
 
 
+def _dialect(spec: ProviderSpec, file: File, path: Path, report: Report) -> str | None:
+    written = spec.dialect or (VENDORS[spec.vendor].dialect if spec.vendor else None)
+    if written in DIALECTS:
+        return written
+    if written is None:
+        _missing("dialect", file, path, report)
+        return None
+    place = (*path, "dialect" if spec.dialect else "vendor")
+    message = f"the dialect `{written}` is not spoken by this version"
+    report.error("unknown-dialect", message, file.span(place), hint=suggestion(written, DIALECTS), path=dotted(place))
+    return None
+
+
 def _address(spec: ProviderSpec, file: File, path: Path, report: Report) -> str | None:
     """The base URL without a trailing slash, or None where it cannot be used."""
-    if spec.base_url == EMBEDDED:
+    written = spec.base_url or (VENDORS[spec.vendor].base_url if spec.vendor else None)
+    if written is None:
+        _missing("base_url", file, path, report)
+        return None
+    if written == EMBEDDED:
         return EMBEDDED
-    trouble = base_url_trouble(spec.base_url, insecure=spec.insecure)
+    trouble = base_url_trouble(written, insecure=spec.insecure)
     if trouble is None:
-        return spec.base_url.rstrip("/")
-    _complain(trouble, file, path, report)
+        return written.rstrip("/")
+    _complain(trouble, file, (*path, "base_url"), report)
     return None
+
+
+def _missing(key: str, file: File, path: Path, report: Report) -> None:
+    report.error("missing-key", f"`{key}` is missing", file.key_span(path), path=dotted(path))
+
+
+def _failure_domains(spec: ProviderSpec) -> tuple[str, ...]:
+    if spec.failure_domains is not None:
+        return tuple(spec.failure_domains)
+    return VENDORS[spec.vendor].failure_domains if spec.vendor else ()
 
 
 def _complain(trouble: tuple[str, str, str], file: File, path: Path, report: Report) -> None:
@@ -147,7 +170,7 @@ def _keys(spec: ProviderSpec, file: File, path: Path, report: Report) -> tuple[S
     return tuple(found)
 
 
-def _reached(spec: ProviderSpec, file: File, path: Path, report: Report) -> bool:
+def _reached(spec: ProviderSpec, address: str | None, file: File, path: Path, report: Report) -> bool:
     """Whether the settings of its connections can be used."""
     before = len(report.problems)
     if spec.proxy is not None and spec.proxy != DIRECT and (trouble := proxy_trouble(spec.proxy)):
@@ -155,7 +178,7 @@ def _reached(spec: ProviderSpec, file: File, path: Path, report: Report) -> bool
     if spec.proxy_auth is not None and spec.proxy in (None, DIRECT):
         trouble = ("wrong-value", "there is no proxy that this is for", "write `proxy: http://host:port` beside it")
         _complain(trouble, file, (*path, "proxy_auth"), report)
-    if spec.tls.model_fields_set and not spec.base_url.lower().startswith("https:"):
+    if spec.tls.model_fields_set and not (address or "https:").lower().startswith("https:"):
         trouble = ("wrong-value", "only an https address is reached by TLS", "take it out, or use https")
         _complain(trouble, file, (*path, "tls"), report)
     if spec.tls.key is not None and spec.tls.cert is None:
@@ -166,17 +189,3 @@ def _reached(spec: ProviderSpec, file: File, path: Path, report: Report) -> bool
 
 def _secret(spec: Secret) -> SecretRef:
     return SecretRef("env", spec.env) if spec.env is not None else SecretRef("file", spec.file or "")
-
-
-def _supports(declared: Mapping[str, bool]) -> Mapping[str, bool]:
-    """Every capability. A target that is declared to make embeddings does nothing else unless it is declared to."""
-    embeds = declared.get("embeddings", False)
-    return {**dict.fromkeys(CAPABILITIES, True), "chat": not embeds, "embeddings": embeds, **declared}
-
-
-def _price(spec: PriceSpec) -> Price:
-    return Price(_known(spec.input), _known(spec.cached_input), _known(spec.cache_write), _known(spec.output))
-
-
-def _known(value: _T | None) -> _T | Absent:
-    return ABSENT if value is None else value

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from policyroute.catalogue import Models
 from policyroute.problems import PolicyErrors, Problem, Span
 
 Place = str | Path
@@ -72,6 +73,12 @@ def shipped_packs() -> Mapping[str, str]:
     checkout = Path(__file__).parents[3] / "policies"
     found = package if package.is_dir() else checkout
     return {each.stem: each.read_text(encoding="utf-8") for each in sorted(found.glob("*.yaml"))}
+
+
+@cache
+def catalogue() -> Models:
+    """The models that are known; read when the first target asks."""
+    return Models((Path(__file__).parents[1] / "catalogue" / "models.json").read_text(encoding="utf-8"))
 
 
 def _read(path: Path) -> str | Problem:

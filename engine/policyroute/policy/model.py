@@ -54,7 +54,8 @@ class Provider:
     """An account at an endpoint. `base_url` has no trailing slash.
 
     `api_keys` are all keys of one pool, none where the provider needs none or where `client_key` says that it gets the
-    caller's own. `proxy` is a URL, `DIRECT`, or None for what the environment says.
+    caller's own. `proxy` is a URL, `DIRECT`, or None for what the environment says. `vendor` is whose account it is,
+    empty where nobody knows.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Provider:
     proxy: str | None = None
     proxy_auth: SecretRef | None = None
     tls: Tls = Tls()
+    vendor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

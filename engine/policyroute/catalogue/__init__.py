@@ -1,0 +1,6 @@
+"""What is publicly known of vendors and of the models they serve."""
+
+from policyroute.catalogue.models import Model, Models
+from policyroute.catalogue.vendors import VENDORS, Vendor, vendor_at
+
+__all__ = ["VENDORS", "Model", "Models", "Vendor", "vendor_at"]

@@ -1,0 +1,95 @@
+"""What is known of a target's model: what the policy says of it, and where it says nothing, the catalogue.
+
+Rule of this module: the catalogue speaks of vendors' own models only. What another server calls `gpt-5.5` is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from policyroute.absent import ABSENT, Absent
+from policyroute.catalogue import VENDORS, Model
+from policyroute.cel.findings import did_you_mean
+from policyroute.policy.document import PriceSpec, TargetSpec
+from policyroute.policy.files import catalogue
+from policyroute.policy.model import Price, Provider
+from policyroute.policy.report import Report
+from policyroute.policy.tree import File, Path, dotted
+from policyroute.policy.vocabulary import CAPABILITIES
+
+_CATALOGUED = ("chat", "embeddings", "tools", "json_schema", "images")
+"""The capabilities that the catalogue speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    context_window: int | Absent
+    max_output_tokens: int | Absent
+    price: Price
+    supports: Mapping[str, bool]
+
+
+def facts(spec: TargetSpec, providers: Sequence[Provider], file: File, path: Path, report: Report) -> Facts:
+    """Of several vendors' models the least holds: the smallest window, the highest price, what all of them can."""
+    vendors = list(dict.fromkeys(each.vendor for each in providers if each.vendor))
+    models = [model for vendor in vendors if (model := _find(vendor, spec, file, path, report))]
+    return Facts(
+        _first(spec.context_window, _least(each.context_window for each in models)),
+        _first(spec.max_output_tokens, _least(each.max_output_tokens for each in models)),
+        _price(spec.price, models),
+        _supports(spec.supports, models),
+    )
+
+
+def _find(vendor: str, spec: TargetSpec, file: File, path: Path, report: Report) -> Model | None:
+    if not VENDORS[vendor].lists_models:
+        return None
+    models = catalogue()
+    found = models.find(vendor, spec.model)
+    if found is None and (spec.context_window is None or spec.price.input is None):
+        place = (*path, "model")
+        message = f"the catalogue does not know `{spec.model}` of {VENDORS[vendor].title}"
+        near = did_you_mean(spec.model, models.names(vendor))
+        hint = "write its `context_window` and `price` here" + (f"; {near}" if near else "")
+        report.warning("unknown-model", message, file.span(place), hint=hint, path=dotted(place))
+    return found
+
+
+def _price(spec: PriceSpec, models: Sequence[Model]) -> Price:
+    """A price that is written is written whole: half of one and half of another would be nobody's."""
+    if spec.model_fields_set or not models:
+        return Price(*(_known(each) for each in (spec.input, spec.cached_input, spec.cache_write, spec.output)))
+    return Price(
+        _known(_most(each.input for each in models)),
+        _known(_most(each.cached_input for each in models)),
+        _known(_most(each.cache_write for each in models)),
+        _known(_most(each.output for each in models)),
+    )
+
+
+def _supports(declared: Mapping[str, bool], models: Sequence[Model]) -> Mapping[str, bool]:
+    """Every capability. A target that is declared to make embeddings does nothing else unless it is declared to."""
+    embeds = declared.get("embeddings", False)
+    unsaid = {**dict.fromkeys(CAPABILITIES, True), "chat": not embeds, "embeddings": embeds}
+    if "embeddings" not in declared:
+        for name in _CATALOGUED:
+            said = {each.has(name) for each in models} - {None}
+            unsaid[name] = False not in said if said else unsaid[name]
+    return {**unsaid, **declared}
+
+
+def _least(values: Iterable[int | None]) -> int | None:
+    return min((each for each in values if each is not None), default=None)
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((each for each in values if each is not None), default=None)
+
+
+def _first(written: int | None, found: int | None) -> int | Absent:
+    return written if written is not None else ABSENT if found is None else found
+
+
+def _known(value: float | None) -> float | Absent:
+    return ABSENT if value is None else value

@@ -1,0 +1,70 @@
+"""The catalogue's data: every row is well formed, and the models people use are in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from policyroute.catalogue import VENDORS, Vendor, vendor_at
+from policyroute.policy.addresses import base_url_trouble
+from policyroute.policy.files import catalogue
+
+MODELS = catalogue()
+ROWS = [(vendor, name) for vendor in sorted(MODELS.vendors()) for name in MODELS.names(vendor)]
+WORDS = {"chat", "embeddings", "tools", "json_schema", "images", "reasoning", "prefill"}
+
+
+def test_every_row_is_well_formed() -> None:
+    for vendor, name in ROWS:
+        model = MODELS.find(vendor, name)
+        assert model is not None
+        for tokens in (model.context_window, model.max_output_tokens):
+            assert tokens is None or 0 < tokens <= 100_000_000, (vendor, name)
+        for price in (model.input, model.cached_input, model.cache_write, model.output):
+            assert price is None or 0 <= price < 2000, (vendor, name)
+        assert (model.capabilities or set()) <= WORDS, (vendor, name)
+
+
+def test_a_cached_token_is_hardly_ever_dearer_than_a_new_one() -> None:
+    found = [MODELS.find(*row) for row in ROWS]
+    both = [each for each in found if each and each.cached_input is not None and each.input]
+    dearer = [each for each in both if (each.cached_input or 0) > (each.input or 0)]
+    assert len(both) > 200
+    assert len(dearer) <= len(both) // 50
+
+
+def test_every_vendor_with_rows_is_one_and_each_that_lists_models_has_some() -> None:
+    assert MODELS.vendors() == {name for name, vendor in VENDORS.items() if vendor.lists_models}
+
+
+def test_the_data_says_where_it_is_from() -> None:
+    assert MODELS.source.startswith("litellm ")
+    assert MODELS.date >= "2026-11-26"
+
+
+@pytest.mark.parametrize("vendor", [each for each in VENDORS.values() if each.base_url], ids=lambda each: each.name)
+def test_addresses_can_be_used(vendor: Vendor) -> None:
+    assert vendor.base_url and base_url_trouble(vendor.base_url, insecure=False) is None
+    if vendor.base_url.startswith("https:"):
+        assert vendor_at(vendor.base_url) is vendor
+
+
+@pytest.mark.parametrize(
+    ("vendor", "alias", "name"),
+    [
+        ("openai", "gpt-5.5-2031-02-03", "gpt-5.5"),
+        ("anthropic", "claude-sonnet-5-20310203", "claude-sonnet-5"),
+        ("anthropic", "claude-sonnet-5@20310203", "claude-sonnet-5"),
+        ("anthropic", "claude-sonnet-5-latest", "claude-sonnet-5"),
+        ("mistral", "codestral", "codestral-latest"),
+    ],
+)
+def test_dated_ids_and_aliases_are_found(vendor: str, alias: str, name: str) -> None:
+    assert alias not in MODELS.names(vendor)
+    assert MODELS.find(vendor, name) is not None
+    assert MODELS.find(vendor, alias) == MODELS.find(vendor, name)
+
+
+def test_a_row_of_its_own_comes_first_and_what_is_not_there_is_none() -> None:
+    assert MODELS.find("openai", "gpt-4o-2024-05-13") != MODELS.find("openai", "gpt-4o")
+    assert MODELS.find("openai", "gpt-none") is None
+    assert MODELS.find("nobody", "gpt-5.5") is None

@@ -1,0 +1,132 @@
+"""What providers and targets of a policy get from the catalogue, and what a policy says instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import jsonschema
+import pytest
+
+from policyroute.absent import ABSENT
+from policyroute.cel.compile import Compiler
+from policyroute.policy.compile import compile_policy
+from policyroute.policy.files import catalogue
+from policyroute.policy.model import Price, Program
+from policyroute.policy.schema import json_schema
+from policyroute.problems import Problem
+
+
+def compiled(providers: str, *targets: str) -> tuple[Program | None, Sequence[Problem]]:
+    lines = [f"  t{index}: {each}" for index, each in enumerate(targets)]
+    text = "\n".join(["version: 1", f"providers: {providers}", "targets:", *lines, "default: {route: [t0]}"])
+    return compile_policy({"p.yaml": text}, {}, Compiler())
+
+
+def good(providers: str, *targets: str) -> Program:
+    program, problems = compiled(providers, *targets)
+    assert program is not None and not problems, "\n".join(map(str, problems))
+    return program
+
+
+def codes(providers: str, *targets: str) -> list[str]:
+    return [each.code for each in compiled(providers, *targets)[1]]
+
+
+def test_a_vendor_fills_what_is_not_written() -> None:
+    made = good("{a: {vendor: openai}}", "{provider: a, model: gpt-5.5}").providers["a"]
+    assert (made.dialect, made.base_url, made.failure_domains) == (
+        "openai_chat",
+        "https://api.openai.com/v1",
+        ("azure",),
+    )
+
+
+def test_a_policy_overrides_its_vendor() -> None:
+    written = "{vendor: openai, dialect: anthropic, base_url: https://x.example/v1, failure_domains: []}"
+    made = good(f"{{a: {written}}}", "{provider: a, model: gpt-5.5}").providers["a"]
+    assert (made.dialect, made.base_url, made.failure_domains) == ("anthropic", "https://x.example/v1", ())
+
+
+def test_a_vendor_nobody_knows_gets_the_nearest_name() -> None:
+    problems = compiled("{a: {vendor: openia}}", "{provider: a, model: m}")[1]
+    assert "openai" in (problems[0].hint or "")
+
+
+def test_what_neither_policy_nor_vendor_says_is_missing() -> None:
+    assert codes("{a: {vendor: azure}}", "{provider: a, model: m}") == ["missing-key"]
+    assert codes("{a: {region: us}}", "{provider: a, model: m}") == ["missing-key", "missing-key"]
+    assert codes("{a: {dialect: openai_chat}}", "{provider: a, model: m}") == ["missing-key"]
+
+
+def test_a_target_gets_window_price_and_capabilities() -> None:
+    known = catalogue().find("anthropic", "claude-sonnet-5")
+    made = good("{a: {vendor: anthropic}}", "{provider: a, model: claude-sonnet-5}").targets["t0"]
+    assert known is not None
+    assert (made.context_window, made.max_output_tokens) == (known.context_window, known.max_output_tokens)
+    assert made.price == Price(known.input or 0, known.cached_input or 0, known.cache_write or 0, known.output or 0)
+    assert made.supports["tools"] and made.supports["images"] and not made.supports["embeddings"]
+
+
+def test_a_model_that_makes_embeddings_does_nothing_else() -> None:
+    made = good("{a: {vendor: openai}}", "{provider: a, model: text-embedding-3-small}").targets["t0"]
+    assert made.supports["embeddings"] and not made.supports["chat"] and not made.supports["tools"]
+
+
+def test_a_policy_overrides_the_catalogue() -> None:
+    said = "context_window: 9, max_output_tokens: 8, price: {input: 1}, supports: {tools: false}"
+    made = good("{a: {vendor: openai}}", f"{{provider: a, model: gpt-5.5, {said}}}").targets["t0"]
+    assert (made.context_window, made.max_output_tokens) == (9, 8)
+    assert made.price == Price(1, ABSENT, ABSENT, ABSENT)
+    assert not made.supports["tools"] and made.supports["images"]
+
+
+def test_an_unknown_model_is_told_and_left_as_it_is() -> None:
+    program, problems = compiled("{a: {vendor: openai}}", "{provider: a, model: gpt-5.5x}")
+    assert [each.code for each in problems] == ["unknown-model"]
+    assert "context_window" in (problems[0].hint or "") and "gpt-5.5" in (problems[0].hint or "")
+    assert program is not None
+    made = program.targets["t0"]
+    assert (made.context_window, made.price.input) == (ABSENT, ABSENT)
+    assert made.supports["tools"]
+
+
+def test_nothing_is_told_where_the_policy_says_it_or_the_vendor_lists_no_models() -> None:
+    good("{a: {vendor: openai}}", "{provider: a, model: x, context_window: 9, price: {input: 1, output: 1}}")
+    good("{a: {vendor: ollama}}", "{provider: a, model: x}")
+
+
+def test_a_public_address_is_recognised_and_another_server_is_not() -> None:
+    there = "{dialect: openai_chat, base_url: https://api.openai.com/v1}"
+    house = "{dialect: openai_chat, base_url: https://house.example/v1}"
+    text = f"{{a: {there}, b: {house}}}"
+    made = good(text, "{provider: a, model: gpt-5.5}", "{provider: b, model: gpt-5.5}")
+    assert made.targets["t0"].context_window is not ABSENT
+    assert made.targets["t1"].context_window is ABSENT
+    assert made.providers["a"].failure_domains == ()
+
+
+def test_of_two_vendors_the_least_holds() -> None:
+    first, second = (catalogue().find(vendor, "gpt-5.5") for vendor in ("openai", "azure"))
+    text = "{a: {vendor: openai}, b: {vendor: azure, base_url: https://mine.example/openai/v1}}"
+    made = good(text, "{providers: [a, b], model: gpt-5.5}").targets["t0"]
+    assert first and second and first.context_window and second.context_window
+    assert first.context_window != second.context_window
+    assert made.context_window == min(first.context_window, second.context_window)
+    assert made.price.output == max(first.output or 0, second.output or 0)
+
+
+@pytest.mark.parametrize(
+    ("provider", "good"),
+    [
+        ({"vendor": "openai"}, True),
+        ({"dialect": "openai_chat", "base_url": "https://x.example/v1"}, True),
+        ({"region": "us"}, False),
+        ({"dialect": "openai_chat"}, False),
+        ({"vendor": "openia"}, False),
+    ],
+)
+def test_editors_want_a_vendor_or_an_address_with_its_dialect(provider: dict[str, str], good: bool) -> None:
+    document = {"version": 1, "providers": {"a": provider}}
+    with nullcontext() if good else pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json_schema(), cls=jsonschema.Draft202012Validator)
