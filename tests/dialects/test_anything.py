@@ -21,7 +21,9 @@ NAMES = st.sampled_from(
     error code type status prompt_tokens completion_tokens prompt_tokens_details text thinking refusal reasoning audio
     system content_block partial_json input source data stop_reason input_tokens embedding output_config format
     tools tool_choice response_format json_schema schema max_tokens metadata x_groq detail innererror custom
-    allowed_tools modalities function_call functions total_tokens""".split()
+    allowed_tools modalities function_call functions total_tokens contents parts systemInstruction system_instruction
+    generationConfig functionCall function_response response candidates finishReason usageMetadata inlineData args
+    promptFeedback blockReason functionDeclarations responseSchema properties items details retryDelay""".split()
 )
 SCALARS = (
     st.none()
@@ -60,7 +62,8 @@ def asked(dialect: str, operation: Operation, value: Any) -> ModelRequest | None
 def test_requests(
     dialect: Dialect, operation: Operation, fields: dict[str, Any], message: dict[str, Any], tool: dict[str, Any]
 ) -> None:
-    whole = {"model": "m", "input": "i", "messages": [{**message, "role": "user"}], "tools": [tool], **fields}
+    said = [{**message, "role": "user"}]
+    whole = {"model": "m", "input": "i", "messages": said, "contents": said, "tools": [tool], **fields}
     for value in (fields, whole):
         request = asked(dialect.name, operation, value)
         if request is None:
@@ -76,7 +79,8 @@ def test_requests(
 @given(OBJECTS, OBJECTS)
 def test_edits(dialect: Dialect, operation: Operation, fields: dict[str, Any], message: dict[str, Any]) -> None:
     """Whatever a request says, changing it gives a request, and leaves the one given alone."""
-    whole = {"model": "m", "input": "i", "messages": [{**message, "role": "user"}], **fields}
+    said = [{**message, "role": "user"}]
+    whole = {"model": "m", "input": "i", "messages": said, "contents": said, **fields}
     request = asked(dialect.name, operation, whole)
     if request is None:
         return
@@ -85,7 +89,7 @@ def test_edits(dialect: Dialect, operation: Operation, fields: dict[str, Any], m
     for name, value in VALUES.items():
         editor.has(data, name)
         editor.drop(data, name)
-        assert editor.put(data, name, value)["model"] == "m"
+        assert editor.put(data, name, value)["model"] == data["model"]
     editor.system(data, prepend="a", append="b", replace=None)
     editor.system(data, prepend=None, append="b", replace="c")
     editor.rewrite(data, str.upper)
@@ -134,7 +138,8 @@ def test_streams(dialect: Dialect, chunks: list[tuple[Any, str, str]]) -> None:
             "content_block": nested,
             "delta": nested,
         }
-        values: list[Any] = [chunk, wrapped, named, {**named, "index": 1}]
+        content: dict[str, Any] = {"candidates": [chunk, {"content": {"parts": [chunk, nested]}, "finishReason": kind}]}
+        values: list[Any] = [chunk, wrapped, named, {**named, "index": 1}, content, [content]]
         for value in values:
             events, _ = reader.feed(b"event: x\ndata: " + body(value) + b"\n\n")
             finished = finished or any(isinstance(event, Finished) for event in events)
@@ -147,13 +152,15 @@ def test_streams(dialect: Dialect, chunks: list[tuple[Any, str, str]]) -> None:
 @pytest.mark.parametrize(("dialect", "operation"), SPOKEN)
 @given(ANYTHING)
 def test_answers(dialect: Dialect, operation: Operation, value: Any) -> None:
-    request = asked(dialect.name, operation, {"model": "m", "input": "i", "messages": [{"role": "user"}]})
+    said = [{"role": "user"}]
+    request = asked(dialect.name, operation, {"model": "m", "input": "i", "messages": said, "contents": said})
     assert request is not None
     wrapped = [
         {"choices": [{"message": value, "finish_reason": value}], "usage": value},
         {"content": [value, {"type": "tool_use", "input": value}], "stop_reason": value, "usage": value},
         {"data": [value, {"embedding": value}], "usage": value},
         {"input_tokens": value, "error": value},
+        {"candidates": [value, {"content": {"parts": [value, {"functionCall": value}]}}], "promptFeedback": value},
     ]
     for found in (value, *wrapped):
         events = dialect.answer(body(found), (), request)
@@ -172,7 +179,9 @@ def test_answers(dialect: Dialect, operation: Operation, value: Any) -> None:
     ),
 )
 def test_errors(dialect: Dialect, status: int, value: Any, headers: dict[str, str]) -> None:
-    for found in (value, {"error": value}, [value], {"type": "error", "error": {"details": value, "type": value}}):
+    named = {"details": [value, {"violations": [value], "retryDelay": value}], "status": "RESOURCE_EXHAUSTED"}
+    typed = {"type": "error", "error": {"details": value, "type": value}}
+    for found in (value, {"error": value}, [value], typed, {"error": named}):
         failure = dialect.failure(status, headers, body(found), 1e9)
         assert failure.message
         assert failure.retry_after is None or 0 <= failure.retry_after <= 86_400

@@ -10,12 +10,13 @@ from typing import Final
 
 from policyroute.dialects.anthropic import Anthropic
 from policyroute.dialects.dialect import Dialect, StreamReader
+from policyroute.dialects.gemini import Gemini
 from policyroute.dialects.openai_chat import OpenAIChat
 from policyroute.dialects.trouble import ClientError
 from policyroute.dialects.voices import VOICES, Voice
 from policyroute.request import register
 
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(), Anthropic())}
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(), Anthropic(), Gemini())}
 
 for _name, _dialect in DIALECTS.items():
     register(_name, _dialect.requests)

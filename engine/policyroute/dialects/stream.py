@@ -106,7 +106,7 @@ class SseStream(ABC):
         """The connection has ended. Gives a `Broken` unless the answer is complete."""
         events: list[StreamEvent] = []
         rest = self._frames.rest()
-        if rest.lstrip().startswith(b"{"):
+        if rest.lstrip().startswith((b"{", b"[")):
             return self._end_as_json(rest)
         if rest and self._block(rest + b"\n\n", events):
             self.tail = rest + b"\n\n"
