@@ -104,7 +104,8 @@ CALL: dict[str, Any] = {
 async def test_tools_are_called(google: Any) -> None:
     whole = await asked(google, "ok", **CALL)
     chunks = await streamed(google, "ok", **CALL)
-    called: list[Any] = [call for one in (whole, *chunks) for call in one.function_calls or []]
+    answers: list[Any] = [whole, *chunks]
+    called: list[Any] = [call for one in answers for call in one.function_calls or ()]
     assert [(call.name, call.args) for call in called] == [("look", {})] * 2
 
 

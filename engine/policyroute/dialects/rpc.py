@@ -25,7 +25,7 @@ _KINDS: Final = {
     "RATE_LIMIT_EXCEEDED": K.RATE_LIMITED,
 }
 """By the reason of an ErrorInfo."""
-_NOTHING: Final = re.compile(r"\blimit: 0\b")
+_NOTHING: Final = re.compile(r"\blimit: 0(?![.\d])")
 _EXHAUSTED: Final = "RESOURCE_EXHAUSTED"
 
 

@@ -109,7 +109,7 @@ class SseStream(ABC):
         if rest.lstrip().startswith((b"{", b"[")):
             return self._end_as_json(rest)
         if rest and self._block(rest + b"\n\n", events):
-            self.tail = rest + b"\n\n"
+            self.tail = rest + b"\n\n" if rest.strip() else rest  # the half of a line end that was cut in two
         if self._broken:
             return events
         failure = self._incomplete()
