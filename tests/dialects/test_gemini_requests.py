@@ -229,6 +229,11 @@ def test_the_estimate_counts_everything_that_is_said() -> None:
         ({"generation_config": {"max_output_tokens": 1.5}}, "invalid_type", "generation_config.max_output_tokens"),
         ({"generationConfig": {"topP": 1, "top_p": 1}}, "duplicate_field", "generationConfig.top_p"),
         ({"toolConfig": "ANY"}, "invalid_type", "toolConfig"),
+        (
+            {"tool_config": {"functionCallingConfig": {"allowedFunctionNames": [], "allowed_function_names": ["f"]}}},
+            "duplicate_field",
+            "tool_config.functionCallingConfig.allowed_function_names",
+        ),
         ({"tools": ["search"]}, "invalid_type", "tools"),
         ({"tools": [{"functionDeclarations": [EMPTY]}]}, "invalid_tool", "tools[0].functionDeclarations[0]"),
         ({"safetySettings": "none"}, "invalid_type", "safetySettings"),

@@ -84,6 +84,11 @@ def _check_config(data: dict[str, Any]) -> None:
         value = either(data, name)
         if value is not None and not isinstance(value, dict):
             checks.refuse("invalid_type", key(data, name), "an object")
+    choice = obj(either(data, "toolConfig"))
+    prefix = f"{key(data, 'toolConfig')}."
+    _once(prefix, choice, ("functionCallingConfig",))
+    within = f"{prefix}{key(choice, 'functionCallingConfig')}."
+    _once(within, obj(either(choice, "functionCallingConfig")), ("allowedFunctionNames",))
     config = obj(either(data, "generationConfig"))
     prefix = f"{key(data, 'generationConfig')}."
     _once(prefix, config, _CONFIG)
