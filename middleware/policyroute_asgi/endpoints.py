@@ -5,6 +5,7 @@ Rule of this module: a path is ours by exact match, never by likeness. What is n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,21 +22,25 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`method` is the one it is served for, `dialect` its callers', `model` the one that the path names."""
+    """`method` is the one it is served for, `dialect` its callers', `model` the one whose description is asked for;
+    `query` what its query has to say."""
 
     kind: Kind
     method: str
     dialect: str = "openai_chat"
     operation: Operation = Operation.CHAT
     model: str | None = None
+    query: tuple[str, str] | None = None
 
 
 CHAT_PATH = "/v1/chat/completions"
 CHAT = Endpoint(Kind.ROUTED, "POST")
 MODELS = Endpoint(Kind.MODELS, "GET")
 NOT_SERVED = Endpoint(Kind.NOT_SERVED, "POST")
-NOT_KEPT = Endpoint(Kind.NOT_SERVED, "POST", "openai_responses")
-NO_GEMINI = Endpoint(Kind.NOT_SERVED, "POST", "gemini")
+_NOT_KEPT = Endpoint(Kind.NOT_SERVED, "POST", "openai_responses")
+_GEMINI = Endpoint(Kind.ROUTED, "POST", "gemini")
+_GEMINI_STREAM = Endpoint(Kind.ROUTED, "POST", "gemini", query=("alt", "sse"))
+_NO_GEMINI = Endpoint(Kind.NOT_SERVED, "POST", "gemini")
 
 _DIALECT_PATHS: Mapping[str, Endpoint] = {
     CHAT_PATH: CHAT,
@@ -44,6 +49,7 @@ _DIALECT_PATHS: Mapping[str, Endpoint] = {
     "/v1/messages": Endpoint(Kind.ROUTED, "POST", "anthropic"),
     "/v1/messages/count_tokens": Endpoint(Kind.ROUTED, "POST", "anthropic", Operation.COUNT_TOKENS),
     "/v1beta/models": Endpoint(Kind.MODELS, "GET", "gemini"),
+    "/v1alpha/models": Endpoint(Kind.MODELS, "GET", "gemini"),
     "/v1/responses": Endpoint(Kind.ROUTED, "POST", "openai_responses"),
 }
 _KEPT_PATH = "/v1/responses/"
@@ -57,8 +63,26 @@ _OTHER_PATHS = (
     "/v1/completions",
     "/v1/conversations",
 )
-_GEMINI_PATH = "/v1beta/models/"
-_GEMINI_CALLS = (":generateContent", ":streamGenerateContent")
+_GEMINI_ONLY = ("/v1beta/", "/v1alpha/")
+_GEMINI_ASKED = r"/v1(?:beta|alpha)?/(?:models|tunedModels)/.+:(\w+)"
+"""Its SDKs differ in the version that they ask for. A model's name may have colons of its own."""
+_GEMINI_CALLS: Mapping[str, Endpoint] = {
+    "generateContent": _GEMINI,
+    "streamGenerateContent": _GEMINI_STREAM,
+    **dict.fromkeys(
+        """countTokens embedContent batchEmbedContents asyncBatchEmbedContent batchGenerateContent predict
+        predictLongRunning generateAnswer""".split(),
+        _NO_GEMINI,
+    ),
+}
+"""What may be asked of a model, after the colon."""
+
+_TELLING: Mapping[bytes, str] = {
+    b"anthropic-version": "anthropic",
+    b"x-goog-api-client": "gemini",
+    b"x-goog-api-key": "gemini",
+}
+"""Headers that a client of one dialect alone sends."""
 
 
 def path_of(scope: Mapping[str, Any]) -> str:
@@ -72,10 +96,9 @@ def dialect_of(scope: Mapping[str, Any], endpoint: Endpoint | None = None) -> st
     """The dialect that the caller speaks: what the path says, or its headers where a path is of several vendors."""
     if endpoint is not None and (endpoint.kind is Kind.ROUTED or endpoint.dialect != "openai_chat"):
         return endpoint.dialect
-    if path_of(scope).startswith("/v1beta/"):
+    if path_of(scope).startswith(_GEMINI_ONLY):
         return "gemini"
-    speaks_anthropic = any(name == b"anthropic-version" for name, _ in scope["headers"])
-    return "anthropic" if speaks_anthropic else "openai_chat"
+    return next((_TELLING[name] for name, _ in scope["headers"] if name in _TELLING), "openai_chat")
 
 
 class Endpoints:
@@ -88,7 +111,8 @@ class Endpoints:
         self._exact = {f"{prefix}{path}": endpoint for path, endpoint in _DIALECT_PATHS.items()}
         self._model = f"{prefix}/v1/models/"
         self._kept = prefix + _KEPT_PATH
-        self._gemini = prefix + _GEMINI_PATH
+        self._gemini = tuple(f"{prefix}{version}models/" for version in _GEMINI_ONLY)
+        self._asked = re.compile(re.escape(prefix) + _GEMINI_ASKED, re.DOTALL)
         self._others = tuple(prefix + path for path in _OTHER_PATHS) if whole else ()
 
     def find(self, scope: Mapping[str, Any]) -> Endpoint | None:
@@ -97,14 +121,16 @@ class Endpoints:
         return self._exact.get(path) or self._other(path)
 
     def _other(self, path: str) -> Endpoint | None:
+        asked = self._asked.fullmatch(path)
+        if asked and asked[1] in _GEMINI_CALLS:
+            return _GEMINI_CALLS[asked[1]]
         if path.startswith(self._model) and len(path) > len(self._model):
             return Endpoint(Kind.MODELS, "GET", model=path[len(self._model) :])
-        if path.startswith(self._gemini) and len(path) > len(self._gemini):
-            if path.endswith(_GEMINI_CALLS):
-                return NO_GEMINI
-            return Endpoint(Kind.MODELS, "GET", "gemini", model=path[len(self._gemini) :])
+        collection = next((one for one in self._gemini if path.startswith(one)), None)
+        if collection is not None and len(path) > len(collection):
+            return Endpoint(Kind.MODELS, "GET", "gemini", model=path[len(collection) :])
         if path.startswith(self._kept) and len(path) > len(self._kept):
-            return NOT_KEPT
+            return _NOT_KEPT
         if any(path == other or path.startswith(f"{other}/") for other in self._others):
             return NOT_SERVED
         return None

@@ -14,7 +14,7 @@ from typing import Final
 
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.dialects import ClientError
-from policyroute.request import ModelRequest, Operation, Profiles
+from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
@@ -174,9 +174,9 @@ def _used(served: Served) -> int | None:
 
 
 def _read(body: bytes, visit: Visit, profiles: Profiles, caller: Caller) -> ModelRequest:
-    scope = visit.scope
+    scope, wanted = visit.scope, visit.endpoint.query
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    return ModelRequest.read(
+    request = ModelRequest.read(
         visit.endpoint.dialect,
         body,
         headers,
@@ -188,3 +188,8 @@ def _read(body: bytes, visit: Visit, profiles: Profiles, caller: Caller) -> Mode
         profiles=profiles,
         granted=caller.client.profiles,
     )
+    if wanted is not None and request.query.get(wanted[0]) != wanted[1]:
+        said = "=".join(wanted)
+        message = f"A stream is served as server-sent events only: send `?{said}`, as the SDKs do."
+        raise BadRequest("unsupported_stream", message, param=wanted[0])
+    return request

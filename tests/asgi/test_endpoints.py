@@ -19,8 +19,13 @@ OURS = {
     "/v1/embeddings": Kind.ROUTED,
     "/v1beta/models": Kind.MODELS,
     "/v1beta/models/gpt": Kind.MODELS,
-    "/v1beta/models/gemini-3:generateContent": Kind.NOT_SERVED,
-    "/v1beta/models/gemini-3:streamGenerateContent": Kind.NOT_SERVED,
+    "/v1beta/models/vendor/gpt:8b": Kind.MODELS,
+    "/v1beta/models/gemini-3:generateContent": Kind.ROUTED,
+    "/v1beta/models/gemini-3:streamGenerateContent": Kind.ROUTED,
+    "/v1/models/qwen:8b:generateContent": Kind.ROUTED,
+    "/v1alpha/tunedModels/mine:generateContent": Kind.ROUTED,
+    "/v1alpha/models": Kind.MODELS,
+    "/v1beta/models/gemini-3:countTokens": Kind.NOT_SERVED,
 }
 HOSTS_ONLY = [
     "/v1/images/generations",
@@ -39,6 +44,8 @@ NOBODYS = [
     "/v1/chat/completions2",
     "/v1/filesystem",
     "/v1beta/models/",
+    "/v1beta/tunedModels/mine",
+    "/v1beta2/models/gemini-3:generateContent",
     "/v1/models/",
     "/v1/responses/",
 ]

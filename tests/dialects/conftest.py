@@ -25,6 +25,7 @@ class Recording:
     name: str
     api: str
     status: int
+    path: str
     request: Any
     headers: dict[str, str]
     body: Any
@@ -42,6 +43,7 @@ def _recordings(folder: Path, wanted: Wanted) -> Iterator[Recording]:
                 name=f"{number}:{row['provider']}/{row['model']}",
                 api=row["api"],
                 status=row["status"],
+                path=row["request"]["path"],
                 request=row["request"]["body"],
                 headers=answer["headers"],
                 body=answer.get("body"),
@@ -65,6 +67,12 @@ def messages() -> list[Recording]:
 def responses() -> list[Recording]:
     """In the shape of OpenAI's Responses."""
     return _at_hand(lambda api, _: api == "responses")
+
+
+@pytest.fixture(scope="session")
+def contents() -> list[Recording]:
+    """In Gemini's shape, with the Gemini API and Vertex AI."""
+    return _at_hand(lambda api, provider: provider in ("gemini", "vertex") and api == "generate")
 
 
 def _at_hand(wanted: Wanted) -> list[Recording]:

@@ -22,7 +22,9 @@ NAMES = st.sampled_from(
     system content_block partial_json input source data stop_reason input_tokens embedding output_config format
     tools tool_choice response_format json_schema schema max_tokens metadata x_groq detail innererror custom
     output summary variables prompt instructions arguments call_id incomplete_details response delta item output_index
-    allowed_tools modalities function_call functions total_tokens""".split()
+    allowed_tools modalities function_call functions total_tokens contents parts systemInstruction system_instruction
+    generationConfig functionCall function_response response candidates finishReason usageMetadata inlineData args
+    promptFeedback blockReason functionDeclarations responseSchema properties items details retryDelay""".split()
 )
 SCALARS = (
     st.none()
@@ -61,7 +63,8 @@ def asked(dialect: str, operation: Operation, value: Any) -> ModelRequest | None
 def test_requests(
     dialect: Dialect, operation: Operation, fields: dict[str, Any], message: dict[str, Any], tool: dict[str, Any]
 ) -> None:
-    whole = {"model": "m", "input": "i", "messages": [{**message, "role": "user"}], "tools": [tool], **fields}
+    said = [{**message, "role": "user"}]
+    whole = {"model": "m", "input": "i", "messages": said, "contents": said, "tools": [tool], **fields}
     for value in (
         fields,
         whole,
@@ -81,7 +84,8 @@ def test_requests(
 @given(OBJECTS, OBJECTS)
 def test_edits(dialect: Dialect, operation: Operation, fields: dict[str, Any], message: dict[str, Any]) -> None:
     """Whatever a request says, changing it gives a request, and leaves the one given alone."""
-    whole = {"model": "m", "input": "i", "messages": [{**message, "role": "user"}], **fields}
+    said = [{**message, "role": "user"}]
+    whole = {"model": "m", "input": "i", "messages": said, "contents": said, **fields}
     request = asked(dialect.name, operation, whole)
     if request is None:
         return
@@ -90,7 +94,7 @@ def test_edits(dialect: Dialect, operation: Operation, fields: dict[str, Any], m
     for name, value in VALUES.items():
         editor.has(data, name)
         editor.drop(data, name)
-        assert editor.put(data, name, value)["model"] == "m"
+        assert editor.put(data, name, value)["model"] == data["model"]
     editor.system(data, prepend="a", append="b", replace=None)
     editor.system(data, prepend=None, append="b", replace="c")
     editor.rewrite(data, str.upper)
@@ -144,7 +148,8 @@ def test_streams(dialect: Dialect, chunks: list[tuple[Any, str, str]]) -> None:
             "item": nested,
             "output_index": chunk,
         }
-        values: list[Any] = [chunk, wrapped, named, {**named, "index": 1}]
+        content: dict[str, Any] = {"candidates": [chunk, {"content": {"parts": [chunk, nested]}, "finishReason": kind}]}
+        values: list[Any] = [chunk, wrapped, named, {**named, "index": 1}, content, [content]]
         for value in values:
             events, _ = reader.feed(b"event: x\ndata: " + body(value) + b"\n\n")
             finished = finished or any(isinstance(event, Finished) for event in events)
@@ -157,7 +162,8 @@ def test_streams(dialect: Dialect, chunks: list[tuple[Any, str, str]]) -> None:
 @pytest.mark.parametrize(("dialect", "operation"), SPOKEN)
 @given(ANYTHING)
 def test_answers(dialect: Dialect, operation: Operation, value: Any) -> None:
-    request = asked(dialect.name, operation, {"model": "m", "input": "i", "messages": [{"role": "user"}]})
+    said = [{"role": "user"}]
+    request = asked(dialect.name, operation, {"model": "m", "input": "i", "messages": said, "contents": said})
     assert request is not None
     wrapped = [
         {"choices": [{"message": value, "finish_reason": value}], "usage": value},
@@ -165,6 +171,7 @@ def test_answers(dialect: Dialect, operation: Operation, value: Any) -> None:
         {"data": [value, {"embedding": value}], "usage": value},
         {"input_tokens": value, "error": value},
         {"output": [value, {"type": "message", "content": value}], "status": value, "usage": value},
+        {"candidates": [value, {"content": {"parts": [value, {"functionCall": value}]}}], "promptFeedback": value},
     ]
     for found in (value, *wrapped):
         events = dialect.answer(body(found), (), request)
@@ -183,7 +190,9 @@ def test_answers(dialect: Dialect, operation: Operation, value: Any) -> None:
     ),
 )
 def test_errors(dialect: Dialect, status: int, value: Any, headers: dict[str, str]) -> None:
-    for found in (value, {"error": value}, [value], {"type": "error", "error": {"details": value, "type": value}}):
+    named = {"details": [value, {"violations": [value], "retryDelay": value}], "status": "RESOURCE_EXHAUSTED"}
+    typed = {"type": "error", "error": {"details": value, "type": value}}
+    for found in (value, {"error": value}, [value], typed, {"error": named}):
         failure = dialect.failure(status, headers, body(found), 1e9)
         assert failure.message
         assert failure.retry_after is None or 0 <= failure.retry_after <= 86_400

@@ -214,7 +214,7 @@ def test_bad_headers() -> None:
 
 
 def test_an_unknown_dialect_is_a_bug_not_a_bad_request() -> None:
-    with pytest.raises(ValueError, match="for chat: there is anthropic, openai_chat"):
+    with pytest.raises(ValueError, match=r"for chat: there is anthropic, .*openai_chat"):
         ModelRequest.read("esperanto", b"{}")
 
 

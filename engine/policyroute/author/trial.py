@@ -6,7 +6,7 @@ decided instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,12 @@ from policyroute.request import (
 )
 
 _HELLO = {"role": "user", "content": "Hello"}
+_WORDS: Mapping[str, Mapping[str, Any]] = {
+    Operation.EMBEDDINGS: {"input": "Hello"},
+    "gemini": {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]},
+    "openai_responses": {"input": "Hello"},
+}
+"""What is said where the case does not: by operation, and by dialects whose words are not `messages`."""
 _TIME = 1_767_225_600.0
 """When a test happens unless it says so: 2026-01-01T00:00:00Z. A decision depends on nothing but what is given."""
 
@@ -115,8 +121,7 @@ def request_of(given: Given, profiles: Profiles) -> ModelRequest:
     said = given.request
     operation = Operation(said.operation or Operation.CHAT)
     dialect = said.dialect or ("anthropic" if operation is Operation.COUNT_TOKENS else "openai_chat")
-    asks_with_input = operation is Operation.EMBEDDINGS or dialect == "openai_responses"
-    words = {"input": "Hello"} if asks_with_input else {"messages": [_HELLO]}
+    words = _WORDS.get(dialect if operation is Operation.CHAT else operation, {"messages": [_HELLO]})
     body = said.body or {"model": said.model or "auto", **words}
     headers = dict(said.headers or {})
     if said.profile:
@@ -127,7 +132,7 @@ def request_of(given: Given, profiles: Profiles) -> ModelRequest:
         dialect,
         body=orjson.dumps(body),
         headers=headers,
-        path=said.path or f"/v1{DIALECTS[dialect].endpoint('', False, operation)}",
+        path=said.path or f"/v1{DIALECTS[dialect].endpoint(said.model or 'auto', False, operation)}",
         operation=operation,
         method=said.method or "POST",
         query=said.query or {},

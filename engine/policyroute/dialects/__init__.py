@@ -10,6 +10,7 @@ from typing import Final
 
 from policyroute.dialects.anthropic import Anthropic
 from policyroute.dialects.dialect import Dialect, StreamReader
+from policyroute.dialects.gemini import Gemini
 from policyroute.dialects.openai_chat import OpenAIChat
 from policyroute.dialects.openai_responses import OpenAIResponses
 from policyroute.dialects.trouble import ClientError
@@ -17,7 +18,7 @@ from policyroute.dialects.voices import VOICES, Voice
 from policyroute.request import register
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    dialect.name: dialect for dialect in (OpenAIChat(), OpenAIResponses(), Anthropic())
+    dialect.name: dialect for dialect in (OpenAIChat(), OpenAIResponses(), Anthropic(), Gemini())
 }
 
 for _name, _dialect in DIALECTS.items():

@@ -74,7 +74,8 @@ class Dialect(Protocol):
         ...
 
     def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
-        """The client's own bytes, asking for `model`: spliced where that is safe, else written anew."""
+        """The client's own bytes, asking for `model`: spliced where that is safe, else written anew. An empty `body` is
+        one to be written anew: `data` is not the client's any more."""
         ...
 
     # From a provider. `secrets` never appear in a failure's message.

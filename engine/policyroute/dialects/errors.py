@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from policyroute.dialects import waits
+from policyroute.dialects import rpc, waits
 from policyroute.dialects.scrub import scrub
 from policyroute.dialects.shapes import items, obj, text
 from policyroute.dialects.signs import (
@@ -33,8 +33,12 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, now: float, s
     except orjson.JSONDecodeError:
         parsed = None
     code, kind_name, message = _read(parsed)
-    kind = _kind(status, code, kind_name, message)
+    told = rpc.details(_error(parsed), message)
+    code = told.reason or code
+    kind = told.kind or _kind(status, code, kind_name, message)
     wait = waits.retry_after(headers, now)
+    if wait is None and kind in _WAITING:
+        wait = told.wait
     if wait is None and kind is FailureKind.RATE_LIMITED:
         wait = waits.rate_limit_reset(headers, now)
     if wait is None and kind in _WAITING:
@@ -51,8 +55,12 @@ def classify_object(parsed: dict[str, Any], secrets: Iterable[str] = ()) -> Fail
     )
     if status is None and code.isdigit() and _http(int(code)):
         status = int(code)
-    kind = _kind(status or 0, code, kind_name, message)
-    wait = waits.in_words(message) if kind in _WAITING else None
+    told = rpc.details(error, message)
+    code = told.reason or code
+    kind = told.kind or _kind(status or 0, code, kind_name, message)
+    wait = None
+    if kind in _WAITING:
+        wait = waits.in_words(message) if told.wait is None else told.wait
     return Failure(kind, _shown(message, status, secrets), status, scrub(code, secrets) or None, wait)
 
 
@@ -61,7 +69,7 @@ def _read(parsed: Any) -> tuple[str, str, str]:
 
     Anthropic's `error` has its code in `details`, and mostly none: there the type is what an error is called.
     """
-    top = obj(parsed) or obj(next(iter(items(parsed)), None))
+    top = _top(parsed)
     error = top.get("error")
     inner = obj(error)
     source = inner or top
@@ -74,6 +82,14 @@ def _read(parsed: Any) -> tuple[str, str, str]:
     message = text(error) or text(source.get("message")) or text(top.get("message")) or text(top.get("detail"))
     nested = text(obj(source.get("innererror")).get("code"))
     return (nested if nested.lower() in CODES else code), kind, message
+
+
+def _top(parsed: Any) -> dict[str, Any]:
+    return obj(parsed) or obj(next(iter(items(parsed)), None))
+
+
+def _error(parsed: Any) -> dict[str, Any]:
+    return obj(_top(parsed).get("error"))
 
 
 def _kind(status: int, code: str, kind_name: str, message: str) -> FailureKind:

@@ -106,10 +106,10 @@ class SseStream(ABC):
         """The connection has ended. Gives a `Broken` unless the answer is complete."""
         events: list[StreamEvent] = []
         rest = self._frames.rest()
-        if rest.lstrip().startswith(b"{"):
+        if rest.lstrip().startswith((b"{", b"[")):
             return self._end_as_json(rest)
         if rest and self._block(rest + b"\n\n", events):
-            self.tail = rest + b"\n\n"
+            self.tail = rest + b"\n\n" if rest.strip() else rest  # the half of a line end that was cut in two
         if self._broken:
             return events
         failure = self._incomplete()

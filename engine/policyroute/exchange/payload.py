@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-import orjson
 import re2 as untyped_re2  # type: ignore[import-untyped]
 
 from policyroute.decide.decision import Hop
@@ -30,7 +29,7 @@ PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
 
 _LONGEST: Final = 4096
 _USER_AGENT: Final = "policyroute"
-_ROUTED: Final = ("model", "messages", "input", "stream")
+_ROUTED: Final = ("model", "messages", "contents", "input", "stream")
 """Fields that routing and the client decide; `raw` does not reach them."""
 
 _REFERENCE: Final = re.compile(r"\\([0-9\\])")
@@ -57,7 +56,7 @@ def build(request: ModelRequest, hop: Hop, key: str | None) -> Outbound:
     if data is request.data:
         body = dialect.with_model(request.body, data, model)
     else:
-        body = orjson.dumps({**data, "model": model})
+        body = dialect.with_model(b"", data, model)
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
     return Outbound("POST", url, _headers(request, hop, dialect, key), body)
 
@@ -119,9 +118,9 @@ def _referred(found: Any, number: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _join(base_url: str, path: str) -> str:
-    """`base_url` may end in a query, as Azure's `?api-version=` does."""
+    """Both may end in a query: a `base_url` as Azure's `?api-version=`, a path as Gemini's `?alt=sse`."""
     base, mark, query = base_url.partition("?")
-    return f"{base.rstrip('/')}{path}{mark}{query}"
+    return f"{base.rstrip('/')}{path}{'&' if mark and '?' in path else mark}{query}"
 
 
 def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None) -> list[tuple[str, str]]:

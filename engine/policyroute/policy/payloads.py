@@ -42,6 +42,10 @@ RESERVED_RAW: Mapping[str, frozenset[str]] = {
     "anthropic": frozenset(
         "model messages system stream max_tokens temperature top_p stop_sequences tool_choice metadata".split()
     ),
+    "gemini": frozenset(
+        """model contents stream systemInstruction system_instruction generation_config tool_config safety_settings
+        cached_content service_tier""".split()
+    ),
 }
 """Names of a body that `raw` may not write: routing decides them, or a neutral field does."""
 _NEUTRAL = {"max_completion_tokens": "max_tokens", "max_output_tokens": "max_tokens", "stop_sequences": "stop"}

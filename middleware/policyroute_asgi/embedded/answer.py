@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policyroute import ModelRequest
+from policyroute.dialects.gemini.schema import standard
+from policyroute.dialects.gemini.spelling import either, many
 from policyroute.dialects.shapes import items, obj, text
 from policyroute_asgi.embedded.behaviour import Behaviour
 from policyroute_asgi.embedded.instance import instance
@@ -49,8 +51,10 @@ def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
         return Answer(id, "content", "")
     tool = _forced_tool(request)
     if tool is not None:
-        schema = obj(tool.get("parameters")) or obj(tool.get("input_schema"))
-        return Answer(id, "arguments", _broken(json.dumps(instance(schema)), behaviour), text(tool.get("name")))
+        schema = obj(tool.get("parameters")) or obj(tool.get("input_schema")) or obj(tool.get("parametersJsonSchema"))
+        return Answer(
+            id, "arguments", _broken(json.dumps(instance(standard(schema))), behaviour), text(tool.get("name"))
+        )
     form = request.response_format
     if form and form.type.startswith("json"):
         wanted = instance(dict(form.schema)) if form.schema else {"answer": _echo(request)}
@@ -75,8 +79,15 @@ def _forced_tool(request: ModelRequest) -> dict[str, Any] | None:
     choice = request.tool_choice
     if not choice or choice in ("auto", "none"):
         return None
-    # Those of Chat stand in a `function`, the others for themselves; what the provider runs itself has no schema.
-    declared = (obj(tool.get("function")) or tool for tool in map(obj, items(request.data.get("tools"))))
+    # Those of Chat stand in a `function`, Gemini's several in one, the others for themselves; what the provider runs
+    # itself has no schema.
+    tools = [obj(tool) for tool in items(request.data.get("tools"))]
+    declared = [one for tool in tools for one in _declared(tool)]
     functions = (tool for tool in declared if "input_schema" in tool or tool.get("type", "function") == "function")
     named = (tool for tool in functions if choice in ("required", tool.get("name")))
     return next(named, None)
+
+
+def _declared(tool: dict[str, Any]) -> list[dict[str, Any]]:
+    functions = either(tool, "functionDeclarations")
+    return [obj(tool.get("function")) or tool] if functions is None else many(functions)

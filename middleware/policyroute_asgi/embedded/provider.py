@@ -19,6 +19,7 @@ from policyroute.dialects import VOICES
 from policyroute_asgi.embedded import http
 from policyroute_asgi.embedded.anthropic import CountTokens, Messages
 from policyroute_asgi.embedded.behaviour import DESCRIBED, Behaviour
+from policyroute_asgi.embedded.gemini import Contents
 from policyroute_asgi.embedded.openai import Chat, Embeddings
 from policyroute_asgi.embedded.responses import Responses
 from policyroute_asgi.embedded.wire import CREATED, SpeakingWire, Wire
@@ -29,6 +30,8 @@ _WIRES: Final[Mapping[str, Wire]] = {
     "/embeddings": Embeddings(),
     "/messages": Messages(),
     "/messages/count_tokens": CountTokens(),
+    ":generateContent": Contents(),
+    ":streamGenerateContent": Contents(),
 }
 """By the end of the path."""
 _FAILING: Final = frozenset(
@@ -73,7 +76,8 @@ class EmbeddedProvider:
             await http.whole(send, error.status, wire.complaint(error.message, error.code))
             return
         behaviour = Behaviour.of(request.model)
-        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        key = headers.get("x-api-key") or headers.get("x-goog-api-key") or bearer
         if behaviour.name in _FAILING and self._fails(behaviour, request, key):
             status, said = wire.failure(behaviour.name, request, key)
             wait = [(b"retry-after", b"%g" % behaviour.number)] if behaviour.name == "throttle" else []
@@ -92,7 +96,7 @@ class EmbeddedProvider:
             return request.input_tokens > behaviour.number
         if behaviour.name != "500-once":
             return True
-        asked = request.data.get("messages") or request.data.get("input")
+        asked = [request.data.get(name) for name in ("messages", "contents", "input")]
         said = (request.operation.encode(), key.encode(), request.model.encode(), orjson.dumps(asked))
         known = hashlib.sha256(b"\0".join(said)).hexdigest()
         if known in self._failed:
@@ -106,7 +110,7 @@ class EmbeddedProvider:
 
 def _listed_for(path: str, headers: Mapping[str, str]) -> str:
     """The dialect that a client shows to speak who asks for the models."""
-    if "/v1beta/" in path:
+    if "/v1beta/" in path or "x-goog-api-client" in headers:
         return "gemini"
     return "anthropic" if "anthropic-version" in headers else "openai_chat"
 

@@ -1,0 +1,62 @@
+"""Google's Gemini API (`generateContent`), and what Vertex AI and others serve in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from policyroute.dialects import errors, splice
+from policyroute.dialects.dialect import Editor
+from policyroute.dialects.gemini import edit, reader
+from policyroute.dialects.gemini.request import ContentRequests
+from policyroute.dialects.gemini.spelling import settled
+from policyroute.events import StreamEvent
+from policyroute.failures import Failure
+from policyroute.request import ModelRequest, Operation, RequestReader
+
+_KEY: Final = "x-goog-api-key"
+_TUNED: Final = "tunedModels/"
+_WRITTEN_BY_POLICIES: Final = ("generationConfig", "toolConfig", "safetySettings", "cachedContent", "serviceTier")
+
+
+class Gemini:
+    """The `Dialect` named `gemini`. Has no state."""
+
+    name: str = "gemini"
+    requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ContentRequests()}
+    editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ContentEditor()}
+    headers: Mapping[str, str | None] = {}
+
+    def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
+        """Model and stream are in the path here. Tuned models have a collection of their own."""
+        called = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        collection = "" if model.startswith(_TUNED) else "models/"
+        return f"/{collection}{quote(model.removeprefix('models/'), safe='/')}:{called}"
+
+    def auth(self, key: str) -> tuple[str, str]:
+        return _KEY, key
+
+    def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
+        """The path asks for the model. A body that names one as well could name another, and may not."""
+        if body and "model" not in data:
+            return splice.as_is(body, data)
+        named = {name: value for name, value in data.items() if name != "model"}
+        for name in _WRITTEN_BY_POLICIES:
+            named = settled(named, name)
+        return orjson.dumps(named)
+
+    def stream(self, secrets: Iterable[str] = ()) -> reader.ContentStream:
+        return reader.ContentStream(secrets)
+
+    def answer(
+        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+    ) -> list[StreamEvent]:
+        return reader.read_answer(body, secrets)
+
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
+    ) -> Failure:
+        return errors.classify(status, headers, body, now, secrets)

@@ -1,0 +1,72 @@
+"""Gemini, the answer side: provider bytes to events, streamed and whole.
+
+Rule of this module: a stream has no word for its end. It is complete if every candidate that began has finished when
+the connection ends, and only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from policyroute.dialects.gemini.content import ContentReader
+from policyroute.dialects.shapes import compact, items, obj
+from policyroute.dialects.sse import plain_data
+from policyroute.dialects.stream import CUT, EMPTY, UNREADABLE, SseStream, parse
+from policyroute.events import Broken, FinishReason, StreamEvent
+from policyroute.failures import Failure
+
+
+class ContentStream(SseStream):
+    """A stream of responses, each of them with a part of the answer."""
+
+    _words = b'"text"'
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__(secrets)
+        self._content = ContentReader(secrets)
+
+    def _datas(self, chunk: bytes) -> list[bytes] | None:
+        return plain_data(chunk)
+
+    def _data(self, data: bytes, events: list[StreamEvent]) -> bool:
+        if data.startswith(b"["):
+            data = compact(_unwrapped(parse(data))).encode()
+        return super()._data(data, events)
+
+    def _read(self, value: dict[str, Any], events: list[StreamEvent]) -> bool:
+        return self._content.read(value, events)
+
+    def _incomplete(self) -> Failure | None:
+        content = self._content
+        if content.open or not content.finished:
+            return UNREADABLE if self.malformed and not content.started else CUT
+        return _lacking(content)
+
+    def _answer(self, body: bytes) -> list[StreamEvent]:
+        return read_answer(body, self._secrets)
+
+
+def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+    """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all."""
+    answer = _unwrapped(parse(body))
+    content = ContentReader(secrets)
+    events: list[StreamEvent] = []
+    if not content.read(answer, events):
+        return events
+    if content.open or not content.finished:
+        return [*events, Broken(CUT if content.started else UNREADABLE)]
+    failure = _lacking(content)
+    return [*events, Broken(failure)] if failure else events
+
+
+def _unwrapped(value: Any) -> dict[str, Any]:
+    """Errors in particular may come as the one element of an array."""
+    listed = items(value)
+    return obj(listed[0]) if len(listed) == 1 else obj(value)
+
+
+def _lacking(content: ContentReader) -> Failure | None:
+    """An answer that was stopped by a limit, or withheld, may well be empty."""
+    stopped = all(reason is FinishReason.STOP for reason in content.finished.values())
+    return EMPTY if stopped and not content.substance else None
