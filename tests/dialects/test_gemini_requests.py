@@ -56,6 +56,24 @@ def test_without_a_path_the_body_may_name_the_model() -> None:
     assert refused.value.code == "missing_model"
 
 
+UPLOADED = "https://generativelanguage.googleapis.com/v1beta/files/abc"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ""),
+        ({"cachedContent": "cachedContents/abc"}, "cachedContent"),
+        ({"cached_content": "cachedContents/abc"}, "cached_content"),
+        ({"contents": [{"role": "user", "parts": [{"text": "x"}, {"fileData": {"fileUri": UPLOADED}}]}]}, "fileUri"),
+        ({"contents": [{"role": "user", "parts": {"file_data": {"file_uri": UPLOADED}}}]}, "file_uri"),
+        ({"contents": [{"role": "user", "parts": [{"fileData": {"fileUri": "gs://bucket/files/abc/a.png"}}]}]}, ""),
+    ],
+)
+def test_what_only_one_account_keeps_is_named(fields: dict[str, Any], expected: str) -> None:
+    assert read(**fields).kept == expected
+
+
 IMAGE = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
 CONVERSATION: list[Any] = [
     {"parts": [{"text": "look"}, IMAGE]},

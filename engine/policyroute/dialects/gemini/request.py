@@ -99,12 +99,9 @@ class ContentRequests:
         """Caches and uploaded files are an account's own; other addresses may be anybody's."""
         if either(data, "cachedContent") is not None:
             return key(data, "cachedContent")
-        for content in spoken(data):
-            for part in parts(content):
-                uri = text(either(obj(either(part, "fileData")), "fileUri"))
-                if uri and _UPLOADED.search(uri):
-                    return "fileData.fileUri"
-        return ""
+        files = (obj(either(part, "fileData")) for content in spoken(data) for part in parts(content))
+        found = next((file for file in files if _UPLOADED.search(text(either(file, "fileUri")))), None)
+        return "" if found is None else key(found, "fileUri")
 
     def metadata(self, data: dict[str, Any]) -> dict[str, str]:
         return {name: value for name, value in obj(data.get("labels")).items() if isinstance(value, str)}
