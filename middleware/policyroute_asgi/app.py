@@ -15,7 +15,7 @@ from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi import lines
 from policyroute_asgi.address import Proxies, is_local
-from policyroute_asgi.door import AppDoor, Door, Expose, KeyDoor
+from policyroute_asgi.door import AppDoor, Door, Expose, KeyDoor, check_expose
 from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
@@ -158,6 +158,7 @@ def gateway(  # noqa: PLR0913 - the public call: one name for each thing an oper
     Every caller is the client `local`, and JSON lines go to standard output, unless `client` and `log` say otherwise.
     docs/gateway.md has the options and endpoints. A broken policy fails the lifespan startup.
     """
+    check_expose(expose)
     proxies = Proxies(trusted_proxies)
     door = KeyDoor(expose, proxies, open_to_all) if client is None else AppDoor(client, expose, proxies)
     guard = Guard(allowed_hosts, allowed_origins)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from policyroute.request import BadRequest, Client
 from policyroute_asgi import address, credentials, identity
@@ -17,6 +17,7 @@ from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify, Scope
 from policyroute_asgi.keyring import KeyMatch
 
 Expose = Literal["none", "id", "full"]
+_EXPOSED: Final = (None, *get_args(Expose))
 _REMEMBERED: Final = 1024
 _Known = tuple[KeyMatch | None, str]
 
@@ -29,6 +30,12 @@ class Caller:
     client: Client
     match: KeyMatch | None = None
     credential_free: bool = False
+
+
+def check_expose(expose: object) -> None:
+    """Raises ValueError for what an app or operator cannot mean."""
+    if expose not in _EXPOSED:
+        raise ValueError(f"expose must be none, id or full, or None for what fits the place, not {expose!r}")
 
 
 class Door(Protocol):

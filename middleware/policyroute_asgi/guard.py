@@ -24,6 +24,8 @@ class Guard:
     """
 
     def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
+        if isinstance(hosts, str) or isinstance(origins, str):
+            raise TypeError("allowed_hosts and allowed_origins are lists of names, not one text")
         self.origins = tuple(origin.lower().rstrip("/") for origin in origins)
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._known: dict[bytes, bool] = {}

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.address import Proxies
-from policyroute_asgi.door import AppDoor, Expose
+from policyroute_asgi.door import AppDoor, Expose, check_expose
 from policyroute_asgi.endpoints import Endpoints
 from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
 from policyroute_asgi.router import Router
@@ -46,6 +46,7 @@ class PolicyRouteMiddleware:
     ) -> None:
         if client is not ANONYMOUS and not callable(client):
             raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
+        check_expose(expose)
         self.app = app
         self._services = Router.of(policies, options).services
         self._door = AppDoor(client, expose, Proxies(trusted_proxies))

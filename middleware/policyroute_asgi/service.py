@@ -71,6 +71,8 @@ class Services:
     """One service for each event loop. `log` stands where the options name none."""
 
     def __init__(self, policies: Policies, log: Sink | None, options: Options) -> None:
+        if not policies:  # whoever read it from the environment, say
+            raise TypeError(f"policies must be a directory or a PolicySource, not {policies!r}")
         self._policies = policies
         self._options = options
         self._grace = options.get("grace", GRACE)

@@ -299,3 +299,24 @@ async def test_the_users_credentials_stay_here(app: Gateway, upstream: Counting,
     assert sent.headers["authorization"] == f"Bearer {secret}"
     assert not {"cookie", "x-api-key", "x-own"} & set(sent.headers)
     assert "key" not in str(sent.url)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"expose": "bogus"}, ValueError),
+        ({"allowed_hosts": "llm.example"}, TypeError),
+        ({"allowed_origins": "https://llm.example"}, TypeError),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused_at_once(
+    options: dict[str, Any], expected: type[Exception], tmp_path: Path
+) -> None:
+    with pytest.raises(expected, match=next(iter(options))):
+        gateway(tmp_path, **options)
+
+
+@pytest.mark.parametrize("policies", [None, ""])
+def test_no_directory_is_no_policy(policies: Any) -> None:
+    with pytest.raises(TypeError, match="policies must be a directory"):
+        gateway(policies)

@@ -67,7 +67,9 @@ def test_help_has_an_example_that_fits_a_narrow_terminal(
         ("add",),
         ("add", "a b"),
         ("add", "ci", "--tag", "x"),
+        ("add", "ci", "--tag", "a=1", "--tag", "a=2"),
         ("add", "ci", "--rpm", "0"),
+        ("add", "ci", "--rpm", "\u0661\u0662"),
         ("add", "ci", "--profiles", ","),
         ("add", "ci", "--rotate"),
         ("add", "ci", "--rotate", "--dir", ".", "--team", "x"),
@@ -135,7 +137,12 @@ def test_a_name_that_is_there_is_refused_or_rotated(directory: Path, run: Run) -
 
 @pytest.mark.usefixtures("clients")
 def test_a_new_client_goes_to_the_others(directory: Path, run: Run) -> None:
-    assert f"under `clients:` in {directory}/who.yaml" in run("client", "add", "new", "--dir", directory)[1]
+    for name in ("new", "newer"):
+        out = run("client", "add", name, "--dir", directory)[1]
+        assert f"under `clients:` in {directory}/who.yaml" in out
+        with (directory / "who.yaml").open("a") as file:
+            file.write(out.partition("who.yaml:\n\n")[2])
+    assert {"ci", "new", "newer"} <= set(load(directory).program.clients)
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path, run: Run) -> None:

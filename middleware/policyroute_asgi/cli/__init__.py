@@ -51,10 +51,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     """The `type` of an option that takes a whole number within bounds."""
 
     def read(given: str) -> int:
-        try:
-            number = int(given)
-        except ValueError:
-            number = least - 1
+        number = int(given) if given.isascii() and given.isdigit() else least - 1
         if not least <= number <= most:
             raise argparse.ArgumentTypeError(f"{given!r} is no whole number from {least} to {most}")
         return number

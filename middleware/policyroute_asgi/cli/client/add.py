@@ -28,6 +28,7 @@ EXAMPLE = """  policyroute client add ci --team build --models 'gpt-*,mini' --rp
   policyroute client add ci --rotate --dir policies/    # a second key, until the first is no longer used"""
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
+_ANYWHERE = "into a file of the policy directory, without its first line where that file has `clients:` already"
 _COUNT = whole(1, 1_000_000_000)
 
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         return MISUSE
     key = client_keys.new()
     digests = [client_keys.digest(key).hex()]
-    where = ""
+    where, inside = "", False
     if arguments.dir is not None:
         known = place.read(arguments.dir)
         if known is None:
@@ -66,11 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
             return FINDINGS
         digests = [digest for each in there for digest, _ in each.keys] + digests
         where = _where(there, known.files, arguments.dir)
+        inside = bool(there or known.files)
     lines = _lines(arguments.name, {"key_sha256": digests[0] if len(digests) == 1 else digests, **facts})
     if arguments.format is Format.JSON:
         render.as_json({"client": arguments.name, "key": key, "key_sha256": digests[-1], "yaml": lines})
     else:
-        _text(arguments, key, lines, where)
+        # A second `clients:` in one file would be an error: who has one is shown what goes below it.
+        _text(arguments, key, lines.partition("\n")[2] if inside else lines, where)
     return GOOD
 
 
@@ -88,6 +91,9 @@ def _misuse(arguments: argparse.Namespace, facts: Mapping[str, Any]) -> str | No
         return "`--rotate` needs `--dir`: the keys that there are stand in the policy"
     if arguments.rotate and facts:
         return f"`--rotate` changes the key and nothing else: leave --{next(iter(facts))} out"
+    tags = [name for name, _ in arguments.tag or ()]
+    if twice := next((name for name in tags if tags.count(name) > 1), None):
+        return f"`--tag {twice}=` is given twice: a tag has one value"
     try:
         _NAME.validate_python(arguments.name)
         ClientSpec.model_validate(facts)
@@ -120,7 +126,7 @@ def _lines(name: str, spec: dict[str, Any]) -> str:
 def _text(arguments: argparse.Namespace, key: str, lines: str, where: str) -> None:
     out = render.console()
     out.print(f"[bold]the key, shown this once:[/] {key}\n")
-    out.print(f"paste this {escape(where or 'into a file of the policy directory')}:\n")
+    out.print(f"paste this {escape(where or _ANYWHERE)}:\n")
     out.print(escape(lines), end="")
     if arguments.rotate:
         out.print(
