@@ -75,7 +75,10 @@ def missing(provider: Provider) -> Failure:
 
 def refused(provider: Provider, status: int | None) -> Failure:
     """The provider refused the key that came with the request."""
-    message = f"The provider {provider.name} refused the key that you sent for it."
+    what = (
+        "does not let the key that you sent for it do this" if status == 403 else "refused the key that you sent for it"
+    )
+    message = f"The provider {provider.name} {what}."
     return Failure(FailureKind.AUTH, message, status, REFUSED, client_key=True)
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from policyroute.request import Operation
@@ -83,6 +84,17 @@ _TELLING: Mapping[bytes, str] = {
     b"x-goog-api-key": "gemini",
 }
 """Headers that a client of one dialect alone sends."""
+
+_SIBLINGS: Mapping[str, frozenset[str]] = {"openai_chat": frozenset({"openai_chat", "openai_responses"})}
+"""Dialects that one SDK speaks, by the one in which it asks for models."""
+
+
+@cache
+def reached(dialect: str) -> frozenset[tuple[str, Operation]]:
+    """What a client that asks for models in this dialect may ask of one: the dialect of the request, and what for."""
+    spoken = _SIBLINGS.get(dialect, {dialect})
+    routed = (each for each in (*_DIALECT_PATHS.values(), *_GEMINI_CALLS.values()) if each.kind is Kind.ROUTED)
+    return frozenset((each.dialect, each.operation) for each in routed if each.dialect in spoken)
 
 
 def path_of(scope: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.bodies import ClientGone
 from policyroute_asgi.cut import Cut
 from policyroute_asgi.door import Door, exposure
-from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind, dialect_of
+from policyroute_asgi.endpoints import CHAT_PATH, Endpoint, Kind, dialect_of, reached
 from policyroute_asgi.identity import IdentifyError
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.load import Refused
@@ -119,14 +119,19 @@ class Handler:
             visit.reply.add(b"allow", endpoint.method)
             raise BadRequest("method_not_allowed", f"Use {endpoint.method} for {path}.", 405)
         caller = await visit.door.caller(visit.scope, self._holder)
-        targets = self._holder.current.policy.allowed(caller.client)
+        asked = reached(dialect_of(visit.scope, endpoint))
+        targets = self._holder.current.policy.allowed(caller.client, asked)
         voice = visit.reply.voice
         if endpoint.model is None:
             await visit.reply.json(voice.models(targets))
         elif endpoint.model in targets:
             await visit.reply.json(voice.model(endpoint.model))
         else:
-            raise BadRequest("model_not_found", "There is no target of this name here. GET /v1/models lists them.", 404)
+            raise BadRequest(
+                "model_not_found",
+                "There is no target of this name that you could ask. GET /v1/models lists those.",
+                404,
+            )
 
     def _begin(self) -> Cut:
         """The end of this request, should there be one to come before its own."""

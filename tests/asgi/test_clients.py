@@ -26,9 +26,16 @@ def digest(name: str) -> str:
 
 
 CLIENTS = f"""
+providers:
+  claude: {{dialect: anthropic, base_url: "embedded:"}}
+  google: {{dialect: gemini, base_url: "embedded:"}}
+targets:
+  opus: {{provider: claude, model: ok}}
+  flash: {{provider: google, model: ok}}
+  pro: {{provider: google, model: long}}
 clients:
   ann: {{key_sha256: {digest("ann")}, tenant: acme}}
-  bob: {{key_sha256: {digest("bob")}, profiles: [BATCH], models: [ok, throttle]}}
+  bob: {{key_sha256: {digest("bob")}, profiles: [BATCH], models: [ok, throttle, opus, flash]}}
   few: {{key_sha256: {digest("few")}, rate_limit: {{rpm: 2, tpm: 1000}}}}
   one: {{key_sha256: {digest("one")}, rate_limit: {{concurrency: 1}}}}
   ops: {{key_sha256: {digest("ops")}, role: operator}}
@@ -117,16 +124,16 @@ async def test_what_is_granted_is_all_there_is(app: Gateway) -> None:
     assert sorted(row["id"] for row in listed) == ["ok", "throttle"]
     anthropic = [("x-api-key", KEYS["bob"]), ("anthropic-version", "2023-06-01")]
     listed = json.loads((await ask(app, "GET", "/v1/models", headers=anthropic)).body)
-    assert (listed["has_more"], [row["type"] for row in listed["data"]]) == (False, ["model", "model"])
+    assert (listed["has_more"], [row["id"] for row in listed["data"]]) == (False, ["opus"])
 
 
 async def test_models_are_listed_in_the_shape_of_the_path(app: Gateway) -> None:
     google = [("x-goog-api-key", KEYS["bob"])]
     listed = json.loads((await ask(app, "GET", "/v1beta/models", headers=google)).body)
-    assert sorted(row["name"] for row in listed["models"]) == ["models/ok", "models/throttle"]
-    one = json.loads((await ask(app, "GET", "/v1beta/models/ok", headers=google)).body)
-    assert one["name"] == "models/ok"
-    missing = await ask(app, "GET", "/v1beta/models/500", headers=google)
+    assert [row["name"] for row in listed["models"]] == ["models/flash"]
+    one = json.loads((await ask(app, "GET", "/v1beta/models/flash", headers=google)).body)
+    assert one["name"] == "models/flash"
+    missing = await ask(app, "GET", "/v1beta/models/pro", headers=google)
     assert (missing.status, json.loads(missing.body)["error"]["status"]) == (404, "NOT_FOUND")
 
 

@@ -4,7 +4,7 @@ answer."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ async def whole(asked: Asked) -> bool:
 async def refuses(asked: Asked) -> bool:
     key = asked.headers["authorization"]
     await asked.say(http("401 Unauthorized", error(f"Incorrect API key provided: {key}", "invalid_api_key")))
+    return True
+
+
+async def forbids(asked: Asked) -> bool:
+    key = asked.headers["authorization"]
+    await asked.say(http("403 Forbidden", error(f"{key} has no access to the model m", "permission_denied")))
     return True
 
 
@@ -120,12 +126,15 @@ async def test_a_key_without_a_name_is_for_nobody_where_there_are_two_vendors(tm
         assert (len(one.asked), len(other.asked)) == (0, 1)
 
 
-async def test_a_key_that_the_provider_refuses_is_the_callers_401(tmp_path: Path, log: Log) -> None:
-    async with provider(refuses) as vendor:
+@pytest.mark.parametrize(("does", "status"), [(refuses, 401), (forbids, 403)])
+async def test_a_key_that_the_provider_refuses_is_the_callers_affair(
+    tmp_path: Path, log: Log, does: Callable[[Asked], Awaitable[bool]], status: int
+) -> None:
+    async with provider(does) as vendor:
         app = gateway(policy(tmp_path, {"vendor": f"base_url: {vendor.base_url}, api_key: from_client"}), log=log)
         refused = await post(app, ("X-Provider-Key", OWN_KEY))
         await app.aclose()
-    assert (refused.status, told(refused)["code"]) == (401, "provider_key_refused")
+    assert (refused.status, told(refused)["code"]) == (status, "provider_key_refused")
     assert OWN_KEY.encode() not in refused.body + log.text
     assert log.lines[0]["outcome"] == "provider_key_refused"
 

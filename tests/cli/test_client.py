@@ -145,6 +145,38 @@ def test_a_new_client_goes_to_the_others(directory: Path, run: Run) -> None:
     assert {"ci", "new", "newer"} <= set(load(directory).program.clients)
 
 
+def test_lines_for_a_further_client_are_indented_as_the_others(directory: Path, clients: Path, run: Run) -> None:
+    clients.write_text(f"version: 1\nclients:\n      ci: {{key_sha256: {ONE}}}\n")
+    out = run("client", "add", "new", "--tag", "a=b", "--dir", directory)[1]
+    with clients.open("a") as file:
+        file.write(out.partition("who.yaml:\n\n")[2])
+    assert set(load(directory).program.clients) == {"ci", "new"}
+
+
+def test_what_is_granted_and_is_not_there_is_a_warning(directory: Path, run: Run) -> None:
+    granted = ("--profiles", "AGENT,AGNET", "--models", "small,s*,gpt-*")
+    status, out, err = run("client", "add", "ci", *granted, "--dir", directory)
+    assert (status, "clients:" in out) == (0, True)
+    assert "`AGNET`" in err and "CHAT, AGENT, BATCH, SAVINGS" in err and "`gpt-*`" in err
+    assert "`AGENT`" not in err and "`s*`" not in err and "`small`" not in err
+    assert run("client", "add", "ci", "--profiles", "AGENT", "--models", "s", "--dir", directory)[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a b",), "NAME cannot be that: it may hold A-Z, a-z, 0-9"),
+        (("ci", "--tag", "a b=c"), "`--tag` cannot be that: it may hold"),
+        (("ci", "--profiles", "a b"), "`--profiles` cannot be that: it may hold"),
+        (("ci", "--models", ","), "`--models` cannot be that: must have at least 1 item"),
+        (("ci", "--team", "x" * 300), "`--team` cannot be that: must have at most 128 characters"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(words: tuple[str, ...], said: str, run: Run) -> None:
+    status, _, err = run("client", "add", *words)
+    assert status == 2 and said in err and "pattern" not in err
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path, run: Run) -> None:
     for words in (("list", tmp_path / "no"), ("add", "ci", "--dir", tmp_path / "no")):
         status, out, err = run("client", *words)

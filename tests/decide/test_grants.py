@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policyroute import BadRequest, Client, Decision, ModelRequest, PolicySet, RoutingState
-from policyroute.request import Profiles
+from policyroute.request import Operation, Profiles
 
 MakePolicy = Callable[..., PolicySet]
 Ask = Callable[..., ModelRequest]
 Decide = Callable[..., Decision]
 Names = Callable[[Decision], list[str]]
 
+ASKED = {("openai_chat", Operation.CHAT)}
 EVERY = "default: {route: [requested, gpt, mini, eu, odd]}"
 GLOBS = ["gpt", "gpt-5.5", "gpt-*", "*", "qwen?-*", "eu", "e?", "nobody", "", "o*", "GPT", "[gpt]", "x" * 5000]
 TEXTS = [
@@ -58,7 +59,7 @@ def test_nothing_outside_a_grant_serves_on_any_hop(
         for each in targets
         if any(len(g) < 5000 and (fits(g, each.name) or fits(g, each.model)) for g in models)
     }
-    assert set(policy_set.allowed(granted)) == expected
+    assert set(policy_set.allowed(granted, ASKED)) == expected
     served = [(each.target, each.provider.name) for each in decision.candidates]
     assert served == [(c.target, c.provider.name) for c in free.candidates if c.target in expected]
     assert all(policy_set.hop(decision, each, state).excluded is None for each in decision.candidates)
@@ -76,7 +77,7 @@ def made(policy: MakePolicy, text: str) -> PolicySet:
 
 def test_a_client_without_grants_may_use_everything(policy: MakePolicy, ask: Ask, names: Names) -> None:
     policy_set = policy(EVERY)
-    assert policy_set.allowed(Client()) == policy_set.program.targets
+    assert policy_set.allowed(Client(), ASKED) == tuple(policy_set.program.targets)
     assert len(names(policy_set.decide(ask(), RoutingState.empty(), 0.0, client=Client()))) == 5
 
 

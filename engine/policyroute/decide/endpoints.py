@@ -5,7 +5,7 @@ Rule of this module: made once a policy set; nothing here depends on a request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
@@ -94,6 +94,11 @@ class Endpoints:
 
     def at(self, target: str, provider: str) -> Endpoint | None:
         return self._places.get((target, provider))
+
+    def reached(self, target: str, asked: Collection[tuple[str, Operation]]) -> bool:
+        """Whether a request of one of these dialects and operations can be put to the target, at any provider."""
+        places = self.by_target[target]
+        return any((place.dialect, operation) in asked for place in places for operation in place.serves)
 
     def wished(self, model: str) -> Sequence[Endpoint]:
         """Whatever serves what the client calls `model`: every target of that name or that asks its provider for that

@@ -6,7 +6,7 @@ nowhere else; docs/decisions.md says it in words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -25,7 +25,7 @@ from policyroute.decide.ordering import ranked
 from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.policy.effects import CLOSED, OPEN
-from policyroute.policy.model import Mode, Program, Target
+from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
 from policyroute.request import Client, ModelRequest, Operation
@@ -117,10 +117,12 @@ class PolicySet:
             Grounds(facts, constraints),
         )
 
-    def allowed(self, client: Client) -> Mapping[str, Target]:
-        """The targets that the client may use, by name, whatever the rules make of a request."""
+    def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
+        """The targets that the client may use in requests that are `asked` (dialect and operation), by name, whatever
+        the rules make of one."""
         granted = self._grants.of(client.models)
-        return self.program.targets if granted is None else granted
+        names = self.program.targets if granted is None else granted
+        return tuple(name for name in names if self.endpoints.reached(name, asked))
 
     def hop(self, decision: Decision, candidate: Candidate, state: RoutingState) -> Hop:
         """What the rules say of one attempt, with the target as it is now.

@@ -75,7 +75,9 @@ class ClientError:
         """What is told of an exchange's last failure."""
         kind = failure.kind
         if failure.client_key and kind is K.AUTH:
-            return cls(401, failure.code or "provider_key_refused", failure.message, decision_id=decision_id)
+            # A key that is good but may not do this is no key to be replaced: SDKs tell the two by their status.
+            status = 403 if failure.status == 403 else 401
+            return cls(status, failure.code or "provider_key_refused", failure.message, decision_id=decision_id)
         status = STATUS[kind]
         if kind is K.INVALID_REQUEST and failure.status in _PASSED_ON:
             status = failure.status

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from policyroute.policy.names import may_hold
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.schema import known_keys
 from policyroute.policy.tree import File, Path, Scalar, dotted
@@ -65,6 +66,13 @@ def complain(error: ErrorDetails, file: File, report: Report) -> None:
         report.error(code, message, span, hint=hint, path=dotted(_real(path, file)))
 
 
+def brief(error: ErrorDetails) -> str:
+    """One of pydantic's errors about a value that stands in no file."""
+    if error["type"] == "string_pattern_mismatch":
+        return may_hold(error.get("ctx", {})["pattern"])
+    return _worded(error)[1]
+
+
 def _path(loc: tuple[int | str, ...]) -> Path:
     return tuple(step for step in loc if step != "[key]")
 
@@ -105,7 +113,7 @@ def _bad_name(error: ErrorDetails, path: Path, file: File, report: Report) -> No
     of_key = "[key]" in error["loc"]
     span = file.key_span(path) if of_key else file.span(path)
     message = "not a name that may stand here"
-    hint = f"it must match {error.get('ctx', {}).get('pattern', '')}"
+    hint = may_hold(error.get("ctx", {})["pattern"])
     report.error("bad-name", message, span, hint=hint, path=dotted(_real(path, file)))
 
 

@@ -12,10 +12,11 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from policyroute.dialects import DIALECTS
 from policyroute.policy.fields import BODY_FIELDS
+from policyroute.policy.names import spelled
 from policyroute.policy.spelling import Cel, Computed, Delay, Duration, Shape, Strict, is_map, one_of
 
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=128)]
+HeaderName = Annotated[str, spelled(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "A-Z, a-z, 0-9 and !#$%&'*+.^_`|~-")]
 
 
 def _literal_or_computed(value: Any) -> str:
@@ -37,12 +38,14 @@ HeaderValue = Annotated[
     Discriminator(_literal_or_computed),
 ]
 
+Code = Annotated[str, spelled(r"^[a-z][a-z0-9_]*$", "a-z, 0-9 and `_`, and begins with a letter", 64)]
+
 
 class DenySpec(Strict):
     """Refuse the request."""
 
     status: Annotated[int, Field(ge=400, le=599)] = 403
-    code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] = "denied"
+    code: Code = "denied"
     message: Annotated[str, Field(min_length=1, max_length=1000)] = "Denied by policy"
 
 

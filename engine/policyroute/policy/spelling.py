@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from policyroute.policy.names import spelled
 from policyroute.policy.text import DIGEST
 
 
@@ -110,15 +111,20 @@ Cel = Annotated[
 ]
 """A CEL expression. The text that is compiled is the file's, not this value: YAML would write `true` its own way."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$", max_length=128)]
+Name = Annotated[
+    str, spelled(r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$", "A-Z, a-z, 0-9 and `_.:/@-`, and begins with a letter or digit")
+]
 """Of a provider, a target, a rule of a pack."""
 
-RuleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=128)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
-"""What CEL can name."""
+RuleId = Annotated[
+    str, spelled(r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", "A-Z, a-z, 0-9 and `_.:-`, and begins with a letter or digit")
+]
 
 ENVIRONMENT = r"^[A-Za-z_][A-Za-z0-9_]*$"
 """What a variable of the environment is called."""
+
+Identifier = Annotated[str, spelled(ENVIRONMENT, "A-Z, a-z, 0-9 and `_`, and does not begin with a digit")]
+"""What CEL can name, and an environment."""
 
 Tags = dict[Name, Annotated[str, Field(max_length=256)]]
 
@@ -160,7 +166,9 @@ Digests = Annotated[
 ]
 """One sha256 or a list of them, hex, in lower case."""
 
-ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+ProfileName = Annotated[
+    str, spelled(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "A-Z, a-z, 0-9 and `_.-`, and begins with a letter or digit", 64)
+]
 
 
 class Computed(Strict):
@@ -169,14 +177,14 @@ class Computed(Strict):
     cel: Cel
 
 
-FilePath = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1024)]
+FilePath = Annotated[str, spelled(r"^[^\x00-\x1f\x7f]+$", "anything but control characters, and is not empty", 1024)]
 """The path of a file, on one line: what is in it does not stand in a policy."""
 
 
 class Secret(Strict):
     """Where a secret is: `{env: NAME}` or `{file: path}`."""
 
-    env: Annotated[str, Field(pattern=ENVIRONMENT, max_length=128)] | None = None
+    env: Identifier | None = None
     file: FilePath | None = None
 
 

@@ -6,7 +6,8 @@ Rule of this module: it writes nothing. The key goes to standard output, once; t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 
+from policyroute.author.load import load_untried
+from policyroute.policy.complaints import brief
 from policyroute.policy.document import ClientSpec
-from policyroute.policy.keyholders import Keyholder
+from policyroute.policy.grants import reached
+from policyroute.policy.keyholders import Keyholder, Keyholders
 from policyroute.policy.spelling import Name
+from policyroute.problems import PolicyErrors
 from policyroute_asgi import client_keys
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render, whole
 from policyroute_asgi.cli.client import directory as place
@@ -29,6 +34,9 @@ EXAMPLE = """  policyroute client add ci --team build --models 'gpt-*,mini' --rp
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _ANYWHERE = "into a file of the policy directory, without its first line where that file has `clients:` already"
+_LIMITS = ("rpm", "tpm", "concurrency")
+_FACTS = ("tenant", "team", "tier", "role", "profiles", "models")
+_OPTIONS = frozenset({*_LIMITS, *_FACTS})
 _COUNT = whole(1, 1_000_000_000)
 
 
@@ -56,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         return MISUSE
     key = client_keys.new()
     digests = [client_keys.digest(key).hex()]
-    where, inside = "", False
+    where, known, inside = "", None, False
     if arguments.dir is not None:
         known = place.read(arguments.dir)
         if known is None:
@@ -68,19 +76,21 @@ def run(arguments: argparse.Namespace) -> int:
         digests = [digest for each in there for digest, _ in each.keys] + digests
         where = _where(there, known.files, arguments.dir)
         inside = bool(there or known.files)
+        for warning in _unknown(facts, arguments.dir):
+            render.complain(f"warning: {warning}")
     lines = _lines(arguments.name, {"key_sha256": digests[0] if len(digests) == 1 else digests, **facts})
     if arguments.format is Format.JSON:
         render.as_json({"client": arguments.name, "key": key, "key_sha256": digests[-1], "yaml": lines})
     else:
         # A second `clients:` in one file would be an error: who has one is shown what goes below it.
-        _text(arguments, key, lines.partition("\n")[2] if inside else lines, where)
+        _text(arguments, key, _below(lines, known) if known and inside else lines, where)
     return GOOD
 
 
 def _facts(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was given, as it is written in a policy."""
-    limits = {name: getattr(arguments, name) for name in ("rpm", "tpm", "concurrency")}
-    facts = {name: getattr(arguments, name) for name in ("tenant", "team", "tier", "role", "profiles", "models")}
+    limits = {name: getattr(arguments, name) for name in _LIMITS}
+    facts = {name: getattr(arguments, name) for name in _FACTS}
     facts["tags"] = dict(arguments.tag) if arguments.tag else None
     facts["rate_limit"] = {name: value for name, value in limits.items() if value is not None} or None
     return {name: value for name, value in facts.items() if value is not None}
@@ -99,8 +109,14 @@ def _misuse(arguments: argparse.Namespace, facts: Mapping[str, Any]) -> str | No
         ClientSpec.model_validate(facts)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'NAME'} cannot be that: {first['msg']}"
+        return f"{_option(first['loc'])} cannot be that: {brief(first)}"
     return None
+
+
+def _option(place: tuple[int | str, ...]) -> str:
+    """What was given that stands at this place of a client's entry."""
+    named = [f"`--{name}`" for name in place if name in _OPTIONS]
+    return named[-1] if named else "`--tag`" if place else "NAME"
 
 
 def _refusal(arguments: argparse.Namespace, there: tuple[Keyholder, ...]) -> str | None:
@@ -112,6 +128,21 @@ def _refusal(arguments: argparse.Namespace, there: tuple[Keyholder, ...]) -> str
     return None
 
 
+def _unknown(facts: Mapping[str, Any], directory: Path) -> Iterator[str]:
+    """What is granted and is not there, as far as the policy can be read: `check` says what is wrong with it."""
+    try:
+        program = load_untried(directory).program
+    except PolicyErrors:
+        return
+    known = program.profiles.known
+    for name in facts.get("profiles", ()):
+        if name not in known:
+            yield f"no profile is called `{name}` in {directory}: there are {', '.join(known)}"
+    for glob in facts.get("models", ()):
+        if not any(reached((glob,), target) for target in program.targets.values()):
+            yield f"`{glob}` is the name or model id of no target in {directory}"
+
+
 def _where(there: tuple[Keyholder, ...], files: tuple[str, ...], directory: Path) -> str:
     if there:
         return f"in place of its `key_sha256` at {place.place(there[0].span, directory)}"
@@ -121,6 +152,13 @@ def _where(there: tuple[Keyholder, ...], files: tuple[str, ...], directory: Path
 def _lines(name: str, spec: dict[str, Any]) -> str:
     written = {"clients": {name: spec}}
     return yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
+
+
+def _below(lines: str, known: Keyholders) -> str:
+    """The lines without `clients:`, indented as the clients are that stand there."""
+    first = next((each.span for each in known.clients if each.span.file == known.files[0]), None)
+    entry = textwrap.dedent(lines.partition("\n")[2])
+    return textwrap.indent(entry, " " * (first.column - 1 if first else 2))
 
 
 def _text(arguments: argparse.Namespace, key: str, lines: str, where: str) -> None:
