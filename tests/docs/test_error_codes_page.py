@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import policyroute
+import policyroute_asgi
 from policyroute.dialects.trouble import STATUS, ClientError
 from policyroute.failures import Failure, FailureKind
 
 ROOT = Path(__file__).parents[2]
-ROOMS = (ROOT / "engine", ROOT / "middleware")
-PROVIDERS = ROOT / "middleware" / "policyroute_asgi" / "embedded"
+ROOMS = tuple(Path(package.__path__[0]) for package in (policyroute, policyroute_asgi))
+PROVIDERS = ROOMS[1] / "embedded"
 """Says what a provider would say, and that is not ours."""
 GATEWAY, FAILURES = (ROOT / "docs" / page for page in ("gateway.md", "failures.md"))
 KINDS = {kind.value for kind in FailureKind}
