@@ -274,6 +274,33 @@ def test_a_port_that_is_taken_is_said(directory: Path, run: Run) -> None:
     assert err.startswith("policyroute: cannot open 127.0.0.1:")
 
 
+def test_an_operators_port_that_is_taken_is_said(directory: Path, run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, _, err = run("serve", directory, "--port", "0", "--operator", address)
+    assert (status, err) == (1, f"policyroute: cannot open --operator {address}: Address already in use\n")
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_in_brackets_is_the_address(host: str, directory: Path, run: Run) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        status, _, err = run("serve", directory, "--host", host, "--port", port)
+    assert (status, err) == (1, f"policyroute: cannot open [::1]:{port}: Address already in use\n")
+
+
+def test_one_file_in_place_of_a_directory_is_served_and_said_to_be(
+    directory: Path, serve: Callable[..., Gateway]
+) -> None:
+    (directory / "more.yaml").write_text("version: 1\nconstants: {more: 1}\n")
+    gateway = serve(directory / "main.yaml")
+    assert "main.yaml alone is served" in gateway.says("alone")
+    with gateway.client() as client:
+        assert ask(client, "large").headers["x-policyroute-target"] == "large"
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended()[0] == 0
+
+
 @pytest.mark.parametrize(
     "words",
     [
