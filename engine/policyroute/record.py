@@ -14,7 +14,8 @@ class AttemptRecord:
     """One try. Times are seconds on the exchange's clock; None where it did not come to that.
 
     `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed`, `cancelled` or a
-    failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text.
+    failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text;
+    `key` where the key is from that it went with (`env NAME`), never the key.
     """
 
     number: int
@@ -30,6 +31,7 @@ class AttemptRecord:
     retry_after: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    key: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -37,6 +39,7 @@ class AttemptRecord:
             "target": self.target,
             "provider": self.provider,
             "model": self.model,
+            "key": self.key,
             "outcome": self.outcome,
             "status": self.status,
             "code": self.code,

@@ -10,12 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol
 
 from policyroute.problems import PolicyErrors, Problem, errors
+from policyroute_asgi.apart import Apart
 from policyroute_asgi.keyring import KeyMatch
 from policyroute_asgi.preparation import Active, Preparation, Prepared
 from policyroute_asgi.revoked import Revoked
@@ -29,8 +29,6 @@ HEARTBEAT: Final = 5.0
 """Seconds between looks at what no file event reports."""
 _SHOWN: Final = 20
 """Errors that go to the log one by one."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ class PolicyHolder:
         self._watch = watch
         self._heartbeat = heartbeat
         self._listeners: list[Callable[[Status], None]] = []
-        self._thread = ThreadPoolExecutor(1, "policyroute-reload")
+        self._thread = Apart("policyroute-reload")
         self._turn = asyncio.Lock()
         self._watchers: list[asyncio.Task[None]] = []
         self._started = False
@@ -147,7 +145,7 @@ class PolicyHolder:
             await self._revoked.read()
             if self._revoked.problems:
                 raise PolicyErrors(self._revoked.problems)
-            prepared = await self._off_loop(self._preparation.from_directory)
+            prepared = await self._thread.do(self._preparation.from_directory)
             if prepared.active is not None:
                 await self._settle(prepared.active, _good(prepared))
             else:
@@ -170,7 +168,7 @@ class PolicyHolder:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        await self._thread.aclose()
 
     async def _follow(self) -> None:
         async for _ in changes(self._preparation.directory, self._heartbeat):
@@ -188,7 +186,7 @@ class PolicyHolder:
 
     async def _refresh(self, *, again: bool) -> Status:
         async with self._turn:
-            prepared = await self._off_loop(partial(self._preparation.from_directory, again=again))
+            prepared = await self._thread.do(partial(self._preparation.from_directory, again=again))
             if prepared.active is None:
                 await self._tell(replace(self.status, ok=False, problems=prepared.problems), again)
             elif _same(prepared.active, self.current):
@@ -200,13 +198,10 @@ class PolicyHolder:
     async def _start_from_last_good(self, problems: tuple[Problem, ...]) -> None:
         if self._strict_start:
             raise PolicyErrors(problems)
-        kept = await self._off_loop(self._preparation.from_last_good)
+        kept = await self._thread.do(self._preparation.from_last_good)
         if kept.active is None:
             raise PolicyErrors((*problems, *kept.problems))
         await self._settle(kept.active, Status(kept.active.policy.revision, False, "last_good", time.time(), problems))
-
-    async def _off_loop(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _settle(self, active: Active, status: Status) -> None:
         had_clients = self._standing is not None and bool(self.current.policy.program.clients)
@@ -221,7 +216,7 @@ class PolicyHolder:
         if not again and status == self.status:
             return
         self.status = status
-        await self._off_loop(partial(_log, status))  # a console may be slow
+        await self._thread.do(partial(_log, status))  # a console may be slow
         for listener in self._listeners:
             listener(status)
 

@@ -36,6 +36,8 @@ class Proxies:
     """The proxies whose word counts, as addresses or networks (`10.0.0.0/8`). Raises ValueError for anything else."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
+        if isinstance(trusted, str):
+            raise TypeError("trusted_proxies is a list of addresses or networks, not one text")
         self._trusted = tuple(ipaddress.ip_network(network, strict=False) for network in trusted)
 
     def client(self, scope: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest
 from policyroute_asgi import lines
 from policyroute_asgi.address import Proxies, is_local
-from policyroute_asgi.door import AppDoor, Door, Expose, KeyDoor, check_expose
+from policyroute_asgi.door import AppDoor, Door, Expose, KeyDoor, check_client, check_expose
 from policyroute_asgi.endpoints import Endpoints, path_of
 from policyroute_asgi.guard import Guard
 from policyroute_asgi.handler import NO_POLICY, refuse
@@ -159,6 +159,8 @@ def gateway(  # noqa: PLR0913 - the public call: one name for each thing an oper
     docs/gateway.md has the options and endpoints. A broken policy fails the lifespan startup.
     """
     check_expose(expose)
+    if client is not None:
+        check_client(client)
     proxies = Proxies(trusted_proxies)
     door = KeyDoor(expose, proxies, open_to_all) if client is None else AppDoor(client, expose, proxies)
     guard = Guard(allowed_hosts, allowed_origins)

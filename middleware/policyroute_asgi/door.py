@@ -38,6 +38,12 @@ def check_expose(expose: object) -> None:
         raise ValueError(f"expose must be none, id or full, or None for what fits the place, not {expose!r}")
 
 
+def check_client(client: object) -> None:
+    """Raises TypeError for what cannot say who calls."""
+    if client is not ANONYMOUS and not callable(client):
+        raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
+
+
 class Door(Protocol):
     @property
     def expose(self) -> Expose | None:

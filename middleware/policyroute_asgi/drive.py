@@ -127,6 +127,7 @@ class Drive:
             await self._news
             return
         self._running = opened
+        self.record.attempts[-1].key = self._upstream.key
         try:
             with Cut() as scope:
                 self._scope = scope

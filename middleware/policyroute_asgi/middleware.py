@@ -12,9 +12,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.address import Proxies
-from policyroute_asgi.door import AppDoor, Expose, check_expose
+from policyroute_asgi.door import AppDoor, Expose, check_client, check_expose
 from policyroute_asgi.endpoints import Endpoints
-from policyroute_asgi.identity import ANONYMOUS, Anonymous, Identify
+from policyroute_asgi.identity import Anonymous, Identify
 from policyroute_asgi.router import Router
 from policyroute_asgi.service import Options, Policies
 
@@ -44,8 +44,7 @@ class PolicyRouteMiddleware:
         trusted_proxies: Iterable[str] = (),
         **options: Unpack[Options],
     ) -> None:
-        if client is not ANONYMOUS and not callable(client):
-            raise TypeError("client must be a callable from ASGI scope to client facts, or ANONYMOUS")
+        check_client(client)
         check_expose(expose)
         self.app = app
         self._services = Router.of(policies, options).services

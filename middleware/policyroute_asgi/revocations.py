@@ -39,8 +39,19 @@ class _File:
 _JSON: Final = TypeAdapter(_File)
 
 
+_MEND: Final = (
+    "make it readable or put it back from a copy. Without one, take the keys that were revoked out of the policy's"
+    " `clients` before you move it away: any other that was in it would be let in again"
+)
+
+
 class RevocationsError(Exception):
     """The file is there and cannot be read. The message says why, without content."""
+
+    @property
+    def advice(self) -> str:
+        """Why, and what to do about it."""
+        return f"{self}: {_MEND}"
 
 
 def load(state_dir: Path) -> tuple[Revocation, ...]:
@@ -76,7 +87,7 @@ def trouble(error: RevocationsError) -> Problem:
     return Problem(
         code="revocations-unreadable",
         message=f"which keys were revoked cannot be known: {error}",
-        hint="make it readable or put it back from a copy; taken away, every key in it would be let in again",
+        hint=_MEND,
     )
 
 

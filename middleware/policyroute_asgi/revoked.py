@@ -5,14 +5,14 @@ Rule of this module: the set only grows. Whatever becomes of the file while a ga
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from policyroute.problems import Problem
-from policyroute_asgi import revocations
+from policyroute_asgi import apart, revocations
 from policyroute_asgi.revocations import Revocation, RevocationsError
 from policyroute_asgi.watch import changes
 
@@ -43,7 +43,7 @@ class Revoked:
             return False
         before = (self.digests, self.problems)
         try:
-            found = await asyncio.to_thread(revocations.load, self._state_dir)
+            found = await apart.once(partial(revocations.load, self._state_dir), "policyroute-revoked")
         except RevocationsError as error:
             self.problems = (revocations.trouble(error),)
         else:

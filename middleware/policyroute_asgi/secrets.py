@@ -22,7 +22,7 @@ _LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a provider. `place` says where it is from (`env NAME`, `file NAME`), for people."""
+    """One key of a provider. `place` says where it is from (`env NAME`, `file NAME`, else its number), for people."""
 
     place: str
     value: str = field(repr=False)
@@ -99,7 +99,8 @@ class _Reading:
             path = f"api_keys[{index}]" if pool else "api_key"
             value = self._secret(ref, provider, path, "the key")
             if value is not None:
-                yield Key(f"{ref.kind} {ref.name}", value)
+                place = f"key {index + 1}" if is_like_key(ref.name) else f"{ref.kind} {ref.name}"
+                yield Key(place, value)
 
     def connection(self, provider: Provider) -> Connection | None:
         tls = provider.tls

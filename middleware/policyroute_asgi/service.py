@@ -71,7 +71,8 @@ class Services:
     """One service for each event loop. `log` stands where the options name none."""
 
     def __init__(self, policies: Policies, log: Sink | None, options: Options) -> None:
-        if not policies:  # whoever read it from the environment, say
+        given: object = policies  # whoever read it from the environment, say, may have nothing
+        if not given or not (isinstance(given, str | PathLike) or hasattr(given, "on_change")):
             raise TypeError(f"policies must be a directory or a PolicySource, not {policies!r}")
         self._policies = policies
         self._options = options

@@ -80,6 +80,11 @@ class Upstream:
         self._key = key
         return None
 
+    @property
+    def key(self) -> str | None:
+        """Where the key is from that the last attempt goes with."""
+        return self._key.place if self._key is not None else None
+
     def has_other_key(self, candidate: Candidate) -> bool:
         """What the state machine asks where a key failed."""
         return self._access.has_other(candidate)

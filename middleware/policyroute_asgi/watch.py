@@ -11,12 +11,16 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableType]
 
+from policyroute_asgi import apart
+
 logger = logging.getLogger("policyroute.reload")
 
+_THREAD = "policyroute-watch"
 _STEP_MS = 25
 """Quiet for this long after an event, and the burst is over."""
 _DEBOUNCE_MS = 200
@@ -32,8 +36,9 @@ async def changes(directory: Path, heartbeat: float, only: frozenset[str] | None
 
     `only`: the names in the directory that matter.
     """
+    look = partial(watched, directory, only)
     while True:
-        places = await asyncio.to_thread(watched, directory, only)
+        places = await apart.once(look, _THREAD)
         if not places:
             await asyncio.sleep(heartbeat)
             yield
@@ -42,7 +47,7 @@ async def changes(directory: Path, heartbeat: float, only: frozenset[str] | None
             async with aclosing(_watch(places, heartbeat)) as news:
                 async for moved in news:
                     yield
-                    if moved or await asyncio.to_thread(watched, directory, only) != places:
+                    if moved or await apart.once(look, _THREAD) != places:
                         break
         except (OSError, RuntimeError) as error:
             logger.warning("no file events (%s): looking every %g s", error, heartbeat)

@@ -307,6 +307,8 @@ async def test_the_users_credentials_stay_here(app: Gateway, upstream: Counting,
         ({"expose": "bogus"}, ValueError),
         ({"allowed_hosts": "llm.example"}, TypeError),
         ({"allowed_origins": "https://llm.example"}, TypeError),
+        ({"trusted_proxies": "10.0.0.1"}, TypeError),
+        ({"client": "ci"}, TypeError),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused_at_once(
@@ -316,7 +318,7 @@ def test_options_that_cannot_be_meant_are_refused_at_once(
         gateway(tmp_path, **options)
 
 
-@pytest.mark.parametrize("policies", [None, ""])
+@pytest.mark.parametrize("policies", [None, "", 5, ["policies/"]])
 def test_no_directory_is_no_policy(policies: Any) -> None:
     with pytest.raises(TypeError, match="policies must be a directory"):
         gateway(policies)

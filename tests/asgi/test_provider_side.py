@@ -139,6 +139,29 @@ async def test_a_key_that_the_provider_refuses_is_the_callers_affair(
     assert log.lines[0]["outcome"] == "provider_key_refused"
 
 
+async def test_the_log_says_by_which_key_each_attempt_went_and_never_the_key(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses_one(asked: Asked) -> bool:
+        return await (refuses if asked.headers["authorization"] == f"Bearer {PROVIDER_KEY}-1" else whole)(asked)
+
+    monkeypatch.setenv("KEY_ONE", f"{PROVIDER_KEY}-1")
+    (tmp_path / "second-key").write_text("another\n")
+    async with provider(refuses_one) as pooled, provider(refuses) as own, provider(whole) as open_to_all:
+        pool = "api_keys: [{env: KEY_ONE}, {file: second-key}]"
+        for settings in (
+            {"pooled": f"base_url: {pooled.base_url}, {pool}"},
+            {"own": f"base_url: {own.base_url}, api_key: from_client"},
+            {"open": f"base_url: {open_to_all.base_url}"},
+        ):
+            app = gateway(policy(tmp_path, settings), log=log)
+            await post(app, ("X-Provider-Key", f"own={OWN_KEY}"))
+            await app.aclose()
+    keys = [[attempt["key"] for attempt in line["attempts"]] for line in log.lines]
+    assert keys == [["env KEY_ONE", "file second-key"], ["client"], [None]]
+    assert not any(key in log.text for key in (PROVIDER_KEY.encode(), OWN_KEY.encode(), b"another"))
+
+
 def header_says(scope: Any) -> Client:
     return Client(id="somebody")
 

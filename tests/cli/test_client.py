@@ -177,6 +177,18 @@ def test_what_cannot_be_is_said_in_words(words: tuple[str, ...], said: str, run:
     assert status == 2 and said in err and "pattern" not in err
 
 
+@pytest.mark.usefixtures("clients")
+def test_a_file_of_revoked_keys_that_cannot_be_read_is_said_with_what_to_do(
+    directory: Path, state: Path, run: Run
+) -> None:
+    state.mkdir()
+    (state / "revoked.json").write_text("{")
+    for action in (("list", directory), ("revoke", "ci", directory)):
+        status, _, err = run("client", *action, "--state-dir", state)
+        assert (status, "revoked.json" in err, "put it back from a copy" in err) == (1, True, True)
+    assert (state / "revoked.json").read_text() == "{"
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path, run: Run) -> None:
     for words in (("list", tmp_path / "no"), ("add", "ci", "--dir", tmp_path / "no")):
         status, out, err = run("client", *words)

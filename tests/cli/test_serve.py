@@ -129,6 +129,52 @@ def test_a_broken_directory_is_refused_without_a_last_good_and_served_loudly_wit
     assert json.loads((tmp_path / "log.jsonl").read_text())["target"] == "large"
 
 
+HANGING = """
+import os, sys, threading
+
+listdir, scandir = os.listdir, os.scandir
+
+
+def hanging(real):
+    def listed(path="."):
+        if os.path.realpath(path) == {directory!r} and os.path.exists({marker!r}):
+            sys.stderr.write("the disk hangs\\n")
+            sys.stderr.flush()
+            threading.Event().wait()
+        return real(path)
+
+    return listed
+
+
+os.listdir, os.scandir = hanging(listdir), hanging(scandir)
+"""
+"""What a file server that is gone does to whoever reads a directory of it: it waits for ever."""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_directory_whose_reading_hangs_does_not_keep_it_from_ending(
+    directory: Path, tmp_path: Path, workers: int
+) -> None:
+    marker, patched = tmp_path / "gone", tmp_path / "patched"
+    patched.mkdir()
+    (patched / "sitecustomize.py").write_text(
+        HANGING.format(directory=os.path.realpath(directory), marker=os.fspath(marker))
+    )
+    environment = {"PYTHONPATH": os.fspath(patched)}
+    gateway = Gateway(directory, "--workers", workers, environment=environment)
+    try:
+        with gateway.client() as client:
+            marker.touch()
+            gateway.tell(signal.SIGHUP)
+            gateway.says("the disk hangs")
+            assert ask(client, "large").status_code == 200
+        gateway.tell(signal.SIGTERM)
+        assert gateway.process.wait(PATIENCE) == 0
+    finally:
+        gateway.process.kill()
+        gateway.ended()
+
+
 @pytest.mark.parametrize(
     ("grace", "signals"),
     [(0, [signal.SIGTERM]), (600, [signal.SIGTERM, signal.SIGTERM]), (600, [signal.SIGINT, signal.SIGINT])],
@@ -272,6 +318,33 @@ def test_a_port_that_is_taken_is_said(directory: Path, run: Run) -> None:
         status, _, err = run("serve", directory, "--port", taken.getsockname()[1])
     assert status == 1
     assert err.startswith("policyroute: cannot open 127.0.0.1:")
+
+
+def test_an_operators_port_that_is_taken_is_said(directory: Path, run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, _, err = run("serve", directory, "--port", "0", "--operator", address)
+    assert (status, err) == (1, f"policyroute: cannot open --operator {address}: Address already in use\n")
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_in_brackets_is_the_address(host: str, directory: Path, run: Run) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        status, _, err = run("serve", directory, "--host", host, "--port", port)
+    assert (status, err) == (1, f"policyroute: cannot open [::1]:{port}: Address already in use\n")
+
+
+def test_one_file_in_place_of_a_directory_is_served_and_said_to_be(
+    directory: Path, serve: Callable[..., Gateway]
+) -> None:
+    (directory / "more.yaml").write_text("version: 1\nconstants: {more: 1}\n")
+    gateway = serve(directory / "main.yaml")
+    assert "main.yaml alone is served" in gateway.says("alone")
+    with gateway.client() as client:
+        assert ask(client, "large").headers["x-policyroute-target"] == "large"
+    gateway.tell(signal.SIGTERM)
+    assert gateway.ended()[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,27 @@ async def test_a_client_that_keeps_talking_gets_its_last_answer(serve: Serving) 
         assert await wire.rest() == b""
 
 
+async def test_a_client_that_closes_its_side_has_left_and_nothing_goes_on_for_it(serve: Serving) -> None:
+    async with serve() as site:
+        wire = await site.connect()
+        wire.send(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+        await site.hears("begins /flood")
+        wire.half_close()
+        await site.hears("ends /flood")  # which it does when it is told that the client is gone
+        await site.until(lambda: not site.connections.open)
+
+
+async def test_a_client_that_closes_its_side_gets_no_answer_that_had_not_begun(serve: Serving) -> None:
+    async with serve() as site:
+        wire = await site.connect()
+        wire.send(WAIT)
+        await site.hears("begins /wait")
+        wire.half_close()
+        await site.until(lambda: not site.connections.open)
+        site.go.set()
+        assert await wire.rest() == b""
+
+
 async def test_a_client_that_does_not_close_its_side_is_not_waited_for(serve: Serving) -> None:
     async with serve(closing=0.1) as site:
         wire = await site.connect()

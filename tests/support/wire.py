@@ -75,6 +75,10 @@ class Wire:
         async with asyncio.timeout(PATIENCE):
             return await self._reader.read()
 
+    def half_close(self) -> None:
+        """Send nothing more, and go on reading."""
+        self._writer.write_eof()
+
     def end(self) -> None:
         """Leave."""
         self._writer.close()

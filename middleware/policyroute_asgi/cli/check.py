@@ -19,7 +19,7 @@ EXAMPLE = """  policyroute check policies/
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory, or one file")
     parser.add_argument("--strict", action="store_true", help="warnings are findings too")
     secrets_option(parser)
     render.format_option(parser)

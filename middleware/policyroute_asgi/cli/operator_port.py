@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
-from policyroute_asgi.cli.process import listen, url
+from policyroute_asgi.cli.process import listen, spelled, url
 
 _UNIX = "unix:"
 _HURRY = 1
@@ -59,7 +59,7 @@ def opened(given: OperatorAddress | None) -> Generator[socket.socket | None]:
     if given is None:
         yield None
     elif given.path is None:
-        with listen(given.host, given.port) as listener:
+        with _loopback(given) as listener:
             yield listener
     else:
         with _unix(given.path) as listener:
@@ -111,6 +111,13 @@ class _Beside(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+
+def _loopback(given: OperatorAddress) -> socket.socket:
+    try:
+        return listen(given.host, given.port)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"--operator {spelled(given.host, given.port)}") from None
 
 
 def _unix(path: Path) -> socket.socket:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import logging
 import signal
 import socket
 import sys
@@ -33,7 +34,7 @@ from policyroute_asgi.cli import (
     supervised,
     whole,
 )
-from policyroute_asgi.cli.process import event_loop, listen
+from policyroute_asgi.cli.process import event_loop, listen, spelled
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.preparation import Preparation
@@ -45,7 +46,7 @@ EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/poli
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory; it is watched")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory, or one file; it is watched")
     _configure_place(parser.add_argument_group("where, and with how many processes"))
     _configure_callers(parser.add_argument_group("who may call"))
     _configure_files(parser.add_argument_group("files"))
@@ -53,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_place(group: Options) -> None:
-    group.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    group.add_argument("--host", type=_host, default="127.0.0.1", help="address to listen on (default: %(default)s)")
     group.add_argument("--port", type=PORT, default=8080, help="0 takes a free one (default: %(default)s)")
     group.add_argument(
         "--workers",
@@ -157,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
             listener = resources.enter_context(listen(host, arguments.port))
             desk = resources.enter_context(operator_port.opened(arguments.operator))
         except OSError as error:
-            render.complain(f"cannot open {error.filename or f'{host}:{arguments.port}'}: {error.strerror}")
+            render.complain(f"cannot open {error.filename or spelled(host, arguments.port)}: {error.strerror}")
             return FINDINGS
         # A supervisor serves no requests, so it is content with the loop that knows child processes best.
         with event_loop() if arguments.workers == 1 else asyncio.Runner() as runner:
@@ -170,6 +171,9 @@ async def _serve(
     preparation = Preparation(arguments.directory, arguments.state_dir, arguments.secrets_dir, freeze=True)
     holder = PolicyHolder(preparation, strict_start=arguments.strict_start)
     errors = render.console(sys.stderr)
+    say = logging.getLogger("policyroute.serve")
+    if arguments.directory.is_file():
+        say.warning("%s alone is served: no other file of its directory is read", arguments.directory)
     try:
         await holder.start()
         if not (_loopback(arguments.host) or arguments.no_auth or holder.current.policy.program.clients):
@@ -202,6 +206,11 @@ def _folders(arguments: argparse.Namespace) -> str | None:
     if state is not None and policies.is_dir() and state.resolve() == policies.resolve():
         return "--state-dir is the policy directory: what the gateway keeps would be read as policy"
     return None
+
+
+def _host(given: str) -> str:
+    """An IPv6 address may stand in brackets, as it does in URLs."""
+    return given[1:-1] if given.startswith("[") and given.endswith("]") else given
 
 
 def _loopback(host: str) -> bool:

@@ -22,7 +22,7 @@ EXAMPLE = """  policyroute test policies/
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="the policy directory, or one file")
     secrets_option(parser)
     render.format_option(parser)
 

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         added = revocations.add(arguments.state_dir, new.values())
     except (RevocationsError, OSError) as error:
-        said = str(error) if isinstance(error, RevocationsError) else f"{arguments.state_dir}: {error.strerror}"
+        said = error.advice if isinstance(error, RevocationsError) else f"{arguments.state_dir}: {error.strerror}"
         render.complain(f"nothing was revoked: {said}")
         return FINDINGS
     if new_place:

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         known = revocations.load(arguments.state_dir) if arguments.state_dir else ()
     except RevocationsError as error:
-        render.complain(str(error))
+        render.complain(error.advice)
         return FINDINGS
     revoked = {each.key_sha256 for each in known}
     clients = found.clients
