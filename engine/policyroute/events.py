@@ -1,13 +1,16 @@
 """What a provider says, in no provider's words: the stream vocabulary that every dialect reads and writes.
 
 Plain slotted objects: one is made per stream delta, and a frozen dataclass costs four times as much to make.
-They are never changed after they were made.
+They are never changed after they were made. `extra` is what only the dialect that was read has words for, by the names
+it has there: of a whole answer all that is left, so that the same dialect can say it again; of a stream nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from policyroute.failures import Failure
 
@@ -27,24 +30,28 @@ class Started:
 
     id: str
     model: str
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class TextDelta:
     text: str
     choice: int = 0
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class ReasoningDelta:
     text: str
     choice: int = 0
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class RefusalDelta:
     text: str
     choice: int = 0
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -56,15 +63,17 @@ class ToolCallDelta:
     name: str | None
     arguments: str
     choice: int = 0
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class OtherContent:
     """A part of the answer that only its own dialect has words for: vectors, a count, audio, a tool that the provider
-    ran. `kind` is that dialect's name of it."""
+    ran. `kind` is that dialect's name of it, `raw` (of a whole answer) the part as it came."""
 
     kind: str
     choice: int = 0
+    raw: Any = None
 
 
 @dataclass(slots=True)
@@ -76,6 +85,7 @@ class Usage:
     cached_input: int = 0
     cache_write: int = 0
     reasoning: int = 0
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +94,7 @@ class Finished:
 
     reason: FinishReason
     choice: int = 0
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from policyroute.dialects import errors, splice
 from policyroute.dialects.anthropic import edit, reader
 from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
+from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
 from policyroute.events import StreamEvent
-from policyroute.failures import Failure
 from policyroute.request import ModelRequest, Operation, RequestReader
 
 _KEY: Final = "x-api-key"
 
 
-class Anthropic:
+class Anthropic(JsonDialect):
     """The `Dialect` named `anthropic`. Has no state."""
 
     name: str = "anthropic"
@@ -36,9 +35,6 @@ class Anthropic:
     def auth(self, key: str) -> tuple[str, str]:
         return _KEY, key
 
-    def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
-        return splice.with_model(body, data, model)
-
     def stream(self, secrets: Iterable[str] = ()) -> reader.MessagesStream:
         return reader.MessagesStream(secrets)
 
@@ -48,8 +44,3 @@ class Anthropic:
         if request is not None and request.operation is Operation.COUNT_TOKENS:
             return reader.read_count(body, secrets)
         return reader.read_answer(body, secrets)
-
-    def failure(
-        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
-    ) -> Failure:
-        return errors.classify(status, headers, body, now, secrets)

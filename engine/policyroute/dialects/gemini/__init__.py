@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import orjson
 
-from policyroute.dialects import errors, splice
+from policyroute.dialects import splice
+from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.gemini import edit, reader
 from policyroute.dialects.gemini.request import ContentRequests
 from policyroute.dialects.gemini.spelling import settled
 from policyroute.events import StreamEvent
-from policyroute.failures import Failure
 from policyroute.request import ModelRequest, Operation, RequestReader
 
 _KEY: Final = "x-goog-api-key"
@@ -22,13 +22,12 @@ _TUNED: Final = "tunedModels/"
 _WRITTEN_BY_POLICIES: Final = ("generationConfig", "toolConfig", "safetySettings", "cachedContent", "serviceTier")
 
 
-class Gemini:
+class Gemini(JsonDialect):
     """The `Dialect` named `gemini`. Has no state."""
 
     name: str = "gemini"
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ContentRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ContentEditor()}
-    headers: Mapping[str, str | None] = {}
 
     def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
         """Model and stream are in the path here. Tuned models have a collection of their own."""
@@ -55,8 +54,3 @@ class Gemini:
         self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
     ) -> list[StreamEvent]:
         return reader.read_answer(body, secrets)
-
-    def failure(
-        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
-    ) -> Failure:
-        return errors.classify(status, headers, body, now, secrets)

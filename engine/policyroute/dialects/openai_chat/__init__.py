@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from policyroute.dialects import errors, splice
+from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.openai_chat import edit, embeddings, reader
 from policyroute.dialects.openai_chat.request import ChatRequests
 from policyroute.events import StreamEvent
-from policyroute.failures import Failure
 from policyroute.request import ModelRequest, Operation, RequestReader
 
 
-class OpenAIChat:
+class OpenAIChat(JsonDialect):
     """The `Dialect` named `openai_chat`. Has no state."""
 
     name: str = "openai_chat"
@@ -26,16 +24,12 @@ class OpenAIChat:
         Operation.CHAT: edit.ChatEditor(),
         Operation.EMBEDDINGS: embeddings.EmbeddingEditor(),
     }
-    headers: Mapping[str, str | None] = {}
 
     def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
         return "/embeddings" if operation is Operation.EMBEDDINGS else "/chat/completions"
 
     def auth(self, key: str) -> tuple[str, str]:
         return "authorization", f"Bearer {key}"
-
-    def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
-        return splice.with_model(body, data, model)
 
     def stream(self, secrets: Iterable[str] = ()) -> reader.ChatStream:
         return reader.ChatStream(secrets)
@@ -46,8 +40,3 @@ class OpenAIChat:
         if request is not None and request.operation is Operation.EMBEDDINGS:
             return embeddings.read_answer(body, embeddings.how_many(request.data), secrets)
         return reader.read_answer(body, secrets)
-
-    def failure(
-        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
-    ) -> Failure:
-        return errors.classify(status, headers, body, now, secrets)

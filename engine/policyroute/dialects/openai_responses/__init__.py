@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from policyroute.dialects import errors, splice
+from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.openai_responses import edit, reader
 from policyroute.dialects.openai_responses.request import ResponsesRequests
 from policyroute.events import StreamEvent
-from policyroute.failures import Failure
 from policyroute.request import ModelRequest, Operation, RequestReader
 
 
-class OpenAIResponses:
+class OpenAIResponses(JsonDialect):
     """The `Dialect` named `openai_responses`. Has no state."""
 
     name: str = "openai_responses"
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ResponsesRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ResponsesEditor()}
-    headers: Mapping[str, str | None] = {}
 
     def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
         return "/responses"
 
     def auth(self, key: str) -> tuple[str, str]:
         return "authorization", f"Bearer {key}"
-
-    def with_model(self, body: bytes, data: dict[str, Any], model: str) -> bytes:
-        return splice.with_model(body, data, model)
 
     def stream(self, secrets: Iterable[str] = ()) -> reader.ResponsesStream:
         return reader.ResponsesStream(secrets)
@@ -38,8 +32,3 @@ class OpenAIResponses:
         self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
     ) -> list[StreamEvent]:
         return reader.read_answer(body, secrets)
-
-    def failure(
-        self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
-    ) -> Failure:
-        return errors.classify(status, headers, body, now, secrets)

@@ -1,0 +1,80 @@
+"""Turns of a conversation, as every writer needs them.
+
+Rule of this module: nothing is lost here and nothing depends on a dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from policyroute.changes import Change, plain
+from policyroute.dialects.shapes import obj
+from policyroute.dialects.stream import parse
+from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Turn
+
+
+def merged(turns: Iterable[Turn]) -> list[Turn]:
+    """Adjacent turns of one role as one; those without any parts are left out."""
+    found: list[Turn] = []
+    for turn in turns:
+        if found and found[-1].role == turn.role and turn.role != "system":
+            found[-1] = Turn(turn.role, found[-1].parts + turn.parts)
+        elif turn.parts:
+            found.append(turn)
+    return found
+
+
+def arguments(said: str) -> dict[str, Any]:
+    """A call's arguments as the object that most dialects want; what is none stands in one under `input`."""
+    value: Any = parse(said.encode()) if said else dict[str, Any]()
+    return obj(value) if isinstance(value, dict) else {"input": said if value is None else value}
+
+
+def names(turns: Iterable[Turn]) -> dict[str, str]:
+    """The tool that each call of the conversation called, by the call's id."""
+    return {part.id: part.name for turn in turns for part in turn.parts if isinstance(part, Call) and part.id}
+
+
+def unsaid(prompt: Prompt) -> list[Change]:
+    """What only the prompt's own dialect has words for, as what any other leaves out. Each once, in order."""
+    found: dict[Change, None] = {}
+    for owner, extra in _extras(prompt):
+        for name in extra:
+            found[Change("dropped", f"{owner}.{plain(name)}" if owner else plain(name))] = None
+    for owner, other in _others(prompt):
+        found[Change("dropped", f"{owner}.{plain(other.kind)}")] = None
+    return list(found)
+
+
+def _parts(prompt: Prompt) -> Iterator[Part]:
+    for turn in prompt.turns:
+        for part in turn.parts:
+            yield part
+            if isinstance(part, Result):
+                yield from part.content
+
+
+def _extras(prompt: Prompt) -> Iterator[tuple[str, Any]]:
+    if prompt.extra:
+        yield "", prompt.extra
+    if prompt.format is not None and prompt.format.extra:
+        yield "response_format", prompt.format.extra
+    for tool in prompt.tools:
+        if isinstance(tool, Function) and tool.extra:
+            yield "tools", tool.extra
+    for turn in prompt.turns:
+        if turn.extra:
+            yield "messages", turn.extra
+    for part in _parts(prompt):
+        if not isinstance(part, Other) and part.extra:
+            yield f"messages.{type(part).__name__.lower()}", part.extra
+
+
+def _others(prompt: Prompt) -> Iterator[tuple[str, Other]]:
+    for tool in prompt.tools:
+        if isinstance(tool, Other):
+            yield "tools", tool
+    for part in _parts(prompt):
+        if isinstance(part, Other):
+            yield "messages", part
