@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from policyroute.changes import Change
+
 
 @dataclass(slots=True)
 class AttemptRecord:
@@ -15,7 +17,9 @@ class AttemptRecord:
 
     `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed`, `cancelled` or a
     failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text;
-    `key` where the key is from that it went with (`env NAME`), never the key.
+    `finish` why the answer ended, by the provider (`stop`, `length`, ...);
+    `key` where the key is from that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise
+    than the client's request; `lost` what of the answer the client's dialect has no words for.
     """
 
     number: int
@@ -31,7 +35,10 @@ class AttemptRecord:
     retry_after: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    finish: str | None = None
     key: str | None = None
+    adapted: tuple[Change, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -47,6 +54,9 @@ class AttemptRecord:
             "total_ms": _ms(self.opened, self.ended),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
+            "finish": self.finish,
+            "adapted": [change.as_json() for change in self.adapted],
+            "lost": list(self.lost),
         }
 
 

@@ -6,7 +6,7 @@ caller's own is told to the caller, and nothing of ours rests for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -32,7 +32,8 @@ class Settings(Protocol):
 class Access:
     """`active` has the keys of ours and how each provider is connected to, `client` are the caller's keys.
 
-    `one_key`: the request refers to what an account keeps, and two keys may be of two accounts: the first one stays.
+    `one_key` is asked where there are several: whether the request refers to what an account keeps. Two keys may be of
+    two accounts, so that the first one stays.
     """
 
     __slots__ = ("_active", "_client", "_conversation", "_first", "_keys", "_one_key", "_tried")
@@ -44,7 +45,7 @@ class Access:
         conversation: str = "",
         client: BroughtKeys = NO_KEYS,
         *,
-        one_key: bool = False,
+        one_key: Callable[[], bool] = bool,
     ) -> None:
         self._keys = keys
         self._active = active
@@ -89,7 +90,8 @@ class Access:
     def _pool(self, candidate: Candidate) -> tuple[Key, ...] | None:
         """The keys that an attempt may go with; None where its provider asks for none."""
         pool = self._active.keys.get(candidate.provider.name)
-        return (self._first,) if pool and self._one_key and self._first else pool
+        several = pool is not None and len(pool) > 1
+        return (self._first,) if several and self._first is not None and self._one_key() else pool
 
     def learn(self, candidate: Candidate, key: Key | None, failure: Failure) -> Failure:
         """What the failure of an open attempt means for its key, and as what it is to be told."""

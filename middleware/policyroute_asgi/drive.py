@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from policyroute.changes import Change
 from policyroute.decide.decision import Decision, Hop
 from policyroute.exchange.commands import (
     Attempt,
@@ -45,10 +46,11 @@ _SLOW = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whose answer the client is about to get."""
+    """Whose answer the client is about to get, and what was asked otherwise than the client did."""
 
     attempt: Attempt
     hop: Hop
+    adapted: tuple[Change, ...] = ()
 
 
 class ClientSide(Protocol):
@@ -134,6 +136,8 @@ class Drive:
                 await self._upstream.run(opened, self._tell)
         finally:
             self._running = self._scope = None
+            made = self.record.attempts[opened.attempt.number - 1]
+            made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
         if scope.made:
             return  # the machine has cancelled it
         if self._done is not None or self._next is not None:
@@ -166,7 +170,7 @@ class Drive:
 
     async def _commit(self) -> None:
         assert self._running is not None and self._upstream.hop is not None
-        await self._client.commit(Answer(self._running.attempt, self._upstream.hop))
+        await self._client.commit(Answer(self._running.attempt, self._upstream.hop, self._upstream.adapted))
 
     async def _send(self, id: int, raw: bytes, started: float, *, more: bool = True) -> bool:
         """Part of what attempt `id` said at `started`. Whether more of it is wanted."""

@@ -9,9 +9,13 @@ from collections.abc import Iterable, Mapping
 
 from starlette.types import Message, Receive, Send
 
+from policyroute.changes import Change
 from policyroute.dialects import ClientError, Voice
 from policyroute.failures import Failure, FailureKind
 from policyroute_asgi.drive import Answer
+
+_MOST_ADAPTED = 50
+"""Changes that a header lists: the record has all of them."""
 
 _JSON = (b"content-type", b"application/json")
 _EVENTS = [
@@ -64,6 +68,8 @@ class Reply:
         if self.full:
             self.add(b"x-policyroute-target", answer.attempt.candidate.target)
             self.add(b"x-policyroute-attempts", str(answer.attempt.number))
+            if answer.adapted:
+                self.add(b"x-policyroute-adapted", _listed(answer.adapted))
         hop = answer.hop
         if hop.set_response_headers or hop.remove_response_headers:
             self._change(hop.set_response_headers, hop.remove_response_headers)
@@ -140,3 +146,8 @@ class Reply:
         names = {name.encode() for name in (*gone, *given)}
         self.headers = [header for header in self.headers if header[0] not in names]
         self.headers += [(name.encode(), value.encode()) for name, value in given.items()]
+
+
+def _listed(changes: Iterable[Change]) -> str:
+    words = list(dict.fromkeys(map(str, changes)))
+    return ", ".join(words[:_MOST_ADAPTED])

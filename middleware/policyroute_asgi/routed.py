@@ -18,7 +18,7 @@ from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
-from policyroute_asgi.brought_keys import brought_keys
+from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
@@ -102,6 +102,7 @@ class Routed:
         served, reply = visit.served, visit.reply
         active = self._holder.current
         request = _read(body, visit, active.policy.program.profiles, caller)
+        served.request = request
         served.model = request.model
         served.stream = reply.stream = request.stream
         if charge is not None:
@@ -124,6 +125,7 @@ class Routed:
             self._access(active, request, visit, caller),
             self._sender,
             self._rooms,
+            served.decision_id,
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
@@ -135,11 +137,12 @@ class Routed:
         keys = self._telemetry.provider_keys
         conversation = request.conversation(caller.client.tenant)
         origins = active.policy.program.client_key_origins
-        if not origins:
-            return Access(keys, active, conversation, one_key=bool(request.kept))
-        scope = visit.scope
-        brought = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
-        return Access(keys, active, conversation, brought.within(origins), one_key=bool(request.kept))
+        brought = NO_KEYS
+        if origins:
+            scope = visit.scope
+            found = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
+            brought = found.within(origins)
+        return Access(keys, active, conversation, brought, one_key=lambda: bool(request.kept))
 
     def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)

@@ -5,19 +5,24 @@ Rule of this module: no content, no key, nothing that blocks. Codes, names, numb
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from policyroute.absent import ABSENT
 from policyroute.decide.decision import Decision, RuleError
-from policyroute.decide.state import GatewayLoad, Place, RoutingState
+from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.record import AttemptRecord, ExchangeRecord
-from policyroute.request import Client
+from policyroute.request import Client, ModelRequest, Operation
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
 from policyroute_asgi.metrics import Metrics
 from policyroute_asgi.provider_keys import ProviderKeys
+from policyroute_asgi.windows import Windows
+
+logger = logging.getLogger("policyroute.edge")
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class Served:
     decision: Decision | None = None
     decide: float = 0.0
     hop_errors: tuple[RuleError, ...] = ()
+    request: ModelRequest | None = None
     record: ExchangeRecord | None = None
     status: int = 499
     outcome: str = "client_closed"
@@ -53,6 +59,8 @@ class Telemetry:
     def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
         self.metrics = metrics
         self.latencies = Latencies(clock)
+        self.windows = Windows(clock)
+        self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
@@ -65,7 +73,8 @@ class Telemetry:
 
     def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""
-        return RoutingState(self.latencies, self.open_attempts, GatewayLoad(self.in_flight, load, self.queued))
+        load_now = GatewayLoad(self.in_flight, load, self.queued)
+        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts)
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""
@@ -75,8 +84,17 @@ class Telemetry:
         for attempt in attempts:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             self.latencies.add(attempt, stream=served.stream)
+            self._learn(attempt, served.request)
         if self._lines is not None:
             self._lines.write(_line(served, attempts))
+
+    def _learn(self, attempt: AttemptRecord, request: ModelRequest | None) -> None:
+        if request is None or request.operation is not Operation.CHAT:
+            return
+        limited = attempt.finish == "length" and request.max_tokens is not ABSENT
+        window = self.windows.add(attempt, lambda: request.input_tokens, limited=limited)
+        if window is not None:
+            logger.warning("%s at %s takes %d tokens, it turned out", attempt.target, attempt.provider, window)
 
     def flush(self) -> None:
         """Have the lines so far written. This may block for a moment: call it from a thread."""

@@ -12,8 +12,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
+from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Excluded, Hop
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
+from policyroute.dialects.amendments import Amender, Amendments, amended
+from policyroute.dialects.translated import Translated
+from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
 from policyroute.exchange.commands import Failed, Open, Received
 from policyroute.exchange.payload import build
@@ -48,18 +52,23 @@ class Upstream:
     """The attempts of one request.
 
     `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open.
-    `hop` is the last attempt's.
+    An answer that is told to the client by us is called `answer_id`, of [A-Za-z0-9]. `hop`, `adapted` and `lost` are
+    the last attempt's.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
         self,
         request: ModelRequest,
         hop_of: Callable[[Candidate], Hop],
         access: Access,
         sender: Sender,
         rooms: Rooms,
+        answer_id: str,
     ) -> None:
         self.hop: Hop | None = None
+        self.adapted: tuple[Change, ...] = ()
+        self.lost: set[str] = set()
+        self._answer_id = answer_id
         self._request = request
         self._hop_of = hop_of
         self._access = access
@@ -108,10 +117,11 @@ class Upstream:
         # Learnt before it is told: the next attempt may begin with the telling.
         learn = partial(self._access.learn, candidate, key)
         secrets = (key.value,) if key is not None else ()
-        outbound = build(self._request, self.hop, key.value if key is not None else None)
+        payload = build(self._request, self.hop, key.value if key is not None else None)
+        self.adapted, self.lost = payload.changes, set()
         connection = self._access.connection(candidate)
         try:
-            answer = plain(await self._sender.send(outbound, opened.attempt.connect, connection))
+            answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return
@@ -120,22 +130,40 @@ class Upstream:
             if not 200 <= answer.status < 300:
                 await tell(Failed(opened.id, learn(await _failure(answer, dialect, secrets))))
             elif self._request.stream:
-                await _stream(opened.id, answer, dialect.stream(secrets), learn, tell)
+                await _stream(opened.id, answer, self._reader(dialect, secrets, payload.told), learn, tell)
             else:
-                await tell(await _json(opened.id, answer, dialect, secrets, self._request, learn))
+                await tell(await self._json(opened.id, answer, dialect, secrets, payload.told, learn))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
             await answer.close()
 
+    def _reader(self, dialect: Dialect, secrets: Secrets, told: Amendments | None) -> StreamReader:
+        reader = dialect.stream(secrets)
+        if told is None:
+            return reader
+        writer = DIALECTS[self._request.dialect].writer(self._frame())
+        self.lost = writer.lost
+        return Translated(reader, writer, Amender(told))
 
-async def _json(  # noqa: PLR0913, PLR0917 - an answer is read with all of these
-    id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, request: ModelRequest, learn: Learn
-) -> Received | Failed:
-    body = await _whole(answer, MAX_ANSWER)
-    if body is None:
-        return Failed(id, Failure(FailureKind.UNAVAILABLE, "The provider's answer is too large.", answer.status))
-    return Received(id, _learnt(dialect.answer(body, secrets, request), learn), body, end=True, status=answer.status)
+    async def _json(  # noqa: PLR0913, PLR0917 - an answer is read with all of these
+        self, id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, told: Amendments | None, learn: Learn
+    ) -> Received | Failed:
+        body = await _whole(answer, MAX_ANSWER)
+        if body is None:
+            return Failed(id, Failure(FailureKind.UNAVAILABLE, "The provider's answer is too large.", answer.status))
+        request = self._request
+        if told is None:
+            events = _learnt(dialect.answer(body, secrets, request), learn)
+        else:
+            events = dialect.answer(body, secrets, request, everything=dialect.name == request.dialect)
+            events = _learnt(amended(events, told), learn)
+            body, self.lost = DIALECTS[request.dialect].whole(events, self._frame())
+        return Received(id, events, body, end=True, status=answer.status)
+
+    def _frame(self) -> Frame:
+        request = self._request
+        return Frame(self._answer_id, request.model, int(request.time), request)
 
 
 async def _stream(id: int, answer: Incoming, reader: StreamReader, learn: Learn, tell: Tell) -> None:

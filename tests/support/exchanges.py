@@ -128,7 +128,7 @@ class Gateway:
         request = ModelRequest.read("openai_chat", body % (b"true" if stream else b"false"))
         candidates = [self.candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
         access = Access(self.ring, Given(self.pools(), self.connections), conversation, self.own_keys)
-        upstream = Upstream(request, hop_of, access, sender(self.transport), Rooms(self.open, LoadLimits()))
+        upstream = Upstream(request, hop_of, access, sender(self.transport), Rooms(self.open, LoadLimits()), "d1")
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from policyroute.catalogue import Traits
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import TargetFacts
@@ -41,6 +42,11 @@ class Candidate:
         """The model id the provider is asked for."""
         return self.spec.model
 
+    @property
+    def traits(self) -> Traits:
+        """What the model takes there."""
+        return self.spec.traits[self.provider.name]
+
     def as_json(self) -> dict[str, Any]:
         return {
             "target": self.target,
@@ -57,7 +63,7 @@ class Excluded:
     """A candidate that is out.
 
     `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
-    client), `dialect`, `missing_secret`, `supports`, `context_window`, `other_model`, `other_account`.
+    client), `dialect`, `missing_secret`, `supports`, `unsupported`, `context_window`, `other_model`, `other_account`.
     `detail` says it in words, without content.
     """
 
@@ -82,7 +88,7 @@ class Denial:
     """Why no attempt is made.
 
     `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `context_length_exceeded`, or the rule's.
+    `context_length_exceeded`, `unsupported`, or the rule's.
     """
 
     status: int
@@ -98,6 +104,8 @@ class Denial:
 class Hop:
     """What the rules say of one attempt, asked again before each: `PolicySet.hop(decision, candidate, state)`.
 
+    `trim`: a prompt that is too long for the candidate goes without its oldest turns.
+
     Every `Value` in `transforms` is a literal by now, and only those whose `where` holds are left. Header names are
     lower-case; a name in `remove_*` is taken out first. `excluded` is set where a constraint no longer holds.
     """
@@ -110,6 +118,7 @@ class Hop:
     set_response_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     remove_response_headers: frozenset[str] = frozenset()
     errors: tuple[RuleError, ...] = ()
+    trim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,18 @@ class ResolvedFallback:
     max_swaps: int
     max_attempts: int
     swap_delay: float
+    on_unsupported: str = "adapt"
+    on_overflow: str = "larger_window"
+
+    @property
+    def trims(self) -> bool:
+        return self.on_overflow == "trim"
+
+    @property
+    def ends_with(self) -> tuple[str, ...]:
+        """Why a first candidate may be out that nobody else is asked after."""
+        unsupported = ("unsupported",) if self.on_unsupported == "error" else ()
+        return (*unsupported, "context_window") if self.on_overflow == "error" else unsupported
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -151,6 +172,8 @@ class ResolvedFallback:
             "max_swaps": self.max_swaps,
             "max_attempts": self.max_attempts,
             "swap_delay": self.swap_delay,
+            "on_unsupported": self.on_unsupported,
+            "on_overflow": self.on_overflow,
         }
 
 

@@ -20,6 +20,7 @@ _OBSTACLES: Final[Mapping[str, str]] = {
     "dialect": "the wire format",
     "missing_secret": "a provider without its key",
     "supports": "a capability the request needs",
+    "unsupported": "what cannot be said to the model",
     "context_window": "the context window",
 }
 
@@ -40,6 +41,14 @@ def unserved(model: str, route_rule: str) -> Denial:
         shown = model if len(model) <= _MODEL_SHOWN else model[:_MODEL_SHOWN] + "..."
         message = f"The model `{shown}` does not exist here"
     return Denial(404, "model_not_found", message, None if route_rule == "default" else route_rule)
+
+
+def of_first(out: Excluded) -> Denial:
+    """The first who could be asked cannot be asked for this, and the rules say to end it there."""
+    if out.code == "context_window":
+        message = "The prompt is longer than the context window of the model that should serve it"
+        return Denial(400, "context_length_exceeded", message, None)
+    return Denial(400, "unsupported", f"The model that should serve this cannot take it as it is: {out.detail}", None)
 
 
 def all_out(excluded: Sequence[Excluded]) -> Denial:

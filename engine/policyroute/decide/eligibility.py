@@ -6,23 +6,27 @@ Rule of this module: the first reason is the one that is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Final
 
 from policyroute.absent import Absent
+from policyroute.adapt import asked_for, fit, room
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.decision import Candidate, Excluded, RuleError
+from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, RuleError
 from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.decide.state import RoutingState
+from policyroute.dialects import DIALECTS
 from policyroute.request import ModelRequest, Operation
 
 
-def excluded(
+def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule a candidate out
     endpoint: Endpoint,
     facts: Facts,
     state: RoutingState,
     constraints: Sequence[Constraint],
     errors: list[RuleError],
+    fallback: ResolvedFallback,
 ) -> Excluded | None:
     """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`."""
     if facts.granted is not None and endpoint.spec.name not in facts.granted:
@@ -34,44 +38,86 @@ def excluded(
             if erred:
                 errors.append(RuleError(rule, code, *erred, "refused"))
             return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
-    if found := _obstacle(endpoint, facts.request, state):
+    if found := _obstacle(endpoint, facts.request, state, fallback):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None
 
 
-def comparable(candidates: Sequence[Candidate]) -> tuple[tuple[Candidate, ...], list[Excluded]]:
+Parted = tuple[tuple[Candidate, ...], list[Excluded]]
+"""Those that stay, and those that are out."""
+
+
+def comparable(candidates: Sequence[Candidate]) -> Parted:
     """For embeddings: those that ask for the first one's model, and the others. Vectors of two models have nothing to
     do with each other, so that an answer from another model would be worse than none."""
-    alike = tuple(candidate for candidate in candidates if candidate.model == candidates[0].model)
-    others = [candidate for candidate in candidates if candidate.model != candidates[0].model]
     detail = "it has another model than the first candidate: their vectors cannot be compared"
-    return alike, [Excluded(each.target, each.provider.name, "other_model", None, detail) for each in others]
+    return _parted(candidates, lambda each: each.model, "other_model", detail)
 
 
-def of_one_account(candidates: Sequence[Candidate], kept: str) -> tuple[tuple[Candidate, ...], list[Excluded]]:
+def of_one_account(candidates: Sequence[Candidate], kept: str) -> Parted:
     """For a request that refers to what an account keeps: those at the first one's provider, and the others, which know
     nothing of it. `kept` is where it does."""
     first = candidates[0].provider.name if candidates else ""
-    alike = tuple(candidate for candidate in candidates if candidate.provider.name == first)
-    others = [candidate for candidate in candidates if candidate.provider.name != first]
     detail = f"`{kept}` refers to what one account keeps: no other is asked than the first candidate's, {first}"
-    return alike, [Excluded(each.target, each.provider.name, "other_account", None, detail) for each in others]
+    return _parted(candidates, lambda each: each.provider.name, "other_account", detail)
 
 
-def _obstacle(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:
-    if endpoint.dialect != request.dialect:
-        return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}"
+def _parted(candidates: Sequence[Candidate], of: Callable[[Candidate], str], code: str, detail: str) -> Parted:
+    """Those that are like the first, and the others with why they are out."""
+    alike = tuple(each for each in candidates if of(each) == of(candidates[0]))
+    others = [each for each in candidates if of(each) != of(candidates[0])]
+    return alike, [Excluded(each.target, each.provider.name, code, None, detail) for each in others]
+
+
+def _obstacle(
+    endpoint: Endpoint, request: ModelRequest, state: RoutingState, fallback: ResolvedFallback
+) -> tuple[str, str] | None:
+    if endpoint.dialect != request.dialect and (trouble := _untranslated(request)):
+        return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}, and {trouble}"
     if state.missing_secrets and endpoint.provider.name in state.missing_secrets:
         return "missing_secret", f"the key of provider {endpoint.provider.name} could not be read"
     lacking = _lacking(endpoint, request)
     if lacking is not None:
         return "supports", f"the request needs {lacking}, which the target does not support"
-    window = endpoint.window
-    # A token is at least a byte of the body: where the bytes fit, nobody has to count tokens. A prompt that is only to
-    # be counted may be too long, and of a batch to be embedded the window holds for each part.
-    if request.size > window and request.operation is Operation.CHAT and request.input_tokens > window:
-        return "context_window", f"the prompt is about {request.input_tokens} tokens, the context window {window}"
-    return None
+    if fallback.on_unsupported != "adapt" and (lost := _lost(endpoint, request)):
+        return "unsupported", f"it cannot be given {', '.join(lost)}"
+    return None if fallback.trims else _too_long(endpoint, request, state)
+
+
+def _too_long(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:
+    """A token is at least a byte of the body: where the bytes fit, nobody has to count tokens. A prompt that is only to
+    be counted may be too long, and of a batch to be embedded the window holds for each part."""
+    if request.operation is not Operation.CHAT:
+        return None
+    counted = state.counts.at((endpoint.spec.name, endpoint.provider.name))
+    window = endpoint.window if counted.window is None else min(endpoint.window, counted.window)
+    if request.size <= window:
+        return None
+    tokens = ceil(request.input_tokens * counted.ratio)
+    if tokens <= window:
+        return None
+    learnt = "" if window == endpoint.window else ", as it turned out"
+    return "context_window", f"the prompt is about {tokens} tokens, the context window {window}{learnt}"
+
+
+def _untranslated(request: ModelRequest) -> str:
+    """Why only a provider of the client's own dialect can answer; empty where any can."""
+    if request.operation is not Operation.CHAT:
+        return "only conversations are translated"
+    return f"`{request.kept}` refers to what an account keeps" if request.kept else ""
+
+
+def _lost(endpoint: Endpoint, request: ModelRequest) -> list[str]:
+    """What the client asks for and would not get there. Rules may yet change that: it is judged by what it asked."""
+    if request.operation is not Operation.CHAT:
+        return []
+    spec, traits = endpoint.spec, endpoint.spec.traits[endpoint.provider.name]
+    dialect = DIALECTS[endpoint.dialect]
+    if endpoint.dialect == request.dialect and traits.free:
+        return []
+    rooms = room(request, spec)
+    fitted = fit(request.prompt, dialect, spec.model, traits, rooms, stream=request.stream, interactive=False)
+    return asked_for(fitted.changes)
 
 
 def _lacking(endpoint: Endpoint, request: ModelRequest) -> str | None:

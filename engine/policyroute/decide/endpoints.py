@@ -96,9 +96,11 @@ class Endpoints:
         return self._places.get((target, provider))
 
     def reached(self, target: str, asked: Collection[tuple[str, Operation]]) -> bool:
-        """Whether a request of one of these dialects and operations can be put to the target, at any provider."""
-        places = self.by_target[target]
-        return any((place.dialect, operation) in asked for place in places for operation in place.serves)
+        """Whether a request of one of these dialects and operations can be put to the target, at any provider.
+        Conversations are translated."""
+        served = {(place.dialect, operation) for place in self.by_target[target] for operation in place.serves}
+        conversations = {operation for _, operation in served} & {Operation.CHAT}
+        return any(each in served or each[1] in conversations for each in asked)
 
     def wished(self, model: str) -> Sequence[Endpoint]:
         """Whatever serves what the client calls `model`: every target of that name or that asks its provider for that

@@ -28,7 +28,8 @@ def hop(
     transforms = _transforms(decision.transforms, facts, errors)
     to_provider = _headers("request_headers", decision.request_headers, facts, errors)
     to_client = _headers("response_headers", decision.response_headers, facts, errors)
-    return Hop(_as_seen(candidate, facts), None, transforms, *to_provider, *to_client, tuple(errors))
+    seen, trim = _as_seen(candidate, facts), decision.fallback.trims
+    return Hop(seen, None, transforms, *to_provider, *to_client, tuple(errors), trim)
 
 
 def _as_seen(candidate: Candidate, facts: Facts) -> Candidate:

@@ -50,13 +50,18 @@ class Merged(Generic[T, R]):
 
 
 def fallback(rules: Sequence[Fallback], base: ResolvedFallback = DEFAULT_FALLBACK) -> ResolvedFallback:
-    """`rules` in order. An edit (`after: {add, remove}`) edits the set of `base`, not that of a later rule."""
+    """`rules` in order. An edit (`after: {add, remove}`) edits the set of `base`, not that of a later rule. Where an
+    overflow is an error, nobody is asked after one."""
+    on_overflow = _first((rule.on_overflow for rule in rules), base.on_overflow)
+    ends = {FailureKind.CONTEXT_OVERFLOW} if on_overflow == "error" else frozenset[FailureKind]()
     return ResolvedFallback(
-        after=_after(rules, base.after),
+        after=_after(rules, base.after) - ends,
         retries=_first((rule.retries for rule in rules), base.retries),
         max_swaps=_first((rule.max_swaps for rule in rules), base.max_swaps),
         max_attempts=_first((rule.max_attempts for rule in rules), base.max_attempts),
         swap_delay=_first((rule.swap_delay for rule in rules), base.swap_delay),
+        on_unsupported=_first((rule.on_unsupported for rule in rules), base.on_unsupported),
+        on_overflow=on_overflow,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
+from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, ResolvedFallback, RuleError
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
 from policyroute.decide.endpoints import Endpoints
@@ -95,9 +95,10 @@ class PolicySet:
         candidates: tuple[Candidate, ...] = ()
         out: tuple[Excluded, ...] = ()
         denied = self._denied(applied, erred)
+        fallback = self._fallback.of(enforced)
         if denied is None:
-            candidates, out = self._candidates(route_rule, plan, facts, constraints, errors)
-            if not candidates:
+            candidates, out, denied = self._candidates(route_rule, plan, facts, constraints, errors, fallback)
+            if not (candidates or denied):
                 denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
         return Decision(
             decision_id,
@@ -108,7 +109,7 @@ class PolicySet:
             route_rule,
             effects.named(applied),
             effects.named(applying & effects.shadow),
-            self._fallback.of(enforced),
+            fallback,
             self._limits.of(enforced),
             effects.transform.of(enforced),
             effects.request_headers.of(enforced),
@@ -137,9 +138,10 @@ class PolicySet:
         asked = decision.transforms or decision.request_headers or decision.response_headers
         if not (constraints or asked or candidate.facts):
             # No rule asks about the target: there is nothing to turn to it.
-            return Hop(candidate, excluded(endpoint, facts, state, (), errors))
+            out = excluded(endpoint, facts, state, (), errors, decision.fallback)
+            return Hop(candidate, out, trim=decision.fallback.trims)
         facts = facts.at(endpoint, state)
-        out = excluded(endpoint, facts, state, constraints, errors)
+        out = excluded(endpoint, facts, state, constraints, errors, decision.fallback)
         return hop(decision, candidate, facts, out, errors)
 
     def _when_errors(self, erred: dict[int, EvaluationError]) -> list[RuleError]:
@@ -165,19 +167,29 @@ class PolicySet:
             return "default", self._default
         return self._effects.ids[found[0]], self._plans[found[0]]
 
-    def _candidates(
-        self, rule: str, plan: Plan, facts: Facts, constraints: tuple[Constraint, ...], errors: list[RuleError]
-    ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...]]:
-        """Those the route names, in its order: the eligible, and the others with the reason."""
+    def _candidates(  # noqa: PLR0913, PLR0917 - who is a candidate depends on all of these
+        self,
+        rule: str,
+        plan: Plan,
+        facts: Facts,
+        constraints: tuple[Constraint, ...],
+        errors: list[RuleError],
+        fallback: ResolvedFallback,
+    ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...], Denial | None]:
+        """Those the route names, in its order: the eligible, and the others with the reason; or the end, where the
+        first who could be asked would have to be asked for less and the rules do not want that."""
         lineup = plan.lineup(facts.request, facts.client.tenant)
         kept = facts.request.kept if len(lineup.candidates) > 1 else ""
-        if not (constraints or kept) and plan.route.rank is None and _unobstructed(lineup, facts):
-            return lineup.candidates, ()
+        plain = plan.route.rank is None and fallback.on_unsupported == "adapt"
+        if plain and not (constraints or kept) and _unobstructed(lineup, facts):
+            return lineup.candidates, (), None
         eligible: list[Named] = []
         out: list[Excluded] = []
         for endpoint, candidate in lineup.named:
-            if reason := excluded(endpoint, facts, facts.state, constraints, errors):
+            if reason := excluded(endpoint, facts, facts.state, constraints, errors, fallback):
                 out.append(reason)
+                if not eligible and reason.code in fallback.ends_with:
+                    return (), tuple(out), denial.of_first(reason)
             elif constraints and (seen := facts.looked(endpoint)):
                 eligible.append((endpoint, replace(candidate, facts=seen)))
             else:
@@ -192,13 +204,13 @@ class PolicySet:
         if kept:
             candidates, others = of_one_account(candidates, kept)
             out += others
-        return candidates, tuple(out)
+        return candidates, tuple(out), None
 
 
 def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
     """Whether nobody in the lineup can be out: then nobody has to be asked."""
     open_to, request = lineup.open_to, facts.request
-    if open_to is None or facts.state.missing_secrets:
+    if open_to is None or facts.state.missing_secrets or facts.state.counts.narrowed:
         return False
     if facts.granted is not None and not lineup.targets <= facts.granted.keys():
         return False

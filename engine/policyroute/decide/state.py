@@ -6,7 +6,7 @@ measures, and making one per request costs next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 Place = tuple[str, str]
@@ -39,6 +39,29 @@ class GatewayLoad(NamedTuple):
 
 IDLE: Final = GatewayLoad()
 
+
+class Counted(NamedTuple):
+    """What traffic has taught about prompts at one place: the window in tokens, None where it is not known to be
+    smaller than declared, and how many tokens are counted there for each that is estimated."""
+
+    window: int | None = None
+    ratio: float = 1.0
+
+
+AS_ESTIMATED: Final = Counted()
+
+
+class Counts(NamedTuple):
+    """By place; `narrowed` are the places whose window is known to be smaller than declared."""
+
+    by_place: Mapping[Place, Counted]
+    narrowed: Collection[Place]
+
+    def at(self, place: Place) -> Counted:
+        return self.by_place.get(place, AS_ESTIMATED)
+
+
+_NO_COUNTS: Final = Counts({}, ())
 _NO_LATENCY: Final[Mapping[Place, Latency]] = {}
 _NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
 
@@ -46,11 +69,11 @@ _NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
 class RoutingState:
     """One moment's view. The mappings may be live: a new state per request over the same mappings is the way to use it.
 
-    `in_flight` counts open attempts by place. `missing_secrets` names the providers whose key could not be read: their
-    candidates are out.
+    `in_flight` counts open attempts by place, `counts` is what prompts come to there. `missing_secrets` names the
+    providers whose key could not be read: their candidates are out.
     """
 
-    __slots__ = ("_typical", "gateway", "in_flight", "latency", "missing_secrets")
+    __slots__ = ("_typical", "counts", "gateway", "in_flight", "latency", "missing_secrets")
 
     def __init__(
         self,
@@ -58,7 +81,9 @@ class RoutingState:
         in_flight: Mapping[Place, int] = _NO_IN_FLIGHT,
         gateway: GatewayLoad = IDLE,
         missing_secrets: frozenset[str] = frozenset(),
+        counts: Counts = _NO_COUNTS,
     ) -> None:
+        self.counts = counts
         self.latency = latency
         self.in_flight = in_flight
         self.gateway = gateway

@@ -90,12 +90,19 @@ class TargetFacts:
     def in_flight(self) -> int:
         return self._state.in_flight.get((self.name, self.provider), 0)
 
+    @Lazy
+    def learnt_window(self) -> int | Absent:
+        window = self._state.counts.at((self.name, self.provider)).window
+        return ABSENT if window is None else window
+
     def observed(self) -> dict[str, Any]:
         """What rules read of the fields that change from moment to moment, JSON-safe."""
         read = self.__dict__
         seen: dict[str, Any] = {}
         if "est_cost_usd" in read:
             seen["est_cost_usd"] = None if self.est_cost_usd is ABSENT else self.est_cost_usd
+        if "learnt_window" in read:
+            seen["learnt_window"] = None if self.learnt_window is ABSENT else self.learnt_window
         if "in_flight" in read:
             seen["in_flight"] = self.in_flight
         if "latency" in read:

@@ -22,6 +22,6 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
 }
 
 for _name, _dialect in DIALECTS.items():
-    register(_name, _dialect.requests)
+    register(_name, _dialect.requests, _dialect.read)
 
 __all__ = ["DIALECTS", "VOICES", "ClientError", "Dialect", "StreamReader", "Voice"]

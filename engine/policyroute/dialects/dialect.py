@@ -6,8 +6,9 @@ Rule of this module: bytes and values in, bytes and values out. `policyroute.dia
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from policyroute.dialects.translation import Translates
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -36,25 +37,30 @@ class StreamReader(Protocol):
         ...
 
 
-class Editor(Protocol):
-    """Changes to a parsed request body, by ModelRequest's field names. The body given stays: a new one comes back. What
-    the dialect has no words for is left out."""
+Body = TypeVar("Body")
 
-    def has(self, data: dict[str, Any], field: str) -> bool: ...
-    def put(self, data: dict[str, Any], field: str, value: Any) -> dict[str, Any]: ...
-    def drop(self, data: dict[str, Any], field: str) -> dict[str, Any]: ...
-    def system(
-        self, data: dict[str, Any], *, prepend: str | None, append: str | None, replace: str | None
-    ) -> dict[str, Any]:
+
+class Edits(Protocol[Body]):
+    """Changes to a request by ModelRequest's field names. What is given stays: a new one comes back. What it has no
+    words for is left out."""
+
+    def has(self, data: Body, field: str) -> bool: ...
+    def put(self, data: Body, field: str, value: Any) -> Body: ...
+    def drop(self, data: Body, field: str) -> Body: ...
+    def system(self, data: Body, *, prepend: str | None, append: str | None, replace: str | None) -> Body:
         """Replace all system text, then put text before its first and after its last, in this order."""
         ...
 
-    def rewrite(self, data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    def rewrite(self, data: Body, change: Callable[[str], str]) -> Body:
         """Every text sent to the model: system, user, assistant and tool turns."""
         ...
 
 
-class Dialect(Protocol):
+Editor = Edits[dict[str, Any]]
+"""Of a dialect: it changes parsed bodies."""
+
+
+class Dialect(Translates, Protocol):
     """One wire format. `requests` and `editors` are by the operations it has words for."""
 
     name: str
@@ -82,9 +88,15 @@ class Dialect(Protocol):
 
     def stream(self, secrets: Iterable[str] = ()) -> StreamReader: ...
     def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
     ) -> list[StreamEvent]:
-        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete."""
+        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete.
+        `everything`: with all that only this dialect has words for, so that `whole` can say it again."""
         ...
 
     def failure(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import orjson
+
 from policyroute.changes import Change, plain
 from policyroute.dialects.shapes import obj
-from policyroute.dialects.stream import parse
 from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Turn
 
 
@@ -27,8 +28,11 @@ def merged(turns: Iterable[Turn]) -> list[Turn]:
 
 def arguments(said: str) -> dict[str, Any]:
     """A call's arguments as the object that most dialects want; what is none stands in one under `input`."""
-    value: Any = parse(said.encode()) if said else dict[str, Any]()
-    return obj(value) if isinstance(value, dict) else {"input": said if value is None else value}
+    try:
+        value: Any = orjson.loads(said or "{}")
+    except orjson.JSONDecodeError:
+        value = said
+    return obj(value) if isinstance(value, dict) else {"input": value}
 
 
 def names(turns: Iterable[Turn]) -> dict[str, str]:

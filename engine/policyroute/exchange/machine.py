@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
-from policyroute.events import Broken, StreamEvent, TextDelta, Usage
+from policyroute.events import Broken, Finished, StreamEvent, TextDelta, Usage
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
@@ -131,6 +131,8 @@ class Exchange:
         for event in got.events:
             if isinstance(event, Usage):
                 attempt.input_tokens, attempt.output_tokens = event.input, event.output
+            elif isinstance(event, Finished):
+                attempt.finish = event.reason.value
         if self.record.committed is None:
             commands = self._before_commit(got, attempt, now)
         else:

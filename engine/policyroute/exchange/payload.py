@@ -1,40 +1,39 @@
 """What one attempt sends: method, URL, headers and body, from the client's request and what the rules say of this hop.
 
 Rule of this module: pure, and always from the original request, never from an earlier attempt's. Nothing of the
-client's headers goes upstream but what `PASSED_ON` lists.
+client's headers goes upstream but what `PASSED_ON` lists. The client's own bytes are sent where nothing in them has to
+change; where a provider speaks another dialect, or takes less, the prompt is written for it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
-import re2 as untyped_re2  # type: ignore[import-untyped]
-
+from policyroute.adapt import Fitted, fit, room
+from policyroute.changes import Change
 from policyroute.decide.decision import Hop
 from policyroute.dialects import DIALECTS
+from policyroute.dialects.amendments import Amendments
 from policyroute.dialects.dialect import Dialect, Editor
-from policyroute.policy.model import Transform
+from policyroute.dialects.prompt_edit import PromptEditor
+from policyroute.exchange.transforms import applied, in_its_words, noted
 from policyroute.policy.payloads import CONNECTION_HEADERS
-from policyroute.policy.spelling import is_map
-from policyroute.request import ModelRequest
+from policyroute.request import ModelRequest, Operation
+from policyroute.request.prompt import Prompt
 
-_re2: Any = untyped_re2
+_PROMPTS: Final = PromptEditor()
+_AS_IT_IS: Final = Fitted(None)
+_BATCH: Final = "BATCH"
+"""The profile of those who wait: only they may be served by and by."""
 
 PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
 """The client's headers that a provider gets to see: those that tie traces together."""
 
 _LONGEST: Final = 4096
 _USER_AGENT: Final = "policyroute"
-_ROUTED: Final = ("model", "messages", "contents", "input", "stream")
-"""Fields that routing and the client decide; `raw` does not reach them."""
-
-_REFERENCE: Final = re.compile(r"\\([0-9\\])")
-_MAX_ADDED: Final = 64 * 1024 * 1024
-"""Bytes that rewriting may put into one text: a short pattern with a long replacement must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,73 +46,83 @@ class Outbound:
     body: bytes = field(repr=False)
 
 
-def build(request: ModelRequest, hop: Hop, key: str | None) -> Outbound:
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """`changes` are what it says otherwise than the client's request, beyond what the rules changed. `told`: the answer
+    is told to the client by us; None where the provider's own bytes are."""
+
+    outbound: Outbound
+    changes: tuple[Change, ...] = ()
+    told: Amendments | None = None
+
+
+def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
     """The attempt that `hop` describes; `key` is the secret it goes with, where the provider asks for one."""
-    provider = hop.candidate.provider
+    candidate = hop.candidate
+    provider, model = candidate.provider, candidate.model
     dialect = DIALECTS[provider.dialect]
-    model = hop.candidate.model
-    data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
-    if data is request.data:
-        body = dialect.with_model(request.body, data, model)
+    told: Amendments | None = None
+    if provider.dialect == request.dialect:
+        data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
+        fitted = _same(request, data, hop, dialect) if _has_to_be_looked_at(request, hop) else _AS_IT_IS
+        told = fitted.ours if fitted.ours else None
     else:
-        body = dialect.with_model(b"", data, model)
+        data = request.data
+        fitted = _translated(request, hop, dialect)
+        told = fitted.ours
+    if fitted.data is not None:
+        data = fitted.data
+    body = dialect.with_model(request.body if data is request.data else b"", data, model)
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
-    return Outbound("POST", url, _headers(request, hop, dialect, key), body)
+    outbound = Outbound("POST", url, _headers(request, hop, dialect, key), body)
+    return Payload(outbound, fitted.changes, told)
 
 
 def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -> dict[str, Any]:
     for _, transform in hop.transforms:
-        data = _apply(data, transform, editor, dialect)
+        data = in_its_words(applied(data, transform, editor), transform, dialect)
     return data
 
 
-def _apply(data: dict[str, Any], transform: Transform, editor: Editor, dialect: str) -> dict[str, Any]:
-    for name in transform.remove:
-        if editor.has(data, name):
-            data = editor.drop(data, name)
-    for name, value in transform.default.items():
-        if not editor.has(data, name):
-            data = editor.put(data, name, value.literal)
-    for name, value in transform.set.items():
-        data = editor.put(data, name, value.literal)
-    prepend, append, replace = transform.system_prepend, transform.system_append, transform.system_replace
-    if prepend or append or replace is not None:
-        data = editor.system(data, prepend=prepend, append=append, replace=replace)
-    for rewrite in transform.rewrite:
-        data = editor.rewrite(data, _rewriter(rewrite.find, rewrite.replace))
-    vendor = {name: value for name, value in transform.raw.get(dialect, {}).items() if name not in _ROUTED}
-    return _patched(data, vendor) if vendor else data
+def _translated(request: ModelRequest, hop: Hop, dialect: Dialect) -> Fitted:
+    prompt = request.prompt
+    for _, transform in hop.transforms:
+        prompt = applied(prompt, transform, _PROMPTS)
+    fitted = _fit(request, prompt, hop, dialect)
+    data = fitted.data or {}
+    for _, transform in hop.transforms:
+        data = in_its_words(data, transform, dialect.name)
+    return replace(fitted, data=data)
 
 
-def _patched(data: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON merge patch (RFC 7396): null removes, maps are merged, everything else replaces."""
-    merged = {name: value for name, value in data.items() if name not in patch or patch[name] is not None}
-    for name, value in patch.items():
-        if is_map(value):
-            inner: Any = merged.get(name)
-            merged[name] = _patched(inner if is_map(inner) else {}, value)
-        elif value is not None:
-            merged[name] = value
-    return merged
+def _has_to_be_looked_at(request: ModelRequest, hop: Hop) -> bool:
+    """Whether a provider of the client's own dialect may not take all of what it says."""
+    if request.operation is not Operation.CHAT:
+        return False
+    data = request.data
+    if any(transform.safety or transform.cache for _, transform in hop.transforms):
+        return True
+    return not hop.candidate.traits.free or hop.trim or "service_tier" in data or "serviceTier" in data
 
 
-@lru_cache(maxsize=512)
-def _rewriter(find: str, replace: str) -> Callable[[str], str]:
-    """By RE2: time linear in the text, whatever the pattern."""
-    pattern = _re2.compile(find)
-    most = _MAX_ADDED // (len(replace) + 1)
-
-    def expanded(found: Any) -> str:
-        return _REFERENCE.sub(lambda ref: _referred(found, ref[1]), replace)
-
-    return lambda said: str(pattern.sub(expanded, said, count=most))
+def _same(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> Fitted:
+    prompt = request.prompt if data is request.data else dialect.read(data)
+    return _fit(request, prompt, hop, dialect)
 
 
-def _referred(found: Any, number: str) -> str:
-    """What a group matched: empty where it matched nothing or there is none. A second backslash stands for one."""
-    if number == "\\":
-        return number
-    return (found.group(int(number)) or "") if int(number) <= found.re.groups else ""
+def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> Fitted:
+    candidate = hop.candidate
+    for _, transform in hop.transforms:
+        prompt = noted(prompt, transform)
+    return fit(
+        prompt,
+        dialect,
+        candidate.model,
+        candidate.traits,
+        room(request, candidate.spec, trim=hop.trim),
+        stream=request.stream,
+        interactive=request.profile != _BATCH,
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -136,7 +145,7 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         if given is not None and _is_one_line(given):
             headers[name] = given
     for name, otherwise in dialect.headers.items():
-        given = request.headers.get(name)
+        given = request.headers.get(name) if dialect.name == request.dialect else None
         value = given if _is_one_line(given) else otherwise
         if value is not None:
             headers[name] = value

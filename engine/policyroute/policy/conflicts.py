@@ -92,6 +92,8 @@ def _transformed(transform: Transform) -> Iterator[tuple[str, Path, bool]]:
         yield name, ("default", name), False
     for index, name in enumerate(transform.remove):
         yield name, ("remove", index), False
+    for category in transform.safety:
+        yield f"safety.{category}", ("safety", category), False
     for dialect, values in transform.raw.items():
         for name in values:
             yield f"raw.{dialect}.{name}", ("raw", dialect, name), False

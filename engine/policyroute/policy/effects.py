@@ -6,7 +6,7 @@ Rule of this module: a key stands here only if something acts on it today.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag, create_model
 
@@ -87,6 +87,12 @@ class RewriteSpec(Strict):
     replace: Annotated[str, Field(max_length=10_000)]
 
 
+SafetyCategory = Literal["harassment", "hate", "sexual", "dangerous", "civic"]
+SafetyThreshold = Literal["off", "none", "high", "medium", "low"]
+"""How likely harm must be to be blocked: `high` blocks only what very likely is, `none` nothing; `off` does not
+look."""
+
+
 class TransformSpec(Strict):
     """Changes to the request, for every candidate that `where` holds for."""
 
@@ -95,6 +101,8 @@ class TransformSpec(Strict):
     remove: Annotated[list[FieldName], Field(min_length=1)] | None = None
     system: SystemSpec | None = None
     rewrite: Annotated[list[RewriteSpec], Field(min_length=1, max_length=64)] | None = None
+    safety: dict[SafetyCategory, SafetyThreshold] | None = None
+    cache: bool | None = None
     raw: dict[Annotated[str, one_of(DIALECTS)], dict[str, Any]] | None = None
     where: Cel | None = None
 
@@ -116,13 +124,16 @@ AfterSpec = Annotated[Annotated[list[str], Tag("list")] | Annotated[AfterEdit, T
 
 
 class FallbackSpec(Strict):
-    """When another attempt is made, and how many."""
+    """When another attempt is made, and how many; and what is done for a candidate that cannot take the request as it
+    is."""
 
     after: AfterSpec | None = None
     retries: Annotated[int, Field(ge=0, le=10)] | None = None
     max_swaps: Annotated[int, Field(ge=0, le=50)] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
     swap_delay: Delay | None = None
+    on_unsupported: Literal["adapt", "route_away", "error"] | None = None
+    on_overflow: Literal["larger_window", "trim", "error"] | None = None
 
 
 class LimitsSpec(Strict):

@@ -165,7 +165,11 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """Changes to the request before it is written for a candidate. `where` sees `target`."""
+    """Changes to the request before it is written for a candidate. `where` sees `target`.
+
+    `safety` are thresholds by category, for vendors that can be told; `cache`: mark the prompt's steady parts for
+    vendors that cache only what is marked.
+    """
 
     set: Mapping[str, Value] = field(default_factory=dict[str, Value])
     default: Mapping[str, Value] = field(default_factory=dict[str, Value])
@@ -174,6 +178,8 @@ class Transform:
     system_append: str | None = None
     system_replace: str | None = None
     rewrite: tuple[Rewrite, ...] = ()
+    safety: Mapping[str, str] = field(default_factory=dict[str, str])
+    cache: bool = False
     raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     where: Expression | None = None
 
@@ -189,7 +195,10 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """Each key is None where the rule does not set it. `swap_delay` is seconds."""
+    """Each key is None where the rule does not set it. `swap_delay` is seconds.
+
+    `on_unsupported` is `adapt`, `route_away` or `error`; `on_overflow` `larger_window`, `trim` or `error`.
+    """
 
     after: frozenset[FailureKind] | None = None
     after_add: frozenset[FailureKind] = frozenset()
@@ -198,6 +207,8 @@ class Fallback:
     max_swaps: int | None = None
     max_attempts: int | None = None
     swap_delay: float | None = None
+    on_unsupported: str | None = None
+    on_overflow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ def transform(spec: TransformSpec, file: File, path: Path, scope: Scope) -> Tran
         system_append=system.append,
         system_replace=system.replace,
         rewrite=tuple(_rewrites(spec.rewrite or (), file, (*path, "rewrite"), scope)),
+        safety={str(category): str(threshold) for category, threshold in (spec.safety or {}).items()},
+        cache=spec.cache or False,
         raw=spec.raw or {},
         where=_where(spec.where, file, path, scope),
     )

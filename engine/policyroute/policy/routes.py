@@ -108,7 +108,17 @@ def fallback(spec: FallbackSpec, file: File, path: Path, scope: Scope) -> Fallba
         remove = _kinds(spec.after.remove, file, (*path, "after", "remove"), scope)
     elif spec.after is not None:
         after = _kinds(spec.after, file, (*path, "after"), scope)
-    return Fallback(after, add, remove, spec.retries, spec.max_swaps, spec.max_attempts, spec.swap_delay)
+    return Fallback(
+        after,
+        add,
+        remove,
+        spec.retries,
+        spec.max_swaps,
+        spec.max_attempts,
+        spec.swap_delay,
+        spec.on_unsupported,
+        spec.on_overflow,
+    )
 
 
 def _kinds(names: Iterable[str], file: File, path: Path, scope: Scope) -> frozenset[FailureKind]:

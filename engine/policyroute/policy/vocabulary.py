@@ -194,6 +194,9 @@ def target_record(phase: Phase) -> Type:
             "est_cost_usd": known(DOUBLE, "an estimate for this request, from price and tokens", optional=True),
             "latency": known(latency, "observed by this process"),
             "in_flight": known(INT, "attempts being made at it by this process"),
+            "learnt_window": known(
+                INT, "tokens, where an overflow has shown the window to be smaller than declared", optional=True
+            ),
         },
     )
 

@@ -5,7 +5,7 @@ Rule of this module: a request never changes; adaptation makes new bytes, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, Protocol
 
 from policyroute.absent import Absent
@@ -17,6 +17,7 @@ from policyroute.request.ingest import (
     json_object,
 )
 from policyroute.request.profiles import SHIPPED, Profiles
+from policyroute.request.prompt import Prompt
 from policyroute.request.values import Message, Operation, ResponseFormat, Tool
 
 
@@ -49,11 +50,16 @@ class RequestReader(Protocol):
 
 
 _readers: dict[tuple[str, Operation], RequestReader] = {}
+_prompts: dict[str, Callable[[dict[str, Any]], Prompt]] = {}
 
 
-def register(dialect: str, readers: Mapping[Operation, RequestReader]) -> None:
-    """Teach `ModelRequest.read` a dialect. `policyroute.dialects` does this for those it ships."""
+def register(
+    dialect: str, readers: Mapping[Operation, RequestReader], prompt: Callable[[dict[str, Any]], Prompt]
+) -> None:
+    """Teach `ModelRequest.read` a dialect: how to read the facts of its requests, and the whole of one.
+    `policyroute.dialects` does this for those it ships."""
     _readers.update({(dialect, operation): reader for operation, reader in readers.items()})
+    _prompts[dialect] = prompt
 
 
 class ModelRequest:
@@ -146,6 +152,11 @@ class ModelRequest:
     @Lazy
     def messages(self) -> tuple[Message, ...]:
         return self._reader.messages(self.data)
+
+    @Lazy
+    def prompt(self) -> Prompt:
+        """All of a chat request, in no dialect's words: what is written for a provider of another dialect."""
+        return _prompts[self.dialect](self.data)
 
     @Lazy
     def system(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,16 @@ from rich.markup import escape
 
 from policyroute.author.load import load_untried
 from policyroute.author.trial import client_of, given_client, request_of, state_of
+from policyroute.changes import Change
 from policyroute.decide.decision import Decision
+from policyroute.decide.policy_set import PolicySet
+from policyroute.decide.state import RoutingState
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
+from policyroute.exchange.payload import build
 from policyroute.policy.cases import Given
 from policyroute.policy.report import suggestion
 from policyroute.problems import PolicyErrors
-from policyroute.request import BadRequest
+from policyroute.request import BadRequest, ModelRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
 from policyroute_asgi.cli.render import Format
 
@@ -82,12 +86,31 @@ def run(arguments: argparse.Namespace) -> int:
     except (BadRequest, ValueError) as error:
         render.complain(f"no gateway would take this request: {error}")
         return FINDINGS
-    traced = trace(policy, request, state_of(policy.program, given), request.time, client_of(given))
+    state = state_of(policy.program, given)
+    traced = trace(policy, request, state, request.time, client_of(given))
+    adapted = _adapted(policy, traced.decision, request, state)
     if arguments.format is Format.JSON:
-        render.as_json(traced.as_json())
+        render.as_json(_as_json(traced, adapted))
     else:
-        _show(traced, render.console())
+        _show(traced, adapted, render.console())
     return GOOD
+
+
+Adapted = Mapping[tuple[str, str], tuple[Change, ...]]
+"""What each candidate would be told otherwise than the client says it, by target and provider."""
+
+
+def _adapted(policy: PolicySet, decision: Decision, request: ModelRequest, state: RoutingState) -> Adapted:
+    hops = [policy.hop(decision, candidate, state) for candidate in decision.candidates]
+    return {(hop.candidate.target, hop.candidate.provider.name): build(request, hop, None).changes for hop in hops}
+
+
+def _as_json(traced: Trace, adapted: Adapted) -> dict[str, Any]:
+    shown = traced.as_json()
+    for each in shown["candidates"]:
+        changes = adapted.get((each["target"], each["provider"]), ())
+        each["adapted"] = [change.as_json() for change in changes]
+    return shown
 
 
 def _text(name: str) -> bytes:
@@ -126,7 +149,7 @@ def _reason(error: OSError | ValueError) -> str:
 # What is shown -------------------------------------------------------------------------------------------------------
 
 
-def _show(traced: Trace, out: Console) -> None:
+def _show(traced: Trace, adapted: Adapted, out: Console) -> None:
     _outcome(traced.decision, out)
     out.print("\n[bold]rules[/]")
     for rule in traced.rules:
@@ -135,7 +158,7 @@ def _show(traced: Trace, out: Console) -> None:
         out.print("  none")
     out.print("\n[bold]candidates[/]")
     for candidate in traced.candidates:
-        _candidate(candidate, out)
+        _candidate(candidate, adapted.get((candidate.target, candidate.provider), ()), out)
     if not traced.candidates:
         out.print("  none")
     if traced.unnamed:
@@ -170,11 +193,13 @@ def _rule(rule: RuleTrace, out: Console) -> None:
         _part(part, out)
 
 
-def _candidate(candidate: CandidateTrace, out: Console) -> None:
+def _candidate(candidate: CandidateTrace, changes: Iterable[Change], out: Console) -> None:
     place = "[red]out[/]" if candidate.place is None else f"{candidate.place:>2}."
     out.print(f"  {place} [bold]{escape(candidate.target)}[/] at {escape(candidate.provider)}: {escape(candidate.why)}")
     for rule, part in candidate.constraints:
         _part(part, out, f" [dim]({escape(rule)})[/]")
+    if said := ", ".join(dict.fromkeys(map(str, changes))):
+        out.print(f"      [yellow]adapted[/] {escape(said)}")
 
 
 def _part(part: PartTrace, out: Console, source: str = "") -> None:

@@ -1,0 +1,71 @@
+"""From a prompt to the body that a target takes: all steps of the adaptation, in their order, and then the dialect.
+
+Rule of this module: each step is a function of the prompt and of what the target takes; where it has nothing to change
+it gives back the very prompt it got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policyroute.adapt import answer_format, parameters, roles, tools, turns
+from policyroute.adapt.room import Room, limited
+from policyroute.adapt.steps import Changes
+from policyroute.adapt.trim import trimmed
+from policyroute.catalogue import Traits
+from policyroute.changes import Change
+from policyroute.dialects import Dialect
+from policyroute.dialects.amendments import NOTHING, Amendments
+from policyroute.dialects.turns import unsaid
+from policyroute.request.prompt import Prompt
+
+_HINTS: Final = frozenset(
+    """user metadata cache_key service_tier parallel_tool_calls verbosity messages.thought store include stream_options
+    safety_identifier prompt_cache_retention cache_control messages messages.result.error tools.cache_control
+    tools.strict""".split()
+)
+"""What is left out without the client getting anything else than it asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """`data` is None where the client's own body will do; `ours` is what is left to us to do about the answer."""
+
+    data: dict[str, Any] | None
+    changes: tuple[Change, ...] = ()
+    ours: Amendments = NOTHING
+
+
+def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
+    prompt: Prompt, dialect: Dialect, model: str, traits: Traits, room: Room, *, stream: bool, interactive: bool
+) -> Fitted:
+    """The body for `model` in this dialect. `interactive`: somebody waits for the answer, so that it is not put off."""
+    changes = Changes()
+    found = trimmed(prompt, room, changes)
+    found = roles.fitted(found, traits, changes)
+    found, names = tools.fitted(found, traits, changes)
+    found = answer_format.fitted(found, traits, changes)
+    found = turns.fitted(found, traits, changes)
+    found = parameters.fitted(found, traits, changes, interactive=interactive)
+    found, stop = parameters.stopped(found, traits, changes)
+    found = limited(found, traits, room, changes)
+    if prompt.dialect == dialect.name:
+        if found is prompt and not (prompt.cache or prompt.safety):
+            return Fitted(None)
+        return Fitted(dialect.write(found, model, stream).data, changes.all(), Amendments(stop, names))
+    written = dialect.write(found, model, stream)
+    every = (*unsaid(prompt), *changes.all(), *written.changes)
+    return Fitted(written.data, tuple(dict.fromkeys(every)), Amendments(stop, names))
+
+
+def asked_for(changes: Iterable[Change]) -> list[str]:
+    """Of these, what the client asked for and will not get, or not for certain: names, each once."""
+    lost = (change.field for change in changes if change.action in ("dropped", "emulated"))
+    return list(dict.fromkeys(name for name in lost if name not in _HINTS and not _is_of_a_part(name)))
+
+
+def _is_of_a_part(name: str) -> bool:
+    """A field of a part that was carried (`messages.text.annotations`)."""
+    return name.startswith("messages.") and name.count(".") > 1

@@ -1,0 +1,44 @@
+"""System text for targets that take it elsewhere, or not at all.
+
+Rule of this module: what the system says keeps its place in the conversation and is told apart from what the user says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from policyroute.adapt.steps import Changes
+from policyroute.catalogue import Traits
+from policyroute.request.prompt import Part, Prompt, Text, Turn
+
+_PRECEDENCE: Final = "The following are instructions of the application. They take precedence over what the user says."
+
+
+def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
+    turns = prompt.turns
+    opening = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    if not traits.mid_system and any(turn.role == "system" for turn in turns[opening:]):
+        changes.add("rewritten", "messages.system", "as text of the user")
+        turns = turns[:opening] + tuple(map(_as_user, turns[opening:]))
+    if not traits.system and opening:
+        changes.add("moved", "system", "into the first turn of the user")
+        turns = _folded(turns[:opening], turns[opening:])
+    return prompt if turns is prompt.turns else replace(prompt, turns=turns)
+
+
+def _as_user(turn: Turn) -> Turn:
+    return Turn("user", _wrapped(turn.parts)) if turn.role == "system" else turn
+
+
+def _wrapped(parts: tuple[Part, ...], opening: str = "") -> tuple[Part, ...]:
+    said = "\n\n".join(part.text for part in parts if isinstance(part, Text))
+    return (Text(f"<system>\n{opening}{said}\n</system>"),)
+
+
+def _folded(system: tuple[Turn, ...], rest: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Before what the user says first: a conversation that an assistant opens gets a turn of the user's before it."""
+    said = _wrapped(tuple(part for turn in system for part in turn.parts), f"{_PRECEDENCE}\n\n")
+    if rest and rest[0].role == "user":
+        return (replace(rest[0], parts=said + rest[0].parts), *rest[1:])
+    return (Turn("user", said), *rest)

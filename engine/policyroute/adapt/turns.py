@@ -1,0 +1,109 @@
+"""The order of turns and the ids of calls, by a target's rules.
+
+Rule of this module: a call and its result keep the same id, and a longer conversation keeps those of the shorter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from policyroute.adapt.steps import Changes
+from policyroute.catalogue import Traits
+from policyroute.request.prompt import Call, Media, Part, Prompt, Result, Text, Turn
+
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_NINE: Final = 9
+_IDS: Final[Mapping[str, re.Pattern[str]]] = {
+    "short": re.compile(r"[\x21-\x7e]{1,40}"),
+    "word": re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    "nine": re.compile(r"[A-Za-z0-9]{9}"),
+}
+"""What an id must look like, by the name of the rule (`Traits.call_id`)."""
+_BRIDGE: Final = "Understood."
+
+
+def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
+    turns = prompt.turns
+    if (wanted := _IDS.get(traits.call_id)) is not None:
+        turns = _renamed(turns, wanted, traits.call_id, changes)
+    turns = _shown(turns, traits, changes)
+    if traits.alternate:
+        turns = _alternating(turns, changes)
+    return prompt if turns is prompt.turns else replace(prompt, turns=turns)
+
+
+def _renamed(turns: tuple[Turn, ...], wanted: re.Pattern[str], rule: str, changes: Changes) -> tuple[Turn, ...]:
+    def named(part: Part) -> Part:
+        if isinstance(part, Call) and part.id and not wanted.fullmatch(part.id):
+            changes.add("renamed", "messages.call.id")
+            return replace(part, id=_id(part.id, rule))
+        if isinstance(part, Result) and part.call_id and not wanted.fullmatch(part.call_id):
+            return replace(part, call_id=_id(part.call_id, rule))
+        return part
+
+    return _each(turns, named)
+
+
+def _id(given: str, rule: str) -> str:
+    """Another id for the same call: by chance no other's, and the same whenever it is asked for."""
+    number = int.from_bytes(hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest()[:16])
+    found = ""
+    for _ in range(_NINE if rule == "nine" else 2 * _NINE):
+        number, digit = divmod(number, len(_ALPHABET))
+        found += _ALPHABET[digit]
+    return found if rule == "nine" else f"call_{found}"
+
+
+def _shown(turns: tuple[Turn, ...], traits: Traits, changes: Changes) -> tuple[Turn, ...]:
+    """Without what the target cannot fetch or look at."""
+
+    def gone(part: Part) -> bool:
+        if not isinstance(part, Media):
+            return False
+        takes = {"image": True, "file": traits.files, "audio": traits.audio, "video": traits.video}[part.kind]
+        if takes and (traits.image_urls or not part.url or part.kind != "image"):
+            return False
+        changes.add("dropped", f"messages.{part.kind}", "by address" if takes else "")
+        return True
+
+    def kept(part: Part) -> Part | None:
+        if isinstance(part, Result) and any(map(gone, part.content)):
+            return replace(part, content=tuple(inner for inner in part.content if not gone(inner)))
+        return None if gone(part) else part
+
+    return _each(turns, kept)
+
+
+def _alternating(turns: tuple[Turn, ...], changes: Changes) -> tuple[Turn, ...]:
+    """Turns of one role in a row become one, and between a tool's result and the user there is the assistant."""
+    found: list[Turn] = []
+    for turn in turns:
+        if found and found[-1].role == turn.role == "user" and _answers(found[-1]) and not _answers(turn):
+            changes.add("added", "messages", "a turn of the assistant after a tool's result")
+            found.append(Turn("assistant", (Text(_BRIDGE),)))
+        if found and found[-1].role == turn.role != "system":
+            changes.add("merged", "messages")
+            found[-1] = replace(found[-1], parts=found[-1].parts + turn.parts)
+        else:
+            found.append(turn)
+    return tuple(found) if len(found) != len(turns) else turns
+
+
+def _answers(turn: Turn) -> bool:
+    return bool(turn.parts) and isinstance(turn.parts[-1], Result)
+
+
+def _each(turns: tuple[Turn, ...], change: Callable[[Part], Part | None]) -> tuple[Turn, ...]:
+    """The turns with each part changed, or without it; the very same where nothing changes."""
+    found = tuple(_turn(turn, change) for turn in turns)
+    return turns if all(one is other for one, other in zip(found, turns, strict=True)) else found
+
+
+def _turn(turn: Turn, change: Callable[[Part], Part | None]) -> Turn:
+    parts = tuple(kept for part in turn.parts if (kept := change(part)) is not None)
+    same = len(parts) == len(turn.parts) and all(one is other for one, other in zip(parts, turn.parts, strict=True))
+    return turn if same else replace(turn, parts=parts)

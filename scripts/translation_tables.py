@@ -1,0 +1,74 @@
+"""The tables of docs/translation.md: what each dialect cannot be told of another's requests, and of its answers.
+
+Rule of this module: nothing is said that did not happen. A request and an answer with everything that a dialect has
+words for (docs/translation/) is translated into each of the others, and what was left out or said otherwise is written
+down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from policyroute.adapt import Room, fit
+from policyroute.catalogue import traits
+from policyroute.changes import Change
+from policyroute.dialects import DIALECTS
+from policyroute.dialects.translation import Frame
+from policyroute.request import ModelRequest
+
+_EXAMPLES = Path(__file__).parent.parent / "docs" / "translation"
+
+
+def requests() -> str:
+    """One row a thing that some client can say; a column a dialect of the provider."""
+    rows: dict[str, dict[str, list[str]]] = {}
+    for client in DIALECTS:
+        prompt = _example(client).prompt
+        for name, dialect in DIALECTS.items():
+            if name == client:
+                continue
+            fitted = fit(prompt, dialect, "m", traits(name, "", "m", {}), Room(), stream=False, interactive=False)
+            for change in fitted.changes:
+                cells = rows.setdefault(f"`{client}`: `{change.field}`", {})
+                cells.setdefault(name, []).append(_word(change))
+    return _table("client: what it says", rows)
+
+
+def answers() -> str:
+    """One row a thing that some provider can answer; a column a dialect of the client."""
+    rows: dict[str, dict[str, list[str]]] = {}
+    for provider, dialect in DIALECTS.items():
+        body = (_EXAMPLES / f"{provider}.answer.json").read_bytes()
+        for client in DIALECTS:
+            if client == provider:
+                continue
+            events = dialect.answer(body)
+            frame = Frame("1", "m", 0, _example(client))
+            _, lost = DIALECTS[client].whole(events, frame)
+            for kind in sorted(lost):
+                rows.setdefault(f"`{provider}`: `{kind}`", {}).setdefault(client, []).append("left out")
+    return _table("provider: what it answers", rows)
+
+
+def _example(dialect: str) -> ModelRequest:
+    data: dict[str, Any] = orjson.loads((_EXAMPLES / f"{dialect}.json").read_bytes())
+    path = "/v1beta/models/m:generateContent"
+    return ModelRequest.read(dialect, orjson.dumps(data), path=path)
+
+
+def _word(change: Change) -> str:
+    action = "left out" if change.action == "dropped" else change.action
+    return f"{action}: {change.detail}" if change.detail else action
+
+
+def _table(corner: str, rows: Mapping[str, Mapping[str, Iterable[str]]]) -> str:
+    lines = [f"| {corner} | {' | '.join(f'`{name}`' for name in DIALECTS)} |", "|---" * (len(DIALECTS) + 1) + "|"]
+    for row, cells in rows.items():
+        own = row.split("`")[1]
+        said = ["-" if name == own else "; ".join(dict.fromkeys(cells.get(name, ()))) for name in DIALECTS]
+        lines.append(f"| {row} | {' | '.join(said)} |")
+    return "\n".join(lines)
