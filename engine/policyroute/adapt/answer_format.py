@@ -11,38 +11,42 @@ from dataclasses import replace
 from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
 from policyroute.request.prompt import Format, Prompt, Text, Turn
+from policyroute.schemas import OPENAI_STRICT, SUBSETS, instruction, json_only
 from policyroute.schemas import fitted as fitted_schema
-from policyroute.schemas import instruction, json_only
 
 
-def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
+def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
+    """`foreign`: the client speaks another dialect than the target."""
     wanted = prompt.format
     if wanted is None or wanted.type == "text":
         return prompt
     crowded = bool(prompt.tools) and not traits.tools_with_schema
     if wanted.type == "json_schema" and traits.json_schema and not crowded:
-        return _in_its_words(prompt, wanted, traits, changes)
+        held = _in_its_words(wanted, traits, changes, foreign=foreign)
+        return prompt if held is wanted else replace(prompt, format=held)
     if wanted.type == "json_object" and traits.json_object and not crowded:
         return prompt
     changes.add("emulated", "response_format")
     said = instruction(wanted.schema) if wanted.type == "json_schema" else json_only()
-    held = Format("json_object") if traits.json_object and not crowded else None
-    return replace(prompt, format=held, turns=_told(prompt.turns, said))
+    loose = Format("json_object") if traits.json_object and not crowded else None
+    return replace(prompt, format=loose, turns=_told(prompt.turns, said))
 
 
-def _in_its_words(prompt: Prompt, wanted: Format, traits: Traits, changes: Changes) -> Prompt:
-    """Where holding an answer to the schema would ask for more than the client did (optional fields that must be
-    there), it is not held to it so strictly."""
-    schema, unsaid = fitted_schema(wanted.schema, traits.schema)
-    if schema == wanted.schema:
-        return prompt
-    if traits.schema == _STRICT and not wanted.strict and "optional" in unsaid:
-        return replace(prompt, format=replace(wanted, strict=False))
+def _in_its_words(wanted: Format, traits: Traits, changes: Changes, *, foreign: bool) -> Format:
+    """Where being held strictly would ask for more than the client did (fields that may be left out must be there),
+    the answer is not held so strictly."""
+    schema, unsaid = fitted_schema(wanted.schema, SUBSETS[traits.schema])
+    same = schema == wanted.schema
+    if traits.schema == OPENAI_STRICT.name and not wanted.strict:
+        if not foreign or wanted.strict is False:
+            return wanted
+        if not same:
+            changes.add("rewritten", "response_format.strict")
+        return replace(wanted, strict=same)
+    if same:
+        return wanted
     changes.add("rewritten", "response_format.schema", " ".join(unsaid))
-    return replace(prompt, format=replace(wanted, schema=schema))
-
-
-_STRICT = "openai_strict"
+    return replace(wanted, schema=schema)
 
 
 def _told(turns: tuple[Turn, ...], said: str) -> tuple[Turn, ...]:

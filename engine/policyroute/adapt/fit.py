@@ -43,15 +43,16 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
 ) -> Fitted:
     """The body for `model` in this dialect. `interactive`: somebody waits for the answer, so that it is not put off."""
     changes = Changes()
+    foreign = prompt.dialect != dialect.name
     found = trimmed(prompt, room, changes)
     found = roles.fitted(found, traits, changes)
     found, names = tools.fitted(found, traits, changes)
-    found = answer_format.fitted(found, traits, changes)
+    found = answer_format.fitted(found, traits, changes, foreign=foreign)
     found = turns.fitted(found, traits, changes)
     found = parameters.fitted(found, traits, changes, interactive=interactive)
     found, stop = parameters.stopped(found, traits, changes)
     found = limited(found, traits, room, changes)
-    if prompt.dialect == dialect.name:
+    if not foreign:
         if found is prompt and not (prompt.cache or prompt.safety):
             return Fitted(None)
         return Fitted(dialect.write(found, model, stream).data, changes.all(), Amendments(stop, names))

@@ -14,6 +14,7 @@ from typing import Final
 from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
 from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result, Text, Turn
+from policyroute.schemas import SUBSETS
 from policyroute.schemas import fitted as fitted_schema
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
@@ -73,7 +74,7 @@ def _schema(tool: Function, traits: Traits, changes: Changes) -> Function:
         changes.add("dropped", "tools.strict")
         tool = replace(tool, strict=None)
     subset = traits.schema if tool.strict else traits.tool_schema
-    schema, unsaid = fitted_schema(tool.parameters, subset)
+    schema, unsaid = fitted_schema(tool.parameters, SUBSETS[subset])
     if schema == tool.parameters:
         return tool
     changes.add("rewritten", "tools.parameters", " ".join(unsaid))
