@@ -33,8 +33,10 @@ class Fitting:
     def whole(self) -> Schema:
         """The root with the definitions it needs."""
         root, way = self._flat(self._root, Way(), through=True)
-        if self.subset.one_root and "anyOf" in root:
-            root = self._one_root(root, way)
+        if self.subset.one_root:
+            root = self._one_root(root, way) if "anyOf" in root else root
+            if kinds_of(root) != ["object"]:
+                self.notes.add("root")
         fitted = self._node(root, way)
         defined: Schema = {}
         while missing := [name for name in self._references.wanted() if name not in defined]:
@@ -112,8 +114,10 @@ class Fitting:
     def _one_root(self, root: Schema, way: Way) -> Schema:
         before = set(self.notes)
         whole = self._one_object(root, way)
-        self.notes = before if whole is root else {*self.notes, "anyOf"}
-        return whole
+        if whole is root:
+            self.notes = before
+            return root
+        return self._said(whole, "anyOf", root["anyOf"])
 
     def _one_object(self, root: Schema, way: Way) -> Schema:
         """Alternatives at the root, all of them objects, as one object."""
@@ -127,7 +131,7 @@ class Fitting:
             if kinds_of(flat) != ["object"] or "$ref" in flat:
                 return root
             branches.append(flat)
-        return {**remarks(rest), **united(branches)}
+        return {**rest, **united(branches)}
 
     # -- alternatives and references
 

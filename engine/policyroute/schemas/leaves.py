@@ -167,18 +167,15 @@ def _unsaid_others(fitter: Fitter, others: Any, unsaid: Schema) -> None:
 def _array(fitter: Fitter, schema: Schema, unsaid: Schema, way: Way) -> Schema:
     subset = fitter.subset
     places: list[Any] = schema.get("prefixItems", [])
-    rest = schema.get("items", True)
+    rest: Any = schema.get("items", True)
     if places and "prefixItems" in (subset.keywords or ()):
         node: Schema = {"prefixItems": [fitter.node(place, way) for place in places]}
         return {**node, "items": fitter.node(rest, way)} if is_map(rest) else node
     if places:
         unsaid["prefixItems"] = places
-        closed = rest is False or schema.get("maxItems", len(places) + 1) <= len(places)
+        closed = schema.get("maxItems", len(places) + 1) <= len(places)
         fitted = [fitter.node(place, way) for place in (places if closed else [*places, rest])]
         return {"items": fitter.any_of(fitted, {})}
-    if rest is False:
-        unsaid["items"] = False
-        return {"items": fitter.node({}, way)} if subset.typed else {}
     if rest is True:
         return {"items": fitter.node({}, way)} if subset.typed else {}
     return {"items": fitter.node(rest, way)}

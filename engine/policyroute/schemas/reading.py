@@ -18,6 +18,7 @@ from policyroute.schemas.vocabulary import (
     is_list,
     is_schema,
     kind_of,
+    says_nothing,
     well_formed,
 )
 
@@ -28,7 +29,7 @@ def read(raw: Schema, notes: set[str]) -> Schema:
     """The node with `type` as a list of known types, tuples as `prefixItems`, no `oneOf` and no `nullable`."""
     schema: Schema = {}
     for word, value in raw.items():
-        if word in SILENT:
+        if word in SILENT or says_nothing(word, value):
             continue
         if word == "items" and is_list(value):
             _tuple(schema, raw, value)
@@ -36,6 +37,7 @@ def read(raw: Schema, notes: set[str]) -> Schema:
             schema.setdefault(word, value)
         elif word not in {"nullable", "additionalItems"}:
             notes.add(plain(word))
+    _end(schema)
     _types(schema, notes)
     _branches(schema, notes)
     if schema.pop("nullable", False) is True:
@@ -49,6 +51,14 @@ def _tuple(schema: Schema, raw: Schema, places: list[Any]) -> None:
     rest = raw.get("additionalItems")
     if is_schema(rest):
         schema["items"] = rest
+
+
+def _end(schema: Schema) -> None:
+    """Nothing after the places of a tuple is a number of places."""
+    if schema.get("items") is False:
+        del schema["items"]
+        places = len(schema.get("prefixItems", ()))
+        schema["maxItems"] = min(schema.get("maxItems", places), places)
 
 
 def _types(schema: Schema, notes: set[str]) -> None:

@@ -54,6 +54,7 @@ _KINDS: Final[Mapping[type, str]] = {
 _COUNTS: Final = frozenset(
     "minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains".split()
 )
+_FROM_ZERO: Final = frozenset(("minLength", "minItems", "minProperties"))
 _NUMBERS: Final = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
 _LISTS: Final = frozenset(("anyOf", "oneOf", "allOf", "prefixItems", "enum", "required"))
 _MAPS: Final = frozenset(("properties", "patternProperties", "dependentSchemas", "dependentRequired"))
@@ -71,6 +72,11 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def is_schema(value: Any) -> TypeGuard[Schema | bool]:
     return isinstance(value, dict | bool)
+
+
+def says_nothing(word: str, value: Any) -> bool:
+    """Whether a keyword has the value that it has where it is not written."""
+    return value is False if word == "uniqueItems" else word in _FROM_ZERO and value == 0
 
 
 def well_formed(word: str, value: Any) -> bool:
