@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.openai_chat import edit, embeddings, reader
+from policyroute.dialects.openai_chat import edit, embeddings, prompt, reader, write
 from policyroute.dialects.openai_chat.request import ChatRequests
+from policyroute.dialects.translation import Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request.prompt import Prompt
 
 
 class OpenAIChat(JsonDialect):
@@ -40,3 +43,9 @@ class OpenAIChat(JsonDialect):
         if request is not None and request.operation is Operation.EMBEDDINGS:
             return embeddings.read_answer(body, embeddings.how_many(request.data), secrets)
         return reader.read_answer(body, secrets)
+
+    def read(self, data: dict[str, Any]) -> Prompt:
+        return prompt.read(data, self.name)
+
+    def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
+        return write.write(prompt, model, stream, own=prompt.dialect == self.name)
