@@ -74,9 +74,19 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 OBJECTS = st.dictionaries(NAMES, VALUES, max_size=5)
-CALL = st.builds(dict[str, Any], function=OBJECTS, id=VALUES) | OBJECTS
-MESSAGE = st.builds(lambda calls, rest: {**rest, "tool_calls": calls}, st.lists(CALL, max_size=2), OBJECTS) | OBJECTS
-CHOICE = st.builds(lambda message, rest: {**rest, "message": message}, MESSAGE, OBJECTS)
+
+
+def with_calls(calls: list[Any], rest: dict[str, Any]) -> dict[str, Any]:
+    return {**rest, "tool_calls": calls}
+
+
+def with_message(message: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    return {**rest, "message": message}
+
+
+CALL = st.fixed_dictionaries({"function": OBJECTS, "id": VALUES}) | OBJECTS
+MESSAGE = st.builds(with_calls, st.lists(CALL, max_size=2), OBJECTS) | OBJECTS
+CHOICE = st.builds(with_message, MESSAGE, OBJECTS)
 
 
 @settings(max_examples=300)
@@ -304,7 +314,12 @@ def chunks(body: bytes) -> list[dict[str, Any]]:
 
 
 def test_an_end_comes_last_and_once_whenever_it_was_said() -> None:
-    events = [Finished(FinishReason.STOP), TextDelta("late"), Finished(FinishReason.LENGTH), Usage(1, 2)]
+    events: list[StreamEvent] = [
+        Finished(FinishReason.STOP),
+        TextDelta("late"),
+        Finished(FinishReason.LENGTH),
+        Usage(1, 2),
+    ]
     found = chunks(told(events))
     assert [chunk["choices"][0]["delta"] for chunk in found[:-1]] == [
         {"role": "assistant", "content": ""},
@@ -343,7 +358,7 @@ def test_calls_are_numbered_without_gaps_and_named_once() -> None:
 
 
 def test_usage_is_told_to_whoever_asked() -> None:
-    events = [TextDelta("x"), Usage(10, 5, 4, 3, 2), Finished(FinishReason.STOP)]
+    events: list[StreamEvent] = [TextDelta("x"), Usage(10, 5, 4, 3, 2), Finished(FinishReason.STOP)]
     assert not any("usage" in chunk for chunk in chunks(told(events, asking())))
     [usage] = [chunk["usage"] for chunk in chunks(told(events)) if "usage" in chunk]
     assert usage == {
@@ -356,7 +371,12 @@ def test_usage_is_told_to_whoever_asked() -> None:
 
 
 def test_several_choices_each_begin_and_end() -> None:
-    events = [TextDelta("a", 1), TextDelta("b", 0), Finished(FinishReason.LENGTH, 1), Finished(FinishReason.STOP, 0)]
+    events: list[StreamEvent] = [
+        TextDelta("a", 1),
+        TextDelta("b", 0),
+        Finished(FinishReason.LENGTH, 1),
+        Finished(FinishReason.STOP, 0),
+    ]
     found = [chunk["choices"][0] for chunk in chunks(told(events))]
     assert [(one["index"], one["finish_reason"]) for one in found] == [
         (1, None),
@@ -386,7 +406,7 @@ def test_how_answers_end(events: list[StreamEvent], finish: str) -> None:
 
 
 def test_half_a_surrogate_pair_is_told() -> None:
-    events = [TextDelta("\ud83d"), Finished(FinishReason.STOP)]
+    events: list[StreamEvent] = [TextDelta("\ud83d"), Finished(FinishReason.STOP)]
     assert chunks(told(events))[1]["choices"][0]["delta"] == {"content": "\ud83d"}
 
 
