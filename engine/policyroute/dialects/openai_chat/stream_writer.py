@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from policyroute.dialects.openai_chat.words import ID, Calls, reason, usage, wants_usage
+from policyroute.dialects.openai_chat.words import ID, Calls, older, reason, usage, wants_usage
 from policyroute.dialects.shapes import compact
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
@@ -46,6 +46,7 @@ class ChatWriter:
         self._ended: dict[int, FinishReason] = {}
         self._refused: set[int] = set()
         self._calls = Calls(frame.id)
+        self._older = older(frame.request)
         self._silent: dict[tuple[int, int], None] = {}
         self._usage: Usage | None = None
 
@@ -101,14 +102,24 @@ class ChatWriter:
             return
         if event.arguments:
             self._silent.pop((event.choice, number), None)
-        self._delta(event.choice, {"tool_calls": [call]}, told)
+        self._tell_call(event.choice, call, told)
+
+    def _tell_call(self, choice: int, call: dict[str, Any], told: list[bytes]) -> None:
+        if not self._older:
+            self._delta(choice, {"tool_calls": [call]}, told)
+        elif call["index"] == 0:
+            self._delta(choice, {"function_call": call["function"]}, told)
+        else:
+            self.lost.add("tool_calls")
 
     def _end(self, choice: int, told: list[bytes]) -> None:
         """Arguments that never came are those of an object with nothing in it."""
         for _, number in [key for key in self._silent if key[0] == choice]:
-            self._delta(choice, {"tool_calls": [{"index": number, "function": {"arguments": "{}"}}]}, told)
+            self._tell_call(choice, {"index": number, "function": {"arguments": "{}"}}, told)
         said = self._ended.get(choice, FinishReason.STOP)
         word = reason(said, called=self._calls.any(choice), refused=choice in self._refused)
+        if self._older and word == "tool_calls":
+            word = "function_call"
         told += (self._start(), compact([{"index": choice, "delta": {}, "finish_reason": word}]).encode(), b"}\n\n")
 
     def _opening(self, kind: type[Any], choice: int, told: list[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policyroute.absent import ABSENT
-from policyroute.dialects.openai_chat.words import ID, Calls, reason, usage
+from policyroute.dialects.openai_chat.words import ID, Calls, older, reason, usage
 from policyroute.dialects.shapes import compact, obj
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
@@ -35,6 +35,7 @@ class _Choice:
     extras: list[Mapping[str, Any] | None] = field(default_factory=list[Mapping[str, Any] | None])
     ended: FinishReason = FinishReason.STOP
     extra: Mapping[str, Any] | None = None
+    older: bool = False
 
 
 def whole(events: Iterable[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
@@ -42,6 +43,8 @@ def whole(events: Iterable[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]
     for event in events:
         telling.add(event)
     own = telling.started.extra is not None
+    if older(frame.request) and not own:
+        telling.rename_calls()
     answer: dict[str, Any] = {
         "id": telling.started.id if own else ID + frame.id,
         "object": "chat.completion",
@@ -85,6 +88,13 @@ class Telling:
             case _:
                 pass
 
+    def rename_calls(self) -> None:
+        """To the one call that a client who declared `functions` reads."""
+        for choice in self.choices.values():
+            choice.older = True
+            if len(choice.calls) > 1:
+                self.lost.add("tool_calls")
+
     def body(self) -> dict[str, Any]:
         if not self.choices:
             self._choice(0)
@@ -113,10 +123,13 @@ def _told(index: int, choice: _Choice) -> dict[str, Any]:
     said = {name: "".join(texts) for name, texts in choice.texts.items()}
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, **said}
     if choice.calls:
-        message["tool_calls"] = [_called(*pair) for pair in zip(choice.calls, choice.extras, strict=True)]
+        called = [_called(*pair) for pair in zip(choice.calls, choice.extras, strict=True)]
+        message |= {"function_call": called[0]["function"]} if choice.older else {"tool_calls": called}
     elif "refusal" not in said:
         message["content"] = said.get("content", "")
     word = reason(choice.ended, called=bool(choice.calls), refused="refusal" in said)
+    if choice.older and word == "tool_calls":
+        word = "function_call"
     told = {"index": index, "message": message, "logprobs": None, "finish_reason": word}
     return patched(told, choice.extra, "message")
 

@@ -71,5 +71,10 @@ class Calls:
         return {"id": call_id, "type": "function", "function": {"name": event.name or "", "arguments": event.arguments}}
 
 
+def older(request: ModelRequest) -> bool:
+    """Whether the client knows calls by their older name, and but one in an answer: it declared `functions`."""
+    return bool(request.data.get("functions")) and not request.data.get("tools")
+
+
 def wants_usage(request: ModelRequest) -> bool:
     return obj(request.data.get("stream_options")).get("include_usage") is True
