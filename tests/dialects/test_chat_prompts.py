@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from policyroute import BadRequest, ModelRequest
 from policyroute.dialects.openai_chat import OpenAIChat
-from policyroute.dialects.shapes import compact
+from policyroute.dialects.shapes import compact, obj
 from policyroute.dialects.turns import unsaid
 
 if TYPE_CHECKING:
@@ -48,10 +48,17 @@ def linked(body: dict[str, Any]) -> None:
 
 
 def arguments_text(body: dict[str, Any]) -> None:
+    """Of calls that are read as such: of functions, with a name."""
     for message in body["messages"]:
         calls = message.get("tool_calls") or [{"function": message.get("function_call")}]
-        for called in (call["function"] for call in calls if message["role"] == "assistant"):
-            if called and isinstance(called["arguments"], dict | list):
+        for call in calls if message["role"] == "assistant" else ():
+            called = obj(call.get("function"))
+            named = isinstance(called.get("name"), str) and called["name"]
+            if (
+                named
+                and call.get("type", "function") == "function"
+                and isinstance(called.get("arguments"), dict | list)
+            ):
                 called["arguments"] = compact(called["arguments"])
 
 
