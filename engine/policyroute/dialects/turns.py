@@ -6,10 +6,11 @@ Rule of this module: nothing is lost here and nothing depends on a dialect.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from policyroute.absent import ABSENT
 from policyroute.changes import Change, plain
 from policyroute.dialects.shapes import obj
 from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Turn
@@ -40,11 +41,17 @@ def names(turns: Iterable[Turn]) -> dict[str, str]:
     return {part.id: part.name for turn in turns for part in turn.parts if isinstance(part, Call) and part.id}
 
 
+_NOTHING: Final[tuple[Any, ...]] = (None, ABSENT, "", [], {})
+_ROUTING: Final = frozenset({"role", "stream_options"})
+"""What an `extra` may hold only for the dialect to find its own spelling: what is said by it every dialect says."""
+
+
 def unsaid(prompt: Prompt) -> list[Change]:
-    """What only the prompt's own dialect has words for, as what any other leaves out. Each once, in order."""
+    """What only the prompt's own dialect has words for, as what any other leaves out. Each once, in order. A field that
+    says nothing is not missed."""
     found: dict[Change, None] = {}
     for owner, extra in _extras(prompt):
-        for name in extra:
+        for name in (name for name, value in extra.items() if name not in _ROUTING and value not in _NOTHING):
             found[Change("dropped", f"{owner}.{plain(name)}" if owner else plain(name))] = None
     for owner, other in _others(prompt):
         found[Change("dropped", f"{owner}.{plain(other.kind)}")] = None

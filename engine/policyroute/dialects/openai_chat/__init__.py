@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.openai_chat import edit, embeddings, reader
+from policyroute.dialects.openai_chat import edit, embeddings, prompt, reader, told, write
 from policyroute.dialects.openai_chat.request import ChatRequests
+from policyroute.dialects.openai_chat.stream_writer import ChatWriter
+from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request.prompt import Prompt
 
 
 class OpenAIChat(JsonDialect):
@@ -35,8 +39,25 @@ class OpenAIChat(JsonDialect):
         return reader.ChatStream(secrets)
 
     def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
     ) -> list[StreamEvent]:
         if request is not None and request.operation is Operation.EMBEDDINGS:
             return embeddings.read_answer(body, embeddings.how_many(request.data), secrets)
-        return reader.read_answer(body, secrets)
+        return reader.read_answer(body, secrets, everything=everything)
+
+    def read(self, data: dict[str, Any]) -> Prompt:
+        return prompt.read(data, self.name)
+
+    def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
+        return write.write(prompt, model, stream, own=prompt.dialect == self.name)
+
+    def writer(self, frame: Frame) -> ChatWriter:
+        return ChatWriter(frame)
+
+    def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
+        return told.whole(events, frame)

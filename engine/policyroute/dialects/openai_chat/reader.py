@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from policyroute.dialects.openai_chat.chunk import ChunkReader
+from policyroute.dialects.openai_chat.kept import keep
 from policyroute.dialects.sse import plain_data
 from policyroute.dialects.stream import CUT, EMPTY, UNREADABLE, SseStream, parse
 from policyroute.events import Broken, FinishReason, StreamEvent
@@ -53,8 +54,10 @@ class ChatStream(SseStream):
         return read_answer(body, self._secrets)
 
 
-def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
-    """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all."""
+def read_answer(body: bytes, secrets: Iterable[str] = (), *, everything: bool = False) -> list[StreamEvent]:
+    """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all.
+
+    `everything`: with all that is left of it, to tell it again."""
     chunk = parse(body)
     if not isinstance(chunk, dict):
         return [Broken(UNREADABLE)]
@@ -64,7 +67,9 @@ def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
         return events
     chunks.close(events)
     failure = _incomplete(chunks, ended=True)
-    return [*events, Broken(failure)] if failure else events
+    if failure:
+        return [*events, Broken(failure)]
+    return keep(cast("dict[str, Any]", chunk), events) if everything else events
 
 
 def _incomplete(chunks: ChunkReader, ended: bool, malformed: int = 0) -> Failure | None:
