@@ -27,7 +27,7 @@ def merged(turns: Iterable[Turn]) -> list[Turn]:
 
 def arguments(said: str) -> dict[str, Any]:
     """A call's arguments as the object that most dialects want; what is none stands in one under `input`."""
-    value: Any = parse(said.encode()) if said else dict[str, Any]()
+    value: Any = parse(said.encode("utf-8", "surrogatepass")) if said else dict[str, Any]()
     return obj(value) if isinstance(value, dict) else {"input": said if value is None else value}
 
 

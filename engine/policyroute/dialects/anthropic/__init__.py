@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from policyroute.dialects.anthropic import edit, reader
+from policyroute.dialects.anthropic import edit, prompt, reader, write
 from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
+from policyroute.dialects.translation import Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request.prompt import Prompt
 
 _KEY: Final = "x-api-key"
 
@@ -44,3 +46,9 @@ class Anthropic(JsonDialect):
         if request is not None and request.operation is Operation.COUNT_TOKENS:
             return reader.read_count(body, secrets)
         return reader.read_answer(body, secrets)
+
+    def read(self, data: dict[str, Any]) -> Prompt:
+        return prompt.read(data, self.name)
+
+    def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
+        return write.write(prompt, model, stream, self.name)
