@@ -44,33 +44,42 @@ KINDS = st.sampled_from(
     "text image document tool_use tool_result thinking redacted_thinking custom enabled disabled adaptive json_schema "
     "base64 url file any auto tool none web_search_20250305".split()
 )
-NODES = st.builds(lambda fields, kind: {**fields, "type": kind}, OBJECTS, KINDS)
-BLOCKS = st.builds(lambda node, inner: {**node, "content": inner}, NODES, st.lists(NODES, max_size=2)) | NODES
 
 
-@given(
-    OBJECTS,
-    st.lists(BLOCKS, max_size=3),
-    st.sampled_from(["user", "assistant", "system"]),
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "tools": st.lists(NODES, max_size=2),
-            "tool_choice": NODES,
-            "thinking": NODES,
-            "output_config": st.fixed_dictionaries({}, optional={"effort": ANYTHING, "format": NODES}),
-            "output_format": NODES,
-            "metadata": OBJECTS,
-            "system": st.lists(BLOCKS, max_size=2) | st.text() | st.none(),
-            "stream": st.booleans(),
-            "stop_sequences": st.lists(st.text() | st.none(), max_size=2),
-        },
-    ),
-)
-def test_whatever_is_asked_is_written_as_it_was(
-    fields: dict[str, Any], blocks: list[Any], role: str, more: dict[str, Any]
-) -> None:
-    body = {**fields, **more, "model": "m", "messages": [{"role": role, "content": blocks}, {"role": "user"}]}
+@st.composite
+def nodes(draw: st.DrawFn) -> dict[str, Any]:
+    return {**draw(OBJECTS), "type": draw(KINDS)}
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> dict[str, Any]:
+    inner = draw(st.lists(nodes(), max_size=2))
+    return {**draw(nodes()), **({"content": inner} if inner else {})}
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> dict[str, Any]:
+    said = st.lists(blocks(), max_size=3)
+    fields: dict[str, st.SearchStrategy[Any]] = {
+        "tools": st.lists(nodes(), max_size=2),
+        "tool_choice": nodes(),
+        "thinking": nodes(),
+        "output_config": OBJECTS,
+        "output_format": nodes(),
+        "metadata": OBJECTS,
+        "system": said | st.text() | st.none(),
+        "stream": st.booleans(),
+        "stop_sequences": st.lists(st.text() | st.none(), max_size=2),
+    }
+    body = {**draw(OBJECTS), **{name: draw(value) for name, value in fields.items() if draw(st.booleans())}}
+    if draw(st.booleans()):
+        body["output_config"] = {"format": draw(nodes()), "effort": draw(ANYTHING | st.just("high"))}
+    turn = {"role": draw(st.sampled_from(["user", "assistant", "system"])), "content": draw(said)}
+    return {**body, "model": "m", "messages": [turn, {"role": "user"}]}
+
+
+@given(bodies())
+def test_whatever_is_asked_is_written_as_it_was(body: dict[str, Any]) -> None:
     try:
         data = ModelRequest.read("anthropic", json.dumps(body).encode()).data
     except BadRequest:

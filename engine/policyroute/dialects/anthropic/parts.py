@@ -12,7 +12,7 @@ from typing import Any, Final
 from policyroute.absent import ABSENT
 from policyroute.dialects.anthropic import media
 from policyroute.dialects.anthropic.rest import joined, without
-from policyroute.dialects.shapes import compact, items, text
+from policyroute.dialects.shapes import compact, items, obj, text
 from policyroute.dialects.turns import arguments
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought
 
@@ -27,12 +27,9 @@ def read_content(content: Any) -> tuple[Part, ...]:
 
 
 def _part(block: Any) -> Part:
-    if not isinstance(block, dict):
-        return Other("block", block)
-    node: Block = block
-    kind = text(node.get("type"))
+    kind = text(obj(block).get("type"))
     read = _READERS.get(kind)
-    return (read(node) if read else None) or Other(kind or "block", node)
+    return (read(block) if read else None) or Other(kind or "block", block)
 
 
 def _text(block: Block) -> Text | None:
@@ -71,7 +68,7 @@ def _result(block: Block) -> Result | None:
 
 def _told(block: Any) -> Text | Media | Other:
     part = _part(block)
-    return part if isinstance(part, Text | Media | Other) else Other(block["type"], block)
+    return part if isinstance(part, Text | Media | Other) else Other(text(block.get("type")), block)
 
 
 _READERS: Final[dict[str, Callable[[Block], Part | None]]] = {

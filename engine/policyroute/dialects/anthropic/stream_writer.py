@@ -100,7 +100,7 @@ class MessageWriter:
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         out: list[bytes] = []
         for event in events:
-            if self._word and event.__class__ is TextDelta and not event.choice and event.text:
+            if self._word and isinstance(event, TextDelta) and event.text and not event.choice:
                 out.append(self._word + _json(event.text) + _DELTA_END)
             else:
                 self._tell(event, out)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
 from policyroute.dialects.anthropic.rest import changed
-from policyroute.dialects.shapes import compact
+from policyroute.dialects.shapes import compact, obj
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
 from policyroute.events import (
@@ -117,8 +117,8 @@ class _Answer:
         block.said.append(event.arguments)
 
     def _other(self, event: OtherContent) -> None:
-        if isinstance(event.raw, dict):
-            self._blocks.append(_Block({"type": event.kind, **event.raw}, None))
+        if raw := obj(event.raw):
+            self._blocks.append(_Block({"type": event.kind, **raw}, None))
         else:
             self.lost.add(event.kind)
 

@@ -22,9 +22,10 @@ STOPS: Final = {
 
 def stop_reason(reason: FinishReason | None, *, called: bool, refused: bool) -> str:
     """Whatever the provider called it: an answer that calls waits for results, one that refuses has refused."""
-    if reason in (None, FinishReason.STOP) and (called or refused):
+    told = STOPS[reason or FinishReason.STOP]
+    if told == "end_turn" and (called or refused):
         return "tool_use" if called else "refusal"
-    return STOPS[reason or FinishReason.STOP]
+    return told
 
 
 def message(frame: Frame, model: str, usage: Usage) -> dict[str, Any]:
