@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
 
+from tests.dialects.test_anything import ANYTHING, KINDS, OBJECTS
+
 from policyroute import ModelRequest
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.anthropic import Anthropic
+from policyroute.dialects.shapes import obj
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
 from policyroute.events import (
@@ -329,3 +332,19 @@ def test_whatever_is_said_is_heard(events: list[StreamEvent], text: str, size: i
 
 def counts(events: list[StreamEvent]) -> list[Usage]:
     return [event for event in events if isinstance(event, Usage)]
+
+
+@st.composite
+def answered_blocks(draw: st.DrawFn) -> dict[str, Any]:
+    return {**obj(draw(ANYTHING)), "type": draw(KINDS | st.none() | st.lists(st.booleans()))}
+
+
+@given(OBJECTS, st.lists(answered_blocks(), max_size=3))
+def test_whatever_an_answer_holds_is_told_as_it_was(fields: dict[str, Any], content: list[dict[str, Any]]) -> None:
+    """Up to blocks that are not spelt as documented."""
+    body = {**fields, "content": content}
+    events = ANTHROPIC.answer(json.dumps(body).encode(), everything=True)
+    if isinstance(events[-1], Broken):
+        return
+    told = json.loads(ANTHROPIC.whole(events, FRAME)[0])
+    assert [block["type"] for block in told["content"]] == [block["type"] for block in content]

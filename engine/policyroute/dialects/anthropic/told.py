@@ -33,15 +33,16 @@ _SAID: Final = {"text": "text", "thinking": "thinking", "tool_use": "input"}
 
 
 class _Block:
-    """A block of the answer, and what was said in it."""
+    """A block of the answer, and what was said in it. One of no kind of ours is its fields."""
 
-    def __init__(self, fields: dict[str, Any], extra: Extra | None) -> None:
-        self.fields = fields
+    def __init__(self, kind: str, fields: dict[str, Any], extra: Extra | None) -> None:
+        self.kind = kind
+        self.fields = {"type": kind, **fields} if kind else fields
         self.extra = extra
         self.said: list[str] = []
 
     def as_json(self) -> dict[str, Any]:
-        name = _SAID.get(self.fields["type"])
+        name = _SAID.get(self.kind)
         if name is None:
             return self.fields
         said = "".join(self.said)
@@ -102,8 +103,8 @@ class _Answer:
         if not said and extra is None:
             return
         last = self._blocks[-1] if self._blocks else None
-        if last is None or last.fields["type"] != kind or extra is not None or last.extra is not None:
-            last = _Block({"type": kind, **({"signature": ""} if kind == "thinking" else {})}, extra)
+        if last is None or last.kind != kind or extra is not None or last.extra is not None:
+            last = _Block(kind, {"signature": ""} if kind == "thinking" else {}, extra)
             self._blocks.append(last)
         last.said.append(said)
 
@@ -111,14 +112,14 @@ class _Answer:
         block = self._calls.get(event.index)
         if block is None:
             id_ = words.call_id(event, self._frame)
-            block = _Block({"type": "tool_use", "id": id_, "name": event.name or ""}, event.extra)
+            block = _Block("tool_use", {"id": id_, "name": event.name or ""}, event.extra)
             self._calls[event.index] = block
             self._blocks.append(block)
         block.said.append(event.arguments)
 
     def _other(self, event: OtherContent) -> None:
         if raw := obj(event.raw):
-            self._blocks.append(_Block({"type": event.kind, **raw}, None))
+            self._blocks.append(_Block("", raw, None))
         else:
             self.lost.add(event.kind)
 
