@@ -121,8 +121,8 @@ def told(prompt: Prompt) -> tuple[dict[str, Any], list[str]]:
     return data, [f"{change.action} {change.field} {change.detail}".strip() for change in changes]
 
 
-def asked(*turns: Turn, **fields: Any) -> Prompt:
-    return Prompt("openai_chat", turns or (USER,), **{"max_tokens": 100, **fields})
+def asked(*turns: Turn, max_tokens: int | None = 100, **fields: Any) -> Prompt:
+    return Prompt("openai_chat", turns or (USER,), max_tokens=max_tokens, **fields)
 
 
 def test_a_prompt_with_everything() -> None:
@@ -232,47 +232,47 @@ def test_a_prompt_with_everything() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "said", "changes"),
-    [
-        ({"max_tokens": None}, {"max_tokens": 4096}, ["added max_tokens 4096"]),
-        ({"effort": "none"}, {"thinking": {"type": "disabled"}}, []),
-        ({"effort": "max"}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, []),
-        ({"thinking_tokens": 0}, {"thinking": {"type": "disabled"}}, []),
-        ({"thinking_tokens": -1}, {"thinking": {"type": "adaptive"}}, []),
-        (
-            {"thinking_tokens": 10, "max_tokens": 1024},
-            {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2048},
-            ["clamped thinking_tokens 1024", "rewritten max_tokens 2048"],
-        ),
-        (
-            {"thinking_tokens": 2000, "max_tokens": 3000},
-            {"thinking": {"type": "enabled", "budget_tokens": 2000}, "max_tokens": 3000},
-            [],
-        ),
-        ({"format": Format("text")}, {"output_config": None}, []),
-        ({"format": Format("json_object")}, {"output_config": None}, ["dropped response_format"]),
-        ({"service_tier": "default"}, {"service_tier": "standard_only"}, []),
-        ({"n": 2, "modalities": ("text", "audio")}, {}, ["dropped n", "dropped modalities"]),
-        ({"choice": Choice("required")}, {"tools": None, "tool_choice": None}, ["dropped tool_choice"]),
-        ({"tools": (LOOK,), "parallel": True}, {"tool_choice": None}, []),
-        (
-            {"tools": (LOOK,), "parallel": False},
-            {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
-            [],
-        ),
-        ({"tools": (LOOK,), "parallel": False, "choice": Choice("none")}, {"tool_choice": {"type": "none"}}, []),
-        ({"tools": (LOOK,), "choice": Choice("required")}, {"tool_choice": {"type": "any"}}, []),
-        (
-            {"tools": (LOOK, FIND), "choice": Choice("auto", ("find",))},
-            {
-                "tools": [{"name": "find", "input_schema": {"type": "object", "properties": {}}}],
-                "tool_choice": {"type": "auto"},
-            },
-            ["emulated tool_choice"],
-        ),
-    ],
-)
+WORDS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({"max_tokens": None}, {"max_tokens": 4096}, ["added max_tokens 4096"]),
+    ({"effort": "none"}, {"thinking": {"type": "disabled"}}, []),
+    ({"effort": "max"}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, []),
+    ({"thinking_tokens": 0}, {"thinking": {"type": "disabled"}}, []),
+    ({"thinking_tokens": -1}, {"thinking": {"type": "adaptive"}}, []),
+    (
+        {"thinking_tokens": 10, "max_tokens": 1024},
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2048},
+        ["clamped thinking_tokens 1024", "rewritten max_tokens 2048"],
+    ),
+    (
+        {"thinking_tokens": 2000, "max_tokens": 3000},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "max_tokens": 3000},
+        [],
+    ),
+    ({"format": Format("text")}, {"output_config": None}, []),
+    ({"format": Format("json_object")}, {"output_config": None}, ["dropped response_format"]),
+    ({"service_tier": "default"}, {"service_tier": "standard_only"}, []),
+    ({"n": 2, "modalities": ("text", "audio")}, {}, ["dropped n", "dropped modalities"]),
+    ({"choice": Choice("required")}, {"tools": None, "tool_choice": None}, ["dropped tool_choice"]),
+    ({"tools": (LOOK,), "parallel": True}, {"tool_choice": None}, []),
+    (
+        {"tools": (LOOK,), "parallel": False},
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        [],
+    ),
+    ({"tools": (LOOK,), "parallel": False, "choice": Choice("none")}, {"tool_choice": {"type": "none"}}, []),
+    ({"tools": (LOOK,), "choice": Choice("required")}, {"tool_choice": {"type": "any"}}, []),
+    (
+        {"tools": (LOOK, FIND), "choice": Choice("auto", ("find",))},
+        {
+            "tools": [{"name": "find", "input_schema": {"type": "object", "properties": {}}}],
+            "tool_choice": {"type": "auto"},
+        },
+        ["emulated tool_choice"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "said", "changes"), WORDS)
 def test_fields_in_its_words(fields: dict[str, Any], said: dict[str, Any], changes: list[str]) -> None:
     data, found = told(asked(**fields))
     assert ({name: data.get(name) for name in said}, found) == (said, changes)

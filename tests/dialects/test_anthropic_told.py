@@ -20,7 +20,7 @@ from tests.dialects.test_anything import ANYTHING, KINDS, OBJECTS
 from policyroute import ModelRequest
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.anthropic import Anthropic
-from policyroute.dialects.shapes import obj
+from policyroute.dialects.shapes import compact, obj
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
 from policyroute.events import (
@@ -99,7 +99,7 @@ def said(events: list[StreamEvent]) -> dict[str, Any]:
     return {
         "text": "".join(event.text for event in first if isinstance(event, TextDelta | RefusalDelta)),
         "thoughts": "".join(event.text for event in first if isinstance(event, ReasoningDelta)),
-        "calls": [(id_, name, arguments(given.strip())) for id_, name, given in calls.values()],
+        "calls": [(id_, name, json.loads(compact(arguments(given.strip())))) for id_, name, given in calls.values()],
         "reason": reason,
         "usage": (usage.input, usage.output, min(usage.cached_input, usage.input), usage.cache_write),
     }
