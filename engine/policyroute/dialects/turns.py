@@ -32,7 +32,7 @@ def arguments(said: str) -> dict[str, Any]:
     try:
         value: Any = orjson.loads(said or "{}")
     except orjson.JSONDecodeError:
-        value = said
+        value = said.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
     return obj(value) if isinstance(value, dict) else {"input": value}
 
 

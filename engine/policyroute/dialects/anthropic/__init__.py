@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from policyroute.dialects.anthropic import edit, reader
+from policyroute.dialects.anthropic import edit, prompt, reader, told, write
 from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
+from policyroute.dialects.anthropic.stream_writer import MessageWriter
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
+from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request.prompt import Prompt
 
 _KEY: Final = "x-api-key"
 
@@ -39,8 +42,25 @@ class Anthropic(JsonDialect):
         return reader.MessagesStream(secrets)
 
     def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
     ) -> list[StreamEvent]:
         if request is not None and request.operation is Operation.COUNT_TOKENS:
             return reader.read_count(body, secrets)
-        return reader.read_answer(body, secrets)
+        return reader.read_answer(body, secrets, everything=everything)
+
+    def read(self, data: dict[str, Any]) -> Prompt:
+        return prompt.read(data, self.name)
+
+    def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
+        return write.write(prompt, model, stream, self.name)
+
+    def writer(self, frame: Frame) -> MessageWriter:
+        return MessageWriter(frame)
+
+    def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
+        return told.whole(events, frame)

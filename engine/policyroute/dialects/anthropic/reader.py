@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from policyroute.dialects.anthropic.kept import read_everything
 from policyroute.dialects.anthropic.message import MessageReader
 from policyroute.dialects.errors import classify_object
 from policyroute.dialects.shapes import obj
@@ -43,7 +44,7 @@ class MessagesStream(SseStream):
         return read_answer(body, self._secrets)
 
 
-def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+def read_answer(body: bytes, secrets: Iterable[str] = (), *, everything: bool = False) -> list[StreamEvent]:
     """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all."""
     answer = obj(parse(body))
     message = MessageReader(secrets)
@@ -53,6 +54,8 @@ def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
     if not message.read_whole(answer, events):
         return events
     failure = _lacking(message)
+    if everything and message.finished and not failure:
+        return read_everything(answer, message.finished)
     return [*events, Broken(failure)] if failure else events
 
 

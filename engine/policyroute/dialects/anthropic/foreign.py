@@ -1,0 +1,144 @@
+"""Anthropic Messages: a conversation of another dialect, as the API takes it.
+
+Rule of this module: turns of user and assistant alternate and begin with a user's; results come first in theirs, in the
+order of their calls; no text is empty. Every turn is an array of blocks, so that a longer conversation begins as a
+shorter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import takewhile
+from typing import Any, Final
+
+from policyroute.changes import Change
+from policyroute.dialects.anthropic import media
+from policyroute.dialects.turns import arguments, merged
+from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought, Turn
+
+Block = dict[str, Any]
+
+_FILLER: Final[Block] = {"type": "text", "text": "."}
+
+
+def conversation(turns: Iterable[Turn], *, native_system: bool = False) -> tuple[dict[str, Any], list[Change]]:
+    """`system` and `messages`. Whether system text may stand among the messages is the model's to say."""
+    said = merged(turns)
+    leading = list(takewhile(lambda turn: turn.role == "system", said))
+    conversation = _Conversation()
+    system = [text for turn in leading if (text := conversation.system_text(turn)).strip()]
+    for turn in said[len(leading) :]:
+        if turn.role == "system":
+            conversation.system(turn, native=native_system)
+        else:
+            conversation.turn(turn)
+    data: dict[str, Any] = {}
+    if system:
+        data["system"] = system[0] if len(system) == 1 else [_text(text) for text in system]
+    return {**data, "messages": conversation.messages()}, list(conversation.changes)
+
+
+def _text(said: str) -> Block:
+    return {"type": "text", "text": said}
+
+
+class _Conversation:
+    """The messages as they are put together. `calls` are the ids of all calls so far, with their place among them."""
+
+    def __init__(self) -> None:
+        self.changes: dict[Change, None] = {}
+        self._messages: list[tuple[str, list[Block]]] = []
+        self._calls: dict[str, int] = {}
+        self._open: dict[str, str] = {}
+        self._count = 0
+
+    def messages(self) -> list[dict[str, Any]]:
+        if not self._messages or self._messages[0][0] == "assistant":
+            self._messages.insert(0, ("user", [_FILLER]))
+            self._note("added", "messages")
+        return [{"role": role, "content": self._ordered(blocks)} for role, blocks in self._messages]
+
+    def system_text(self, turn: Turn) -> str:
+        for part in turn.parts:
+            if isinstance(part, Media):
+                self._note("dropped", f"messages.{part.kind}")
+        return "\n".join(part.text for part in turn.parts if isinstance(part, Text))
+
+    def system(self, turn: Turn, *, native: bool) -> None:
+        text = self.system_text(turn)
+        if not text.strip():
+            return
+        if native:
+            self._add("system", [_text(text)])
+        else:
+            self._note("rewritten", "messages.system")
+            self._add("user", [_text(f"<system>\n{text}\n</system>")])
+
+    def turn(self, turn: Turn) -> None:
+        blocks = [block for part in turn.parts if (block := self._block(part, turn.role)) is not None]
+        if blocks:
+            self._add(turn.role, blocks)
+        elif turn.role == "user" and (not self._messages or self._messages[-1][0] != "user"):
+            self._add("user", [_FILLER])
+
+    def _add(self, role: str, blocks: list[Block]) -> None:
+        if self._messages and self._messages[-1][0] == role:
+            self._messages[-1][1].extend(blocks)
+        else:
+            self._messages.append((role, list(blocks)))
+
+    def _ordered(self, blocks: list[Block]) -> list[Block]:
+        results = [block for block in blocks if block["type"] == "tool_result"]
+        results.sort(key=lambda block: self._calls.get(block["tool_use_id"], 0))
+        return [*results, *[block for block in blocks if block["type"] != "tool_result"]]
+
+    def _block(self, part: Part, role: str) -> Block | None:
+        match part:
+            case Text():
+                return _text(part.text) if part.text.strip() else None
+            case Call():
+                return self._call(part)
+            case Result():
+                return self._result(part)
+            case Media():
+                return self._media(part, role)
+            case Refusal():
+                self._note("rewritten", "messages.refusal")
+                return _text(part.text) if part.text.strip() else None
+            case Thought():
+                self._note("dropped", "messages.thought")
+            case Other():
+                pass  # whoever translates says so
+        return None
+
+    def _call(self, call: Call) -> Block:
+        id_ = call.id or f"call_{self._count}"
+        self._calls[id_] = self._count
+        self._open[id_] = call.name
+        self._count += 1
+        return {"type": "tool_use", "id": id_, "name": call.name, "input": arguments(call.arguments)}
+
+    def _result(self, result: Result) -> Block | None:
+        told = [found for part in result.content if (found := self._block(part, "user")) is not None]
+        id_ = result.call_id or next((id_ for id_, name in self._open.items() if result.name in ("", name)), "")
+        if not id_:
+            self._note("dropped", "messages.result")
+            return None
+        self._open.pop(id_, None)
+        block: Block = {"type": "tool_result", "tool_use_id": id_}
+        if told:
+            block["content"] = told[0]["text"] if len(told) == 1 and "text" in told[0] else told
+        if result.error:
+            block["is_error"] = True
+        return block
+
+    def _media(self, part: Media, role: str) -> Block | None:
+        block = media.foreign(part) if role == "user" else None
+        if block is None:
+            self._note("dropped", f"messages.{part.kind}")
+        elif part.detail not in ("", "auto"):
+            self._note("dropped", "messages.detail")
+        return block
+
+    def _note(self, action: Any, field: str) -> None:
+        self.changes[Change(action, field)] = None
