@@ -11,11 +11,13 @@ import orjson
 from policyroute.dialects import splice
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.gemini import edit, reader
+from policyroute.dialects.gemini import edit, prompt, reader, write
 from policyroute.dialects.gemini.request import ContentRequests
 from policyroute.dialects.gemini.spelling import settled
+from policyroute.dialects.translation import Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request.prompt import Prompt
 
 _KEY: Final = "x-goog-api-key"
 _TUNED: Final = "tunedModels/"
@@ -54,3 +56,11 @@ class Gemini(JsonDialect):
         self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
     ) -> list[StreamEvent]:
         return reader.read_answer(body, secrets)
+
+    # Translation ------------------------------------------------------------------------------------------------------
+
+    def read(self, data: dict[str, Any]) -> Prompt:
+        return prompt.read(data)
+
+    def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
+        return write.write(prompt, prompt.dialect == self.name)
