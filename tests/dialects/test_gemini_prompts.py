@@ -28,7 +28,8 @@ HI: dict[str, Any] = {"role": "user", "parts": [{"text": "hi"}]}
 def again(body: dict[str, Any]) -> dict[str, Any]:
     written = GEMINI.write(GEMINI.read(body), "m", False)
     assert written.changes == ()
-    return json.loads(json.dumps(written.data))
+    found: dict[str, Any] = json.loads(json.dumps(written.data))
+    return found
 
 
 # The normalisations, each of which is applied to the body as it was recorded ------------------------------------------

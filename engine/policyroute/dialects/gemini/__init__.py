@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,10 +11,11 @@ import orjson
 from policyroute.dialects import splice
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.gemini import edit, prompt, reader, write
+from policyroute.dialects.gemini import edit, prompt, reader, told, write
 from policyroute.dialects.gemini.request import ContentRequests
 from policyroute.dialects.gemini.spelling import settled
-from policyroute.dialects.translation import Written
+from policyroute.dialects.gemini.stream_writer import ContentWriter
+from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
 from policyroute.request.prompt import Prompt
@@ -53,9 +54,14 @@ class Gemini(JsonDialect):
         return reader.ContentStream(secrets)
 
     def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
     ) -> list[StreamEvent]:
-        return reader.read_answer(body, secrets)
+        return reader.read_answer(body, secrets, everything=everything)
 
     # Translation ------------------------------------------------------------------------------------------------------
 
@@ -64,3 +70,9 @@ class Gemini(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, prompt.dialect == self.name)
+
+    def writer(self, frame: Frame) -> ContentWriter:
+        return ContentWriter(frame)
+
+    def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
+        return told.whole(events, frame)
