@@ -185,7 +185,7 @@ def test_tools_and_which_of_them() -> None:
     declared = [{"name": "look", "description": "Looks.", "parametersJsonSchema": SCHEMA}, {"name": "find"}]
     assert data["tools"] == [{"functionDeclarations": declared}]
     assert data["toolConfig"] == {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["look"]}}
-    assert changes == ["tools.strict=dropped", "parallel_tool_calls=dropped"]
+    assert changes == ["tools.strict=dropped", "parallel=dropped"]
     for wanted, word in ((Choice("auto"), "AUTO"), (Choice("none"), "NONE"), (Choice("required"), "ANY")):
         data, _ = foreign(said(Text("hi")), tools=tools, choice=wanted)
         assert data["toolConfig"] == {"functionCallingConfig": {"mode": word}}

@@ -67,8 +67,8 @@ def _account(prompt: Prompt, own: bool, data: dict[str, Any], changes: dict[Chan
         "metadata": not own and prompt.metadata,
         "service_tier": prompt.service_tier not in (None, "auto") and not tier,
         "user": prompt.user,
-        "prompt_cache_key": prompt.cache_key,
-        "parallel_tool_calls": prompt.parallel is False and prompt.tools,
+        "cache_key": prompt.cache_key,
+        "parallel": prompt.parallel is False and prompt.tools,
     }
     changes.update({Change("dropped", field): None for field, is_gone in gone.items() if is_gone})
 
