@@ -197,7 +197,7 @@ def test_what_only_gemini_has_words_for(name: str) -> None:
     assert whole(answer) == [BEGUN, OtherContent(name), Finished(FinishReason.STOP)]
 
 
-def test_arguments_that_come_in_pieces_begin_a_call_once() -> None:
+def test_a_call_whose_arguments_come_in_pieces_is_told_when_it_is_whole() -> None:
     piece = {"partialArgs": [{"jsonPath": "$.q", "stringValue": "x"}], "willContinue": True}
     events = read(
         sse(
@@ -208,8 +208,7 @@ def test_arguments_that_come_in_pieces_begin_a_call_once() -> None:
     )
     assert events == [
         BEGUN,
-        ToolCallDelta(0, "c1", "look", ""),
-        OtherContent("partialArgs"),
+        ToolCallDelta(0, "c1", "look", '{"q":"x"}'),
         Finished(FinishReason.TOOL_CALLS),
     ]
 

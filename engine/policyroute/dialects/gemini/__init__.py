@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,11 +11,14 @@ import orjson
 from policyroute.dialects import splice
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.gemini import edit, reader
+from policyroute.dialects.gemini import edit, prompt, reader, told, write
 from policyroute.dialects.gemini.request import ContentRequests
 from policyroute.dialects.gemini.spelling import settled
+from policyroute.dialects.gemini.stream_writer import ContentWriter
+from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request.prompt import Prompt
 
 _KEY: Final = "x-goog-api-key"
 _TUNED: Final = "tunedModels/"
@@ -51,6 +54,25 @@ class Gemini(JsonDialect):
         return reader.ContentStream(secrets)
 
     def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
     ) -> list[StreamEvent]:
-        return reader.read_answer(body, secrets)
+        return reader.read_answer(body, secrets, everything=everything)
+
+    # Translation ------------------------------------------------------------------------------------------------------
+
+    def read(self, data: dict[str, Any]) -> Prompt:
+        return prompt.read(data)
+
+    def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
+        return write.write(prompt, prompt.dialect == self.name)
+
+    def writer(self, frame: Frame) -> ContentWriter:
+        return ContentWriter(frame)
+
+    def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
+        return told.whole(events, frame)

@@ -2,7 +2,7 @@
 
 Rule of this module: it knows what a response holds and nothing of bytes or framing. The text of a response counts
 though the same one says that this is the end; a call is a call though the reason given is only `STOP`. Parts that only
-this dialect has words for are `OtherContent`, arguments that come in pieces by their paths (`partialArgs`) among them.
+this dialect has words for are `OtherContent`. A call whose arguments come in pieces is told when it is whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from policyroute.dialects.errors import classify_object
+from policyroute.dialects.gemini.partial import PartialCall
 from policyroute.dialects.gemini.parts import kind_of
+from policyroute.dialects.gemini.rest import (
+    rest_of,
+    rest_of_answer,
+    rest_of_call,
+    rest_of_candidate,
+    rest_of_usage,
+)
 from policyroute.dialects.shapes import compact, count, items, obj, text
 from policyroute.events import (
     Broken,
@@ -59,13 +67,15 @@ class ContentReader:
     answered, `started` once there was any response at all.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, everything: bool = False) -> None:
         self.open: set[int] = set()
         self.finished: dict[int, FinishReason] = {}
         self.substance = False
         self.started = False
         self._secrets = secrets
+        self._everything = everything
         self._calls: dict[int, int] = {}
+        self._begun: dict[int, PartialCall] = {}
 
     def read(self, response: dict[str, Any], events: list[StreamEvent]) -> bool:
         """Add the events of one response. False where the last of them is a `Broken`."""
@@ -74,10 +84,11 @@ class ContentReader:
             return False
         if not self.started and ("candidates" in response or "responseId" in response):
             self.started = True
-            events.append(Started(text(response.get("responseId")), text(response.get("modelVersion"))))
+            rest = rest_of_answer(response) if self._everything else None
+            events.append(Started(text(response.get("responseId")), text(response.get("modelVersion")), rest))
         usage = obj(response.get("usageMetadata"))
         if usage:
-            events.append(read_usage(usage))
+            events.append(read_usage(usage, everything=self._everything))
         for candidate in items(response.get("candidates")):
             if candidate.__class__ is dict and not self._candidate(candidate, events):
                 return False
@@ -92,55 +103,93 @@ class ContentReader:
             index = 0
         if index not in self.finished:
             self.open.add(index)
-        before = len(events)
         for part in items(obj(candidate.get("content")).get("parts")):
-            self._part(obj(part), index, events)
-        if len(events) > before:
-            self.substance = True
+            if not self._part(obj(part), index, events):
+                return False
         reason = text(candidate.get("finishReason"))
-        return not reason or index in self.finished or self._end(index, reason, events)
+        if not reason or index in self.finished:
+            return True
+        return self._whole(index, events) and self._end(index, reason, events, candidate)
 
-    def _part(self, part: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
-        said = part.get("text")
+    def _part(self, part: dict[str, Any], index: int, events: list[StreamEvent]) -> bool:
+        """Whether it could be read."""
+        said: Any = part.get("text")
         if said.__class__ is str:
-            if said:
-                events.append(ReasoningDelta(said, index) if part.get("thought") is True else TextDelta(said, index))
-            return
-        called = obj(part.get("functionCall"))
-        if called:
-            self._call(called, index, events)
-        elif kind := kind_of(part):
-            events.append(OtherContent(kind, index))
+            if said or self._everything:
+                self._say(said, part, index, events)
+            return True
+        called = part.get("functionCall")
+        if called.__class__ is dict and (called or index in self._begun):
+            return self._call(obj(called), part, index, events)
+        if kind := kind_of(part):
+            self.substance = True
+            events.append(OtherContent(kind, index, part if self._everything else None))
+        return True
 
-    def _call(self, called: dict[str, Any], choice: int, events: list[StreamEvent]) -> None:
+    def _say(self, said: str, part: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
+        self.substance = self.substance or said != ""
+        thought = part.get("thought") is True
+        extra = rest_of(part, "text", "thought" if thought else "") if self._everything else None
+        events.append(ReasoningDelta(said, index, extra) if thought else TextDelta(said, index, extra))
+
+    def _call(self, called: dict[str, Any], part: dict[str, Any], index: int, events: list[StreamEvent]) -> bool:
+        """One that comes in pieces goes on until a piece does not say that it does."""
         name = text(called.get("name"))
+        goes_on = called.get("willContinue") is True
+        if name and not self._whole(index, events):
+            return False
+        if name and not goes_on and not called.get("partialArgs"):
+            extra = rest_of_call(part, called) if self._everything else None
+            arguments = compact(obj(called.get("args")))
+            self._tell(ToolCallDelta(0, text(called.get("id")), name, arguments, index, extra), events)
+            return True
         if name:
-            number = self._calls[choice] = self._calls.get(choice, -1) + 1
-            begun = called.get("willContinue") is True and not called.get("args")
-            arguments = "" if begun else compact(obj(called.get("args")))
-            events.append(ToolCallDelta(number, text(called.get("id")), name, arguments, choice))
-        if called.get("partialArgs"):
-            events.append(OtherContent("partialArgs", choice))
+            self._begun[index] = PartialCall(text(called.get("id")), name, obj(called.get("args")))
+        begun = self._begun.get(index)
+        if begun is None:
+            return True
+        begun.add(called.get("partialArgs"))
+        return goes_on or self._whole(index, events)
 
-    def _end(self, index: int, reason: str, events: list[StreamEvent]) -> bool:
+    def _whole(self, index: int, events: list[StreamEvent]) -> bool:
+        """Tell the call that came in pieces, if there is one. Whether it could be read."""
+        begun = self._begun.pop(index, None)
+        if begun is None:
+            return True
+        if not begun.readable:
+            events.append(Broken(_MISCALLED))
+            return False
+        self._tell(ToolCallDelta(0, begun.identity, begun.name, compact(begun.args), index), events)
+        return True
+
+    def _tell(self, call: ToolCallDelta, events: list[StreamEvent]) -> None:
+        self.substance = True
+        call.index = self._calls[call.choice] = self._calls.get(call.choice, -1) + 1
+        events.append(call)
+
+    def _end(self, index: int, reason: str, events: list[StreamEvent], candidate: dict[str, Any]) -> bool:
         if reason in _FAILED:
             events.append(Broken(_FAILED[reason]))
             return False
         # A reason nobody documented still says that the candidate has ended.
-        self._finish(index, _FINISH.get(reason, FinishReason.STOP), events)
+        rest = rest_of_candidate(candidate) if self._everything else None
+        self._finish(index, _FINISH.get(reason, FinishReason.STOP), events, rest)
         return True
 
-    def _finish(self, index: int, reason: FinishReason, events: list[StreamEvent]) -> None:
+    def _finish(
+        self, index: int, reason: FinishReason, events: list[StreamEvent], extra: dict[str, Any] | None = None
+    ) -> None:
         if reason is FinishReason.STOP and index in self._calls:
             reason = FinishReason.TOOL_CALLS
         self.open.discard(index)
         self.finished[index] = reason
-        events.append(Finished(reason, index))
+        events.append(Finished(reason, index, extra))
 
 
-def read_usage(usage: dict[str, Any]) -> Usage:
+def read_usage(usage: dict[str, Any], *, everything: bool = False) -> Usage:
     """The prompt's count includes what was cached; what tools put into it and what was thought are counted beside."""
     thoughts = count(usage.get("thoughtsTokenCount"))
     asked = count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount"))
     answered = count(usage.get("candidatesTokenCount")) + thoughts
-    return Usage(asked, answered, count(usage.get("cachedContentTokenCount")), 0, thoughts)
+    extra = rest_of_usage(usage) if everything else None
+    return Usage(asked, answered, count(usage.get("cachedContentTokenCount")), 0, thoughts, extra)

@@ -6,10 +6,11 @@ docs/dialects.md lists them. What is written is in camelCase, and takes the plac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, Final
 
+from policyroute.dialects.edits import without
 from policyroute.dialects.gemini.parts import parts, places, spoken
 from policyroute.dialects.gemini.spelling import either, settled, snake
 from policyroute.dialects.shapes import obj
@@ -67,7 +68,7 @@ class ContentEditor:
         whole = [*_part(prepend), *said, *_part(append)]
         data = settled(data, "systemInstruction")
         if not whole:
-            return _without(data, "systemInstruction")
+            return without(data, "systemInstruction")
         return {**data, "systemInstruction": {**instruction, "parts": whole}}
 
     def rewrite(self, data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
@@ -87,17 +88,20 @@ def _part(said: str | None) -> list[dict[str, Any]]:
 def _config(data: dict[str, Any], given: dict[str, Any], gone: tuple[str, ...] = ()) -> dict[str, Any]:
     """The generation config without what is gone and with what is given, and no config at all where it is empty."""
     data = settled(data, _CONFIG)
-    out = {spelled for name in (*given, *gone) for spelled in (name, snake(name))}
-    kept = {name: value for name, value in obj(data.get(_CONFIG)).items() if name not in out}
-    config = {**kept, **given}
-    return {**data, _CONFIG: config} if config else _without(data, _CONFIG)
+    config = {**_left(obj(data.get(_CONFIG)), (*given, *gone)), **given}
+    return {**data, _CONFIG: config} if config else without(data, _CONFIG)
+
+
+def _left(fields: dict[str, Any], gone: Iterable[str]) -> dict[str, Any]:
+    """Without these names, in either spelling."""
+    out = {spelled for name in gone for spelled in (name, snake(name))}
+    return {name: value for name, value in fields.items() if name not in out}
 
 
 def _thinking(data: dict[str, Any], effort: str) -> dict[str, Any]:
     """A level and a budget exclude each other. No effort at all is no level here, but a budget of nothing."""
     now = obj(either(obj(either(data, _CONFIG)), "thinkingConfig"))
-    out = {spelled for name in ("thinkingLevel", "thinkingBudget") for spelled in (name, snake(name))}
-    kept = {name: value for name, value in now.items() if name not in out}
+    kept = _left(now, ("thinkingLevel", "thinkingBudget"))
     return {**kept, **({"thinkingBudget": 0} if effort == "none" else {"thinkingLevel": _LEVELS[effort]})}
 
 
@@ -121,10 +125,6 @@ def _tool_choice(data: dict[str, Any], value: str) -> dict[str, Any]:
 
 def _choice(data: dict[str, Any], wanted: dict[str, Any] | None) -> dict[str, Any]:
     data = settled(data, "toolConfig")
-    kept = _without(settled(obj(data.get("toolConfig")), _CHOICE), _CHOICE)
+    kept = without(settled(obj(data.get("toolConfig")), _CHOICE), _CHOICE)
     config = kept if wanted is None else {**kept, _CHOICE: wanted}
-    return {**data, "toolConfig": config} if config else _without(data, "toolConfig")
-
-
-def _without(data: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != name}
+    return {**data, "toolConfig": config} if config else without(data, "toolConfig")

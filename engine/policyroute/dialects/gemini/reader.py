@@ -38,25 +38,19 @@ class ContentStream(SseStream):
         return self._content.read(value, events)
 
     def _incomplete(self) -> Failure | None:
-        content = self._content
-        if content.open or not content.finished:
-            return UNREADABLE if self.malformed and not content.started else CUT
-        return _lacking(content)
+        return _incomplete(self._content, malformed=self.malformed > 0)
 
     def _answer(self, body: bytes) -> list[StreamEvent]:
         return read_answer(body, self._secrets)
 
 
-def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+def read_answer(body: bytes, secrets: Iterable[str] = (), *, everything: bool = False) -> list[StreamEvent]:
     """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all."""
-    answer = _unwrapped(parse(body))
-    content = ContentReader(secrets)
+    content = ContentReader(secrets, everything=everything)
     events: list[StreamEvent] = []
-    if not content.read(answer, events):
+    if not content.read(_unwrapped(parse(body)), events):
         return events
-    if content.open or not content.finished:
-        return [*events, Broken(CUT if content.started else UNREADABLE)]
-    failure = _lacking(content)
+    failure = _incomplete(content, malformed=True)
     return [*events, Broken(failure)] if failure else events
 
 
@@ -66,7 +60,10 @@ def _unwrapped(value: Any) -> dict[str, Any]:
     return obj(listed[0]) if len(listed) == 1 else obj(value)
 
 
-def _lacking(content: ContentReader) -> Failure | None:
-    """An answer that was stopped by a limit, or withheld, may well be empty."""
+def _incomplete(content: ContentReader, *, malformed: bool) -> Failure | None:
+    """An answer that was stopped by a limit, or withheld, may well be empty. `malformed`: not all of it could be
+    read."""
+    if content.open or not content.finished:
+        return UNREADABLE if malformed and not content.started else CUT
     stopped = all(reason is FinishReason.STOP for reason in content.finished.values())
     return EMPTY if stopped and not content.substance else None
