@@ -19,6 +19,7 @@ from policyroute.dialects.signs import (
     CODES,
     STATUSES,
     TYPES,
+    never_fits,
     words_say,
 )
 from policyroute.failures import Failure, FailureKind
@@ -34,7 +35,8 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, now: float, s
         parsed = None
     code, kind_name, message = _read(parsed)
     told = rpc.details(_error(parsed), message)
-    code = told.reason or code
+    # AWS names an error in a header, with an address behind a colon.
+    code = told.reason or code or headers.get("x-amzn-errortype", "").partition(":")[0]
     kind = told.kind or _kind(status, code, kind_name, message)
     wait = waits.retry_after(headers, now)
     if wait is None and kind in _WAITING:
@@ -98,7 +100,9 @@ def _kind(status: int, code: str, kind_name: str, message: str) -> FailureKind:
     if named is not None:
         # Alibaba calls a per-minute limit `insufficient_quota`; only its words tell.
         limited = named is FailureKind.QUOTA_EXHAUSTED and "allocated quota exceeded" in message.lower()
-        return FailureKind.RATE_LIMITED if limited else named
+        if limited:
+            return FailureKind.RATE_LIMITED
+        return FailureKind.CONTEXT_OVERFLOW if named is FailureKind.RATE_LIMITED and never_fits(message) else named
     if status in BAD_REQUEST_STATUSES or not status:
         said = words_say(message)
         if said is not None:

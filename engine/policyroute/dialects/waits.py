@@ -17,7 +17,9 @@ LONGEST: Final = 86_400.0
 
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_IN_WORDS = re.compile(r"(?i)\b(?:try again|retry)\s+in\s+((?:\d+(?:\.\d+)?\s?(?:ms|h|m|s)[a-z]*\s?)+)")
+_PART = r"(\d+(?:\.\d+)?)\s?(ms|milli[a-z]*|h|hours?|m|min(?:ute)?s?|s|sec(?:ond)?s?)(?![a-z])"
+_PARTS = re.compile(_PART, re.IGNORECASE)
+_IN_WORDS = re.compile(rf"\b(?:try again|retry)\s+(?:in|after)\s+((?:{_PART}\s?)+)", re.IGNORECASE)
 _EPOCH_MS = 1e11
 _EPOCH = 1e9
 
@@ -40,7 +42,7 @@ def rate_limit_reset(headers: Mapping[str, str], now: float) -> float | None:
     waits: list[float] = []
     for name, value in headers.items():
         prefix, _, kind = name.partition("reset")
-        if not prefix.startswith(("x-ratelimit-", "ratelimit-", "anthropic-ratelimit-")):
+        if not prefix.startswith(("x-ratelimit-", "ratelimit-", "ratelimitbysize-", "anthropic-ratelimit-")):
             continue
         remaining = headers.get(f"{prefix}remaining{kind}")
         wait = _reset(value, now)
@@ -50,9 +52,14 @@ def rate_limit_reset(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def in_words(message: str) -> float | None:
-    """`Please try again in 6m0.5s`, the last resort."""
+    """`Please try again in 6m0.5s`, `Retry after 20 seconds`: the last resort."""
     found = _IN_WORDS.search(message)
-    return duration(found.group(1)) if found else None
+    if found is None:
+        return None
+    parts = _PARTS.findall(found.group(1).lower())
+    return _bounded(
+        sum(float(number) * _UNITS["ms" if unit.startswith(("ms", "milli")) else unit[0]] for number, unit in parts)
+    )
 
 
 def duration(given: str) -> float | None:
