@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from policyroute.catalogue import VENDORS
+from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -82,6 +83,22 @@ class PriceSpec(Strict):
     output: Usd | None = None
 
 
+class TakesSpec(Strict):
+    """What a model takes beside its capabilities; what is left out is its dialect's, vendor's and family's."""
+
+    temperature_max: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+    stop_max: Annotated[int, Field(ge=0, le=1_000_000, description="stop sequences; 0 for none")] | None = None
+    call_id: CallIds | None = None
+    tool_name_max: Annotated[int, Field(ge=1, le=1024, description="characters")] | None = None
+    schema_subset: SchemaSubset | None = Field(None, alias="schema", description="the part of JSON Schema it takes")
+    reasoning: Annotated[Reasoning, Field(description="the knob for thinking")] | None = None
+    efforts: Annotated[list[Effort], Field(max_length=7, description="those it takes")] | None = None
+    max_tokens_name: MaxTokensName | None = None
+    service_tier: Annotated[list[Name], Field(max_length=16, description="names that are taken")] | None = None
+    alternate: Annotated[bool, Field(description="roles must alternate")] | None = None
+    reasoning_echo: Annotated[bool, Field(description="thoughts must come back with their calls")] | None = None
+
+
 class TargetSpec(Strict):
     """A model that rules can name, at one provider or several."""
 
@@ -93,6 +110,7 @@ class TargetSpec(Strict):
     max_output_tokens: Tokens | None = None
     price: PriceSpec = PriceSpec()
     supports: dict[Annotated[str, one_of(CAPABILITIES)], bool] = {}
+    takes: TakesSpec | None = None
     concurrency: Annotated[int, Field(ge=1, le=1_000_000, description="attempts open at once")] | None = None
     tags: Tags = {}
 

@@ -78,6 +78,7 @@ def target(
         max_output_tokens=facts.max_output_tokens,
         price=facts.price,
         supports=facts.supports,
+        traits=facts.traits,
         tags=spec.tags,
         span=file.key_span(path),
         concurrency=spec.concurrency,

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from policyroute.absent import Absent
+from policyroute.catalogue import Traits
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
@@ -88,8 +89,9 @@ class Price:
 class Target:
     """A model that rules can name, at one provider or several (tried in this order).
 
-    `supports` says of every capability whether it has it. `concurrency` is how many attempts may be open at once over
-    all of them, None for any number.
+    `supports` says of every capability whether it has it wherever it is tried; `traits` what it takes at each provider,
+    by the provider's name. `concurrency` is how many attempts may be open at once over all of them, None for any
+    number.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Target:
     tags: Mapping[str, str]
     span: Span
     concurrency: int | None = None
+    traits: Mapping[str, Traits] = field(default_factory=dict[str, Traits])
 
 
 @dataclass(frozen=True, slots=True)
