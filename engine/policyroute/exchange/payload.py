@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import re2 as untyped_re2  # type: ignore[import-untyped]
 
+from policyroute.catalogue import AUTH_STYLES
 from policyroute.decide.decision import Hop
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.dialect import Dialect, Editor
@@ -141,11 +142,19 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         if value is not None:
             headers[name] = value
     if key:
-        name, value = dialect.auth(key)
+        name, value = _credential(hop.candidate.provider.auth, dialect, key)
         headers[name] = value
     if hop.set_request_headers or hop.remove_request_headers:
         _change(headers, hop.set_request_headers, hop.remove_request_headers)
     return list(headers.items())
+
+
+def _credential(style: str, dialect: Dialect, key: str) -> tuple[str, str]:
+    """The header that shows the key."""
+    if not style:
+        return dialect.auth(key)
+    name, before = AUTH_STYLES[style]
+    return name, before + key
 
 
 def _is_one_line(value: str | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from policyroute.catalogue import VENDORS
+from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
@@ -64,6 +64,7 @@ class ProviderSpec(Strict):
     base_url: str | None = None
     api_key: ApiKey | None = None
     api_keys: Annotated[list[SecretReference], Field(min_length=1, max_length=64)] | None = None
+    auth: Annotated[str, one_of(AUTH_STYLES), Field(description="how a key is shown")] | None = None
     proxy: Annotated[str, Field(description="http://host:port, or none for no proxy")] | None = None
     proxy_auth: Annotated[SecretReference, Field(description="user:password for the proxy")] | None = None
     tls: TlsSpec = TlsSpec()

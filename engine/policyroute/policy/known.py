@@ -81,7 +81,7 @@ def _declared(spec: TargetSpec) -> Mapping[str, Any]:
     """The traits that the policy says, by their names."""
     able = {name: value for name, value in spec.supports.items() if name in TRAIT_NAMES}
     takes = spec.takes.model_dump(exclude_none=True, by_alias=True) if spec.takes else {}
-    lists = {name: tuple(takes[name]) for name in ("efforts", "service_tier") if name in takes}
+    lists: dict[str, Any] = {name: tuple(takes[name]) for name in ("efforts", "service_tier") if name in takes}
     return {**able, **takes, **lists}
 
 

@@ -56,7 +56,7 @@ class Provider:
 
     `api_keys` are all keys of one pool, none where the provider needs none or where `client_key` says that it gets the
     caller's own. `proxy` is a URL, `DIRECT`, or None for what the environment says. `vendor` is whose account it is,
-    empty where nobody knows.
+    empty where nobody knows. `auth` is how a key is shown (`AUTH_STYLES`), empty for the dialect's way.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Provider:
     proxy_auth: SecretRef | None = None
     tls: Tls = Tls()
     vendor: str = ""
+    auth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
