@@ -49,7 +49,21 @@ _CAPABILITIES = {
     "supports_vision": "images",
     "supports_reasoning": "reasoning",
     "supports_assistant_prefill": "prefill",
+    "supports_pdf_input": "files",
+    "supports_audio_input": "audio",
+    "supports_video_input": "video",
+    "supports_mid_conversation_system": "mid_system",
 }
+_DENIED = {
+    "supports_system_messages": "system",
+    "supports_tool_choice": "tool_choice",
+    "supports_forced_tool_use": "tool_choice",
+    "supports_parallel_function_calling": "parallel_tools",
+    "supports_sampling_params": "sampling",
+}
+"""What is worth a word only where the map says that it is not so."""
+
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def main() -> int:
@@ -92,7 +106,20 @@ def _capabilities(entry: Mapping[str, Any]) -> str | None:
         return "embeddings"
     if not any(key in entry for key in _CAPABILITIES):
         return None
-    return " ".join(["chat", *(word for key, word in _CAPABILITIES.items() if entry.get(key))])
+    able = [word for key, word in _CAPABILITIES.items() if entry.get(key)]
+    denied = dict.fromkeys(f"-{word}" for key, word in _DENIED.items() if entry.get(key) is False)
+    return " ".join(["chat", *able, *denied, *_efforts(entry)])
+
+
+def _efforts(entry: Mapping[str, Any]) -> Iterator[str]:
+    """`+high`, `-minimal`: which efforts the map says are taken, and which not."""
+    levels = entry.get("reasoning_effort_levels")
+    for name in _EFFORTS:
+        taken = entry.get(f"supports_{name}_reasoning_effort") if levels is None else name in levels
+        if name == "none" and entry.get("thinking_always_on"):
+            taken = False
+        if taken is not None:
+            yield f"{'+' if taken else '-'}{name}"
 
 
 def _whole(value: Any) -> int | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from policyroute.catalogue import VENDORS, Vendor, vendor_at
+from policyroute.catalogue.traits import EFFORTS
 from policyroute.policy.addresses import base_url_trouble
 from policyroute.policy.files import catalogue
 
 MODELS = catalogue()
 ROWS = [(vendor, name) for vendor in sorted(MODELS.vendors()) for name in MODELS.names(vendor)]
-WORDS = {"chat", "embeddings", "tools", "json_schema", "images", "reasoning", "prefill"}
+NAMED = set("chat embeddings tools json_schema images files audio video reasoning prefill mid_system".split())
+DENIED = {"-system", "-tool_choice", "-parallel_tools", "-sampling"}
+WORDS = NAMED | DENIED | {sign + each for sign in "+-" for each in EFFORTS}
 
 
 def test_every_row_is_well_formed() -> None:

@@ -130,3 +130,19 @@ def test_editors_want_a_vendor_or_an_address_with_its_dialect(provider: dict[str
     document = {"version": 1, "providers": {"a": provider}}
     with nullcontext() if good else pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, json_schema(), cls=jsonschema.Draft202012Validator)
+
+
+def test_a_vendor_says_how_a_key_is_shown_and_a_policy_otherwise() -> None:
+    base = "base_url: https://a.example/openai?api-version=2024-10-21"
+    made = good(
+        f"{{a: {{vendor: azure, {base}}}, b: {{vendor: azure, {base}, auth: bearer}}, c: {{vendor: openai}}}}",
+        "{providers: [a, b, c], model: gpt-5.5}",
+    ).providers
+    assert [made[name].auth for name in "abc"] == ["api-key", "bearer", ""]
+    assert made["a"].base_url == "https://a.example/openai?api-version=2024-10-21"
+
+
+@pytest.mark.parametrize("query", ["key=1", "api-version=1&key=2", "api-version="])
+def test_no_other_query_stands_in_an_address(query: str) -> None:
+    written = f'{{vendor: azure, base_url: "https://a.example/openai?{query}"}}'
+    assert codes(f"{{a: {written}}}", "{provider: a, model: gpt-5.5}") == ["bad-url"]

@@ -58,19 +58,11 @@ targets:
     assert [provider.name for provider in full.providers] == ["openai", "frankfurt"]
     assert (full.quality, full.context_window, full.max_output_tokens) == (1, 8000, 100)
     assert (full.price.input, full.price.cached_input, full.price.output) == (1, 0.5, ABSENT)
-    assert full.supports == {
-        "chat": True,
-        "embeddings": False,
-        "tools": False,
-        "json_object": True,
-        "json_schema": True,
-        "images": True,
-        "streaming": True,
-    }
+    assert [name for name, able in full.supports.items() if not able] == ["embeddings", "tools", "prefill"]
     assert (bare.quality, bare.context_window, bare.price.input) == (ABSENT, ABSENT, ABSENT)
-    assert [name for name, able in bare.supports.items() if not able] == ["embeddings"]
-    assert [name for name, able in made["vectors"].supports.items() if not able] == ["chat"]
-    assert all(made["both"].supports.values())
+    assert [name for name, able in bare.supports.items() if not able] == ["embeddings", "prefill"]
+    assert [name for name, able in made["vectors"].supports.items() if not able] == ["chat", "prefill"]
+    assert made["both"].supports["chat"] and made["both"].supports["embeddings"]
 
 
 def test_effects(program: Make) -> None:

@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+AUTH_STYLES: Final[Mapping[str, tuple[str, str]]] = {
+    "bearer": ("authorization", "Bearer "),
+    "x-api-key": ("x-api-key", ""),
+    "api-key": ("api-key", ""),
+    "x-goog-api-key": ("x-goog-api-key", ""),
+    "x-portkey-api-key": ("x-portkey-api-key", ""),
+}
+"""The ways to show a key: which header it is sent in, and what stands before it there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
     """`base_url` is None where every account or installation has one of its own. `lists_models`: the catalogue knows
-    the models it serves itself, so that one it does not know is worth a word."""
+    the models it serves itself, so that one it does not know is worth a word. `auth` is how it is shown a key
+    (`AUTH_STYLES`), empty where that is the dialect's way."""
 
     name: str
     title: str
@@ -22,14 +32,15 @@ class Vendor:
     base_url: str | None = None
     failure_domains: tuple[str, ...] = ()
     lists_models: bool = True
+    auth: str = ""
 
 
 _ROWS: Final = (
     Vendor("openai", "OpenAI", "openai_chat", "https://api.openai.com/v1", ("azure",)),
-    Vendor("azure", "Azure OpenAI", "openai_chat", None, ("azure",)),
+    Vendor("azure", "Azure OpenAI", "openai_chat", None, ("azure",), auth="api-key"),
     Vendor("anthropic", "Anthropic", "anthropic", "https://api.anthropic.com/v1"),
     Vendor("gemini", "Gemini API", "gemini", "https://generativelanguage.googleapis.com/v1beta", ("google",)),
-    Vendor("vertex", "Vertex AI", "gemini", None, ("google",)),
+    Vendor("vertex", "Vertex AI", "gemini", None, ("google",), auth="bearer"),
     Vendor("mistral", "Mistral", "openai_chat", "https://api.mistral.ai/v1"),
     Vendor("deepseek", "DeepSeek", "openai_chat", "https://api.deepseek.com/v1"),
     Vendor("qwen", "Qwen", "openai_chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", ("alibaba",)),
@@ -44,7 +55,9 @@ _ROWS: Final = (
     Vendor("vllm", "vLLM", "openai_chat", "http://localhost:8000/v1", lists_models=False),
     Vendor("llamacpp", "llama.cpp", "openai_chat", "http://localhost:8080/v1", lists_models=False),
     Vendor("litellm", "LiteLLM", "openai_chat", "http://localhost:4000/v1", lists_models=False),
-    Vendor("portkey", "Portkey", "openai_chat", "https://api.portkey.ai/v1", lists_models=False),
+    Vendor(
+        "portkey", "Portkey", "openai_chat", "https://api.portkey.ai/v1", lists_models=False, auth="x-portkey-api-key"
+    ),
 )
 
 VENDORS: Final[Mapping[str, Vendor]] = {row.name: row for row in _ROWS}
@@ -60,8 +73,9 @@ def vendor_at(base_url: str) -> Vendor | None:
 
 def reference() -> str:
     """The table of the docs."""
-    lines = ["| `vendor` | | `dialect` | `base_url` | `failure_domains` |", "|---|---|---|---|---|"]
+    lines = ["| `vendor` | | `dialect` | `base_url` | `failure_domains` | `auth` |", "|---|---|---|---|---|---|"]
     for row in _ROWS:
         address = row.base_url or "yours"
-        lines.append(f"| `{row.name}` | {row.title} | `{row.dialect}` | {address} | {', '.join(row.failure_domains)} |")
+        cells = (f"`{row.name}`", row.title, f"`{row.dialect}`", address, ", ".join(row.failure_domains), row.auth)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -34,11 +34,28 @@ class Supports:
 
     chat: bool
     embeddings: bool
+    streaming: bool
     tools: bool
+    tool_choice: bool
+    parallel_tools: bool
     json_object: bool
     json_schema: bool
+    tools_with_schema: bool
     images: bool
-    streaming: bool
+    image_urls: bool
+    files: bool
+    audio: bool
+    video: bool
+    system: bool
+    mid_system: bool
+    prefill: bool
+    reasoning: bool
+    sampling: bool
+    sampling_reasoning: bool
+    penalties: bool
+    seed: bool
+    logprobs: bool
+    n: bool
 
 
 class Endpoint:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from policyroute.adapt import Fitted, fit, room
+from policyroute.catalogue import AUTH_STYLES, BY_DIALECT
 from policyroute.changes import Change
 from policyroute.decide.decision import Hop
 from policyroute.dialects import DIALECTS
@@ -102,7 +103,7 @@ def _has_to_be_looked_at(request: ModelRequest, hop: Hop) -> bool:
     data = request.data
     if any(transform.safety or transform.cache for _, transform in hop.transforms):
         return True
-    return not hop.candidate.traits.free or hop.trim or "service_tier" in data or "serviceTier" in data
+    return hop.candidate.traits is not BY_DIALECT[request.dialect] or hop.trim or "service_tier" in data or "serviceTier" in data
 
 
 def _same(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> Fitted:
@@ -150,11 +151,19 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
         if value is not None:
             headers[name] = value
     if key:
-        name, value = dialect.auth(key)
+        name, value = _credential(hop.candidate.provider.auth, dialect, key)
         headers[name] = value
     if hop.set_request_headers or hop.remove_request_headers:
         _change(headers, hop.set_request_headers, hop.remove_request_headers)
     return list(headers.items())
+
+
+def _credential(style: str, dialect: Dialect, key: str) -> tuple[str, str]:
+    """The header that shows the key."""
+    if not style:
+        return dialect.auth(key)
+    name, before = AUTH_STYLES[style]
+    return name, before + key
 
 
 def _is_one_line(value: str | None) -> bool:

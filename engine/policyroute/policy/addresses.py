@@ -6,6 +6,7 @@ Rule of this module: a host is what a resolver makes of it. `2852039166` and `0x
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +17,9 @@ _METADATA: Final = "these belong to the machine itself: clouds hand out its cred
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+
+_API_VERSION: Final = re.compile(r"api-version=[\w.-]{1,64}", re.ASCII)
+"""What Azure asks for in the query of every request. Anything else could be a secret."""
 
 Trouble = tuple[str, str, str]
 """Code, message and hint of a problem."""
@@ -29,8 +33,8 @@ def base_url_trouble(url: str, *, insecure: bool) -> Trouble | None:
         return "literal-secret", "a secret is not written into a policy", "take it out of the address: use api_key"
     if parts is None or parts.scheme not in ("http", "https") or not _plain(url, host):
         return "bad-url", "not an http or https address", _EXAMPLE
-    if parts.query or parts.fragment:
-        return "bad-url", "a base address ends before `?` and `#`", _EXAMPLE
+    if parts.fragment or (parts.query and not _API_VERSION.fullmatch(parts.query)):
+        return "bad-url", "a base address ends before `?` and `#`, but for `?api-version=`", _EXAMPLE
     if link_local(host):
         return "forbidden-address", "a link-local address is no provider", _METADATA
     if parts.scheme == "http" and not insecure and not _loopback(host):

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from policyroute.catalogue import VENDORS
+from policyroute.catalogue import AUTH_STYLES, VENDORS
+from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -63,6 +64,7 @@ class ProviderSpec(Strict):
     base_url: str | None = None
     api_key: ApiKey | None = None
     api_keys: Annotated[list[SecretReference], Field(min_length=1, max_length=64)] | None = None
+    auth: Annotated[str, one_of(AUTH_STYLES), Field(description="how a key is shown")] | None = None
     proxy: Annotated[str, Field(description="http://host:port, or none for no proxy")] | None = None
     proxy_auth: Annotated[SecretReference, Field(description="user:password for the proxy")] | None = None
     tls: TlsSpec = TlsSpec()
@@ -82,6 +84,22 @@ class PriceSpec(Strict):
     output: Usd | None = None
 
 
+class TakesSpec(Strict):
+    """What a model takes beside its capabilities; what is left out is its dialect's, vendor's and family's."""
+
+    temperature_max: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+    stop_max: Annotated[int, Field(ge=0, le=1_000_000, description="stop sequences; 0 for none")] | None = None
+    call_id: CallIds | None = None
+    tool_name_max: Annotated[int, Field(ge=1, le=1024, description="characters")] | None = None
+    schema_subset: SchemaSubset | None = Field(None, alias="schema", description="the part of JSON Schema it takes")
+    reasoning: Annotated[Reasoning, Field(description="the knob for thinking")] | None = None
+    efforts: Annotated[list[Effort], Field(max_length=7, description="those it takes")] | None = None
+    max_tokens_name: MaxTokensName | None = None
+    service_tier: Annotated[list[Name], Field(max_length=16, description="names that are taken")] | None = None
+    alternate: Annotated[bool, Field(description="roles must alternate")] | None = None
+    reasoning_echo: Annotated[bool, Field(description="thoughts must come back with their calls")] | None = None
+
+
 class TargetSpec(Strict):
     """A model that rules can name, at one provider or several."""
 
@@ -93,6 +111,7 @@ class TargetSpec(Strict):
     max_output_tokens: Tokens | None = None
     price: PriceSpec = PriceSpec()
     supports: dict[Annotated[str, one_of(CAPABILITIES)], bool] = {}
+    takes: TakesSpec | None = None
     concurrency: Annotated[int, Field(ge=1, le=1_000_000, description="attempts open at once")] | None = None
     tags: Tags = {}
 

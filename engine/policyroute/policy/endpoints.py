@@ -51,6 +51,7 @@ def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provi
         proxy_auth=_secret(spec.proxy_auth) if spec.proxy_auth else None,
         tls=Tls(spec.tls.ca, spec.tls.cert, spec.tls.key),
         vendor=vendor.name if vendor else "",
+        auth=spec.auth or (VENDORS[spec.vendor].auth if spec.vendor else ""),
     )
 
 
@@ -78,6 +79,7 @@ def target(
         max_output_tokens=facts.max_output_tokens,
         price=facts.price,
         supports=facts.supports,
+        traits=facts.traits,
         tags=spec.tags,
         span=file.key_span(path),
         concurrency=spec.concurrency,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from policyroute.absent import ABSENT, Absent
-from policyroute.catalogue import VENDORS, Model
+from policyroute.catalogue import VENDORS, Model, Traits, traits
+from policyroute.catalogue.traits import NAMES as TRAIT_NAMES
 from policyroute.cel.findings import did_you_mean
 from policyroute.policy.document import PriceSpec, TargetSpec
 from policyroute.policy.files import catalogue
@@ -18,8 +20,8 @@ from policyroute.policy.report import Report
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.policy.vocabulary import CAPABILITIES
 
-_CATALOGUED = ("chat", "embeddings", "tools", "json_schema", "images")
-"""The capabilities that the catalogue speaks of."""
+_TRAITS = tuple(name for name in CAPABILITIES if name in TRAIT_NAMES)
+"""The capabilities that depend on where a target is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,24 @@ class Facts:
     max_output_tokens: int | Absent
     price: Price
     supports: Mapping[str, bool]
+    traits: Mapping[str, Traits]
 
 
 def facts(spec: TargetSpec, providers: Sequence[Provider], file: File, path: Path, report: Report) -> Facts:
     """Of several vendors' models the least holds: the smallest window, the highest price, what all of them can."""
-    vendors = list(dict.fromkeys(each.vendor for each in providers if each.vendor))
-    models = [model for vendor in vendors if (model := _find(vendor, spec, file, path, report))]
+    vendors = dict.fromkeys(each.vendor for each in providers if each.vendor)
+    found = {vendor: model for vendor in vendors if (model := _find(vendor, spec, file, path, report))}
+    models = list(found.values())
+    declared = _declared(spec)
+    at = {
+        each.name: traits(each.dialect, each.vendor, spec.model, found.get(each.vendor), declared) for each in providers
+    }
     return Facts(
         _first(spec.context_window, _least(each.context_window for each in models)),
         _first(spec.max_output_tokens, _least(each.max_output_tokens for each in models)),
         _price(spec.price, models),
-        _supports(spec.supports, models),
+        _supports(spec.supports, models, list(at.values())),
+        at,
     )
 
 
@@ -68,15 +77,25 @@ def _price(spec: PriceSpec, models: Sequence[Model]) -> Price:
     )
 
 
-def _supports(declared: Mapping[str, bool], models: Sequence[Model]) -> Mapping[str, bool]:
+def _declared(spec: TargetSpec) -> Mapping[str, Any]:
+    """The traits that the policy says, by their names."""
+    able = {name: value for name, value in spec.supports.items() if name in TRAIT_NAMES}
+    takes = spec.takes.model_dump(exclude_none=True, by_alias=True) if spec.takes else {}
+    lists: dict[str, Any] = {name: tuple(takes[name]) for name in ("efforts", "service_tier") if name in takes}
+    return {**able, **takes, **lists}
+
+
+def _supports(declared: Mapping[str, bool], models: Sequence[Model], at: Sequence[Traits]) -> Mapping[str, bool]:
     """Every capability. A target that is declared to make embeddings does nothing else unless it is declared to."""
     embeds = declared.get("embeddings", False)
-    unsaid = {**dict.fromkeys(CAPABILITIES, True), "chat": not embeds, "embeddings": embeds}
+    made = {"chat": not embeds, "embeddings": embeds, "streaming": True}
     if "embeddings" not in declared:
-        for name in _CATALOGUED:
+        for name in ("chat", "embeddings"):
             said = {each.has(name) for each in models} - {None}
-            unsaid[name] = False not in said if said else unsaid[name]
-    return {**unsaid, **declared}
+            made[name] = False not in said if said else made[name]
+    for name in _TRAITS:
+        made[name] = all(getattr(each, name) not in (False, "none") for each in at)
+    return {name: {**made, **declared}[name] for name in CAPABILITIES}
 
 
 def _least(values: Iterable[int | None]) -> int | None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from policyroute.absent import Absent
+from policyroute.catalogue import Traits
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
@@ -55,7 +56,7 @@ class Provider:
 
     `api_keys` are all keys of one pool, none where the provider needs none or where `client_key` says that it gets the
     caller's own. `proxy` is a URL, `DIRECT`, or None for what the environment says. `vendor` is whose account it is,
-    empty where nobody knows.
+    empty where nobody knows. `auth` is how a key is shown (`AUTH_STYLES`), empty for the dialect's way.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Provider:
     proxy_auth: SecretRef | None = None
     tls: Tls = Tls()
     vendor: str = ""
+    auth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,9 @@ class Price:
 class Target:
     """A model that rules can name, at one provider or several (tried in this order).
 
-    `supports` says of every capability whether it has it. `concurrency` is how many attempts may be open at once over
-    all of them, None for any number.
+    `supports` says of every capability whether it has it wherever it is tried; `traits` what it takes at each provider,
+    by the provider's name. `concurrency` is how many attempts may be open at once over all of them, None for any
+    number.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Target:
     tags: Mapping[str, str]
     span: Span
     concurrency: int | None = None
+    traits: Mapping[str, Traits] = field(default_factory=dict[str, Traits])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ MOST_COMMAS: Final = 1_000_000
 body could take a gigabyte and seconds. A prompt that fits a model has less."""
 
 CREDENTIAL_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "x-provider-key", "cookie"}
+    "authorization proxy-authorization x-api-key x-goog-api-key api-key x-portkey-api-key x-provider-key cookie".split()
 )
 """Headers that identify the caller, to us or to a provider."""
 
