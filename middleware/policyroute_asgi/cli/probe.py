@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -155,12 +156,25 @@ def _json(result: Result, *, show: bool) -> dict[str, object]:
 
 def _problems(results: Sequence[Result]) -> list[Problem]:
     found: list[Problem] = []
-    for result in results:
-        where = f"case `{result.case}` at {result.target} ({result.provider})"
-        if result.skipped:
-            found.append(Problem("probe-skipped", f"{where}: {result.skipped}", severity=Severity.WARNING))
-        found += [Problem("probe-drift", f"{where}: {line}") for line in _lines(result)]
+    for (target, provider), theirs in _places(results):
+        where = f"{target} ({provider})"
+        for case, why in _skipped(theirs):
+            found.append(Problem("probe-skipped", f"{case} at {where}: {why}", severity=Severity.WARNING))
+        for result in theirs:
+            found += [Problem("probe-drift", f"case `{result.case}` at {where}: {line}") for line in _lines(result)]
     return found
+
+
+def _places(results: Iterable[Result]) -> list[tuple[tuple[str, str], list[Result]]]:
+    return [(place, list(theirs)) for place, theirs in groupby(results, lambda each: each.place[:2])]
+
+
+def _skipped(theirs: Sequence[Result]) -> list[tuple[str, str]]:
+    """Which cases at one place were not asked, and why: once, where it is the same for all of them."""
+    reasons = {result.skipped for result in theirs}
+    if len(reasons) == 1:
+        return [("every case", why) for why in reasons if why]
+    return [(f"case `{result.case}`", result.skipped) for result in theirs if result.skipped]
 
 
 def _lines(result: Result) -> list[str]:
@@ -177,18 +191,13 @@ def _word(value: object) -> str:
 
 
 def _text(results: Sequence[Result], arguments: argparse.Namespace, out: Console) -> None:
-    last, reason = None, ""
-    for result in results:
-        place = (result.target, result.provider)
-        if place != last:
-            out.print(f"[bold]{escape(result.target)}[/] at {escape(result.provider)}")
-            last, reason = place, ""
-        if result.skipped:
-            if result.skipped != reason:
-                out.print(f"  [yellow]skip[/] {escape(result.case)}: {escape(result.skipped)}")
-            reason = result.skipped
-            continue
-        _one(result, arguments.show, out)
+    for (target, provider), theirs in _places(results):
+        out.print(f"[bold]{escape(target)}[/] at {escape(provider)}")
+        for case, why in _skipped(theirs):
+            out.print(f"  [yellow]skip[/] {escape(case)}: {escape(why)}")
+        for result in theirs:
+            if not result.skipped:
+                _one(result, arguments.show, out)
     _table([result for result in results if result.drift], out)
     asked = [result for result in results if not result.skipped]
     bad = sum(not result.good for result in asked)

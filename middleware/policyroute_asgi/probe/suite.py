@@ -5,7 +5,6 @@ Rule of this module: whatever is wrong with the file is a problem with its place
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,17 +61,10 @@ class Suite(Strict):
     cases: Annotated[list[Case], Field(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    name: str
-    text: str
-
-
 def load(path: Path | None) -> Suite:
     """The suite in a file, or the one that is shipped. Raises PolicyErrors, and OSError where it cannot be read."""
-    given = _shipped() if path is None else _read(path)
     report = Report()
-    source = SourceText(given.name, given.text)
+    source = _shipped() if path is None else _read(path)
     report.sources[source.name] = source
     file = parse(source, report)
     suite = _checked(file, report) if file is not None else None
@@ -81,22 +73,22 @@ def load(path: Path | None) -> Suite:
     return suite
 
 
-def _shipped() -> _Text:
-    return _Text(_STARTER, files("policyroute_asgi.probe").joinpath(_STARTER).read_text(encoding="utf-8"))
+def _shipped() -> SourceText:
+    return SourceText(_STARTER, files("policyroute_asgi.probe").joinpath(_STARTER).read_text(encoding="utf-8"))
 
 
-def _read(path: Path) -> _Text:
+def _read(path: Path) -> SourceText:
     with path.open("rb") as file:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise OSError(0, "it is too large")
-    return _Text(str(path), data.decode("utf-8", "replace"))
+    return SourceText(str(path), data.decode("utf-8", "replace"))
 
 
 def _checked(file: File, report: Report) -> Suite | None:
     data = file.data(())
     try:
-        # As JSON, lists are tuples and keys are text: YAML's own are what JSON has.
+        # As JSON, a list may be read as a tuple.
         suite = Suite.model_validate_json(orjson.dumps(data), strict=True)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
