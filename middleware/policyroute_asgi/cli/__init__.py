@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "check": "say everything that is wrong with a policy directory",
     "test": "run the tests that a policy directory carries",
     "explain": "say what a policy decides for one request, and why",
+    "probe": "ask every target the same edge cases, and say what has changed since last time",
     "client": "make a key for a client of the gateway, list clients, take a key back",
     "schema": "print the JSON Schema of policy files, for editors",
     "init": "write a small, well-tuned policy directory to start from",
