@@ -5,12 +5,12 @@ Rule of this module: a number out of range is taken to the range's end; what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from policyroute.adapt.steps import Changes
-from policyroute.catalogue import Traits
+from policyroute.catalogue import EFFORTS, Traits
 from policyroute.request.prompt import Prompt
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logprobs")
@@ -25,7 +25,7 @@ _BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, 
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: bool) -> Prompt:
     changed: dict[str, Any] = {}
-    for name in _without(traits):
+    for name in _without(prompt, traits):
         if getattr(prompt, name) is not None:
             changes.add("dropped", name)
             changed[name] = None
@@ -37,16 +37,17 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: boo
         changes.add("dropped", "n", str(prompt.n))
         changed["n"] = None
     tier = prompt.service_tier
-    if tier is not None and (tier not in traits.service_tiers or (interactive and tier in _LATER)):
+    if tier is not None and (not traits.service_tier or (interactive and tier in _LATER)):
         changes.add("dropped", "service_tier", tier if tier in _LATER else "")
         changed["service_tier"] = None
-    changed |= _THINKING[traits.reasoning](prompt, changes)
+    changed |= _THINKING[traits.reasoning](prompt, traits, changes)
     return replace(prompt, **changed) if changed else prompt
 
 
-def _without(traits: Traits) -> tuple[str, ...]:
-    """The parameters that the target does not take."""
-    gone: tuple[str, ...] = () if traits.sampling else _SAMPLING
+def _without(prompt: Prompt, traits: Traits) -> tuple[str, ...]:
+    """The parameters that the target does not take, or not while it thinks."""
+    thinks = prompt.effort not in (None, "none") or prompt.thinking_tokens not in (None, 0)
+    gone: tuple[str, ...] = () if traits.sampling and (traits.sampling_reasoning or not thinks) else _SAMPLING
     gone += () if traits.penalties else _PENALTIES
     gone += () if traits.seed else ("seed",)
     gone += () if traits.logprobs else ("logprobs",)
@@ -62,7 +63,8 @@ def stopped(prompt: Prompt, traits: Traits, changes: Changes) -> tuple[Prompt, t
     return replace(prompt, stop=sent), ours
 
 
-def _dropped(prompt: Prompt, changes: Changes) -> dict[str, Any]:
+def _dropped(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
+    del traits
     if prompt.effort is None and prompt.thinking_tokens is None:
         return {}
     if prompt.effort != "none" and prompt.thinking_tokens != 0:
@@ -70,20 +72,40 @@ def _dropped(prompt: Prompt, changes: Changes) -> dict[str, Any]:
     return {"effort": None, "thinking_tokens": None}
 
 
-def _as_effort(prompt: Prompt, changes: Changes) -> dict[str, Any]:
-    tokens = prompt.thinking_tokens
-    if tokens is None:
-        return {}
-    changes.add("rewritten", "thinking_tokens", "as reasoning_effort")
-    if prompt.effort is not None or tokens < 0:
-        return {"thinking_tokens": None}
+def _as_effort(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
+    tokens, effort = prompt.thinking_tokens, prompt.effort
+    changed: dict[str, Any] = {}
+    if tokens is not None:
+        changes.add("rewritten", "thinking_tokens", "as reasoning_effort")
+        changed["thinking_tokens"] = None
+        if effort is None and tokens >= 0:
+            effort = changed["effort"] = _effort_for(tokens)
+    if effort is not None and effort not in traits.efforts:
+        near = _nearest(effort, traits.efforts)
+        changes.add("clamped", "reasoning_effort", f"{effort} to {near or 'none said'}")
+        changed["effort"] = near
+    return changed
+
+
+def _effort_for(tokens: int) -> str:
     if tokens == 0:
-        return {"thinking_tokens": None, "effort": "none"}
-    reached = [effort for effort, budget in _BUDGETS.items() if budget <= tokens and effort not in ("xhigh", "max")]
-    return {"thinking_tokens": None, "effort": reached[-1] if reached else "minimal"}
+        return "none"
+    reached = [effort for effort, budget in _BUDGETS.items() if budget <= tokens]
+    return reached[-1] if reached else "minimal"
 
 
-def _as_budget(prompt: Prompt, changes: Changes) -> dict[str, Any]:
+def _nearest(effort: str, taken: Sequence[str]) -> str | None:
+    """The next lower one that is taken, else the lowest; thinking is not turned off by this."""
+    order = {name: place for place, name in enumerate(EFFORTS)}
+    thinking = [name for name in taken if name != "none"]
+    if effort not in order or not thinking:
+        return None
+    lower = [name for name in thinking if order[name] <= order[effort]]
+    return lower[-1] if lower else thinking[0]
+
+
+def _as_budget(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
+    del traits
     if prompt.effort is None:
         return {}
     changes.add("rewritten", "reasoning_effort", "as thinking_tokens")
@@ -92,12 +114,11 @@ def _as_budget(prompt: Prompt, changes: Changes) -> dict[str, Any]:
     return {"effort": None, "thinking_tokens": _BUDGETS.get(prompt.effort, 0)}
 
 
-def _either(prompt: Prompt, changes: Changes) -> dict[str, Any]:
-    del prompt, changes
-    return {}
+def _either(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
+    return {} if prompt.effort is None else _as_effort(replace(prompt, thinking_tokens=None), traits, changes)
 
 
-_THINKING: Final[Mapping[str, Callable[[Prompt, Changes], dict[str, Any]]]] = {
+_THINKING: Final[Mapping[str, Callable[[Prompt, Traits, Changes], dict[str, Any]]]] = {
     "none": _dropped,
     "effort": _as_effort,
     "level": _as_effort,

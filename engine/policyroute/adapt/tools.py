@@ -14,10 +14,12 @@ from typing import Final
 from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
 from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result, Text, Turn
-from policyroute.schemas import SUBSETS
+from policyroute.schemas import GEMINI_JSON, GEMINI_OPENAPI, PLAIN, SUBSETS
 from policyroute.schemas import fitted as fitted_schema
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
+_ALWAYS: Final = (GEMINI_JSON.name, GEMINI_OPENAPI.name)
+"""Subsets that hold for every tool, strict or not."""
 _MARK: Final = 8
 """Letters that tell apart two names which would be cut alike."""
 
@@ -70,10 +72,7 @@ def _schema(tool: Function, traits: Traits, changes: Changes) -> Function:
     """A strict tool is held to its schema, which then must be in the words that the target enforces."""
     if tool.parameters is None:
         return tool
-    if tool.strict and not traits.tool_strict:
-        changes.add("dropped", "tools.strict")
-        tool = replace(tool, strict=None)
-    subset = traits.schema if tool.strict else traits.tool_schema
+    subset = traits.schema if tool.strict or traits.schema in _ALWAYS else PLAIN.name
     schema, unsaid = fitted_schema(tool.parameters, SUBSETS[subset])
     if schema == tool.parameters:
         return tool
@@ -83,7 +82,7 @@ def _schema(tool: Function, traits: Traits, changes: Changes) -> Function:
 
 def _chosen(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
     choice = prompt.choice
-    if prompt.parallel is not None and not traits.parallel_tool_calls:
+    if prompt.parallel is not None and not traits.parallel_tools:
         changes.add("dropped", "parallel_tool_calls")
         prompt = replace(prompt, parallel=None)
     if choice is None or choice.mode != "required" or traits.tool_choice:

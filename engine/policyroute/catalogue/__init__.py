@@ -1,7 +1,7 @@
 """What is publicly known of vendors and of the models they serve."""
 
 from policyroute.catalogue.models import Model, Models
-from policyroute.catalogue.traits import Traits, traits
+from policyroute.catalogue.traits import BY_DIALECT, EFFORTS, Traits, traits
 from policyroute.catalogue.vendors import AUTH_STYLES, VENDORS, Vendor, vendor_at
 
-__all__ = ["AUTH_STYLES", "VENDORS", "Model", "Models", "Traits", "Vendor", "traits", "vendor_at"]
+__all__ = ["AUTH_STYLES", "BY_DIALECT", "EFFORTS", "VENDORS", "Model", "Models", "Traits", "Vendor", "traits", "vendor_at"]

@@ -87,6 +87,8 @@ class Traits:
     schema: SchemaSubset = "plain"
     max_tokens_name: MaxTokensName = "max_tokens"
     """Of `openai_chat` only: compatible servers know `max_tokens`, OpenAI's reasoning models refuse it."""
+    max_tokens_needed: bool = False
+    """A request must say how long the answer may be (Anthropic)."""
     service_tier: tuple[str, ...] = ()
     """The names of service tiers that are taken."""
 
@@ -117,6 +119,7 @@ BY_DIALECT: Final[Mapping[str, Traits]] = {
         video=False,
         temperature_max=1.0,
         stop_max=MANY,
+        max_tokens_needed=True,
         call_id="word",
         schema="anthropic",
         reasoning="budget",

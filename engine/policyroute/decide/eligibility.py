@@ -124,26 +124,15 @@ def _lacking(endpoint: Endpoint, request: ModelRequest) -> str | None:
     """The first capability the request needs and the target has not."""
     if request.operation not in endpoint.serves:
         return NEEDED[request.operation]
-    return next((name for name in endpoint.lacks if name in _NEEDS and _NEEDS[name](request)), None)
-
-
-def _asks_for(form: str) -> Callable[[ModelRequest], bool]:
-    def asks(request: ModelRequest) -> bool:
-        wanted = request.response_format
-        return not isinstance(wanted, Absent) and wanted.type == form
-
-    return asks
+    return next((name for name in endpoint.lacks if _NEEDS[name](request)), None)
 
 
 _NEEDS: Final[Mapping[str, Callable[[ModelRequest], bool]]] = {
     "tools": lambda request: bool(request.tools),
-    "json_object": _asks_for("json_object"),
-    "json_schema": _asks_for("json_schema"),
     "images": lambda request: any(message.has_image for message in request.messages),
     "files": lambda request: "file" in request.modalities,
     "audio": lambda request: "audio" in request.modalities,
     "video": lambda request: "video" in request.modalities,
     "streaming": lambda request: request.stream,
 }
-"""Whether a request needs a capability (`policy.vocabulary.CAPABILITIES`). What is not here does not decide: a
-payload is adapted to it."""
+"""Whether a request needs one of `endpoints.DECIDING`."""

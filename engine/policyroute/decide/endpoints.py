@@ -13,7 +13,6 @@ from typing import Any, Final
 from policyroute.absent import Absent
 from policyroute.cel.values import TotalMap
 from policyroute.policy.model import Provider, Target
-from policyroute.policy.vocabulary import CAPABILITIES
 from policyroute.request import Operation
 
 AUTO: Final = "auto"
@@ -26,6 +25,10 @@ NEEDED: Final[Mapping[Operation, str]] = {
     Operation.COUNT_TOKENS: "chat",
 }
 """The capability that a target must have for an operation at all."""
+
+
+DECIDING: Final = ("tools", "images", "files", "audio", "video", "streaming")
+"""The capabilities without which a target cannot have a request that needs them. To all others it is adapted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Endpoint:
         self.window: float = inf if isinstance(spec.context_window, Absent) else spec.context_window
         supports = Supports(**spec.supports)
         self.serves = frozenset(operation for operation in Operation if getattr(supports, NEEDED[operation]))
-        self.lacks = tuple(name for name in CAPABILITIES if name not in NEEDED.values() and not getattr(supports, name))
+        self.lacks = tuple(name for name in DECIDING if not getattr(supports, name))
         self.known: Mapping[str, Any] = {
             "name": spec.name,
             "provider": provider.name,

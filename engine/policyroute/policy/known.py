@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policyroute.absent import ABSENT, Absent
-from policyroute.catalogue import VENDORS, Model, Traits, traits
+from policyroute.catalogue import BY_DIALECT, VENDORS, Model, Traits, traits
 from policyroute.catalogue.traits import NAMES as TRAIT_NAMES
 from policyroute.cel.findings import did_you_mean
 from policyroute.policy.document import PriceSpec, TargetSpec
@@ -39,9 +39,7 @@ def facts(spec: TargetSpec, providers: Sequence[Provider], file: File, path: Pat
     found = {vendor: model for vendor in vendors if (model := _find(vendor, spec, file, path, report))}
     models = list(found.values())
     declared = _declared(spec)
-    at = {
-        each.name: traits(each.dialect, each.vendor, spec.model, found.get(each.vendor), declared) for each in providers
-    }
+    at = {each.name: _traits(each, spec.model, found.get(each.vendor), declared) for each in providers}
     return Facts(
         _first(spec.context_window, _least(each.context_window for each in models)),
         _first(spec.max_output_tokens, _least(each.max_output_tokens for each in models)),
@@ -75,6 +73,13 @@ def _price(spec: PriceSpec, models: Sequence[Model]) -> Price:
         _known(_most(each.cache_write for each in models)),
         _known(_most(each.output for each in models)),
     )
+
+
+def _traits(provider: Provider, model: str, found: Model | None, declared: Mapping[str, Any]) -> Traits:
+    """The dialect's own where nothing is taken otherwise: requests are not looked at for these."""
+    usual = BY_DIALECT[provider.dialect]
+    made = traits(provider.dialect, provider.vendor, model, found, declared)
+    return usual if made == usual else made
 
 
 def _declared(spec: TargetSpec) -> Mapping[str, Any]:
