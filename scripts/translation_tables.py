@@ -31,7 +31,7 @@ def requests() -> str:
         for name, dialect in DIALECTS.items():
             if name == client:
                 continue
-            fitted = fit(prompt, dialect, "m", traits(name, "", "m", {}), Room(), stream=False, interactive=False)
+            fitted = fit(prompt, dialect, "m", traits(name, "", "m", None, {}), Room(), stream=False, interactive=False)
             for change in fitted.changes:
                 cells = rows.setdefault(f"`{client}`: `{change.field}`", {})
                 cells.setdefault(name, []).append(_word(change))

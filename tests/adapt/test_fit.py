@@ -24,11 +24,11 @@ def chat(*messages: dict[str, Any], **fields: Any) -> Prompt:
 
 
 def takes(dialect: str = "openai_chat", **changed: Any) -> Traits:
-    return replace(traits(dialect, "", "m", {}), **changed)
+    return replace(traits(dialect, "", "m", None, {}), **changed)
 
 
-def fitted(prompt: Prompt, wanted: Traits, dialect: str = "openai_chat", **room: Any) -> Fitted:
-    return fit(prompt, DIALECTS[dialect], "m", wanted, Room(**room), stream=False, interactive=True)
+def fitted(said: Prompt, wanted: Traits, dialect: str = "openai_chat", **room: Any) -> Fitted:
+    return fit(said, DIALECTS[dialect], "m", wanted, Room(**room), stream=False, interactive=True)
 
 
 def said(result: Fitted) -> set[str]:
@@ -72,7 +72,7 @@ def test_system_text_in_mid_conversation_keeps_its_place() -> None:
     assert said(result) == {"messages.system=rewritten"}
 
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "role": "assistant",
     "content": None,
     "tool_calls": [
@@ -146,7 +146,7 @@ def test_stop_sequences_beyond_the_targets_number_are_left_to_us() -> None:
 
 
 def test_a_tier_that_answers_later_is_for_those_who_wait() -> None:
-    prompt, wanted = chat(service_tier="flex"), takes(service_tiers=("auto", "default", "flex", "priority"))
+    prompt, wanted = chat(service_tier="flex"), takes(service_tier=("auto", "default", "flex", "priority"))
     assert said(fitted(prompt, wanted)) == {"service_tier=dropped"}
     later = fit(prompt, DIALECTS["openai_chat"], "m", wanted, Room(), stream=False, interactive=False)
     assert later.data is None

@@ -35,7 +35,7 @@ def policy() -> str:
     lines += ["rules:"]
     lines += [
         f"  - {{id: swap-{name}, when: request.model == 'swap-{name}', route: [{busy}-throttle-7s, {name}-ok]}}"
-        for name, busy in zip(DIALECTS, reversed(DIALECTS), strict=True)
+        for name, busy in zip(DIALECTS, reversed(list(DIALECTS)), strict=True)
     ]
     lines += ["  - {id: house, transform: {system: {append: Be brief.}, default: {max_tokens: 4000}}}"]
     return "\n".join([*lines, "default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}"])

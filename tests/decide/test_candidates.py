@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from policyroute import Client, Decision, Latency, ModelRequest, PolicySet, RoutingState, build
+from policyroute.decide.state import Counted, Counts
 
 MakePolicy = Callable[[str], PolicySet]
 Ask = Callable[..., ModelRequest]
@@ -150,7 +152,7 @@ def test_a_provider_without_its_key_is_out(decide: Decide, names: Names) -> None
     assert [(out.provider, out.code, out.rule) for out in decision.excluded] == [("openai", "missing_secret", None)]
 
 
-@pytest.mark.parametrize("body", [{"tools": [TOOL]}, {"response_format": SCHEMA}, {"messages": IMAGE}])
+@pytest.mark.parametrize("body", [{"tools": [TOOL]}, {"messages": IMAGE}])
 def test_a_target_that_does_not_support_what_is_asked_is_out(
     decide: Decide, ask: Ask, names: Names, body: dict[str, object]
 ) -> None:
@@ -158,6 +160,48 @@ def test_a_target_that_does_not_support_what_is_asked_is_out(
     assert names(decision) == ["mini@openai"]
     assert [out.code for out in decision.excluded] == ["supports"]
     assert names(decide(routed("eu"), ask())) == ["eu@frankfurt"]
+
+
+def test_what_a_target_can_only_be_asked_for_in_words_is_for_rules_to_say(
+    decide: Decide, ask: Ask, names: Names
+) -> None:
+    wanted = ask(response_format=SCHEMA)
+    assert names(decide(routed("eu", "mini"), wanted)) == ["eu@frankfurt", "mini@openai"]
+
+    def judged(mode: str, *route: str) -> Any:
+        rules = f"rules: [{{id: r, fallback: {{on_unsupported: {mode}}}}}]"
+        return decide(f"{rules}\n{routed(*route)}", wanted)
+
+    away = judged("route_away", "eu", "mini")
+    assert names(away) == ["mini@openai"]
+    assert [(out.target, out.code) for out in away.excluded] == [("eu", "unsupported")]
+    assert "response_format" in away.excluded[0].detail
+    told = judged("error", "eu", "mini").denied
+    assert (told.status, told.code) == (400, "unsupported")
+    assert "response_format" in told.message
+    assert names(judged("error", "mini", "eu")) == ["mini@openai"]
+
+
+def test_an_overflow_is_whatever_the_rules_say(decide: Decide, ask: Ask, names: Names) -> None:
+    long = ask(messages=[{"role": "user", "content": "word " * 4000}])
+
+    def judged(mode: str) -> Any:
+        rules = f"rules: [{{id: r, fallback: {{on_overflow: {mode}}}}}]"
+        return decide(f"{rules}\n{routed('gpt', 'eu')}", long)
+
+    assert names(judged("larger_window")) == ["eu@frankfurt"]
+    assert names(judged("trim"))[0].startswith("gpt@")
+    assert judged("error").denied.code == "context_length_exceeded"
+
+
+def test_a_window_that_turned_out_to_be_smaller_counts_as_that(decide: Decide, ask: Ask, names: Names) -> None:
+    long = ask(messages=[{"role": "user", "content": "word " * 4000}])
+    counts = Counts({("eu", "frankfurt"): Counted(4000)}, {("eu", "frankfurt")})
+    decision = decide(routed("eu"), long, state=RoutingState(counts=counts))
+    assert [(out.target, out.code) for out in decision.excluded] == [("eu", "context_window")]
+    assert "as it turned out" in decision.excluded[0].detail
+    seldom = Counts({("eu", "frankfurt"): Counted(ratio=0.5)}, ())
+    assert names(decide(routed("eu"), long, state=RoutingState(counts=seldom))) == ["eu@frankfurt"]
 
 
 def test_a_prompt_goes_to_a_window_that_holds_it(decide: Decide, ask: Ask, names: Names) -> None:

@@ -126,10 +126,11 @@ def test_who_serves_no_chat_counts_for_none() -> None:
     assert out(decide("[mute]", request(Operation.COUNT_TOKENS, "anthropic"))) == {"mute": "supports"}
 
 
-@pytest.mark.parametrize("operation", [Operation.CHAT, Operation.COUNT_TOKENS])
-def test_an_anthropic_request_has_only_anthropic_candidates(operation: Operation) -> None:
-    decision = decide("[chat, claude]", request(operation, "anthropic"))
-    assert (places(decision), out(decision)) == (["claude@claude"], {"chat": "dialect"})
+def test_a_conversation_goes_to_any_dialect_and_a_count_to_its_own() -> None:
+    chat = decide("[chat, claude]", request(Operation.CHAT, "anthropic"))
+    assert [place.split("@")[0] for place in places(chat)] == ["chat", "claude"]
+    count = decide("[chat, claude]", request(Operation.COUNT_TOKENS, "anthropic"))
+    assert (places(count), out(count)) == (["claude@claude"], {"chat": "dialect"})
 
 
 def test_rules_see_what_is_asked_and_what_a_target_can() -> None:

@@ -35,7 +35,7 @@ def send(candidate: MakeCandidate) -> Send:
         chosen = candidate("claude", model="claude-real")
         provider = replace(chosen.provider, dialect="anthropic", base_url="https://api.anthropic.com/v1")
         named = tuple((f"r{number}", transform) for number, transform in enumerate(transforms))
-        outbound = build(request, Hop(replace(chosen, provider=provider), None, named, **hop), "k")
+        outbound = build(request, Hop(replace(chosen, provider=provider), None, named, **hop), "k").outbound
         assert request.data == asked
         return orjson.loads(outbound.body), outbound
 
@@ -47,7 +47,7 @@ def test_a_plain_attempt_keeps_the_clients_own_bytes(candidate: MakeCandidate) -
     chosen = candidate("claude", model="claude-real")
     chosen = replace(chosen, provider=replace(chosen.provider, dialect="anthropic"))
     request = ModelRequest.read("anthropic", raw)
-    outbound = build(request, Hop(chosen, None), "k")
+    outbound = build(request, Hop(chosen, None), "k").outbound
     assert outbound.body == raw.replace(b'"asked"', b'"claude-real"')
 
 

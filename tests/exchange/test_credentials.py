@@ -21,7 +21,7 @@ def sent(candidate: Candidate, **provider: Any) -> Outbound:
     aimed = replace(candidate, provider=replace(candidate.provider, **provider))
     body = b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}'
     request = ModelRequest.read("openai_chat", body, {})
-    return build(request, Hop(aimed, None), "secret-1")
+    return build(request, Hop(aimed, None), "secret-1").outbound
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def attempt(candidate: MakeCandidate) -> Callable[..., Outbound]:
         provider = replace(chosen.provider, dialect="gemini", base_url=base)
         named = tuple((f"r{number}", transform) for number, transform in enumerate(transforms))
         before = orjson.dumps(request.data)
-        outbound = build(request, Hop(replace(chosen, provider=provider), None, named), "k")
+        outbound = build(request, Hop(replace(chosen, provider=provider), None, named), "k").outbound
         assert orjson.dumps(request.data) == before
         return outbound
 

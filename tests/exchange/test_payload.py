@@ -127,7 +127,7 @@ def send(candidate: MakeCandidate) -> Callable[..., tuple[dict[str, Any], Outbou
         chosen = candidate("gpt", model="gpt-real")
         chosen = replace(chosen, provider=replace(chosen.provider, base_url=base_url))
         named = tuple((f"r{number}", transform) for number, transform in enumerate(transforms))
-        outbound = build(request, Hop(chosen, None, named, **hop), key)
+        outbound = build(request, Hop(chosen, None, named, **hop), key).outbound
         assert request.data == asked
         return orjson.loads(outbound.body), outbound
 

@@ -29,7 +29,7 @@ def send(candidate: MakeCandidate) -> Send:
         chosen = candidate("gpt", model="gpt-real")
         provider = replace(chosen.provider, dialect="openai_responses", base_url="https://api.openai.com/v1")
         named = tuple((f"r{number}", transform) for number, transform in enumerate(transforms))
-        outbound = build(request, Hop(replace(chosen, provider=provider), None, named), "k")
+        outbound = build(request, Hop(replace(chosen, provider=provider), None, named), "k").outbound
         assert request.data == asked
         return orjson.loads(outbound.body), outbound
 
@@ -40,7 +40,7 @@ def test_a_plain_attempt_keeps_the_clients_own_bytes(candidate: MakeCandidate) -
     raw = b'{ "model" : "asked", "store":false,\n"input":[{"role":"user","content":"hi"}], "new":{"x":1.50} }'
     chosen = candidate("gpt", model="gpt-real")
     chosen = replace(chosen, provider=replace(chosen.provider, dialect="openai_responses"))
-    outbound = build(ModelRequest.read("openai_responses", raw), Hop(chosen, None), "k")
+    outbound = build(ModelRequest.read("openai_responses", raw), Hop(chosen, None), "k").outbound
     assert outbound.body == raw.replace(b'"asked"', b'"gpt-real"')
 
 

@@ -95,7 +95,7 @@ def test_a_clients_header_that_could_be_two_does_not_go_on(name: str, value: str
     """Not every ASGI server refuses these."""
     request = ModelRequest.read("openai_chat", BODY, [(name, value), ("traceparent-2", "ok")])
     asked = candidate("a", "https://a.example/v1")
-    outbound = build(request, Hop(asked, None), "sk-1")
+    outbound = build(request, Hop(asked, None), "sk-1").outbound
     assert name not in dict(outbound.headers)
     assert [value for name, value in outbound.headers if name == "authorization"] == ["Bearer sk-1"]
 
@@ -106,7 +106,7 @@ def test_nor_does_one_that_belongs_to_the_dialect(value: str) -> None:
     request = ModelRequest.read("anthropic", body, [("anthropic-version", value), ("anthropic-beta", value)])
     asked = candidate("a", "https://a.example/v1")
     asked = replace(asked, provider=replace(asked.provider, dialect="anthropic"))
-    sent = dict(build(request, Hop(asked, None), "sk-1").headers)
+    sent = dict(build(request, Hop(asked, None), "sk-1").outbound.headers)
     assert sent["anthropic-version"].isprintable() and "anthropic-beta" not in sent
 
 

@@ -96,7 +96,7 @@ def _effort_for(tokens: int) -> str:
 
 def _nearest(effort: str, taken: Sequence[str]) -> str | None:
     """The next lower one that is taken, else the lowest; thinking is not turned off by this."""
-    order = {name: place for place, name in enumerate(EFFORTS)}
+    order: dict[str, int] = {name: place for place, name in enumerate(EFFORTS)}
     thinking = [name for name in taken if name != "none"]
     if effort not in order or not thinking:
         return None

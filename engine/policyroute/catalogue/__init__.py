@@ -4,4 +4,15 @@ from policyroute.catalogue.models import Model, Models
 from policyroute.catalogue.traits import BY_DIALECT, EFFORTS, Traits, traits
 from policyroute.catalogue.vendors import AUTH_STYLES, VENDORS, Vendor, vendor_at
 
-__all__ = ["AUTH_STYLES", "BY_DIALECT", "EFFORTS", "VENDORS", "Model", "Models", "Traits", "Vendor", "traits", "vendor_at"]
+__all__ = [
+    "AUTH_STYLES",
+    "BY_DIALECT",
+    "EFFORTS",
+    "VENDORS",
+    "Model",
+    "Models",
+    "Traits",
+    "Vendor",
+    "traits",
+    "vendor_at",
+]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from policyroute.catalogue import Traits
+from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import TargetFacts
@@ -45,7 +45,7 @@ class Candidate:
     @property
     def traits(self) -> Traits:
         """What the model takes there."""
-        return self.spec.traits[self.provider.name]
+        return self.spec.traits.get(self.provider.name) or BY_DIALECT[self.provider.dialect]
 
     def as_json(self) -> dict[str, Any]:
         return {

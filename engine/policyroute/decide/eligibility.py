@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Final
 
-from policyroute.absent import Absent
 from policyroute.adapt import asked_for, fit, room
+from policyroute.catalogue import BY_DIALECT
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, RuleError
 from policyroute.decide.endpoints import NEEDED, Endpoint
@@ -113,7 +113,7 @@ def _lost(endpoint: Endpoint, request: ModelRequest) -> list[str]:
         return []
     spec, traits = endpoint.spec, endpoint.spec.traits[endpoint.provider.name]
     dialect = DIALECTS[endpoint.dialect]
-    if endpoint.dialect == request.dialect and traits.free:
+    if endpoint.dialect == request.dialect and traits is BY_DIALECT[endpoint.dialect]:
         return []
     rooms = room(request, spec)
     fitted = fit(request.prompt, dialect, spec.model, traits, rooms, stream=request.stream, interactive=False)

@@ -29,7 +29,8 @@ class PromptEditor:
     """An `Editor` of prompts. Has no state."""
 
     def has(self, data: Prompt, field: str) -> bool:
-        return getattr(data, _NAMES.get(field, field)) != _NOTHING.get(field)
+        said: object = getattr(data, _NAMES.get(field, field))
+        return said != _NOTHING.get(field)
 
     def put(self, data: Prompt, field: str, value: Any) -> Prompt:
         spelled = _SPELLED.get(field)

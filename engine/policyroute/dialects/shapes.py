@@ -38,9 +38,13 @@ def utf8_length(said: str) -> int:
     return len(said) if said.isascii() else len(said.encode("utf-8", "surrogatepass"))
 
 
-def compact(value: Any) -> str:
-    """The value as JSON text, whatever JSON it came from: orjson has no half surrogate pairs and no huge numbers."""
+def dumps(value: Any) -> bytes:
+    """The value as JSON, whatever JSON it came from: orjson has no half surrogate pairs and no huge numbers."""
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        return json.dumps(value, separators=(",", ":"))
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def compact(value: Any) -> str:
+    return dumps(value).decode()

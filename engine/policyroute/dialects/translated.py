@@ -16,14 +16,11 @@ class Translated:
     """`reader` reads the provider, `writer` tells the client; `amender` has our part."""
 
     def __init__(self, reader: StreamReader, writer: StreamWriter, amender: Amender) -> None:
+        self.malformed = 0
         self.tail = b""
         self._reader = reader
         self._writer = writer
         self._amender = amender
-
-    @property
-    def malformed(self) -> int:
-        return self._reader.malformed
 
     @property
     def complete(self) -> bool:
@@ -31,6 +28,7 @@ class Translated:
 
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         events, _ = self._reader.feed(chunk)
+        self.malformed = self._reader.malformed
         events = self._amender.passed(events)
         return events, self._writer.write(events)
 

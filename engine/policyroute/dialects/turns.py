@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import orjson
-
 from policyroute.absent import ABSENT
 from policyroute.changes import Change, plain
 from policyroute.dialects.shapes import obj
+from policyroute.dialects.stream import parse
 from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Turn
 
 
@@ -29,11 +28,8 @@ def merged(turns: Iterable[Turn]) -> list[Turn]:
 
 def arguments(said: str) -> dict[str, Any]:
     """A call's arguments as the object that most dialects want; what is none stands in one under `input`."""
-    try:
-        value: Any = orjson.loads(said or "{}")
-    except orjson.JSONDecodeError:
-        value = said.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
-    return obj(value) if isinstance(value, dict) else {"input": value}
+    value: Any = parse(said.encode("utf-8", "surrogatepass")) if said else dict[str, Any]()
+    return obj(value) if isinstance(value, dict) else {"input": said if value is None else value}
 
 
 def names(turns: Iterable[Turn]) -> dict[str, str]:

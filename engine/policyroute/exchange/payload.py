@@ -103,7 +103,12 @@ def _has_to_be_looked_at(request: ModelRequest, hop: Hop) -> bool:
     data = request.data
     if any(transform.safety or transform.cache for _, transform in hop.transforms):
         return True
-    return hop.candidate.traits is not BY_DIALECT[request.dialect] or hop.trim or "service_tier" in data or "serviceTier" in data
+    return (
+        hop.candidate.traits is not BY_DIALECT[request.dialect]
+        or hop.trim
+        or "service_tier" in data
+        or "serviceTier" in data
+    )
 
 
 def _same(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> Fitted:

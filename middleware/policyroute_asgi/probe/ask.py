@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from policyroute.decide.decision import Candidate, Excluded, Hop
 from policyroute.events import Broken, StreamEvent
@@ -21,6 +22,8 @@ from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.upstream import Upstream
+
+_ANSWER_ID: Final = "probe"
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class Heard:
 async def ask(candidate: Candidate, request: ModelRequest, access: Access, sender: Sender, patience: float) -> Heard:
     """`patience` is seconds for the whole answer."""
     heard = Heard()
-    upstream = Upstream(request, _as_it_is, access, sender, Rooms({}, LoadLimits()))
+    upstream = Upstream(request, _as_it_is, access, sender, Rooms({}, LoadLimits()), _ANSWER_ID)
     refused = upstream.eligible(candidate, time.monotonic())
     if refused is not None:
         heard.failure = refused if isinstance(refused, Failure) else _out(refused)

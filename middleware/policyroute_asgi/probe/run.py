@@ -17,6 +17,7 @@ from policyroute.decide.decision import Candidate
 from policyroute.decide.eligibility import excluded
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
+from policyroute.decide.merge import DEFAULT_FALLBACK
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Client
@@ -138,7 +139,7 @@ class _Asking:
         request = read(case, candidate.model, stream=candidate.spec.supports["streaming"])
         endpoint = Endpoint(candidate.spec, candidate.provider)
         state = RoutingState.empty()
-        out = excluded(endpoint, Facts(request, Client(), state, time.time(), {}), state, (), [])
+        out = excluded(endpoint, Facts(request, Client(), state, time.time(), {}), state, (), [], DEFAULT_FALLBACK)
         return out.detail if out else ""
 
     async def _once(self, candidate: Candidate, case: Case, number: int) -> Seen:

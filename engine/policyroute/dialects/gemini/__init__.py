@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from policyroute.dialects import splice
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
@@ -15,6 +13,7 @@ from policyroute.dialects.gemini import edit, prompt, reader, told, write
 from policyroute.dialects.gemini.request import ContentRequests
 from policyroute.dialects.gemini.spelling import settled
 from policyroute.dialects.gemini.stream_writer import ContentWriter
+from policyroute.dialects.shapes import dumps
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -48,7 +47,7 @@ class Gemini(JsonDialect):
         named = {name: value for name, value in data.items() if name != "model"}
         for name in _WRITTEN_BY_POLICIES:
             named = settled(named, name)
-        return orjson.dumps(named)
+        return dumps(named)
 
     def stream(self, secrets: Iterable[str] = ()) -> reader.ContentStream:
         return reader.ContentStream(secrets)
