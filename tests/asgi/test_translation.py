@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import orjson
 import pytest
 from tests.support.asgi import serving
 from tests.support.canaries import PROMPT
 from tests.support.edge import Log
-from tests.support.speakers import ERRORS, FINISHES, Ask, Speaker, speaker
+from tests.support.speakers import ERRORS, FINISHES, Ask, Said, Speaker, speaker
 
 from policyroute.dialects import DIALECTS
 from policyroute_asgi import gateway
@@ -93,7 +94,10 @@ async def test_a_refusal_is_one_in_every_dialect(pair: Pair) -> None:
         "gemini": {"SAFETY", "PROHIBITED_CONTENT"},
     }
     for asked in (spoken.whole, spoken.streamed):
-        said = await asked(f"{provider}-refuse", Ask(PROMPT))
+        try:
+            said = await asked(f"{provider}-refuse", Ask(PROMPT))
+        except openai.ContentFilterFinishReasonError:
+            said = Said(finish="content_filter")  # what its helper for streams makes of that
         assert said.finish in words[client]
         assert "says" not in said.text
 
@@ -129,8 +133,9 @@ async def test_a_long_answer_is_whole(pair: Pair) -> None:
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": PROMPT}], "seed": 7}
 
 
-async def test_what_was_changed_is_in_the_header_and_in_the_log(url: str, log: Log) -> None:
-    async with httpx.AsyncClient(base_url=url) as http:
+async def test_what_was_changed_is_in_the_header_and_in_the_log(tmp_path: Path, log: Log) -> None:
+    (tmp_path / "policy.yaml").write_text(policy())
+    async with serving(gateway(tmp_path, log=log)) as url, httpx.AsyncClient(base_url=url) as http:
         answered = await http.post("/v1/chat/completions", json={"model": "anthropic-ok", **CHAT})
     assert answered.status_code == 200
     assert "seed=dropped" in answered.headers["x-policyroute-adapted"].split(", ")

@@ -42,7 +42,7 @@ messages = st.lists(
             {"role": "user", "content": [{"type": "text", "text": "hello"}]},
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
             {"role": "assistant", "content": None, "tool_calls": [CALL]},
-            {"role": "tool", "tool_call_id": "c1", "content": "done"},
+            {"role": "tool", "content": "done"},
         ]
     ),
     min_size=1,

@@ -145,7 +145,7 @@ def test_what_a_tokenizer_would_see_is_counted() -> None:
     long = "x" * 400
     longer: list[dict[str, Any]] = [
         {"system": long},
-        {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": long}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "tool_result", "content": long}]}]},
         {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {"a": long}}]}]},
         {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": long}]}]},
         {"tools": [{"name": "f", "input_schema": {"title": long}}]},
@@ -161,6 +161,11 @@ def test_what_a_tokenizer_would_see_is_counted() -> None:
     ("fields", "code", "param"),
     [
         ({"model": None}, "missing_model", "model"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x"}]}]},
+            "result_without_call",
+            "messages[0].content[0].tool_use_id",
+        ),
         ({"model": 3}, "invalid_type", "model"),
         ({"messages": None}, "missing_messages", "messages"),
         ({"messages": []}, "invalid_type", "messages"),

@@ -157,6 +157,11 @@ BAD: list[tuple[bytes | dict[str, Any], str, str | None]] = [
     ({"model": "m", "messages": [{"content": "hi"}]}, "invalid_role", "messages[0].role"),
     ({"model": "m", "messages": [*HI, {"role": "root", "content": ""}]}, "invalid_role", "messages[1].role"),
     ({"model": "m", "messages": [{"role": ["user"]}]}, "invalid_role", "messages[0].role"),
+    (
+        {"model": "m", "messages": [*HI, {"role": "tool", "tool_call_id": "c1", "content": "x"}]},
+        "result_without_call",
+        "messages[1].tool_call_id",
+    ),
     ({"model": "m", "messages": [{"role": "user", "content": 3}]}, "invalid_type", "messages[0].content"),
     ({"model": "m", "messages": [{"role": "user", "content": ["hi"]}]}, "invalid_type", "messages[0].content"),
     (

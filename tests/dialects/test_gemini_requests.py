@@ -228,6 +228,11 @@ def test_the_estimate_counts_everything_that_is_said() -> None:
         ({"contents": ["hi"]}, "invalid_type", "contents"),
         ({"contents": [{"role": "assistant"}]}, "invalid_role", "contents[0].role"),
         ({"contents": [{"role": ["user"]}]}, "invalid_role", "contents[0].role"),
+        (
+            {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {}}}]}]},
+            "result_without_call",
+            "contents[0].parts[0].functionResponse.name",
+        ),
         ({"contents": [*HI, {"parts": "hi"}]}, "invalid_type", "contents[1].parts"),
         ({"contents": [{"parts": [{"text": 1}]}]}, "invalid_type", "contents[0].parts[0].text"),
         (

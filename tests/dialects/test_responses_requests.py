@@ -207,6 +207,11 @@ def test_what_only_one_account_keeps_is_named(fields: dict[str, Any], expected: 
         ({"input": {"role": "user"}}, "invalid_type", "input"),
         ({"input": 5, "previous_response_id": "r"}, "invalid_type", "input"),
         ({"input": ["hi"]}, "invalid_type", "input[0]"),
+        (
+            {"input": [{"type": "function_call_output", "call_id": "c1", "output": "x"}]},
+            "result_without_call",
+            "input[0].call_id",
+        ),
         ({"input": [{"type": 5}]}, "invalid_type", "input[0].type"),
         ({"input": [{"content": "x"}]}, "invalid_role", "input[0].role"),
         ({"input": [{"role": "user", "content": "x"}, {"role": "boss"}]}, "invalid_role", "input[1].role"),

@@ -58,6 +58,12 @@ def turn(index: int, message: Any, roles: Set[str], holder: str = "messages") ->
     return fields
 
 
+def answers_a_call(path: str, called: Any, calls: Set[Any]) -> None:
+    """A tool's result names the call that it is the result of, and that stands before it."""
+    if called is not None and (not isinstance(called, str) or called not in calls):
+        refuse("result_without_call", path, "that of a tool call earlier in the conversation")
+
+
 def types(data: dict[str, Any], wanted: Types) -> None:
     """Whatever is given of these fields has its type; a boolean is no number."""
     for name, (kinds, words) in wanted.items():

@@ -15,8 +15,11 @@ _ROLES = frozenset({"user", "assistant", "system"})
 
 def check(data: dict[str, Any]) -> None:
     """Raises BadRequest with the path of the first field that cannot be served."""
+    calls: set[Any] = set()
     for index, message in enumerate(checks.opening(data)):
-        checks.turn(index, message, _ROLES)
+        content = checks.turn(index, message, _ROLES).get("content")
+        if content.__class__ is list:
+            _check_blocks(f"messages[{index}].content", content, calls)
     system = data.get("system")
     if system is not None and not isinstance(system, str):
         checks.objects("system", system, "a string or an array of objects")
@@ -24,6 +27,16 @@ def check(data: dict[str, Any]) -> None:
     tools = data.get("tools")
     if tools is not None:
         _check_tools(tools)
+
+
+def _check_blocks(path: str, blocks: list[dict[str, Any]], calls: set[Any]) -> None:
+    """Adds the ids of what is called."""
+    for index, block in enumerate(blocks):
+        kind = block.get("type")
+        if kind == "tool_use" and isinstance(block.get("id"), str):
+            calls.add(block["id"])
+        elif kind == "tool_result":
+            checks.answers_a_call(f"{path}[{index}].tool_use_id", block.get("tool_use_id"), calls)
 
 
 _TYPES: checks.Types = {

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from policyroute.dialects import checks
 from policyroute.dialects.gemini.spelling import either, key, many, snake
-from policyroute.dialects.shapes import obj
+from policyroute.dialects.shapes import obj, text
 from policyroute.request import BadRequest
 
 _ROLES = frozenset({"user", "model", "function"})
@@ -40,8 +40,10 @@ def check(data: dict[str, Any]) -> None:
     contents = data.get("contents")
     if not contents:
         checks.refuse("missing_contents", "contents", "an array with at least one turn")
+    called: set[str] = set()
     for index, content in enumerate(_objects("contents", contents)):
         _check_content(f"contents[{index}]", content)
+        _check_results(f"contents[{index}]", content, called)
     system = either(data, "systemInstruction")
     if system is not None:
         name = key(data, "systemInstruction")
@@ -61,6 +63,16 @@ def _check_content(path: str, content: dict[str, Any]) -> None:
     if role is not None and role != "" and (not isinstance(role, str) or role not in _ROLES):
         checks.refuse("invalid_role", f"{path}.role", f"one of {', '.join(sorted(_ROLES))}")
     _check_parts(path, content)
+
+
+def _check_results(path: str, content: dict[str, Any], called: set[str]) -> None:
+    """A response has the name of a function that was called before it. Adds the names of those that are called."""
+    for index, part in enumerate(many(content.get("parts"))):
+        if call := obj(either(part, "functionCall")):
+            called.add(text(call.get("name")))
+        elif either(part, "functionResponse") is not None:
+            name = obj(either(part, "functionResponse")).get("name")
+            checks.answers_a_call(f"{path}.parts[{index}].{key(part, 'functionResponse')}.name", name, called)
 
 
 def _check_parts(path: str, content: dict[str, Any]) -> None:

@@ -15,8 +15,9 @@ _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "functio
 
 def check(data: dict[str, Any]) -> None:
     """Raises BadRequest with the path of the first field that cannot be served."""
+    calls: set[Any] = set()
     for index, message in enumerate(checks.opening(data)):
-        _check_message(index, message)
+        _check_message(index, message, calls)
     checks.types(data, _TYPES)
     _check_tools("tools", data.get("tools"))
     _check_tools("functions", data.get("functions"))
@@ -39,10 +40,15 @@ _TYPES: checks.Types = {
 }
 
 
-def _check_message(index: int, message: Any) -> None:
-    calls = checks.turn(index, message, _ROLES).get("tool_calls")
-    if calls is not None:
-        checks.objects(f"messages[{index}].tool_calls", calls, "an array of objects")
+def _check_message(index: int, message: Any, calls: set[Any]) -> None:
+    """Adds the ids of what it calls."""
+    fields = checks.turn(index, message, _ROLES)
+    called = fields.get("tool_calls")
+    if called is not None:
+        checks.objects(f"messages[{index}].tool_calls", called, "an array of objects")
+        calls.update([id for call in called if isinstance(id := call.get("id"), str)])
+    elif fields["role"] == "tool":
+        checks.answers_a_call(f"messages[{index}].tool_call_id", fields.get("tool_call_id"), calls)
 
 
 def _check_tools(name: str, tools: Any) -> None:

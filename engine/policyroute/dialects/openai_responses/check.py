@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from policyroute.dialects import checks
 from policyroute.dialects.openai_responses.items import kind_of
-from policyroute.dialects.shapes import items, obj
+from policyroute.dialects.shapes import items, obj, text
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
 _INSTEAD: Final = ("previous_response_id", "conversation", "prompt")
 """With one of these a request need not have an input."""
 _NAMED: Final = ("function", "custom")
 _CALLS: Final = ("function_call", "custom_tool_call")
+_KEPT: Final = "item_reference"
 _RESULTS: Final = ("function_call_output", "custom_tool_call_output")
 
 
@@ -58,11 +59,22 @@ def _check_items(data: dict[str, Any], given: Any) -> None:
         checks.refuse("missing_input" if given is None else "invalid_type", "input", "a text or an array of items")
     if given is not None and not isinstance(given, list):
         checks.refuse("invalid_type", "input", "a text or an array of items")
+    calls: set[Any] = set()
     for index, item in enumerate(items(given)):
-        _check_item(index, item)
+        _check_item(index, item, calls)
+    if not any(data.get(name) for name in _INSTEAD) and not any(kind_of(item) == _KEPT for item in items(given)):
+        _check_results(items(given), calls)
 
 
-def _check_item(index: int, item: Any) -> None:
+def _check_results(given: list[Any], calls: set[Any]) -> None:
+    """Where the account keeps part of the conversation, the calls may stand there."""
+    for index, item in enumerate(given):
+        if kind_of(item) in _RESULTS:
+            checks.answers_a_call(f"input[{index}].call_id", item.get("call_id"), calls)
+
+
+def _check_item(index: int, item: Any, calls: set[Any]) -> None:
+    """Adds the id of what it calls."""
     path = f"input[{index}]"
     if not isinstance(item, dict):
         checks.refuse("invalid_type", path, "an object")
@@ -72,8 +84,10 @@ def _check_item(index: int, item: Any) -> None:
     kind = kind_of(fields)
     if kind == "message":
         checks.turn(index, fields, _ROLES, "input")
-    elif kind in _CALLS and not isinstance(fields.get("name"), str):
-        checks.refuse("invalid_type", f"{path}.name", "the name of the tool that is called")
+    elif kind in _CALLS:
+        if not isinstance(fields.get("name"), str):
+            checks.refuse("invalid_type", f"{path}.name", "the name of the tool that is called")
+        calls.add(text(fields.get("call_id")) or text(fields.get("id")))
     elif kind in _RESULTS:
         if not isinstance(fields.get("call_id"), str):
             checks.refuse("invalid_type", f"{path}.call_id", "the id of the call that this is the result of")
