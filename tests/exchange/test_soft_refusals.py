@@ -40,7 +40,7 @@ version: 1
 providers: {demo: {dialect: openai_chat, base_url: "embedded:"}}
 targets: {ok: {provider: demo, model: ok}}
 refusals: {phrases: ["I can't help with", "I'm sorry, but", {re: 'as an ai (language )?model\\b'}, {re: 'no[.]?$'}]}
-default: {route: [ok]}
+default: {route: [ok], fallback: {after: {add: [refused]}}}
 """
 
 

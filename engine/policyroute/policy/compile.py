@@ -94,7 +94,8 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     ids = {each.id for each in written}
     tests = cases(files.own, ids, scope)
     callers = clients(files.own, scope)
-    phrases = refusals(files.own, report)
+    fallbacks = [each.fallback for each in (*rules, last) if each is not None]
+    phrases = refusals(files.own, fallbacks, report)
     if last is None or profiles is None:
         return None
     return Program(
