@@ -31,6 +31,7 @@ from policyroute.exchange.commands import (
 )
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
+from policyroute.policy.openings import Refusals
 from policyroute.record import ExchangeRecord
 from policyroute_asgi.cut import Cut
 from policyroute_asgi.in_process import is_hung_up
@@ -76,7 +77,15 @@ class ClientSide(Protocol):
 class Drive:
     """One exchange. `record` is there from the start, and says what happened even where `run` is cancelled."""
 
-    def __init__(self, decision: Decision, upstream: Upstream, client: ClientSide, *, stream: bool) -> None:
+    def __init__(
+        self,
+        decision: Decision,
+        upstream: Upstream,
+        client: ClientSide,
+        *,
+        stream: bool,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._machine = Exchange(
             decision.candidates,
             decision.fallback,
@@ -84,6 +93,7 @@ class Drive:
             stream=stream,
             eligible=upstream.eligible,
             spare_key=upstream.has_other_key,
+            refusals=refusals,
         )
         self.record: ExchangeRecord = self._machine.record
         self._upstream = upstream

@@ -129,7 +129,8 @@ class Routed:
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
-        exchange = Drive(decision, upstream, reply, stream=request.stream)
+        refusals = active.policy.program.refusals
+        exchange = Drive(decision, upstream, reply, stream=request.stream, refusals=refusals)
         served.record = exchange.record
         await exchange.run()
 

@@ -35,7 +35,8 @@ from policyroute.exchange.commands import (
     Tick,
     Wake,
 )
-from policyroute.exchange.machine import HELD_BYTES, Exchange
+from policyroute.exchange.held import HELD_BYTES
+from policyroute.exchange.machine import Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 
 Make = Callable[..., Candidate]

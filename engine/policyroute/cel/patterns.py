@@ -19,10 +19,16 @@ from policyroute.cel.expression import EvaluationError
 _re2: Any = untyped_re2
 
 Matcher = Callable[[str], bool]
+Opening = Callable[[bytes], int | None]
+
+
+class _Match(Protocol):
+    def end(self) -> int: ...
 
 
 class _Pattern(Protocol):
     def search(self, text: bytes) -> object | None: ...
+    def match(self, text: bytes) -> _Match | None: ...
 
 
 MAX_PATTERN: Final = 4096
@@ -60,6 +66,19 @@ def compile_glob(text: str) -> Matcher:
         return partial(_fits, literals[0], literals[-1] if len(literals) == 2 else None)
     body = _WILDCARD.sub(lambda found: _WILD[found[0]], str(_re2.escape(text)))
     return partial(_search, _compiled(f"(?s)^(?:{body})$"))
+
+
+def compile_opening(text: str) -> Opening:
+    """A function that tells where a match at the beginning of a text ends, in any case. None: there is none. Raises
+    PatternError."""
+    _check_length(text)
+    pattern = _compiled(text, any_case=True)
+
+    def end(beginning: bytes) -> int | None:
+        found = pattern.match(beginning)
+        return None if found is None else found.end()
+
+    return end
 
 
 def _check_length(text: str) -> None:
@@ -136,11 +155,12 @@ def _search(pattern: _Pattern, text: str) -> bool:
     return pattern.search(text.encode("utf-8", "replace")) is not None
 
 
-def _compiled(text: str) -> _Pattern:
+def _compiled(text: str, *, any_case: bool = False) -> _Pattern:
     options: Any = _re2.Options()
     options.max_mem = _MAX_MEMORY
     options.log_errors = False
     options.never_capture = True
+    options.case_sensitive = not any_case
     try:
         pattern: _Pattern = _re2.compile(text.encode("utf-8", "replace"), options)
     except _re2.error as problem:

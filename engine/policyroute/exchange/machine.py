@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
-from policyroute.events import Broken, Finished, StreamEvent, TextDelta, Usage
+from policyroute.events import Broken, Finished, TextDelta, Usage
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
@@ -25,14 +25,12 @@ from policyroute.exchange.commands import (
     Tick,
     Wake,
 )
+from policyroute.exchange.held import Held
 from policyroute.exchange.turns import SpareKey, Turn, Turns
 from policyroute.exchange.verdict import as_word, judge, shows, telling
 from policyroute.failures import Failure, FailureKind
+from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
-
-HELD_BYTES = 262_144
-HELD_EVENTS = 2_048
-"""How much a provider may send before anything that shows: more is a fault, not a preface."""
 
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
@@ -48,8 +46,8 @@ class Exchange:
 
     Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
-    constraints hold on each hop. `spare_key` is asked where a key failed. Inputs of attempts that are over are
-    ignored, as is everything after `Done`.
+    constraints hold on each hop. `spare_key` is asked where a key failed. `refusals` are looked for where the fallback
+    goes on after one. Inputs of attempts that are over are ignored, as is everything after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -61,6 +59,7 @@ class Exchange:
         stream: bool,
         eligible: Eligible,
         spare_key: SpareKey = _no_spare_key,
+        refusals: Refusals | None = None,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
         self._candidates = candidates
@@ -76,9 +75,7 @@ class Exchange:
         self._attempt: AttemptRecord | None = None
         self._waiting: Turn | None = None
         self._heard: float | None = None
-        self._held_events: list[StreamEvent] = []
-        self._held_raw: list[bytes] = []
-        self._held_size = 0
+        self._held = Held(refusals if FailureKind.REFUSED in fallback.after else None)
 
     @property
     def committed(self) -> bool:
@@ -151,24 +148,23 @@ class Exchange:
         return commands
 
     def _before_commit(self, got: Received, attempt: AttemptRecord, now: float) -> list[Command]:
-        held = self._held_events
-        held.extend(got.events)
-        self._held_raw.append(got.raw)
-        self._held_size += len(got.raw)
-        failure = judge(held, self._fallback.after, complete=got.end)
+        held = self._held
+        held.add(got.events, got.raw, end=got.end)
+        failure = judge(held.events, self._fallback.after, complete=got.end, refused=held.refused is True)
         if failure is not None:
             return self._cut(failure, now, open_still=not got.end)
-        shown = any(shows(event) for event in got.events)
-        if not (shown or got.end):
-            if self._held_size <= HELD_BYTES and len(held) <= HELD_EVENTS:
-                return []
-            endless = Failure(FailureKind.STREAM_BROKEN, "the provider sent a great deal, but no answer")
-            return self._cut(endless, now, open_still=True)
-        if shown:
+        if attempt.first_event is None and any(shows(event) for event in got.events):
             attempt.first_event = now
+        shown = attempt.first_event is not None
+        if not got.end and (not shown or held.refused is None):
+            if not held.full:
+                return []
+            if not shown:
+                endless = Failure(FailureKind.STREAM_BROKEN, "the provider sent a great deal, but no answer")
+                return self._cut(endless, now, open_still=True)
         self.record.committed = now
-        commands: list[Command] = [Emit(got.id, tuple(held), b"".join(self._held_raw), first=True)]
-        self._drop_held()
+        commands: list[Command] = [Emit(got.id, tuple(held.events), held.raw, first=True)]
+        held.clear()
         return commands + (self._finish("ok", now) if got.end else self._arm(now))
 
     def _tick(self, tick: Tick, now: float) -> list[Command]:
@@ -200,7 +196,7 @@ class Exchange:
         if self._stream and attempt is not None:
             if self._heard is not None:
                 due = min(due, self._heard + self._limits.idle)
-            if self.record.committed is None:
+            if attempt.first_event is None:
                 due = min(due, attempt.opened + self._limits.ttft)
         return due
 
@@ -287,10 +283,7 @@ class Exchange:
             attempt.status = failure.status if failure.status is not None else attempt.status
             attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
         self._attempt = self._heard = None
-        self._drop_held()
-
-    def _drop_held(self) -> None:
-        self._held_events, self._held_raw, self._held_size = [], [], 0
+        self._held.clear()
 
     def _cancel(self) -> list[Command]:
         return [Cancel(self._attempt.number)] if self._attempt is not None else []

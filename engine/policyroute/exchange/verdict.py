@@ -58,8 +58,11 @@ def shows(event: StreamEvent) -> bool:
     return isinstance(event, SEMANTIC) and (isinstance(event, _WORDLESS) or event.text != "")
 
 
-def judge(events: Sequence[StreamEvent], after: Collection[FailureKind], *, complete: bool) -> Failure | None:
-    """What is wrong with an answer of which nothing was shown yet. None: show it, or go on reading."""
+def judge(
+    events: Sequence[StreamEvent], after: Collection[FailureKind], *, complete: bool, refused: bool = False
+) -> Failure | None:
+    """What is wrong with an answer of which nothing was shown yet. None: show it, or go on reading. `refused`: its text
+    begins with a refusal."""
     for event in events:
         if isinstance(event, Broken):
             return event.failure
@@ -69,6 +72,8 @@ def judge(events: Sequence[StreamEvent], after: Collection[FailureKind], *, comp
         return ending
     if shown and FailureKind.REFUSED in after and all(isinstance(event, RefusalDelta) for event in shown):
         return Failure(FailureKind.REFUSED, "the model refused to answer")
+    if refused and FailureKind.REFUSED in after:
+        return Failure(FailureKind.REFUSED, "the model's answer begins with a refusal")
     if complete and not shown and FailureKind.EMPTY in after and not _excused(events):
         return Failure(FailureKind.EMPTY, "the provider gave an answer without content")
     return None

@@ -21,6 +21,7 @@ from policyroute.policy.expectations import cases
 from policyroute.policy.expressions import Expressions
 from policyroute.policy.model import Default, Program, Provider, Rule, Target
 from policyroute.policy.reading import Loaded, read
+from policyroute.policy.refusals import refusals
 from policyroute.policy.report import Report
 from policyroute.policy.routes import Scope
 from policyroute.policy.rules import conditions, default, is_whole, rule
@@ -93,6 +94,8 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     ids = {each.id for each in written}
     tests = cases(files.own, ids, scope)
     callers = clients(files.own, scope)
+    fallbacks = [each.fallback for each in (*rules, last) if each is not None]
+    phrases = refusals(files.own, fallbacks, report)
     if last is None or profiles is None:
         return None
     return Program(
@@ -105,6 +108,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         cases=tests,
         clients=callers,
         profiles=profiles,
+        refusals=phrases,
         client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset
@@ -150,6 +150,24 @@ class ProfilesSpec(Strict):
     default: ProfileName | None = None
 
 
+class PatternSpec(Strict):
+    """`{re: ...}` where a phrase may stand: an RE2 pattern."""
+
+    re: Annotated[str, Field(min_length=1, max_length=200, description="RE2, in any case")]
+
+
+Phrase = Annotated[
+    Annotated[str, Field(min_length=1, max_length=200), Tag("text")] | Annotated[PatternSpec, Tag("map")],
+    Discriminator(lambda value: "map" if isinstance(value, dict | PatternSpec) else "text"),
+]
+
+
+class RefusalsSpec(Strict):
+    """How answers begin that are refusals, though their provider does not say so."""
+
+    phrases: Annotated[list[Phrase], Field(min_length=1, max_length=100)]
+
+
 class RuleSpec(Strict):
     """One condition and what it does."""
 
@@ -185,6 +203,7 @@ class Document(Strict):
     targets: dict[Name, TargetSpec] = {}
     clients: dict[Name, ClientSpec] = {}
     profiles: ProfilesSpec | None = None
+    refusals: RefusalsSpec | None = None
     constants: Annotated[dict[Identifier, Any], Field(description="values, read as constants.NAME")] = {}
     variables: Annotated[dict[Identifier, Cel], Field(description="expressions, read as variables.NAME")] = {}
     rules: list[RuleSpec] = []

@@ -18,6 +18,7 @@ from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
+from policyroute.policy.openings import Refusals
 from policyroute.problems import Problem, Span
 from policyroute.request import SHIPPED, Client, Profiles
 
@@ -292,3 +293,4 @@ class Program:
     warnings: tuple[Problem, ...] = ()
     clients: Mapping[str, KnownClient] = field(default_factory=dict[str, KnownClient])
     profiles: Profiles = SHIPPED
+    refusals: Refusals | None = None
