@@ -16,7 +16,7 @@ import orjson
 from policyroute.adapt import Room, fit
 from policyroute.catalogue import traits
 from policyroute.changes import Change
-from policyroute.dialects import DIALECTS
+from policyroute.dialects import TRANSLATORS
 from policyroute.dialects.translation import Frame
 from policyroute.request import ModelRequest
 
@@ -26,9 +26,9 @@ _EXAMPLES = Path(__file__).parent.parent / "docs" / "translation"
 def requests() -> str:
     """One row a thing that some client can say; a column a dialect of the provider."""
     rows: dict[str, dict[str, list[str]]] = {}
-    for client in DIALECTS:
+    for client in TRANSLATORS:
         prompt = _example(client).prompt
-        for name, dialect in DIALECTS.items():
+        for name, dialect in TRANSLATORS.items():
             if name == client:
                 continue
             fitted = fit(prompt, dialect, "m", traits(name, "", "m", None, {}), Room(), stream=False, interactive=False)
@@ -41,14 +41,14 @@ def requests() -> str:
 def answers() -> str:
     """One row a thing that some provider can answer; a column a dialect of the client."""
     rows: dict[str, dict[str, list[str]]] = {}
-    for provider, dialect in DIALECTS.items():
+    for provider, dialect in TRANSLATORS.items():
         body = (_EXAMPLES / f"{provider}.answer.json").read_bytes()
-        for client in DIALECTS:
+        for client in TRANSLATORS:
             if client == provider:
                 continue
             events = dialect.answer(body)
             frame = Frame("1", "m", 0, _example(client))
-            _, lost = DIALECTS[client].whole(events, frame)
+            _, lost = TRANSLATORS[client].whole(events, frame)
             for kind in sorted(lost):
                 rows.setdefault(f"`{provider}`: `{kind}`", {}).setdefault(client, []).append("left out")
     return _table("provider: what it answers", rows)
@@ -66,9 +66,9 @@ def _word(change: Change) -> str:
 
 
 def _table(corner: str, rows: Mapping[str, Mapping[str, Iterable[str]]]) -> str:
-    lines = [f"| {corner} | {' | '.join(f'`{name}`' for name in DIALECTS)} |", "|---" * (len(DIALECTS) + 1) + "|"]
+    lines = [f"| {corner} | {' | '.join(f'`{name}`' for name in TRANSLATORS)} |", "|---" * (len(TRANSLATORS) + 1) + "|"]
     for row, cells in rows.items():
         own = row.split("`")[1]
-        said = ["-" if name == own else "; ".join(dict.fromkeys(cells.get(name, ()))) for name in DIALECTS]
+        said = ["-" if name == own else "; ".join(dict.fromkeys(cells.get(name, ()))) for name in TRANSLATORS]
         lines.append(f"| {row} | {' | '.join(said)} |")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from policyroute.absent import Absent
 from policyroute.cel.values import TotalMap
+from policyroute.dialects import TRANSLATORS
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Operation
 
@@ -119,8 +120,9 @@ class Endpoints:
         """Whether a request of one of these dialects and operations can be put to the target, at any provider.
         Conversations are translated."""
         served = {(place.dialect, operation) for place in self.by_target[target] for operation in place.serves}
-        conversations = {operation for _, operation in served} & {Operation.CHAT}
-        return any(each in served or each[1] in conversations for each in asked)
+        if any(operation is Operation.CHAT and dialect in TRANSLATORS for dialect, operation in served):
+            served |= {(dialect, Operation.CHAT) for dialect in TRANSLATORS}
+        return any(each in served for each in asked)
 
     def wished(self, model: str) -> Sequence[Endpoint]:
         """Whatever serves what the client calls `model`: every target of that name or that asks its provider for that

@@ -13,6 +13,7 @@ from policyroute.dialects.dialect import Dialect, StreamReader
 from policyroute.dialects.gemini import Gemini
 from policyroute.dialects.openai_chat import OpenAIChat
 from policyroute.dialects.openai_responses import OpenAIResponses
+from policyroute.dialects.translation import Translates
 from policyroute.dialects.trouble import ClientError
 from policyroute.dialects.voices import VOICES, Voice
 from policyroute.request import register
@@ -21,7 +22,13 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect for dialect in (OpenAIChat(), OpenAIResponses(), Anthropic(), Gemini())
 }
 
-for _name, _dialect in DIALECTS.items():
-    register(_name, _dialect.requests, _dialect.read)
+TRANSLATORS: Final[Mapping[str, Translates]] = {
+    translator.name: translator for translator in (OpenAIChat(), Anthropic(), Gemini())
+}
+"""Those of them that are translated, from and into each other."""
 
-__all__ = ["DIALECTS", "VOICES", "ClientError", "Dialect", "StreamReader", "Voice"]
+for _name, _dialect in DIALECTS.items():
+    _translator = TRANSLATORS.get(_name)
+    register(_name, _dialect.requests, _translator.read if _translator is not None else None)
+
+__all__ = ["DIALECTS", "TRANSLATORS", "VOICES", "ClientError", "Dialect", "StreamReader", "Translates", "Voice"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from policyroute.dialects.translation import Translates
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -60,7 +59,7 @@ Editor = Edits[dict[str, Any]]
 """Of a dialect: it changes parsed bodies."""
 
 
-class Dialect(Translates, Protocol):
+class Dialect(Protocol):
     """One wire format. `requests` and `editors` are by the operations it has words for."""
 
     name: str
@@ -88,15 +87,9 @@ class Dialect(Translates, Protocol):
 
     def stream(self, secrets: Iterable[str] = ()) -> StreamReader: ...
     def answer(
-        self,
-        body: bytes,
-        secrets: Iterable[str] = (),
-        request: ModelRequest | None = None,
-        *,
-        everything: bool = False,
+        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
     ) -> list[StreamEvent]:
-        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete.
-        `everything`: with all that only this dialect has words for, so that `whole` can say it again."""
+        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete."""
         ...
 
     def failure(

@@ -55,6 +55,8 @@ class StreamWriter(Protocol):
 class Translates(Protocol):
     """What a dialect offers for translation."""
 
+    name: str
+
     def read(self, data: dict[str, Any]) -> Prompt:
         """A body that was checked. Never raises."""
         ...
@@ -65,6 +67,18 @@ class Translates(Protocol):
 
     def writer(self, frame: Frame) -> StreamWriter:
         """For a client that asked for a stream."""
+        ...
+
+    def answer(
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
+    ) -> list[StreamEvent]:
+        """As `Dialect.answer`; `everything`: with all that only this dialect has words for, so that `whole` can say it
+        again."""
         ...
 
     def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
