@@ -15,7 +15,8 @@ from policyroute.dialects import TRANSLATORS
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
 
-TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+FUNCTION: dict[str, Any] = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+TOOL: dict[str, Any] = {"type": "function", "function": FUNCTION}
 
 
 def chat(*messages: dict[str, Any], **fields: Any) -> Prompt:
@@ -108,7 +109,7 @@ def test_ids_that_fit_stay() -> None:
 
 def test_a_tool_with_a_name_too_long_goes_by_another_everywhere() -> None:
     name = "look_at_everything_" * 6
-    tool = {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
+    tool: dict[str, Any] = {"type": "function", "function": {**FUNCTION, "name": name}}
     call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": "{}"}}
     prompt = chat(
         USER,

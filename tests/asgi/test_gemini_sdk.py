@@ -25,7 +25,7 @@ POLICY = """
 version: 1
 providers:
   google: {dialect: gemini, base_url: "embedded:"}
-  claude: {dialect: anthropic, base_url: "embedded:"}
+  newer: {dialect: openai_responses, base_url: "embedded:"}
 targets:
   ok: {provider: google, model: gemini-ok}
   tunedModels/mine: {provider: google, model: tunedModels/mine}
@@ -37,7 +37,7 @@ targets:
   no-finish: {provider: google, model: no-finish}
   refuse: {provider: google, model: refuse}
   broken: {provider: google, model: broken-schema}
-  foreign: {provider: claude, model: ok}
+  foreign: {provider: newer, model: ok}
 rules:
   - {id: swap, when: request.model == "swap", route: [throttle, overloaded, ok]}
   - id: swap-broken

@@ -229,7 +229,7 @@ def test_the_estimate_counts_everything_that_is_said() -> None:
         ({"contents": [{"role": "assistant"}]}, "invalid_role", "contents[0].role"),
         ({"contents": [{"role": ["user"]}]}, "invalid_role", "contents[0].role"),
         (
-            {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {}}}]}]},
+            {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {"a": 1}}}]}]},
             "result_without_call",
             "contents[0].parts[0].functionResponse.name",
         ),

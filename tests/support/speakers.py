@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -67,7 +67,7 @@ class Chat:
         return self._said(await self._client.chat.completions.create(**self._body(model, ask)))
 
     async def streamed(self, model: str, ask: Ask) -> Said:
-        body = {**self._body(model, ask), "stream_options": {"include_usage": True}}
+        body: dict[str, Any] = {**self._body(model, ask), "stream_options": {"include_usage": True}}
         async with self._client.chat.completions.stream(**body) as stream:
             async for _ in stream:
                 pass
@@ -207,7 +207,7 @@ ERRORS: tuple[type[Exception], ...] = (openai.OpenAIError, anthropic.AnthropicEr
 
 
 @asynccontextmanager
-async def speaker(dialect: str, url: str) -> AsyncIterator[Speaker]:
+async def speaker(dialect: str, url: str) -> AsyncGenerator[Speaker]:
     """The SDK of this dialect, asking the gateway at `url`."""
     if dialect == "anthropic":
         async with anthropic.AsyncAnthropic(base_url=url, api_key="unused", max_retries=0) as claude:

@@ -22,7 +22,7 @@ _NAMES: Final = {
 """The fields that a prompt calls otherwise."""
 _NOTHING: Final[dict[str, Any]] = {"stop": (), "metadata": {}, "user": ""}
 """What stands for nothing, where that is not None."""
-_MODES: Final = ("auto", "none", "required")
+_MODES: Final[tuple[Literal["auto", "none", "required"], ...]] = ("auto", "none", "required")
 
 
 class PromptEditor:
@@ -82,8 +82,9 @@ def _part(part: Any, change: Callable[[str], str]) -> Any:
 
 
 def _choice(value: str) -> Choice:
-    if value in _MODES:
-        return Choice(cast("Literal['auto', 'none', 'required']", value))
+    for mode in _MODES:
+        if value == mode:
+            return Choice(mode)
     return Choice("required", (value,))
 
 

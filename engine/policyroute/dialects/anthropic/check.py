@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from policyroute.dialects import checks
+from policyroute.dialects.shapes import items
 
 _ROLES = frozenset({"user", "assistant", "system"})
 
@@ -18,8 +19,7 @@ def check(data: dict[str, Any]) -> None:
     calls: set[Any] = set()
     for index, message in enumerate(checks.opening(data)):
         content = checks.turn(index, message, _ROLES).get("content")
-        if content.__class__ is list:
-            _check_blocks(f"messages[{index}].content", content, calls)
+        _check_blocks(f"messages[{index}].content", items(content), calls)
     system = data.get("system")
     if system is not None and not isinstance(system, str):
         checks.objects("system", system, "a string or an array of objects")
@@ -29,7 +29,7 @@ def check(data: dict[str, Any]) -> None:
         _check_tools(tools)
 
 
-def _check_blocks(path: str, blocks: list[dict[str, Any]], calls: set[Any]) -> None:
+def _check_blocks(path: str, blocks: list[Any], calls: set[Any]) -> None:
     """Adds the ids of what is called."""
     for index, block in enumerate(blocks):
         kind = block.get("type")
