@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.openai_responses import edit, kept, prompt, reader, write
+from policyroute.dialects.openai_responses import edit, kept, prompt, reader, told, write
 from policyroute.dialects.openai_responses.request import ResponsesRequests
-from policyroute.dialects.translation import Written
+from policyroute.dialects.openai_responses.stream_writer import ResponsesWriter
+from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
 from policyroute.request.prompt import Prompt
@@ -39,12 +40,23 @@ class OpenAIResponses(JsonDialect):
         return reader.ResponsesStream(secrets)
 
     def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
+        self,
+        body: bytes,
+        secrets: Iterable[str] = (),
+        request: ModelRequest | None = None,
+        *,
+        everything: bool = False,
     ) -> list[StreamEvent]:
-        return reader.read_answer(body, secrets)
+        return reader.read_answer(body, secrets, everything=everything)
 
     def read(self, data: dict[str, Any]) -> Prompt:
         return prompt.read(data, self.name)
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
+
+    def writer(self, frame: Frame) -> ResponsesWriter:
+        return ResponsesWriter(frame)
+
+    def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
+        return told.whole(events, frame)
