@@ -13,6 +13,9 @@ from policyroute.dialects.shapes import items, obj
 
 _AT_THE_TOP: Final = ("previous_response_id", "conversation", "prompt", "background")
 
+MADE_UP: Final = "rs_policyroute"
+"""How the id of a thought begins that was told by us: another dialect's, and kept by nobody."""
+
 
 def kept(data: dict[str, Any]) -> str:
     """The path of the first of them; empty where the request is whole. An answer made in the background is kept too:
@@ -38,5 +41,18 @@ def _inside(data: dict[str, Any]) -> Iterator[str]:
             yield f"tools[{index}].container"
 
 
+def is_made_up(item: dict[str, Any]) -> bool:
+    """Whether this is a thought that no provider takes back."""
+    return item.get("type") == "reasoning" and str(item.get("id")).startswith(MADE_UP)
+
+
+def without_made_up(data: dict[str, Any]) -> dict[str, Any]:
+    """The same body where there is none."""
+    given = items(data.get("input"))
+    left = [item for item in given if not is_made_up(item)]
+    return data if len(left) == len(given) else {**data, "input": left}
+
+
 def _is_only_named(thought: dict[str, Any]) -> bool:
-    return bool(thought.get("id")) and not (thought.get("encrypted_content") or thought.get("content"))
+    given = thought.get("encrypted_content") or thought.get("content") or is_made_up(thought)
+    return bool(thought.get("id")) and not given

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from policyroute.dialects.openai_responses.kept_answer import keep
 from policyroute.dialects.openai_responses.response import ResponseReader
 from policyroute.dialects.shapes import obj
 from policyroute.dialects.sse import plain_events
@@ -43,7 +44,7 @@ class ResponsesStream(SseStream):
         return read_answer(body, self._secrets)
 
 
-def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+def read_answer(body: bytes, secrets: Iterable[str] = (), *, everything: bool = False) -> list[StreamEvent]:
     """A whole JSON answer as events. The last is a `Broken` where it is an error, empty, or no answer at all."""
     answer = obj(parse(body))
     if not (isinstance(answer.get("output"), list) or answer.get("status") or answer.get("error")):
@@ -53,6 +54,8 @@ def read_answer(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
     if not response.read_whole(answer, events):
         return events
     failure = _lacking(response)
+    if everything and not failure:
+        return keep(answer, events)
     return [*events, Broken(failure)] if failure else events
 
 

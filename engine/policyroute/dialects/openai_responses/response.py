@@ -27,7 +27,7 @@ from policyroute.events import (
 )
 from policyroute.failures import Failure, FailureKind
 
-_CALLS: Final = ("function_call", "custom_tool_call")
+CALLS: Final = ("function_call", "custom_tool_call")
 _SPOKEN: Final[dict[str, type[TextDelta | RefusalDelta | ReasoningDelta]]] = {
     "response.output_text.delta": TextDelta,
     "response.refusal.delta": RefusalDelta,
@@ -96,7 +96,7 @@ class ResponseReader:
         if place in self._known:
             return
         self._known.add(place)
-        if kind in _CALLS:
+        if kind in CALLS:
             number = self._calls[place] = len(self._calls)
             self.substance = True
             called = text(item.get("call_id")) or text(item.get("id"))
@@ -111,7 +111,7 @@ class ResponseReader:
         if place in self._told:
             return
         kind = text(item.get("type"))
-        if kind in _CALLS:
+        if kind in CALLS:
             said = item.get("arguments", item.get("input"))
             self._argue(place, said if isinstance(said, str) else compact(obj(said)), events)
         elif kind == "reasoning":

@@ -1,0 +1,186 @@
+"""OpenAI Responses: a body as a prompt.
+
+Rule of this module: a field that does not say what we have a word for is left as it came. Nothing is refused: `check`
+came first, and what is odd is for the provider to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from policyroute.absent import ABSENT
+from policyroute.dialects.openai_responses import written
+from policyroute.dialects.openai_responses.rest import take_flag, take_text, without
+from policyroute.dialects.openai_responses.said import turn
+from policyroute.dialects.shapes import items, obj, text
+from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, Text, Turn
+
+Taken = Callable[[dict[str, Any]], Any]
+
+OUTSIDE: Final = "input"
+"""What marks a turn that did not stand in the input, and a prompt whose input was a text, where it is named as absent."""
+LOGPROBS: Final = "message.output_text.logprobs"
+_EFFORTS: Final = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+
+
+def read(data: dict[str, Any], dialect: str) -> Prompt:
+    rest = without(data, "model", "stream")
+    turns = (*_instructions(rest), *_input(rest))
+    taken = {field: value for field, take in _TAKERS if (value := take(rest)) is not None}
+    return Prompt(dialect, turns, _tools(rest), **taken, extra=rest or None)
+
+
+def _instructions(rest: dict[str, Any]) -> tuple[Turn, ...]:
+    said = take_text(rest, "instructions")
+    return (Turn("system", (Text(said),), {OUTSIDE: ABSENT}),) if said else ()
+
+
+def _input(rest: dict[str, Any]) -> tuple[Turn, ...]:
+    if said := take_text(rest, "input"):
+        rest["input"] = ABSENT
+        return (Turn("user", (Text(said),), {"type": ABSENT}),)
+    given = items(rest.get("input"))
+    if not given:
+        return ()
+    del rest["input"]
+    return tuple(map(turn, given))
+
+
+def _number(name: str) -> Taken:
+    def take(rest: dict[str, Any]) -> Any:
+        value = rest.get(name)
+        return rest.pop(name) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    return take
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _max_tokens(rest: dict[str, Any]) -> int | None:
+    return rest.pop("max_output_tokens") if _is_whole(rest.get("max_output_tokens")) else None
+
+
+def _string(name: str) -> Taken:
+    return lambda rest: take_text(rest, name) or None
+
+
+def _inside(name: str, take: Taken) -> Taken:
+    """What is taken from an object inside of the body. What is left of that is left under its name, if anything is."""
+
+    def taken(rest: dict[str, Any]) -> Any:
+        left = dict(obj(rest.get(name)))
+        value = take(left)
+        if value is None:
+            return None
+        if left:
+            rest[name] = left
+        else:
+            del rest[name]
+        return value
+
+    return taken
+
+
+def _effort(left: dict[str, Any]) -> str | None:
+    return left.pop("effort") if text(left.get("effort")) in _EFFORTS else None
+
+
+def _format(left: dict[str, Any]) -> Format | None:
+    given = dict(obj(left.get("format")))
+    kind = given.pop("type", None)
+    if kind in ("text", "json_object"):
+        del left["format"]
+        return Format(kind, extra=given or None)
+    schema = given.pop("schema", None)
+    if kind != "json_schema" or not isinstance(schema, dict):
+        return None
+    del left["format"]
+    name, description, strict = take_text(given, "name"), take_text(given, "description"), take_flag(given, "strict")
+    return Format("json_schema", obj(cast("Any", schema)), name, description, strict, given or None)
+
+
+def _logprobs(rest: dict[str, Any]) -> int | None:
+    """They are told where they are asked to be included; how many, beside that."""
+    included = items(rest.get("include"))
+    if included.count(LOGPROBS) != 1:
+        return None
+    left = [name for name in included if name != LOGPROBS]
+    if left:
+        rest["include"] = left
+    else:
+        del rest["include"]
+    most = rest.get("top_logprobs")
+    return rest.pop("top_logprobs") if _is_whole(most) and most else 0
+
+
+def _metadata(rest: dict[str, Any]) -> dict[str, str] | None:
+    given = obj(rest.get("metadata"))
+    if not given or not all(isinstance(value, str) for value in given.values()):
+        return None
+    del rest["metadata"]
+    return given
+
+
+def _modalities(rest: dict[str, Any]) -> tuple[str, ...] | None:
+    given = items(rest.get("modalities"))
+    if not given or not all(isinstance(name, str) for name in given):
+        return None
+    del rest["modalities"]
+    return tuple(given)
+
+
+def _tools(rest: dict[str, Any]) -> tuple[Function | Other, ...]:
+    given = items(rest.get("tools"))
+    if given:
+        del rest["tools"]
+    return tuple(map(_tool, given))
+
+
+def _tool(raw: dict[str, Any]) -> Function | Other:
+    rest = without(raw, "type")
+    name = take_text(rest, "name")
+    if raw.get("type") != "function" or not name:
+        return Other(text(raw.get("type")) or "tool", raw)
+    parameters = rest.pop("parameters") if isinstance(rest.get("parameters"), dict) else None
+    description, strict = take_text(rest, "description"), take_flag(rest, "strict")
+    return Function(name, description, parameters, strict, rest or None)
+
+
+def _choice(rest: dict[str, Any]) -> Choice | None:
+    choice = _read_choice(rest.get("tool_choice"))
+    if choice:
+        del rest["tool_choice"]
+    return choice
+
+
+def _read_choice(given: Any) -> Choice | None:
+    """None where writing it would not say the same."""
+    if isinstance(given, str):
+        return written.MODES.get(given)
+    named = text(obj(given).get("name"))
+    names = tuple(text(obj(tool).get("name")) for tool in items(obj(given).get("tools")))
+    mode = "required" if named or obj(given).get("mode") == "required" else "auto"
+    choice = Choice(mode, (named,) if named else names)
+    return choice if written.choice(choice) == given else None
+
+
+_TAKERS: Final[tuple[tuple[str, Taken], ...]] = (
+    ("choice", _choice),
+    ("parallel", lambda rest: take_flag(rest, "parallel_tool_calls")),
+    ("format", _inside("text", _format)),
+    ("verbosity", _inside("text", lambda left: take_text(left, "verbosity") or None)),
+    ("effort", _inside("reasoning", _effort)),
+    ("max_tokens", _max_tokens),
+    ("temperature", _number("temperature")),
+    ("top_p", _number("top_p")),
+    ("logprobs", _logprobs),
+    ("modalities", _modalities),
+    ("user", _string("user")),
+    ("metadata", _metadata),
+    ("service_tier", _string("service_tier")),
+    ("cache_key", _string("prompt_cache_key")),
+)
+"""What takes each field of a prompt out of a body."""

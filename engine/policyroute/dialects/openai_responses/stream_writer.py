@@ -1,0 +1,222 @@
+"""OpenAI Responses, telling answers: a stream.
+
+Rule of this module: each item has one place and is told in parts and then whole. What is spoken ends when anything else
+begins; a call ends then too if its arguments are whole, else with the answer, as more of them may come. Nearly every
+event is a word: what stands around it is made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from policyroute.dialects.openai_responses import words
+from policyroute.dialects.openai_responses.kept import MADE_UP
+from policyroute.dialects.openai_responses.output import SPELLINGS, Called, Part, Spoken, Status, Words, unique
+from policyroute.dialects.shapes import dumps
+from policyroute.dialects.stream import parse
+from policyroute.dialects.translation import Frame
+from policyroute.events import (
+    Finished,
+    FinishReason,
+    OtherContent,
+    ReasoningDelta,
+    RefusalDelta,
+    Started,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+_CALL = "response.function_call_arguments"
+
+
+class ResponsesWriter:
+    """The `StreamWriter` of `openai_responses`. `response` is what it ends with, once it has."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.lost: set[str] = set()
+        self.response: dict[str, Any] = {}
+        self._frame = frame
+        self._id = self._model = ""
+        self._reason: FinishReason | None = None
+        self._refused = False
+        self._usage: Usage | None = None
+        self._number = 0
+        self._items: list[Spoken | Called] = []
+        self._spoken: Spoken | None = None  # the one that is not whole
+        self._calls: dict[int, Called] = {}
+        self._open: list[Called] = []
+        self._kind: type[Words] | None = None  # of the words that are being told
+        self._word = b""  # what stands before each of them
+        self._said: list[str] = []  # where those words are gathered
+
+    def write(self, events: Iterable[StreamEvent]) -> bytes:
+        out: list[bytes] = []
+        for event in events:
+            if isinstance(event, Words) and event.__class__ is self._kind and event.text and not event.choice:
+                self._said.append(event.text)
+                self._tell_word(self._word, event.text, out)
+            else:
+                self._tell(event, out)
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        out: list[bytes] = []
+        self._begin(out)
+        status, why = words.ending(self._reason or FinishReason.STOP, refused=self._refused)
+        last: Status = "completed" if status == "completed" else "incomplete"
+        self._end_spoken(out, last)
+        for call in self._open:
+            self._end_call(call, out, last)
+        output = [item.as_json() for item in self._items]
+        self.response = words.ended(self.response, status, why, output, self._usage)
+        self._event(f"response.{status}", {"response": self.response}, out)
+        return b"".join(out)
+
+    def _tell(self, event: StreamEvent, out: list[bytes]) -> None:
+        if getattr(event, "choice", 0):
+            self.lost.add("choices")
+            return
+        match event:
+            case TextDelta() | RefusalDelta() | ReasoningDelta():
+                if event.text:
+                    self._say(event, out)
+            case ToolCallDelta():
+                self._call(event, out)
+            case OtherContent():
+                self.lost.add(event.kind)
+            case _:
+                self._note(event)
+
+    def _note(self, event: StreamEvent) -> None:
+        """What is told when its time comes."""
+        match event:
+            case Started():
+                self._id, self._model = self._id or event.id, self._model or event.model
+            case Usage():
+                self._usage = event
+            case Finished():
+                self._reason = self._reason or event.reason
+            case _:
+                pass
+
+    def _say(self, event: Words, out: list[bytes]) -> None:
+        spelling = SPELLINGS[type(event)]
+        item = self._spoken
+        if item is None or item.kind != spelling.item:
+            self._settle(out)
+            kept = f"msg_{self._frame.id}" if spelling.item == "message" else MADE_UP + self._frame.id
+            item = self._spoken = Spoken(f"{kept}_{len(self._items)}", len(self._items), spelling.item)
+            self._add(item, out)
+        if not item.parts or item.parts[-1].spelling is not spelling:
+            self._end_part(item, out)
+            item.parts.append(Part(spelling))
+            self._event(f"{spelling.part_event}.added", self._in_part(item) | {"part": item.parts[-1].as_json("")}, out)
+        part = item.parts[-1]
+        part.said.append(event.text)
+        self._refused = self._refused or isinstance(event, RefusalDelta)
+        before = {"type": f"{spelling.event}.delta", **self._in_part(item), **spelling.beside_words}
+        word = _before(before)
+        self._kind, self._word, self._said = type(event), word, part.said
+        self._tell_word(word, event.text, out)
+
+    def _in_part(self, item: Spoken) -> dict[str, Any]:
+        """Where the last part of an item is."""
+        return {"item_id": item.id, "output_index": item.place, item.parts[-1].spelling.index: len(item.parts) - 1}
+
+    def _call(self, event: ToolCallDelta, out: list[bytes]) -> None:
+        call = self._calls.get(event.index)
+        if call is None:
+            self._settle(out)
+            place = len(self._items)
+            call_id = unique(event.id or "", self._calls.values(), f"call_{self._frame.id}_{place}")
+            call = self._calls[event.index] = Called(f"fc_{self._frame.id}_{place}", place, call_id, event.name or "")
+            self._add(call, out)
+            self._open.append(call)
+        elif call not in self._open:
+            if event.arguments.strip():
+                self.lost.add("tool_calls")
+            return
+        if event.arguments:
+            self._argue(call, event.arguments, out)
+
+    def _argue(self, call: Called, said: str, out: list[bytes]) -> None:
+        call.said.append(said)
+        self._tell_word(
+            _before({"type": f"{_CALL}.delta", "item_id": call.id, "output_index": call.place}), said, out
+        )
+
+    def _settle(self, out: list[bytes]) -> None:
+        """Something else begins: end what is whole."""
+        self._end_spoken(out, "completed")
+        for call in [call for call in self._open if _is_whole(call.arguments())]:
+            self._end_call(call, out, "completed")
+            self._open.remove(call)
+
+    def _add(self, item: Spoken | Called, out: list[bytes]) -> None:
+        self._begin(out)
+        self._items.append(item)
+        self._event("response.output_item.added", {"output_index": item.place, "item": item.as_json()}, out)
+
+    def _end_spoken(self, out: list[bytes], status: Status) -> None:
+        self._kind = None
+        if self._spoken is not None:
+            self._end_part(self._spoken, out)
+            self._end_item(self._spoken, out, status)
+            self._spoken = None
+
+    def _end_part(self, item: Spoken, out: list[bytes]) -> None:
+        self._kind = None
+        if not item.parts:
+            return
+        part = item.parts[-1]
+        at, spelling, said = self._in_part(item), part.spelling, part.text()
+        self._event(f"{spelling.event}.done", {**at, **spelling.beside_words, spelling.name: said}, out)
+        self._event(f"{spelling.part_event}.done", {**at, "part": part.as_json(said)}, out)
+
+    def _end_call(self, call: Called, out: list[bytes], status: Status) -> None:
+        """Arguments that never came are those of an object with nothing in it."""
+        if not call.said:
+            self._argue(call, "{}", out)
+        done = {"item_id": call.id, "output_index": call.place, "name": call.name, "arguments": call.arguments()}
+        self._event(f"{_CALL}.done", done, out)
+        self._end_item(call, out, status)
+
+    def _end_item(self, item: Spoken | Called, out: list[bytes], status: Status) -> None:
+        item.status = status
+        self._event("response.output_item.done", {"output_index": item.place, "item": item.as_json()}, out)
+
+    def _begin(self, out: list[bytes]) -> None:
+        """The model is the one known when the first item is told."""
+        if not self.response:
+            self.response = words.response(self._frame, words.response_id(self._frame, self._id), self._model)
+            self._event("response.created", {"response": self.response}, out)
+            self._event("response.in_progress", {"response": self.response}, out)
+
+    def _event(self, kind: str, fields: dict[str, Any], out: list[bytes]) -> None:
+        data = dumps({"type": kind, **fields, "sequence_number": self._number})
+        out += (b"event: ", kind.encode(), b"\ndata: ", data, b"\n\n")
+        self._number += 1
+
+    def _tell_word(self, before: bytes, said: str, out: list[bytes]) -> None:
+        try:
+            word = orjson.dumps(said)
+        except orjson.JSONEncodeError:  # half a surrogate pair
+            word = dumps(said)
+        out += (before, word, b',"sequence_number":%d}\n\n' % self._number)
+        self._number += 1
+
+
+def _before(fields: dict[str, Any]) -> bytes:
+    """An event of words up to the words."""
+    return b"event: %s\ndata: %s" % (fields["type"].encode(), dumps(fields)[:-1] + b',"delta":')
+
+
+def _is_whole(arguments: str) -> bool:
+    """Whether no more of them can come."""
+    said = arguments.rstrip()
+    return said.endswith(("}", "]")) and parse(said.encode("utf-8", "surrogatepass")) is not None
