@@ -25,7 +25,6 @@ POLICY = """
 version: 1
 providers:
   google: {dialect: gemini, base_url: "embedded:"}
-  newer: {dialect: openai_responses, base_url: "embedded:"}
 targets:
   ok: {provider: google, model: gemini-ok}
   tunedModels/mine: {provider: google, model: tunedModels/mine}
@@ -37,7 +36,6 @@ targets:
   no-finish: {provider: google, model: no-finish}
   refuse: {provider: google, model: refuse}
   broken: {provider: google, model: broken-schema}
-  foreign: {provider: newer, model: ok}
 rules:
   - {id: swap, when: request.model == "swap", route: [throttle, overloaded, ok]}
   - id: swap-broken
@@ -139,7 +137,6 @@ def reason(error: errors.APIError) -> Any:
         ("overloaded", errors.ServerError, ("UNAVAILABLE", "overloaded")),
         ("auth", errors.ServerError, ("UNAVAILABLE", "upstream_auth")),
         ("nothing-serves-this", errors.ClientError, ("NOT_FOUND", "model_not_found")),
-        ("foreign", errors.ClientError, ("PERMISSION_DENIED", "no_eligible_target")),
     ],
 )
 @pytest.mark.parametrize("ask", [asked, streamed])

@@ -37,8 +37,8 @@ ANTHROPIC: Caller = ("/v1/models", [("anthropic-version", "2023-06-01")])
 GEMINI: Caller = ("/v1beta/models", [])
 LISTED = [
     (OPENAI, {"chat", "vectors", "responses", "opus", "flash", "anywhere"}),
-    (ANTHROPIC, {"chat", "opus", "flash", "anywhere"}),
-    (GEMINI, {"chat", "opus", "flash", "anywhere"}),
+    (ANTHROPIC, {"chat", "responses", "opus", "flash", "anywhere"}),
+    (GEMINI, {"chat", "responses", "opus", "flash", "anywhere"}),
 ]
 TARGETS = {"chat", "vectors", "responses", "opus", "opus-vectors", "flash", "anywhere"}
 

@@ -36,10 +36,18 @@ def places(decision: Decision) -> list[str]:
 KEPT: dict[str, Any] = {"previous_response_id": "resp_1"}
 
 
-def test_what_stands_for_itself_may_go_anywhere_that_speaks_the_dialect() -> None:
+def test_what_stands_for_itself_may_go_anywhere() -> None:
     decision = decide("[gpt, chat, mini]", store=True)
-    assert places(decision) == ["gpt@openai", "gpt@azure", "mini@openai"]
-    assert [each.code for each in decision.excluded] == ["dialect"]
+    assert places(decision)[:2] == ["gpt@openai", "gpt@azure"]
+    assert [each.split("@")[0] for each in places(decision)] == ["gpt", "gpt", "chat", "mini"]
+
+
+def test_what_an_account_keeps_is_in_its_own_dialect() -> None:
+    decision = decide("[chat, mini]", **KEPT)
+    assert places(decision) == ["mini@openai"]
+    (out,) = decision.excluded
+    assert (out.target, out.code) == ("chat", "dialect")
+    assert "previous_response_id" in out.detail
 
 
 @pytest.mark.parametrize(

@@ -105,10 +105,13 @@ class Responses:
         return self._said(await self._client.responses.create(**self._body(model, ask)))
 
     async def streamed(self, model: str, ask: Ask) -> Said:
+        """Its `get_final_response` takes no answer that is incomplete."""
+        told: Any = None
         async with self._client.responses.stream(**self._body(model, ask)) as stream:
-            async for _ in stream:
-                pass
-            return self._said(await stream.get_final_response())
+            async for event in stream:
+                if event.type in ("response.completed", "response.incomplete"):
+                    told = event
+        return self._said(told.response)
 
     def _said(self, answer: Any) -> Said:
         said = Said(text=answer.output_text, finish=answer.status, model=answer.model)

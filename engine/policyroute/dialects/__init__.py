@@ -23,7 +23,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
 }
 
 TRANSLATORS: Final[Mapping[str, Translates]] = {
-    translator.name: translator for translator in (OpenAIChat(), Anthropic(), Gemini())
+    translator.name: translator for translator in (OpenAIChat(), OpenAIResponses(), Anthropic(), Gemini())
 }
 """Those of them that are translated, from and into each other."""
 
