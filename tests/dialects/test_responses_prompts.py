@@ -96,8 +96,16 @@ def test_what_is_read() -> None:
         "instructions": "be kind",
         "input": [
             {"role": "developer", "content": "and short"},
-            {"role": "user", "content": [{"type": "input_text", "text": "look"}, {"type": "input_image", "file_id": "f"}]},
-            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "x"},
+            {
+                "role": "user",
+                "content": [{"type": "input_text", "text": "look"}, {"type": "input_image", "file_id": "f"}],
+            },
+            {
+                "type": "reasoning",
+                "id": "rs_1",
+                "summary": [{"type": "summary_text", "text": "hm"}],
+                "encrypted_content": "x",
+            },
             {"type": "message", "role": "assistant", "id": "msg_1", "content": [{"type": "refusal", "refusal": "no"}]},
             {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"},
             {"type": "custom_tool_call", "call_id": "c2", "name": "g", "input": "any text"},
@@ -139,7 +147,9 @@ VALUES = st.recursive(
     | st.integers(-9, 9)
     | st.floats(allow_nan=False)
     | KINDS
-    | st.sampled_from(["", "data:image/png;base64,QUJD", "data:application/pdf;base64,", "data:,x", "https://x.example"])
+    | st.sampled_from(
+        ["", "data:image/png;base64,QUJD", "data:application/pdf;base64,", "data:,x", "https://x.example"]
+    )
     | st.sampled_from(["QUJD", "mp3", "mpeg", LOGPROBS]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
     max_leaves=20,

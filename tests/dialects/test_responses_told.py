@@ -173,19 +173,19 @@ SERVING = Serving()
 
 def streamed(body: bytes) -> Response:
     """By the SDK's accumulator, which refuses what is not legal; and by whoever reads the events."""
-    number, ended = 0, None
+    number, ended = 0, list[Response]()
     with SERVING(body, "text/event-stream").responses.stream(model="m", input="hi") as stream:
         for event in stream:
             assert event.sequence_number == number
             number += 1
-            if event.type in ("response.completed", "response.incomplete"):
-                ended = event.response
-    assert ended
+            if event.type == "response.completed" or event.type == "response.incomplete":  # noqa: PLR1714 - types
+                ended.append(event.response)
+    [response] = ended
     sdk = SERVING(body, "text/event-stream")
     raw = list(sdk.responses.create(model="m", input="hi", stream=True))
     assert [event.type for event in raw[:2]] == ["response.created", "response.in_progress"]
     assert len(raw) == number
-    return Response.model_validate(ended.model_dump(warnings=False))
+    return Response.model_validate(response.model_dump(warnings=False))
 
 
 def whole(body: bytes) -> Response:
@@ -431,7 +431,12 @@ def test_words_are_told_as_they_come() -> None:
 
 
 def test_a_refusal_after_words_is_a_part_of_the_same_message() -> None:
-    events: list[StreamEvent] = [TextDelta("I"), RefusalDelta("can"), RefusalDelta("not"), Finished(FinishReason.REFUSAL)]
+    events: list[StreamEvent] = [
+        TextDelta("I"),
+        RefusalDelta("can"),
+        RefusalDelta("not"),
+        Finished(FinishReason.REFUSAL),
+    ]
     [message] = events_of(told(events))[-1]["response"]["output"]
     assert [(part["type"], part.get("text", part.get("refusal"))) for part in message["content"]] == [
         ("output_text", "I"),
@@ -449,7 +454,12 @@ def test_a_refusal_after_words_is_a_part_of_the_same_message() -> None:
         ([TextDelta("I"), Finished(FinishReason.REFUSAL)], "incomplete", "content_filter", "incomplete"),
         ([TextDelta("I"), Finished(FinishReason.CONTENT_FILTER)], "incomplete", "content_filter", "incomplete"),
         ([TextDelta("I"), Finished(FinishReason.LENGTH)], "incomplete", "max_output_tokens", "incomplete"),
-        ([ToolCallDelta(0, "a", "f", '{"a'), Finished(FinishReason.LENGTH)], "incomplete", "max_output_tokens", "incomplete"),
+        (
+            [ToolCallDelta(0, "a", "f", '{"a'), Finished(FinishReason.LENGTH)],
+            "incomplete",
+            "max_output_tokens",
+            "incomplete",
+        ),
         ([TextDelta("I"), Finished(FinishReason.ERROR)], "failed", None, "incomplete"),
     ],
 )
@@ -464,7 +474,7 @@ def test_how_answers_end(events: list[StreamEvent], status: str, why: str | None
 
 
 def test_what_was_asked_is_repeated() -> None:
-    tools = [{"type": "function", "name": "f", "parameters": {}}]
+    tools: list[dict[str, Any]] = [{"type": "function", "name": "f", "parameters": {}}]
     frame = asking(instructions="be kind", tools=tools, temperature=0, text={"verbosity": "low"}, metadata={"a": "b"})
     found = events_of(told([TextDelta("x")], frame))
     for response in (found[0]["response"], found[1]["response"], found[-1]["response"]):
@@ -508,8 +518,13 @@ def test_a_thought_that_we_told_is_sent_to_nobody() -> None:
 
 
 def test_what_the_events_say_is_told_whatever_else_was_kept() -> None:
-    output = [
-        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "b"}], "encrypted_content": "z"},
+    output: list[dict[str, Any]] = [
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "b"}],
+            "encrypted_content": "z",
+        },
         {
             "type": "message",
             "id": "msg_1",
@@ -522,7 +537,8 @@ def test_what_the_events_say_is_told_whatever_else_was_kept() -> None:
         {"type": "web_search_call", "id": "ws_1"},
         {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"},
     ]
-    body = {"id": "resp_1", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": output}
+    ended = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    body = {"id": "resp_1", **ended, "output": output}
     events = RESPONSES.answer(json.dumps(body).encode(), everything=True)
     assert json.loads(RESPONSES.whole(events, FRAME)[0]) == body
     for event in events:
@@ -530,7 +546,7 @@ def test_what_the_events_say_is_told_whatever_else_was_kept() -> None:
             event.name = "g"
     renamed = json.loads(RESPONSES.whole(events, FRAME)[0])
     assert renamed["output"] == [*output[:3], {**output[3], "name": "g"}]
-    cut = [one for one in events if not isinstance(one, TextDelta | ToolCallDelta | Finished)]
+    cut: list[StreamEvent] = [one for one in events if not isinstance(one, TextDelta | ToolCallDelta | Finished)]
     cut += [TextDelta("a"), Finished(FinishReason.STOP), Usage(1, 2)]
     answer = json.loads(RESPONSES.whole(cut, FRAME)[0])
     assert answer["status"] == "completed"

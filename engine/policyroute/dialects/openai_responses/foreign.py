@@ -105,7 +105,9 @@ class Telling:
             if isinstance(part, Text) and part.text:
                 found.append(_text(part.text, role))
             elif isinstance(part, Refusal) and part.text:
-                found.append({"type": "refusal", "refusal": part.text} if role == "assistant" else _text(part.text, role))
+                found.append(
+                    {"type": "refusal", "refusal": part.text} if role == "assistant" else _text(part.text, role)
+                )
             elif isinstance(part, Media) and (told := self._medium(part, role)):
                 found.append(told)
         return found

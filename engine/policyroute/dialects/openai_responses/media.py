@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from policyroute.dialects.openai_responses.rest import joined, take_text, without
-from policyroute.dialects.shapes import text
+from policyroute.dialects.shapes import obj, text
 from policyroute.request.prompt import Media, MediaKind
 
 _DATA: Final = re.compile(r"data:([^;,]+);base64,")
@@ -75,9 +75,7 @@ def _read_file(rest: dict[str, Any]) -> Media | None:
 
 
 def _read_sound(rest: dict[str, Any]) -> Media | None:
-    sound = rest.pop("input_audio", None)
-    if not isinstance(sound, dict):
-        return None
+    sound = obj(rest.pop("input_audio", None))
     data, form = text(sound.get("data")), text(sound.get("format"))
     mime = _MP3[1] if form == _MP3[0] else f"audio/{form}"
     media = Media("audio", mime, data, extra=rest or None)

@@ -25,7 +25,8 @@ class Spelling(NamedTuple):
     """Under which the words stand in their part."""
     part_event: str
     event: str
-    index: str
+    position: str
+    """The name of the part's number in those."""
     beside: dict[str, Any]
     """In the part."""
     beside_words: dict[str, Any]

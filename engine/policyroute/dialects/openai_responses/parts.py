@@ -22,7 +22,7 @@ ContentPart = Text | Media | Refusal | Other
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Item(Other):
-    """An item of the input that only this dialect has words for. Any other `Other` is a part of a content, or a tool."""
+    """An item of the input that only this dialect has words for. Any other `Other` is a part of a content or a tool."""
 
 
 def usual(role: str) -> str:

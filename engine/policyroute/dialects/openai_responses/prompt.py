@@ -7,7 +7,7 @@ came first, and what is odd is for the provider to judge.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.openai_responses import written
@@ -19,7 +19,7 @@ from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, 
 Taken = Callable[[dict[str, Any]], Any]
 
 OUTSIDE: Final = "input"
-"""What marks a turn that did not stand in the input, and a prompt whose input was a text, where it is named as absent."""
+"""What marks, where it is absent, a turn that stood outside of the input, and a prompt whose input was a text."""
 LOGPROBS: Final = "message.output_text.logprobs"
 _EFFORTS: Final = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 
@@ -162,7 +162,7 @@ def _read_choice(given: Any) -> Choice | None:
         return written.MODES.get(given)
     named = text(obj(given).get("name"))
     names = tuple(text(obj(tool).get("name")) for tool in items(obj(given).get("tools")))
-    mode = "required" if named or obj(given).get("mode") == "required" else "auto"
+    mode: Literal["auto", "required"] = "required" if named or obj(given).get("mode") == "required" else "auto"
     choice = Choice(mode, (named,) if named else names)
     return choice if written.choice(choice) == given else None
 

@@ -126,7 +126,7 @@ class ResponsesWriter:
 
     def _in_part(self, item: Spoken) -> dict[str, Any]:
         """Where the last part of an item is."""
-        return {"item_id": item.id, "output_index": item.place, item.parts[-1].spelling.index: len(item.parts) - 1}
+        return {"item_id": item.id, "output_index": item.place, item.parts[-1].spelling.position: len(item.parts) - 1}
 
     def _call(self, event: ToolCallDelta, out: list[bytes]) -> None:
         call = self._calls.get(event.index)
@@ -146,9 +146,7 @@ class ResponsesWriter:
 
     def _argue(self, call: Called, said: str, out: list[bytes]) -> None:
         call.said.append(said)
-        self._tell_word(
-            _before({"type": f"{_CALL}.delta", "item_id": call.id, "output_index": call.place}), said, out
-        )
+        self._tell_word(_before({"type": f"{_CALL}.delta", "item_id": call.id, "output_index": call.place}), said, out)
 
     def _settle(self, out: list[bytes]) -> None:
         """Something else begins: end what is whole."""

@@ -36,7 +36,7 @@ _FAILED: Final = {"code": "server_error", "message": "The model ended its answer
 
 
 def ending(reason: FinishReason, *, refused: bool) -> tuple[str, str | None]:
-    """The status of a response, and why it is incomplete. A refusal that was not put into words is what a filter does."""
+    """The status of a response, and why it is incomplete. A refusal without words is what a filter does."""
     if reason is FinishReason.REFUSAL and not refused:
         reason = FinishReason.CONTENT_FILTER
     if reason is FinishReason.ERROR:
@@ -72,7 +72,9 @@ def response(frame: Frame, id: str, model: str) -> dict[str, Any]:
     }
 
 
-def ended(begun: dict[str, Any], status: str, why: str | None, output: list[Any], usage: Usage | None) -> dict[str, Any]:
+def ended(
+    begun: dict[str, Any], status: str, why: str | None, output: list[Any], usage: Usage | None
+) -> dict[str, Any]:
     return {
         **begun,
         "status": status,

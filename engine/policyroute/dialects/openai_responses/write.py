@@ -53,7 +53,7 @@ def _common(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
         body["tool_choice"] = written.choice(prompt.choice)
     if prompt.effort is not None:
         body["reasoning"] = {"effort": prompt.effort}
-    said = {"format": written.form(prompt.format)} if prompt.format is not None else {}
+    said: dict[str, Any] = {"format": written.form(prompt.format)} if prompt.format is not None else {}
     if prompt.verbosity is not None:
         said["verbosity"] = prompt.verbosity
     if said:
