@@ -14,7 +14,7 @@ from policyroute.catalogue import traits
 from policyroute.catalogue.vendors import reference as vendors
 from policyroute.cel.functions import reference as functions
 from policyroute.changes import Change
-from policyroute.dialects import TRANSLATORS
+from policyroute.dialects import DIALECTS
 from policyroute.dialects.translation import Frame
 from policyroute.policy.vocabulary import reference as vocabulary
 from policyroute.request import ModelRequest
@@ -27,9 +27,9 @@ _EXAMPLES = _DOCS / "translation"
 def _requests() -> str:
     """One row a thing that some client can say; a column a dialect of the provider."""
     rows: dict[str, dict[str, list[str]]] = {}
-    for client in TRANSLATORS:
+    for client in DIALECTS:
         prompt = _example(client).prompt
-        for name, dialect in TRANSLATORS.items():
+        for name, dialect in DIALECTS.items():
             if name == client:
                 continue
             fitted = fit(prompt, dialect, "m", traits(name, "", "m", None, {}), Room(), stream=False, interactive=False)
@@ -42,14 +42,14 @@ def _requests() -> str:
 def _answers() -> str:
     """One row a thing that some provider can answer; a column a dialect of the client."""
     rows: dict[str, dict[str, list[str]]] = {}
-    for provider, dialect in TRANSLATORS.items():
+    for provider, dialect in DIALECTS.items():
         body = (_EXAMPLES / f"{provider}.answer.json").read_bytes()
-        for client in TRANSLATORS:
+        for client in DIALECTS:
             if client == provider:
                 continue
             events = dialect.answer(body)
             frame = Frame("1", "m", 0, _example(client))
-            _, lost = TRANSLATORS[client].whole(events, frame)
+            _, lost = DIALECTS[client].whole(events, frame)
             for kind in sorted(lost):
                 rows.setdefault(f"`{provider}`: `{kind}`", {}).setdefault(client, []).append("left out")
     return _table("provider: what it answers", rows)
@@ -67,10 +67,10 @@ def _word(change: Change) -> str:
 
 
 def _table(corner: str, rows: Mapping[str, Mapping[str, Iterable[str]]]) -> str:
-    lines = [f"| {corner} | {' | '.join(f'`{name}`' for name in TRANSLATORS)} |", "|---" * (len(TRANSLATORS) + 1) + "|"]
+    lines = [f"| {corner} | {' | '.join(f'`{name}`' for name in DIALECTS)} |", "|---" * (len(DIALECTS) + 1) + "|"]
     for row, cells in rows.items():
         own = row.split("`")[1]
-        said = ["-" if name == own else "; ".join(dict.fromkeys(cells.get(name, ()))) for name in TRANSLATORS]
+        said = ["-" if name == own else "; ".join(dict.fromkeys(cells.get(name, ()))) for name in DIALECTS]
         lines.append(f"| {row} | {' | '.join(said)} |")
     return "\n".join(lines)
 

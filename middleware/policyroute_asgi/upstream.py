@@ -14,7 +14,7 @@ from functools import partial
 
 from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Excluded, Hop
-from policyroute.dialects import DIALECTS, TRANSLATORS, Dialect, StreamReader
+from policyroute.dialects import DIALECTS, Dialect, StreamReader
 from policyroute.dialects.amendments import Amender, Amendments, amended
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
@@ -142,7 +142,7 @@ class Upstream:
         reader = dialect.stream(secrets)
         if told is None:
             return reader
-        writer = TRANSLATORS[self._request.dialect].writer(self._frame())
+        writer = DIALECTS[self._request.dialect].writer(self._frame())
         self.lost = writer.lost
         return Translated(reader, writer, Amender(told))
 
@@ -157,9 +157,9 @@ class Upstream:
             events = _learnt(dialect.answer(body, secrets, request), learn)
         else:
             everything = dialect.name == request.dialect
-            events = TRANSLATORS[dialect.name].answer(body, secrets, request, everything=everything)
+            events = dialect.answer(body, secrets, request, everything=everything)
             events = _learnt(amended(events, told), learn)
-            body, self.lost = TRANSLATORS[request.dialect].whole(events, self._frame())
+            body, self.lost = DIALECTS[request.dialect].whole(events, self._frame())
         return Received(id, events, body, end=True, status=answer.status)
 
     def _frame(self) -> Frame:

@@ -11,7 +11,7 @@ import pytest
 
 from policyroute.adapt import Fitted, Room, asked_for, fit
 from policyroute.catalogue import Traits, traits
-from policyroute.dialects import TRANSLATORS
+from policyroute.dialects import DIALECTS
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
 
@@ -29,7 +29,7 @@ def takes(dialect: str = "openai_chat", **changed: Any) -> Traits:
 
 
 def fitted(said: Prompt, wanted: Traits, dialect: str = "openai_chat", **room: Any) -> Fitted:
-    return fit(said, TRANSLATORS[dialect], "m", wanted, Room(**room), stream=False, interactive=True)
+    return fit(said, DIALECTS[dialect], "m", wanted, Room(**room), stream=False, interactive=True)
 
 
 def said(result: Fitted) -> set[str]:
@@ -149,7 +149,7 @@ def test_stop_sequences_beyond_the_targets_number_are_left_to_us() -> None:
 def test_a_tier_that_answers_later_is_for_those_who_wait() -> None:
     prompt, wanted = chat(service_tier="flex"), takes(service_tier=("auto", "default", "flex", "priority"))
     assert said(fitted(prompt, wanted)) == {"service_tier=dropped"}
-    later = fit(prompt, TRANSLATORS["openai_chat"], "m", wanted, Room(), stream=False, interactive=False)
+    later = fit(prompt, DIALECTS["openai_chat"], "m", wanted, Room(), stream=False, interactive=False)
     assert later.data is None
 
 

@@ -16,7 +16,7 @@ from tests.support.canaries import PROMPT
 from tests.support.edge import Log
 from tests.support.speakers import ERRORS, FINISHES, Ask, Said, Speaker, speaker
 
-from policyroute.dialects import TRANSLATORS
+from policyroute.dialects import DIALECTS
 from policyroute_asgi import gateway
 
 pytestmark = [
@@ -25,18 +25,18 @@ pytestmark = [
 ]
 
 MODELS = ("ok", "throttle-7s", "cut", "no-finish", "refuse", "auth", "slow", "long-2000")
-PAIRS = [(client, provider) for client, provider in product(TRANSLATORS, TRANSLATORS) if client != provider]
+PAIRS = [(client, provider) for client, provider in product(DIALECTS, DIALECTS) if client != provider]
 
 
 def policy() -> str:
     lines = ["version: 1", "providers:"]
-    lines += [f'  {name}: {{dialect: {name}, base_url: "embedded:"}}' for name in TRANSLATORS]
+    lines += [f'  {name}: {{dialect: {name}, base_url: "embedded:"}}' for name in DIALECTS]
     lines += ["targets:"]
-    lines += [f"  {name}-{model}: {{provider: {name}, model: {model}}}" for name in TRANSLATORS for model in MODELS]
+    lines += [f"  {name}-{model}: {{provider: {name}, model: {model}}}" for name in DIALECTS for model in MODELS]
     lines += ["  few-stops: {provider: anthropic, model: long-2000, takes: {stop_max: 0}}", "rules:"]
     lines += [
         f"  - {{id: swap-{name}, when: request.model == 'swap-{name}', route: [{busy}-throttle-7s, {name}-ok]}}"
-        for name, busy in zip(TRANSLATORS, reversed(list(TRANSLATORS)), strict=True)
+        for name, busy in zip(DIALECTS, reversed(list(DIALECTS)), strict=True)
     ]
     lines += ["  - {id: house, transform: {system: {append: Be brief.}, default: {max_tokens: 4000}}}"]
     return "\n".join([*lines, "default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}"])

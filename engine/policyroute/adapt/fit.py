@@ -16,7 +16,7 @@ from policyroute.adapt.steps import Changes
 from policyroute.adapt.trim import trimmed
 from policyroute.catalogue import Traits
 from policyroute.changes import Change
-from policyroute.dialects import Translates
+from policyroute.dialects import Dialect
 from policyroute.dialects.amendments import NOTHING, Amendments
 from policyroute.dialects.turns import unsaid
 from policyroute.request.prompt import Prompt
@@ -39,7 +39,7 @@ class Fitted:
 
 
 def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
-    prompt: Prompt, dialect: Translates, model: str, traits: Traits, room: Room, *, stream: bool, interactive: bool
+    prompt: Prompt, dialect: Dialect, model: str, traits: Traits, room: Room, *, stream: bool, interactive: bool
 ) -> Fitted:
     """The body for `model` in this dialect. `interactive`: somebody waits for the answer, so that it is not put off."""
     changes = Changes()

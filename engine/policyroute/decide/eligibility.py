@@ -16,7 +16,7 @@ from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, R
 from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.decide.state import RoutingState
-from policyroute.dialects import TRANSLATORS
+from policyroute.dialects import DIALECTS
 from policyroute.request import ModelRequest, Operation
 
 
@@ -72,7 +72,7 @@ def _parted(candidates: Sequence[Candidate], of: Callable[[Candidate], str], cod
 def _obstacle(
     endpoint: Endpoint, request: ModelRequest, state: RoutingState, fallback: ResolvedFallback
 ) -> tuple[str, str] | None:
-    if endpoint.dialect != request.dialect and (trouble := _untranslated(endpoint, request)):
+    if endpoint.dialect != request.dialect and (trouble := _untranslated(request)):
         return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}, and {trouble}"
     if state.missing_secrets and endpoint.provider.name in state.missing_secrets:
         return "missing_secret", f"the key of provider {endpoint.provider.name} could not be read"
@@ -100,10 +100,8 @@ def _too_long(endpoint: Endpoint, request: ModelRequest, state: RoutingState) ->
     return "context_window", f"the prompt is about {tokens} tokens, the context window {window}{learnt}"
 
 
-def _untranslated(endpoint: Endpoint, request: ModelRequest) -> str:
-    """Why only a provider of the client's own dialect can answer; empty where this one can."""
-    if not {endpoint.dialect, request.dialect} <= TRANSLATORS.keys():
-        return "one of them is not translated"
+def _untranslated(request: ModelRequest) -> str:
+    """Why only a provider of the client's own dialect can answer; empty where any can."""
     if request.operation is not Operation.CHAT:
         return "only conversations are translated"
     return f"`{request.kept}` refers to what an account keeps" if request.kept else ""
@@ -111,10 +109,10 @@ def _untranslated(endpoint: Endpoint, request: ModelRequest) -> str:
 
 def _lost(endpoint: Endpoint, request: ModelRequest) -> list[str]:
     """What the client asks for and would not get there. Rules may yet change that: it is judged by what it asked."""
-    if request.operation is not Operation.CHAT or request.dialect not in TRANSLATORS:
+    if request.operation is not Operation.CHAT:
         return []
     spec, traits = endpoint.spec, endpoint.spec.traits[endpoint.provider.name]
-    dialect = TRANSLATORS[endpoint.dialect]
+    dialect = DIALECTS[endpoint.dialect]
     if endpoint.dialect == request.dialect and traits is BY_DIALECT[endpoint.dialect]:
         return []
     rooms = room(request, spec)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from policyroute.absent import Absent
 from policyroute.cel.values import TotalMap
-from policyroute.dialects import TRANSLATORS
+from policyroute.dialects import DIALECTS
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Operation
 
@@ -120,8 +120,8 @@ class Endpoints:
         """Whether a request of one of these dialects and operations can be put to the target, at any provider.
         Conversations are translated."""
         served = {(place.dialect, operation) for place in self.by_target[target] for operation in place.serves}
-        if any(operation is Operation.CHAT and dialect in TRANSLATORS for dialect, operation in served):
-            served |= {(dialect, Operation.CHAT) for dialect in TRANSLATORS}
+        if any(operation is Operation.CHAT for _, operation in served):
+            served |= {(dialect, Operation.CHAT) for dialect in DIALECTS}
         return any(each in served for each in asked)
 
     def wished(self, model: str) -> Sequence[Endpoint]:

@@ -13,7 +13,6 @@ from policyroute.dialects.dialect import Dialect, StreamReader
 from policyroute.dialects.gemini import Gemini
 from policyroute.dialects.openai_chat import OpenAIChat
 from policyroute.dialects.openai_responses import OpenAIResponses
-from policyroute.dialects.translation import Translates
 from policyroute.dialects.trouble import ClientError
 from policyroute.dialects.voices import VOICES, Voice
 from policyroute.request import register
@@ -22,13 +21,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect for dialect in (OpenAIChat(), OpenAIResponses(), Anthropic(), Gemini())
 }
 
-TRANSLATORS: Final[Mapping[str, Translates]] = {
-    translator.name: translator for translator in (OpenAIChat(), OpenAIResponses(), Anthropic(), Gemini())
-}
-"""Those of them that are translated, from and into each other."""
-
 for _name, _dialect in DIALECTS.items():
-    _translator = TRANSLATORS.get(_name)
-    register(_name, _dialect.requests, _translator.read if _translator is not None else None)
+    register(_name, _dialect.requests, _dialect.read)
 
-__all__ = ["DIALECTS", "TRANSLATORS", "VOICES", "ClientError", "Dialect", "StreamReader", "Translates", "Voice"]
+__all__ = ["DIALECTS", "VOICES", "ClientError", "Dialect", "StreamReader", "Voice"]

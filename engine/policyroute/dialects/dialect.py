@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from policyroute.dialects.translation import Translates
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
-from policyroute.request import ModelRequest, Operation, RequestReader
+from policyroute.request import Operation, RequestReader
 
 
 class StreamReader(Protocol):
@@ -59,7 +60,7 @@ Editor = Edits[dict[str, Any]]
 """Of a dialect: it changes parsed bodies."""
 
 
-class Dialect(Protocol):
+class Dialect(Translates, Protocol):
     """One wire format. `requests` and `editors` are by the operations it has words for."""
 
     name: str
@@ -86,12 +87,6 @@ class Dialect(Protocol):
     # From a provider. `secrets` never appear in a failure's message.
 
     def stream(self, secrets: Iterable[str] = ()) -> StreamReader: ...
-    def answer(
-        self, body: bytes, secrets: Iterable[str] = (), request: ModelRequest | None = None
-    ) -> list[StreamEvent]:
-        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete."""
-        ...
-
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, now: float, secrets: Iterable[str] = ()
     ) -> Failure:

@@ -77,8 +77,9 @@ class Translates(Protocol):
         *,
         everything: bool = False,
     ) -> list[StreamEvent]:
-        """As `Dialect.answer`; `everything`: with all that only this dialect has words for, so that `whole` can say it
-        again."""
+        """A whole answer to `request`; without one, to a chat. The last event is a `Broken` unless it is complete.
+        `everything`: with all that only this dialect has words for, so that `whole` can say it again. `secrets` never
+        appear in a failure's message."""
         ...
 
     def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:

@@ -16,7 +16,7 @@ from policyroute.adapt import Fitted, fit, room
 from policyroute.catalogue import AUTH_STYLES, BY_DIALECT
 from policyroute.changes import Change
 from policyroute.decide.decision import Hop
-from policyroute.dialects import DIALECTS, TRANSLATORS, Translates
+from policyroute.dialects import DIALECTS
 from policyroute.dialects.amendments import Amendments
 from policyroute.dialects.dialect import Dialect, Editor
 from policyroute.dialects.prompt_edit import PromptEditor
@@ -65,11 +65,11 @@ def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
     told: Amendments | None = None
     if provider.dialect == request.dialect:
         data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
-        fitted = _same(request, data, hop) if _has_to_be_looked_at(request, hop) else _AS_IT_IS
+        fitted = _same(request, data, hop, dialect) if _has_to_be_looked_at(request, hop) else _AS_IT_IS
         told = fitted.ours if fitted.ours else None
     else:
         data = request.data
-        fitted = _translated(request, hop, TRANSLATORS[dialect.name])
+        fitted = _translated(request, hop, dialect)
         told = fitted.ours
     if fitted.data is not None:
         data = fitted.data
@@ -85,7 +85,7 @@ def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -
     return data
 
 
-def _translated(request: ModelRequest, hop: Hop, dialect: Translates) -> Fitted:
+def _translated(request: ModelRequest, hop: Hop, dialect: Dialect) -> Fitted:
     prompt = request.prompt
     for _, transform in hop.transforms:
         prompt = applied(prompt, transform, _PROMPTS)
@@ -98,7 +98,7 @@ def _translated(request: ModelRequest, hop: Hop, dialect: Translates) -> Fitted:
 
 def _has_to_be_looked_at(request: ModelRequest, hop: Hop) -> bool:
     """Whether a provider of the client's own dialect may not take all of what it says."""
-    if request.operation is not Operation.CHAT or request.dialect not in TRANSLATORS:
+    if request.operation is not Operation.CHAT:
         return False
     data = request.data
     if any(transform.safety or transform.cache for _, transform in hop.transforms):
@@ -111,13 +111,12 @@ def _has_to_be_looked_at(request: ModelRequest, hop: Hop) -> bool:
     )
 
 
-def _same(request: ModelRequest, data: dict[str, Any], hop: Hop) -> Fitted:
-    dialect = TRANSLATORS[request.dialect]
+def _same(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> Fitted:
     prompt = request.prompt if data is request.data else dialect.read(data)
     return _fit(request, prompt, hop, dialect)
 
 
-def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Translates) -> Fitted:
+def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> Fitted:
     candidate = hop.candidate
     for _, transform in hop.transforms:
         prompt = noted(prompt, transform)

@@ -54,13 +54,12 @@ _prompts: dict[str, Callable[[dict[str, Any]], Prompt]] = {}
 
 
 def register(
-    dialect: str, readers: Mapping[Operation, RequestReader], prompt: Callable[[dict[str, Any]], Prompt] | None
+    dialect: str, readers: Mapping[Operation, RequestReader], prompt: Callable[[dict[str, Any]], Prompt]
 ) -> None:
-    """Teach `ModelRequest.read` a dialect: how to read the facts of its requests, and the whole of one, where it is
-    translated. `policyroute.dialects` does this for those it ships."""
+    """Teach `ModelRequest.read` a dialect: how to read the facts of its requests, and the whole of one.
+    `policyroute.dialects` does this for those it ships."""
     _readers.update({(dialect, operation): reader for operation, reader in readers.items()})
-    if prompt is not None:
-        _prompts[dialect] = prompt
+    _prompts[dialect] = prompt
 
 
 class ModelRequest:
@@ -156,8 +155,7 @@ class ModelRequest:
 
     @Lazy
     def prompt(self) -> Prompt:
-        """All of a chat request, in no dialect's words: what is written for a provider of another dialect. KeyError for
-        a dialect that is not translated."""
+        """All of a chat request, in no dialect's words: what is written for a provider of another dialect."""
         return _prompts[self.dialect](self.data)
 
     @Lazy
