@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policyroute.dialects.shapes import items, obj
+from policyroute.dialects.shapes import items, obj, without
 
 Place = tuple[str] | tuple[str, str]
 
@@ -40,7 +40,3 @@ def dropped(data: dict[str, Any], place: Place) -> dict[str, Any]:
         return without(data, place[0])
     left = without(obj(data.get(place[0])), place[1])
     return {**data, place[0]: left} if left else without(data, place[0])
-
-
-def without(data: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != name}

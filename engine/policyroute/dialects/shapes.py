@@ -6,6 +6,7 @@ Rule of this module: it never raises. Validation that must refuse says so itself
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
@@ -23,6 +24,23 @@ def items(value: Any) -> list[Any]:
 
 def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_texts(value: Any) -> bool:
+    """At least one."""
+    return bool(items(value)) and all(isinstance(each, str) for each in items(value))
+
+
+def without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 _MOST = 2**53

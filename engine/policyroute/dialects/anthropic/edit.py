@@ -11,8 +11,8 @@ from copy import deepcopy
 from typing import Any, Final
 
 from policyroute.dialects.anthropic.blocks import places, spoken
-from policyroute.dialects.edits import Place, added, at, dropped, put, without
-from policyroute.dialects.shapes import obj, text
+from policyroute.dialects.edits import Place, added, at, dropped, put
+from policyroute.dialects.shapes import obj, text, without
 
 _PLACES: Final[dict[str, Place]] = {
     "temperature": ("temperature",),

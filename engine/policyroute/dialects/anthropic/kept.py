@@ -10,8 +10,8 @@ from typing import Any, Final
 from policyroute.absent import ABSENT
 from policyroute.dialects.anthropic import words
 from policyroute.dialects.anthropic.message import read_usage
-from policyroute.dialects.anthropic.rest import difference, without
-from policyroute.dialects.shapes import compact, items, obj, text
+from policyroute.dialects.extras import difference
+from policyroute.dialects.shapes import compact, items, obj, text, without
 from policyroute.events import (
     Finished,
     FinishReason,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from policyroute.changes import Change
-from policyroute.dialects.anthropic.rest import joined
+from policyroute.dialects.extras import joined
 from policyroute.request.prompt import Format, Prompt
 
 _LEAST: Final = 1024

@@ -9,8 +9,8 @@ import base64
 import binascii
 from typing import Any, Final
 
-from policyroute.dialects.anthropic.rest import joined, without
-from policyroute.dialects.shapes import obj, text
+from policyroute.dialects.extras import joined
+from policyroute.dialects.shapes import obj, text, without
 from policyroute.request.prompt import Media, MediaKind
 
 _KINDS: Final[dict[str, MediaKind]] = {"image": "image", "document": "file"}

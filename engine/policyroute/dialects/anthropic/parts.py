@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.anthropic import media
-from policyroute.dialects.anthropic.rest import joined, without
-from policyroute.dialects.shapes import compact, items, obj, text
+from policyroute.dialects.extras import joined
+from policyroute.dialects.shapes import compact, items, obj, text, without
 from policyroute.dialects.turns import arguments
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.anthropic.parts import read_content
-from policyroute.dialects.anthropic.rest import without
-from policyroute.dialects.shapes import items, obj, text
+from policyroute.dialects.extras import nested, take_metadata, take_texts
+from policyroute.dialects.shapes import items, obj, text, without
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, Turn
 
 Rest = dict[str, Any]
@@ -54,30 +54,15 @@ def _plain(name: str) -> Callable[[Rest], Any]:
     return lambda rest: rest.pop(name) if rest.get(name) is not None else None
 
 
-def _stop(rest: Rest) -> tuple[str, ...] | None:
-    stops = items(rest.get("stop_sequences"))
-    if not stops or not all(isinstance(stop, str) for stop in stops):
-        return None
-    del rest["stop_sequences"]
-    return tuple(stops)
-
-
-def _nested(rest: Rest, name: str, inner: Rest) -> None:
-    """What is left of an object inside of a body is left under its name, if anything is."""
-    rest.pop(name, None)
-    if inner:
-        rest[name] = inner
-
-
 def _thinking(rest: Rest) -> int | None:
     given = obj(rest.get("thinking"))
     kind, budget = given.get("type"), given.get("budget_tokens")
     if kind == "enabled" and isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
-        _nested(rest, "thinking", without(given, "type", "budget_tokens"))
+        nested(rest, "thinking", without(given, "type", "budget_tokens"))
         return budget
     if kind not in ("adaptive", "disabled") or "budget_tokens" in given:
         return None
-    _nested(rest, "thinking", without(given, "type"))
+    nested(rest, "thinking", without(given, "type"))
     return -1 if kind == "adaptive" else 0
 
 
@@ -86,7 +71,7 @@ def _effort(rest: Rest) -> str | None:
     effort = text(given.get("effort"))
     if effort not in EFFORTS:
         return None
-    _nested(rest, "output_config", without(given, "effort"))
+    nested(rest, "output_config", without(given, "effort"))
     return effort
 
 
@@ -104,7 +89,7 @@ def _format(rest: Rest) -> Format | None:
         del rest["output_format"]
         left["output_config"] = ABSENT
     else:
-        _nested(rest, "output_config", without(config, "format"))
+        nested(rest, "output_config", without(config, "format"))
     return Format("json_schema", obj(schema), extra=left or None)
 
 
@@ -147,7 +132,7 @@ def _parallel(rest: Rest) -> bool | None:
     one = given.get("disable_parallel_tool_use")
     if not isinstance(one, bool) or "type" not in given:
         return None
-    _nested(rest, "tool_choice", without(given, "disable_parallel_tool_use"))
+    nested(rest, "tool_choice", without(given, "disable_parallel_tool_use"))
     return not one
 
 
@@ -155,16 +140,8 @@ def _user(rest: Rest) -> str | None:
     given = obj(rest.get("metadata"))
     user = text(given.get("user_id"))
     if user:
-        _nested(rest, "metadata", without(given, "user_id"))
+        nested(rest, "metadata", without(given, "user_id"))
     return user or None
-
-
-def _metadata(rest: Rest) -> dict[str, str] | None:
-    given = obj(rest.get("metadata"))
-    if not given or not all(isinstance(value, str) for value in given.values()):
-        return None
-    del rest["metadata"]
-    return given
 
 
 def _tier(rest: Rest) -> str | None:
@@ -183,11 +160,11 @@ _TAKERS: Final[tuple[tuple[str, Callable[[Rest], Any]], ...]] = (
     ("temperature", _plain("temperature")),
     ("top_p", _plain("top_p")),
     ("top_k", _plain("top_k")),
-    ("stop", _stop),
+    ("stop", lambda rest: take_texts(rest, "stop_sequences")),
     ("effort", _effort),
     ("thinking_tokens", _thinking),
     ("user", _user),
-    ("metadata", _metadata),
+    ("metadata", take_metadata),
     ("service_tier", _tier),
 )
 """What takes each field of a prompt out of a body."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
-from policyroute.dialects.anthropic.rest import changed
+from policyroute.dialects.extras import changed
 from policyroute.dialects.shapes import compact, obj
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policyroute.changes import Change
-from policyroute.dialects.anthropic.rest import joined
+from policyroute.dialects.extras import joined
 from policyroute.request.prompt import Call, Choice, Function, Other, Prompt
 
 _KINDS: Final = {"auto": "auto", "none": "none", "required": "any"}

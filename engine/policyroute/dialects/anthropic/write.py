@@ -12,7 +12,7 @@ from policyroute.absent import ABSENT
 from policyroute.changes import Change
 from policyroute.dialects.anthropic import cache, foreign, knobs, tools
 from policyroute.dialects.anthropic.parts import content
-from policyroute.dialects.anthropic.rest import joined
+from policyroute.dialects.extras import joined
 from policyroute.dialects.shapes import obj
 from policyroute.dialects.translation import Written
 from policyroute.request.prompt import Extra, Prompt, Turn

@@ -14,13 +14,12 @@ from policyroute.dialects.errors import classify_object
 from policyroute.dialects.gemini.partial import PartialCall
 from policyroute.dialects.gemini.parts import kind_of
 from policyroute.dialects.gemini.rest import (
-    rest_of,
     rest_of_answer,
     rest_of_call,
     rest_of_candidate,
     rest_of_usage,
 )
-from policyroute.dialects.shapes import compact, count, items, obj, text
+from policyroute.dialects.shapes import compact, count, items, obj, text, without
 from policyroute.events import (
     Broken,
     Finished,
@@ -129,7 +128,7 @@ class ContentReader:
     def _say(self, said: str, part: dict[str, Any], index: int, events: list[StreamEvent]) -> None:
         self.substance = self.substance or said != ""
         thought = part.get("thought") is True
-        extra = rest_of(part, "text", "thought" if thought else "") if self._everything else None
+        extra = without(part, "text", "thought" if thought else "") if self._everything else None
         events.append(ReasoningDelta(said, index, extra) if thought else TextDelta(said, index, extra))
 
     def _call(self, called: dict[str, Any], part: dict[str, Any], index: int, events: list[StreamEvent]) -> bool:

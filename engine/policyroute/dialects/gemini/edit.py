@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, Final
 
-from policyroute.dialects.edits import without
 from policyroute.dialects.gemini.parts import parts, places, spoken
 from policyroute.dialects.gemini.spelling import either, settled, snake
-from policyroute.dialects.shapes import obj
+from policyroute.dialects.shapes import obj, without
 
 _CONFIG: Final = "generationConfig"
 _CHOICE: Final = "functionCallingConfig"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from policyroute.dialects.gemini.spelling import snake
-from policyroute.dialects.shapes import items, obj
+from policyroute.dialects.shapes import obj
 from policyroute.request.prompt import Extra
 
 _HOLDERS: Final = frozenset(
@@ -63,16 +63,3 @@ def put_back(fields: dict[str, Any], extra: Extra | None) -> dict[str, Any]:
         if last not in place or value != {}:
             place[last] = value
     return fields
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_texts(value: Any) -> bool:
-    """At least one."""
-    return bool(items(value)) and all(isinstance(each, str) for each in items(value))

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from policyroute.dialects.gemini.left import Left, is_number, is_texts, is_whole
+from policyroute.dialects.gemini.left import Left
 from policyroute.dialects.gemini.said import content_turn
 from policyroute.dialects.gemini.schema import Told, standard
 from policyroute.dialects.gemini.spelling import camel, many
-from policyroute.dialects.shapes import obj
+from policyroute.dialects.shapes import is_number, is_texts, is_whole, obj
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, Turn
 
 NUMBERS: Final[Mapping[str, str]] = {

@@ -8,20 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from policyroute.dialects.gemini.left import Left
-from policyroute.dialects.shapes import count, items, obj
+from policyroute.dialects.shapes import count, items, obj, without
 
 _COUNTED = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
-
-
-def rest_of(fields: dict[str, Any], *said: str) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in said}
 
 
 def rest_of_answer(response: dict[str, Any]) -> dict[str, Any]:
     named = [name for name in ("responseId", "modelVersion") if isinstance(response.get(name), str) and response[name]]
     listed = ("candidates",) if items(response.get("candidates")) else ()
     counted = ("usageMetadata",) if obj(response.get("usageMetadata")) else ()
-    return rest_of(response, *named, *listed, *counted)
+    return without(response, *named, *listed, *counted)
 
 
 def rest_of_candidate(candidate: dict[str, Any]) -> dict[str, Any]:

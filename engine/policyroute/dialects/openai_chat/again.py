@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.extras import inner, joined
 from policyroute.dialects.openai_chat import media
-from policyroute.dialects.openai_chat.marks import inner, joined
 from policyroute.dialects.openai_chat.said import CALL, IN_CONTENT
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought, Turn
 

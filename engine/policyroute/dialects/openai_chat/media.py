@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from policyroute.absent import ABSENT
-from policyroute.dialects.openai_chat.marks import inner, joined, nested, take_text
+from policyroute.dialects.extras import inner, joined, nested, take_text
 from policyroute.dialects.shapes import obj
 from policyroute.request.prompt import Media, MediaKind, Text
 

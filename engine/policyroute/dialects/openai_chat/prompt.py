@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.extras import nested, take_flag, take_metadata, take_number, take_text, take_texts, take_whole
 from policyroute.dialects.openai_chat import said, written
-from policyroute.dialects.openai_chat.marks import nested, take_text, take_type
+from policyroute.dialects.openai_chat.said import take_type
 from policyroute.dialects.shapes import items, obj, text
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt
 
@@ -28,30 +29,19 @@ def read(data: dict[str, Any], dialect: str) -> Prompt:
     return Prompt(dialect, turns, tools, **taken, extra=rest or None)
 
 
-def _number(name: str) -> Taken:
-    def take(rest: dict[str, Any]) -> Any:
-        value = rest.get(name)
-        return rest.pop(name) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    return take
+def _named(take: Callable[[dict[str, Any], str], Any], name: str) -> Taken:
+    return lambda rest: take(rest, name)
 
 
-def _whole(name: str, alias: str | None = None) -> Taken:
-    """A whole number; where it came under an alias, our own name is marked as absent."""
-
-    def take(rest: dict[str, Any]) -> Any:
-        if _is_whole(rest.get(name)):
-            return rest.pop(name)
-        if alias and name not in rest and _is_whole(rest.get(alias)):
-            rest[name] = ABSENT
-            return rest.pop(alias)
-        return None
-
-    return take
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _seed(rest: dict[str, Any]) -> int | None:
+    """Where it came under its other name, our own is marked as absent."""
+    found = take_whole(rest, "seed")
+    if found is not None or "seed" in rest:
+        return found
+    found = take_whole(rest, "random_seed")
+    if found is not None:
+        rest["seed"] = ABSENT
+    return found
 
 
 def _string(name: str) -> Taken:
@@ -60,46 +50,23 @@ def _string(name: str) -> Taken:
 
 def _max_tokens(rest: dict[str, Any]) -> int | None:
     """The newer name wins. What the older one says then is left; that it says nothing is marked."""
-    newer = rest.get("max_completion_tokens")
-    if not _is_whole(newer):
-        return rest.pop("max_tokens") if _is_whole(rest.get("max_tokens")) else None
-    del rest["max_completion_tokens"]
+    newer = take_whole(rest, "max_completion_tokens")
+    if newer is None:
+        return take_whole(rest, "max_tokens")
     rest.setdefault("max_tokens", ABSENT)
-    return cast("int", newer)
+    return newer
 
 
 def _stop(rest: dict[str, Any]) -> tuple[str, ...] | None:
-    if one := take_text(rest, "stop"):
-        return (one,)
-    stops: tuple[str, ...] | None = _texts("stop")(rest)
-    return stops
-
-
-def _texts(name: str) -> Taken:
-    def take(rest: dict[str, Any]) -> tuple[str, ...] | None:
-        values = items(rest.get(name))
-        if not values or not all(isinstance(value, str) for value in values):
-            return None
-        del rest[name]
-        return cast("tuple[str, ...]", tuple(values))
-
-    return take
-
-
-def _metadata(rest: dict[str, Any]) -> dict[str, str] | None:
-    given = obj(rest.get("metadata"))
-    if not given or not all(isinstance(value, str) for value in given.values()):
-        return None
-    del rest["metadata"]
-    return given
+    one = take_text(rest, "stop")
+    return (one,) if one else take_texts(rest, "stop")
 
 
 def _logprobs(rest: dict[str, Any]) -> int | None:
     if rest.get("logprobs") is not True:
         return None
     del rest["logprobs"]
-    most = rest.get("top_logprobs")
-    return rest.pop("top_logprobs") if _is_whole(most) and most else 0
+    return take_whole(rest, "top_logprobs") or 0 if rest.get("top_logprobs") else 0
 
 
 def _effort(rest: dict[str, Any]) -> str | None:
@@ -130,13 +97,9 @@ def _format(rest: dict[str, Any]) -> Format | None:
     if kind != "json_schema" or not isinstance(schema, dict):
         return None
     del rest["response_format"]
-    name, description, strict = take_text(left, "name"), take_text(left, "description"), _strict(left)
+    name, description, strict = take_text(left, "name"), take_text(left, "description"), take_flag(left, "strict")
     nested(given, "json_schema", left)
     return Format("json_schema", obj(schema), name, description, strict, given or None)
-
-
-def _strict(left: dict[str, Any]) -> bool | None:
-    return left.pop("strict") if isinstance(left.get("strict"), bool) else None
 
 
 def _tools(rest: dict[str, Any]) -> tuple[Function | Other, ...]:
@@ -158,7 +121,7 @@ def _tool(raw: dict[str, Any]) -> Function | Other:
     if not name or not take_type(rest, "function"):
         return Other(text(raw.get("type")) or "tool", raw)
     parameters = left.pop("parameters") if isinstance(left.get("parameters"), dict) else None
-    description, strict = take_text(left, "description"), _strict(left)
+    description, strict = take_text(left, "description"), take_flag(left, "strict")
     nested(rest, "function", left)
     return Function(name, description, parameters, strict, rest or None)
 
@@ -192,28 +155,24 @@ def _read_choice(given: Any) -> Choice | None:
 
 _TAKERS: Final[tuple[tuple[str, Taken], ...]] = (
     ("choice", _choice),
-    ("parallel", lambda rest: rest.pop("parallel_tool_calls") if _is_flag(rest.get("parallel_tool_calls")) else None),
+    ("parallel", _named(take_flag, "parallel_tool_calls")),
     ("format", _format),
     ("max_tokens", _max_tokens),
-    ("temperature", _number("temperature")),
-    ("top_p", _number("top_p")),
-    ("top_k", _whole("top_k")),
+    ("temperature", _named(take_number, "temperature")),
+    ("top_p", _named(take_number, "top_p")),
+    ("top_k", _named(take_whole, "top_k")),
     ("stop", _stop),
-    ("seed", _whole("seed", "random_seed")),
-    ("presence_penalty", _number("presence_penalty")),
-    ("frequency_penalty", _number("frequency_penalty")),
+    ("seed", _seed),
+    ("presence_penalty", _named(take_number, "presence_penalty")),
+    ("frequency_penalty", _named(take_number, "frequency_penalty")),
     ("logprobs", _logprobs),
-    ("n", _whole("n")),
+    ("n", _named(take_whole, "n")),
     ("effort", _effort),
     ("verbosity", _string("verbosity")),
-    ("modalities", _texts("modalities")),
+    ("modalities", _named(take_texts, "modalities")),
     ("user", _string("user")),
-    ("metadata", _metadata),
+    ("metadata", take_metadata),
     ("service_tier", _string("service_tier")),
     ("cache_key", _string("prompt_cache_key")),
 )
 """What takes each field of a prompt out of a body, once its tools have been."""
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)

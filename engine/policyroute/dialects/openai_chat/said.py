@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.extras import nested, take_text
 from policyroute.dialects.openai_chat import media
-from policyroute.dialects.openai_chat.marks import nested, take_text, take_type
 from policyroute.dialects.shapes import compact, items, obj, text
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Role, Text, Thought, Turn
 
@@ -140,3 +140,14 @@ def _arguments(left: dict[str, Any]) -> str:
 def _result(rest: dict[str, Any]) -> Result:
     content = tuple(_content(rest, _shown))
     return Result(take_text(rest, "tool_call_id"), content, name=take_text(rest, "name"))
+
+
+def take_type(rest: dict[str, Any], wanted: str) -> bool:
+    """Whether the node is of this type, which many leave out where there is but one."""
+    if "type" not in rest:
+        rest["type"] = ABSENT
+        return True
+    if rest["type"] == wanted:
+        del rest["type"]
+        return True
+    return False

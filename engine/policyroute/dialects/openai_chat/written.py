@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.dialects.openai_chat.marks import inner, joined
+from policyroute.dialects.extras import inner, joined
 from policyroute.request.prompt import Choice, Format, Function
 
 MODES: Final = {

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Final
 
-from policyroute.dialects.edits import Place, added, at, dropped, put, without
+from policyroute.dialects.edits import Place, added, at, dropped, put
 from policyroute.dialects.openai_responses.items import is_system, places, spoken
-from policyroute.dialects.shapes import items, obj
+from policyroute.dialects.shapes import items, obj, without
 
 _PLACES: Final[dict[str, Place]] = {
     "temperature": ("temperature",),

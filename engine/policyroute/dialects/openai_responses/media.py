@@ -11,8 +11,8 @@ from binascii import Error
 from collections.abc import Callable
 from typing import Any, Final
 
-from policyroute.dialects.openai_responses.rest import joined, take_text, without
-from policyroute.dialects.shapes import obj, text
+from policyroute.dialects.extras import changed, take_text
+from policyroute.dialects.shapes import obj, text, without
 from policyroute.request.prompt import Media, MediaKind
 
 _DATA: Final = re.compile(r"data:([^;,]+);base64,")
@@ -30,7 +30,7 @@ def read(part: dict[str, Any]) -> Media | None:
 
 def write(media: Media) -> dict[str, Any]:
     """The part that was read."""
-    return joined(_WRITERS[media.kind](media), media.extra)
+    return changed(_WRITERS[media.kind](media), media.extra)
 
 
 def foreign(media: Media) -> dict[str, Any] | None:

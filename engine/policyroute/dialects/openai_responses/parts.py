@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from policyroute.dialects.extras import changed, take_text
 from policyroute.dialects.openai_responses import media
-from policyroute.dialects.openai_responses.rest import joined, take_text, without
-from policyroute.dialects.shapes import items, text
+from policyroute.dialects.shapes import items, text, without
 from policyroute.request.prompt import Media, Other, Part, Refusal, Text
 
 _TEXTS: Final = frozenset({"input_text", "output_text", "text"})
@@ -62,9 +62,9 @@ def again(parts: Sequence[Part], text_type: str) -> Any:
 def _again(part: Part, text_type: str) -> Any:
     match part:
         case Text(said, extra):
-            return joined({"type": text_type, "text": said}, extra)
+            return changed({"type": text_type, "text": said}, extra)
         case Refusal(said, extra):
-            return joined({"type": "refusal", "refusal": said}, extra)
+            return changed({"type": "refusal", "refusal": said}, extra)
         case Media():
             return media.write(part)
         case Other(_, raw):

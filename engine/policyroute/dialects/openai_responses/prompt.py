@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, cast
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.extras import take_flag, take_metadata, take_number, take_text, take_texts, take_whole
 from policyroute.dialects.openai_responses import written
-from policyroute.dialects.openai_responses.rest import take_flag, take_text, without
 from policyroute.dialects.openai_responses.said import turn
-from policyroute.dialects.shapes import items, obj, text
+from policyroute.dialects.shapes import items, obj, text, without
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, Text, Turn
 
 Taken = Callable[[dict[str, Any]], Any]
@@ -47,20 +47,8 @@ def _input(rest: dict[str, Any]) -> tuple[Turn, ...]:
     return tuple(map(turn, given))
 
 
-def _number(name: str) -> Taken:
-    def take(rest: dict[str, Any]) -> Any:
-        value = rest.get(name)
-        return rest.pop(name) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    return take
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _max_tokens(rest: dict[str, Any]) -> int | None:
-    return rest.pop("max_output_tokens") if _is_whole(rest.get("max_output_tokens")) else None
+def _named(take: Callable[[dict[str, Any], str], Any], name: str) -> Taken:
+    return lambda rest: take(rest, name)
 
 
 def _string(name: str) -> Taken:
@@ -112,24 +100,7 @@ def _logprobs(rest: dict[str, Any]) -> int | None:
         rest["include"] = left
     else:
         del rest["include"]
-    most = rest.get("top_logprobs")
-    return rest.pop("top_logprobs") if _is_whole(most) and most else 0
-
-
-def _metadata(rest: dict[str, Any]) -> dict[str, str] | None:
-    given = obj(rest.get("metadata"))
-    if not given or not all(isinstance(value, str) for value in given.values()):
-        return None
-    del rest["metadata"]
-    return given
-
-
-def _modalities(rest: dict[str, Any]) -> tuple[str, ...] | None:
-    given = items(rest.get("modalities"))
-    if not given or not all(isinstance(name, str) for name in given):
-        return None
-    del rest["modalities"]
-    return tuple(given)
+    return take_whole(rest, "top_logprobs") or 0 if rest.get("top_logprobs") else 0
 
 
 def _tools(rest: dict[str, Any]) -> tuple[Function | Other, ...]:
@@ -169,17 +140,17 @@ def _read_choice(given: Any) -> Choice | None:
 
 _TAKERS: Final[tuple[tuple[str, Taken], ...]] = (
     ("choice", _choice),
-    ("parallel", lambda rest: take_flag(rest, "parallel_tool_calls")),
+    ("parallel", _named(take_flag, "parallel_tool_calls")),
     ("format", _inside("text", _format)),
     ("verbosity", _inside("text", lambda left: take_text(left, "verbosity") or None)),
     ("effort", _inside("reasoning", _effort)),
-    ("max_tokens", _max_tokens),
-    ("temperature", _number("temperature")),
-    ("top_p", _number("top_p")),
+    ("max_tokens", _named(take_whole, "max_output_tokens")),
+    ("temperature", _named(take_number, "temperature")),
+    ("top_p", _named(take_number, "top_p")),
     ("logprobs", _logprobs),
-    ("modalities", _modalities),
+    ("modalities", _named(take_texts, "modalities")),
     ("user", _string("user")),
-    ("metadata", _metadata),
+    ("metadata", take_metadata),
     ("service_tier", _string("service_tier")),
     ("cache_key", _string("prompt_cache_key")),
 )

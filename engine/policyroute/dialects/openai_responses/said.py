@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.extras import take_text
 from policyroute.dialects.openai_responses.items import kind_of
 from policyroute.dialects.openai_responses.parts import Item, content, usual
-from policyroute.dialects.openai_responses.rest import take_text, without
-from policyroute.dialects.shapes import compact, items, obj, text
+from policyroute.dialects.shapes import compact, items, obj, text, without
 from policyroute.request.prompt import Call, Media, Other, Result, Role, Text, Thought, Turn
 
 CUSTOM_CALL: Final = "custom_tool_call"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.dialects.openai_responses.rest import joined
+from policyroute.dialects.extras import changed
 from policyroute.request.prompt import Choice, Format, Function
 
 MODES: Final = {"auto": Choice("auto"), "none": Choice("none"), "required": Choice("required")}
@@ -21,7 +21,7 @@ def tool(function: Function) -> dict[str, Any]:
         said["parameters"] = function.parameters
     if function.strict is not None:
         said["strict"] = function.strict
-    return joined(said, function.extra)
+    return changed(said, function.extra)
 
 
 def choice(wanted: Choice) -> Any:
@@ -43,4 +43,4 @@ def form(wanted: Format) -> dict[str, Any]:
         said["schema"] = wanted.schema
         if wanted.strict is not None:
             said["strict"] = wanted.strict
-    return joined(said, wanted.extra)
+    return changed(said, wanted.extra)
