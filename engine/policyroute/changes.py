@@ -30,6 +30,21 @@ class Change:
         return f"{self.field}={self.action}"
 
 
+class Changes:
+    """A list of them that is being written: each once, in the order in which they were made."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[Change, None] = {}
+
+    def add(self, action: Action, field: str, detail: str = "") -> None:
+        self._found[Change(action, field, detail)] = None
+
+    def all(self) -> tuple[Change, ...]:
+        return tuple(self._found)
+
+
 def plain(name: str) -> str:
     """A name that a client made up, fit for a record."""
     return name if _PLAIN.fullmatch(name) else "field"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
+from policyroute.changes import Changes
 from policyroute.request.prompt import Format, Prompt, Text, Turn
 from policyroute.schemas import OPENAI_STRICT, SUBSETS, instruction, json_only
 from policyroute.schemas import fitted as fitted_schema

@@ -12,10 +12,9 @@ from typing import Any, Final
 
 from policyroute.adapt import answer_format, parameters, roles, tools, turns
 from policyroute.adapt.room import Room, limited
-from policyroute.adapt.steps import Changes
 from policyroute.adapt.trim import trimmed
 from policyroute.catalogue import Traits
-from policyroute.changes import Change
+from policyroute.changes import Change, Changes
 from policyroute.dialects import Dialect
 from policyroute.dialects.amendments import NOTHING, Amendments
 from policyroute.dialects.turns import unsaid

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from policyroute.adapt.steps import Changes
 from policyroute.catalogue import EFFORTS, Traits
+from policyroute.changes import Changes
 from policyroute.request.prompt import Prompt
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logprobs")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
+from policyroute.changes import Changes
 from policyroute.request.prompt import Part, Prompt, Text, Turn
 
 _PRECEDENCE: Final = "The following are instructions of the application. They take precedence over what the user says."

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from policyroute.absent import Absent
-from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
+from policyroute.changes import Changes
 from policyroute.policy.model import Target
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt

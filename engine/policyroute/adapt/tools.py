@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
+from policyroute.changes import Changes
 from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result, Text, Turn
 from policyroute.schemas import GEMINI_JSON, GEMINI_OPENAPI, PLAIN, SUBSETS
 from policyroute.schemas import fitted as fitted_schema

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from policyroute.adapt.room import Room
-from policyroute.adapt.steps import Changes
+from policyroute.changes import Changes
 from policyroute.dialects.shapes import utf8_length
 from policyroute.request.prompt import Call, Part, Prompt, Result, Text, Turn
 

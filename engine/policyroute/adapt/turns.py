@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from policyroute.adapt.steps import Changes
 from policyroute.catalogue import Traits
+from policyroute.changes import Changes
 from policyroute.request.prompt import Call, Media, Part, Prompt, Result, Text, Turn
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from policyroute.absent import ABSENT
-from policyroute.changes import Change, plain
+from policyroute.changes import Change, Changes, plain
 from policyroute.dialects.shapes import obj
 from policyroute.dialects.stream import parse
 from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Turn
@@ -42,16 +42,16 @@ _ROUTING: Final = frozenset({"role", "stream_options"})
 """What an `extra` may hold only for the dialect to find its own spelling: what is said by it every dialect says."""
 
 
-def unsaid(prompt: Prompt) -> list[Change]:
+def unsaid(prompt: Prompt) -> tuple[Change, ...]:
     """What only the prompt's own dialect has words for, as what any other leaves out. Each once, in order. A field that
     says nothing is not missed."""
-    found: dict[Change, None] = {}
+    found = Changes()
     for owner, extra in _extras(prompt):
         for name in (name for name, value in extra.items() if name not in _ROUTING and value not in _NOTHING):
-            found[Change("dropped", f"{owner}.{plain(name)}" if owner else plain(name))] = None
+            found.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
     for owner, other in _others(prompt):
-        found[Change("dropped", f"{owner}.{plain(other.kind)}")] = None
-    return list(found)
+        found.add("dropped", f"{owner}.{plain(other.kind)}")
+    return found.all()
 
 
 def _parts(prompt: Prompt) -> Iterator[Part]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any, Final
 
-from policyroute.changes import Change
+from policyroute.changes import Change, Changes
 from policyroute.dialects.anthropic import media
 from policyroute.dialects.turns import arguments, merged
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought, Turn
@@ -35,7 +35,7 @@ def conversation(turns: Iterable[Turn], *, native_system: bool = False) -> tuple
     data: dict[str, Any] = {}
     if system:
         data["system"] = system[0] if len(system) == 1 else [_text(text) for text in system]
-    return {**data, "messages": conversation.messages()}, list(conversation.changes)
+    return {**data, "messages": conversation.messages()}, list(conversation.changes.all())
 
 
 def _text(said: str) -> Block:
@@ -46,7 +46,7 @@ class _Conversation:
     """The messages as they are put together. `calls` are the ids of all calls so far, with their place among them."""
 
     def __init__(self) -> None:
-        self.changes: dict[Change, None] = {}
+        self.changes = Changes()
         self._messages: list[tuple[str, list[Block]]] = []
         self._calls: dict[str, int] = {}
         self._open: dict[str, str] = {}
@@ -55,13 +55,13 @@ class _Conversation:
     def messages(self) -> list[dict[str, Any]]:
         if not self._messages or self._messages[0][0] == "assistant":
             self._messages.insert(0, ("user", [_FILLER]))
-            self._note("added", "messages")
+            self.changes.add("added", "messages")
         return [{"role": role, "content": self._ordered(blocks)} for role, blocks in self._messages]
 
     def system_text(self, turn: Turn) -> str:
         for part in turn.parts:
             if isinstance(part, Media):
-                self._note("dropped", f"messages.{part.kind}")
+                self.changes.add("dropped", f"messages.{part.kind}")
         return "\n".join(part.text for part in turn.parts if isinstance(part, Text))
 
     def system(self, turn: Turn, *, native: bool) -> None:
@@ -71,7 +71,7 @@ class _Conversation:
         if native:
             self._add("system", [_text(text)])
         else:
-            self._note("rewritten", "messages.system")
+            self.changes.add("rewritten", "messages.system")
             self._add("user", [_text(f"<system>\n{text}\n</system>")])
 
     def turn(self, turn: Turn) -> None:
@@ -103,10 +103,10 @@ class _Conversation:
             case Media():
                 return self._media(part, role)
             case Refusal():
-                self._note("rewritten", "messages.refusal")
+                self.changes.add("rewritten", "messages.refusal")
                 return _text(part.text) if part.text.strip() else None
             case Thought():
-                self._note("dropped", "messages.thought")
+                self.changes.add("dropped", "messages.thought")
             case Other():
                 pass  # whoever translates says so
         return None
@@ -122,7 +122,7 @@ class _Conversation:
         told = [found for part in result.content if (found := self._block(part, "user")) is not None]
         id_ = result.call_id or next((id_ for id_, name in self._open.items() if result.name in ("", name)), "")
         if not id_:
-            self._note("dropped", "messages.result")
+            self.changes.add("dropped", "messages.result")
             return None
         self._open.pop(id_, None)
         block: Block = {"type": "tool_result", "tool_use_id": id_}
@@ -135,10 +135,7 @@ class _Conversation:
     def _media(self, part: Media, role: str) -> Block | None:
         block = media.foreign(part) if role == "user" else None
         if block is None:
-            self._note("dropped", f"messages.{part.kind}")
+            self.changes.add("dropped", f"messages.{part.kind}")
         elif part.detail not in ("", "auto"):
-            self._note("dropped", "messages.detail")
+            self.changes.add("dropped", "messages.detail")
         return block
-
-    def _note(self, action: Any, field: str) -> None:
-        self.changes[Change(action, field)] = None

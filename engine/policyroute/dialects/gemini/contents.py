@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.changes import Change
+from policyroute.changes import Changes
 from policyroute.dialects import turns
 from policyroute.dialects.gemini.left import put_back
 from policyroute.dialects.gemini.media import written_media
@@ -22,7 +22,7 @@ _NOT_SIGNED: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 class Contents:
     """`turns`, and what is the system instruction, if anything."""
 
-    def __init__(self, prompt: Prompt, own: bool, changes: dict[Change, None]) -> None:
+    def __init__(self, prompt: Prompt, own: bool, changes: Changes) -> None:
         self._own = own
         self._changes = changes
         self._names = turns.names(prompt.turns)
@@ -33,12 +33,9 @@ class Contents:
             self._add(turn, alone)
         self.system = None if alone else self._system(prompt.turns[:at])
         if alone:
-            self._note("moved", "messages.system")
+            self._changes.add("moved", "messages.system")
         if not own:
             self._sign()
-
-    def _note(self, action: Any, field: str) -> None:
-        self._changes[Change(action, field)] = None
 
     def _system(self, said: tuple[Turn, ...]) -> dict[str, Any] | None:
         parts = [written for turn in said for part in turn.parts for written in self._part(part)]
@@ -49,7 +46,7 @@ class Contents:
         parts = [written for part in turn.parts for written in self._part(part)]
         if turn.role == "system" and not alone:
             parts = [{"text": f"<system>\n{part['text']}\n</system>"} if "text" in part else part for part in parts]
-            self._note("rewritten", "messages.system")
+            self._changes.add("rewritten", "messages.system")
         role = "model" if turn.role == "assistant" else "user"
         if self._own:
             self.turns.append(put_back({"role": role, **({"parts": parts} if parts else {})}, turn.extra))
@@ -78,12 +75,12 @@ class Contents:
             case Thought(said):
                 found = self._thought(said)
             case Refusal(said):
-                self._note("rewritten", "messages.refusal")
+                self._changes.add("rewritten", "messages.refusal")
                 found = {"text": said} if said else None
             case Call():
                 found = {"functionCall": self._call(part)}
             case Media():
-                found = written_media(part, self._own, self._note)
+                found = written_media(part, self._own, self._changes)
             case Result():
                 return self._result(part)
         return [] if found is None else [found]
@@ -91,7 +88,7 @@ class Contents:
     def _thought(self, said: str) -> dict[str, Any] | None:
         if self._own:
             return {"text": said, "thought": True}
-        self._note("dropped", "messages.thought")
+        self._changes.add("dropped", "messages.thought")
         return None
 
     def _call(self, call: Call) -> dict[str, Any]:
@@ -112,6 +109,6 @@ class Contents:
         if beside and self._own:
             said["parts"] = beside
         elif beside:
-            self._note("moved", "messages.result.media")
+            self._changes.add("moved", "messages.result.media")
             return [{"functionResponse": said}, *beside]
         return [{"functionResponse": said}]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.changes import Change
+from policyroute.changes import Changes
 from policyroute.dialects.gemini.prompt import COUNTS, JSON, NUMBERS
 from policyroute.dialects.gemini.schema import Told
 from policyroute.request.prompt import Format, Prompt
@@ -24,7 +24,7 @@ _LEVELS: Final = {
 _CAPPED: Final = ("xhigh", "max")
 
 
-def written_config(prompt: Prompt, own: bool, changes: dict[Change, None]) -> dict[str, Any]:
+def written_config(prompt: Prompt, own: bool, changes: Changes) -> dict[str, Any]:
     config: dict[str, Any] = {
         name: value
         for field, name in [*NUMBERS.items(), *COUNTS.items()]
@@ -44,7 +44,7 @@ def written_config(prompt: Prompt, own: bool, changes: dict[Change, None]) -> di
     if thinking:
         config["thinkingConfig"] = thinking
     if prompt.verbosity:
-        changes[Change("dropped", "verbosity")] = None
+        changes.add("dropped", "verbosity")
     return config
 
 
@@ -70,20 +70,20 @@ def _as_read(prompt: Prompt) -> dict[str, Any]:
     return said
 
 
-def _thinking(prompt: Prompt, changes: dict[Change, None]) -> dict[str, Any]:
+def _thinking(prompt: Prompt, changes: Changes) -> dict[str, Any]:
     """No effort at all is no level here, but a budget of nothing. Whoever gives a budget is told the thoughts."""
     effort, budget = prompt.effort, prompt.thinking_tokens
     said: dict[str, Any] = {}
     if effort in _LEVELS:
         said["thinkingLevel"] = _LEVELS[effort]
         if effort in _CAPPED:
-            changes[Change("clamped", "effort", "high")] = None
+            changes.add("clamped", "effort", "high")
         if budget is not None and budget > 0:
-            changes[Change("dropped", "thinking_tokens")] = None
+            changes.add("dropped", "thinking_tokens")
     elif effort == "none":
         said["thinkingBudget"] = 0
     elif effort is not None:
-        changes[Change("dropped", "effort")] = None
+        changes.add("dropped", "effort")
     elif budget is not None:
         said["thinkingBudget"] = budget
     if budget and effort != "none":

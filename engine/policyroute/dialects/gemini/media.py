@@ -6,10 +6,11 @@ address is asked, and last the kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from policyroute.changes import Changes
 from policyroute.request.prompt import Media, MediaKind
 
 _BY_KIND: Final[Mapping[MediaKind, str]] = {
@@ -43,11 +44,11 @@ _BY_END: Final = {
 }
 
 
-def written_media(part: Media, own: bool, note: Callable[[str, str], None]) -> dict[str, Any] | None:
+def written_media(part: Media, own: bool, changes: Changes) -> dict[str, Any] | None:
     """The part; None where only another account has it."""
     field = f"messages.{part.kind}"
     if part.file_id and not own:
-        note("dropped", field)
+        changes.add("dropped", field)
         return None
     place: dict[str, Any] = {}
     mime = part.mime if own else part.mime or _guessed(part)
@@ -57,14 +58,14 @@ def written_media(part: Media, own: bool, note: Callable[[str, str], None]) -> d
         if part.name:
             place["displayName"] = part.name
     elif part.detail not in ("", "auto"):
-        note("dropped", f"{field}.detail")
+        changes.add("dropped", f"{field}.detail")
     if part.data:
         return {"inlineData": {**place, "data": part.data}}
     if not (part.url or part.file_id):
-        note("dropped", field)
+        changes.add("dropped", field)
         return None
     if not own:
-        note("rewritten", field)
+        changes.add("rewritten", field)
     return {"fileData": {**place, "fileUri": part.url or part.file_id}}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.changes import Change, plain
+from policyroute.changes import Changes, plain
 from policyroute.dialects.gemini.contents import Contents
 from policyroute.dialects.gemini.knobs import written_config
 from policyroute.dialects.gemini.left import put_back
@@ -36,7 +36,7 @@ _THRESHOLDS: Final = {
 
 
 def write(prompt: Prompt, own: bool) -> Written:
-    changes: dict[Change, None] = {}
+    changes = Changes()
     contents = Contents(prompt, own, changes)
     data: dict[str, Any] = {"contents": contents.turns}
     if contents.system is not None:
@@ -53,10 +53,10 @@ def write(prompt: Prompt, own: bool) -> Written:
     extra: dict[str, Any] = dict(prompt.extra or {}) if own else {}
     settings = _safety(prompt, extra, changes)
     put_back(data, extra)
-    return Written(data | settings, tuple(changes))
+    return Written(data | settings, changes.all())
 
 
-def _account(prompt: Prompt, own: bool, data: dict[str, Any], changes: dict[Change, None]) -> None:
+def _account(prompt: Prompt, own: bool, data: dict[str, Any], changes: Changes) -> None:
     """Labels only Vertex AI takes, so that they are nothing to send for a client who does not ask for them by name."""
     tier = prompt.service_tier if own else _TIERS.get(prompt.service_tier or "")
     if tier:
@@ -70,10 +70,12 @@ def _account(prompt: Prompt, own: bool, data: dict[str, Any], changes: dict[Chan
         "cache_key": prompt.cache_key,
         "parallel": prompt.parallel is False and prompt.tools,
     }
-    changes.update({Change("dropped", field): None for field, is_gone in gone.items() if is_gone})
+    for field, is_gone in gone.items():
+        if is_gone:
+            changes.add("dropped", field)
 
 
-def _tools(prompt: Prompt, own: bool, changes: dict[Change, None]) -> list[dict[str, Any]]:
+def _tools(prompt: Prompt, own: bool, changes: Changes) -> list[dict[str, Any]]:
     """Functions in one object, where the first of them was declared."""
     found: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
@@ -83,7 +85,7 @@ def _tools(prompt: Prompt, own: bool, changes: dict[Change, None]) -> list[dict[
                 found.append({"functionDeclarations": functions})
             functions.append(_function(tool, tool.extra if own else None))
             if tool.strict:
-                changes[Change("dropped", "tools.strict")] = None
+                changes.add("dropped", "tools.strict")
         elif own:
             found.append(tool.raw)
     return found
@@ -108,7 +110,7 @@ def _choice(choice: Choice) -> dict[str, Any]:
     return said
 
 
-def _safety(prompt: Prompt, extra: dict[str, Any], changes: dict[Change, None]) -> dict[str, Any]:
+def _safety(prompt: Prompt, extra: dict[str, Any], changes: Changes) -> dict[str, Any]:
     """What a policy asks for goes over what the client asked for in the same category."""
     settings: dict[str, dict[str, Any]] = {}
     for category, threshold in prompt.safety.items():
@@ -116,7 +118,7 @@ def _safety(prompt: Prompt, extra: dict[str, Any], changes: dict[Change, None]) 
             name = _CATEGORIES[category]
             settings[name] = {"category": name, "threshold": _THRESHOLDS[threshold]}
         else:
-            changes[Change("dropped", f"safety.{plain(category)}")] = None
+            changes.add("dropped", f"safety.{plain(category)}")
     if not settings:
         return {}
     spelled = next((name for name in ("safetySettings", "safety_settings") if extra.get(name) is not None), "")

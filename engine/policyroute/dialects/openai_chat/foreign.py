@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from policyroute.changes import Action, Change
+from policyroute.changes import Changes
 from policyroute.dialects.openai_chat import media
 from policyroute.dialects.turns import merged
 from policyroute.request.prompt import Call, Media, Part, Refusal, Result, Text, Thought, Turn
@@ -19,15 +19,12 @@ class Telling:
     """Tells one conversation. `changes` are what it says otherwise, each once, in order."""
 
     def __init__(self) -> None:
-        self.changes: dict[Change, None] = {}
+        self.changes = Changes()
         self._called = 0
         self._open: list[tuple[str, str]] = []
 
     def messages(self, turns: Iterable[Turn]) -> list[dict[str, Any]]:
         return [message for turn in merged(turns) for message in self._turn(turn)]
-
-    def note(self, action: Action, field: str) -> None:
-        self.changes[Change(action, field)] = None
 
     def _turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
         if turn.role == "assistant":
@@ -50,7 +47,7 @@ class Telling:
         if calls := [self._call(part) for part in parts if isinstance(part, Call)]:
             message["tool_calls"] = calls
         if any(isinstance(part, Thought) for part in parts):
-            self.note("dropped", "messages.thought")
+            self.changes.add("dropped", "messages.thought")
         if len(message) > 2 or message["content"] is not None:
             yield message
 
@@ -70,10 +67,10 @@ class Telling:
             if isinstance(part, Text):
                 texts.append(part.text)
             elif isinstance(part, Media):
-                self.note("moved", f"messages.result.{part.kind}")
+                self.changes.add("moved", f"messages.result.{part.kind}")
                 moved.append(part)
         if result.error:
-            self.note("dropped", "messages.result.error")
+            self.changes.add("dropped", "messages.result.error")
         return {"role": "tool", "tool_call_id": self._answered(result), "content": "\n\n".join(texts)}
 
     def _answered(self, result: Result) -> str:
@@ -102,11 +99,11 @@ class Telling:
     def _medium(self, part: Media, role: str) -> dict[str, Any] | None:
         """Only a user shows media."""
         if text := media.as_text(part):
-            self.note("rewritten", "messages.file")
+            self.changes.add("rewritten", "messages.file")
             return {"type": "text", "text": text.text}
         told = media.told(part) if role == "user" else None
         if told is None:
-            self.note("dropped", f"messages.{part.kind}")
+            self.changes.add("dropped", f"messages.{part.kind}")
         return told
 
 

@@ -117,10 +117,10 @@ def _foreign(prompt: Prompt, model: str, stream: bool) -> Written:
     _foreign_thinking(prompt, telling, body)
     if prompt.service_tier is not None and prompt.service_tier not in _TIERS:
         del body["service_tier"]
-        telling.note("dropped", "service_tier")
+        telling.changes.add("dropped", "service_tier")
     for field in _unspoken(prompt):
-        telling.note("dropped", field)
-    return Written(body, tuple(telling.changes))
+        telling.changes.add("dropped", field)
+    return Written(body, telling.changes.all())
 
 
 def _foreign_tools(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> None:
@@ -131,10 +131,10 @@ def _foreign_tools(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> No
     if prompt.choice is not None and functions:
         body["tool_choice"] = written.choice(prompt.choice)
     elif prompt.choice is not None:
-        telling.note("dropped", "tool_choice")
+        telling.changes.add("dropped", "tool_choice")
     if prompt.parallel is not None and not functions:
         del body["parallel_tool_calls"]
-        telling.note("dropped", "parallel_tool_calls")
+        telling.changes.add("dropped", "parallel_tool_calls")
 
 
 def _foreign_thinking(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> None:
@@ -143,10 +143,10 @@ def _foreign_thinking(prompt: Prompt, telling: Telling, body: dict[str, Any]) ->
     if tokens is None:
         return
     if prompt.effort is not None or tokens < 0:
-        telling.note("dropped", "thinking_tokens")
+        telling.changes.add("dropped", "thinking_tokens")
         return
     body["reasoning_effort"] = [effort for most, effort in _EFFORTS if most <= tokens][-1]
-    telling.note("rewritten", "thinking_tokens")
+    telling.changes.add("rewritten", "thinking_tokens")
 
 
 def _named(form: Format) -> Format:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
-from policyroute.changes import Action, Change
+from policyroute.changes import Changes
 from policyroute.dialects.openai_responses import media
 from policyroute.dialects.openai_responses.parts import usual
 from policyroute.dialects.turns import merged
@@ -21,7 +21,7 @@ class Telling:
     """Tells one conversation. `changes` are what it says otherwise, each once, in order."""
 
     def __init__(self) -> None:
-        self.changes: dict[Change, None] = {}
+        self.changes = Changes()
         self._called = 0
         self._open: list[tuple[str, str]] = []
 
@@ -32,13 +32,10 @@ class Telling:
         instructions = "\n\n".join(filter(None, map(self._system_text, leading)))
         return instructions, [item for turn in said[len(leading) :] for item in self._turn(turn)]
 
-    def note(self, action: Action, field: str) -> None:
-        self.changes[Change(action, field)] = None
-
     def _system_text(self, turn: Turn) -> str:
         for part in turn.parts:
             if isinstance(part, Media):
-                self.note("dropped", f"messages.{part.kind}")
+                self.changes.add("dropped", f"messages.{part.kind}")
         return "\n\n".join(part.text for part in turn.parts if isinstance(part, Text) and part.text)
 
     def _turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
@@ -61,7 +58,7 @@ class Telling:
                 yield self._call(part)
                 spoken = []
             elif isinstance(part, Thought):
-                self.note("dropped", "messages.thought")
+                self.changes.add("dropped", "messages.thought")
             else:
                 spoken.append(part)
         yield from self._spoken(spoken)
@@ -79,7 +76,7 @@ class Telling:
     def _result(self, result: Result) -> dict[str, Any]:
         shown = self._shown(result.content, "user")
         if result.error:
-            self.note("dropped", "messages.result.error")
+            self.changes.add("dropped", "messages.result.error")
         if all(part["type"] == "input_text" for part in shown):
             said: Any = "\n\n".join(part["text"] for part in shown)
         else:
@@ -115,11 +112,11 @@ class Telling:
     def _medium(self, part: Media, role: str) -> dict[str, Any] | None:
         """Only a user, or a tool, shows media."""
         if said := media.as_text(part):
-            self.note("rewritten", "messages.file")
+            self.changes.add("rewritten", "messages.file")
             return _text(said, role)
         told = media.foreign(part) if role == "user" else None
         if told is None:
-            self.note("dropped", f"messages.{part.kind}")
+            self.changes.add("dropped", f"messages.{part.kind}")
         return told
 
 

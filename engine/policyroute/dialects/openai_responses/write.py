@@ -115,18 +115,18 @@ def _foreign(prompt: Prompt, model: str, stream: bool) -> Written:
     if instructions:
         body["instructions"] = instructions
     body["store"] = False
-    telling.note("added", "store")
+    telling.changes.add("added", "store")
     _foreign_tools(prompt, telling, body)
     _foreign_thinking(prompt, telling, body)
     if body.get("max_output_tokens", _LEAST) < _LEAST:
         body["max_output_tokens"] = _LEAST
-        telling.note("clamped", "max_tokens")
+        telling.changes.add("clamped", "max_tokens")
     if prompt.service_tier is not None and prompt.service_tier not in _TIERS:
         del body["service_tier"]
-        telling.note("dropped", "service_tier")
+        telling.changes.add("dropped", "service_tier")
     for field in _unspoken(prompt):
-        telling.note("dropped", field)
-    return Written(body, tuple(telling.changes))
+        telling.changes.add("dropped", field)
+    return Written(body, telling.changes.all())
 
 
 def _foreign_tools(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ def _foreign_tools(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> No
     for name in ("tool_choice", "parallel_tool_calls"):
         if name in body:
             del body[name]
-            telling.note("dropped", name)
+            telling.changes.add("dropped", name)
 
 
 def _plain(tool: Function) -> Function:
@@ -153,10 +153,10 @@ def _foreign_thinking(prompt: Prompt, telling: Telling, body: dict[str, Any]) ->
     if tokens is None:
         return
     if prompt.effort is not None or tokens < 0:
-        telling.note("dropped", "thinking_tokens")
+        telling.changes.add("dropped", "thinking_tokens")
         return
     body["reasoning"] = {"effort": [effort for most, effort in _EFFORTS if most <= tokens][-1]}
-    telling.note("rewritten", "thinking_tokens")
+    telling.changes.add("rewritten", "thinking_tokens")
 
 
 def _named(form: Format) -> Format:
