@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from policyroute.changes import Changes
+from policyroute.dialects.openai import CallIds, text_of
 from policyroute.dialects.openai_chat import media
 from policyroute.dialects.turns import merged
 from policyroute.request.prompt import Call, Media, Part, Refusal, Result, Text, Thought, Turn
@@ -20,8 +21,7 @@ class Telling:
 
     def __init__(self) -> None:
         self.changes = Changes()
-        self._called = 0
-        self._open: list[tuple[str, str]] = []
+        self._calls = CallIds()
 
     def messages(self, turns: Iterable[Turn]) -> list[dict[str, Any]]:
         return [message for turn in merged(turns) for message in self._turn(turn)]
@@ -52,11 +52,8 @@ class Telling:
             yield message
 
     def _call(self, call: Call) -> dict[str, Any]:
-        call_id = call.id or f"call_{self._called}"
-        self._called += 1
-        self._open.append((call.name, call_id))
         return {
-            "id": call_id,
+            "id": self._calls.of(call),
             "type": "function",
             "function": {"name": call.name, "arguments": call.arguments or "{}"},
         }
@@ -71,20 +68,7 @@ class Telling:
                 moved.append(part)
         if result.error:
             self.changes.add("dropped", "messages.result.error")
-        return {"role": "tool", "tool_call_id": self._answered(result), "content": "\n\n".join(texts)}
-
-    def _answered(self, result: Result) -> str:
-        """The id of the call that a result is of: its own, or that of the first open call of its name."""
-        names = (result.name, "")
-        fits = [
-            (name, call_id)
-            for name, call_id in self._open
-            if (call_id == result.call_id if result.call_id else not result.name or name in names)
-        ]
-        if not fits:
-            return result.call_id or f"call_{self._called}"
-        self._open.remove(fits[0])
-        return fits[0][1]
+        return {"role": "tool", "tool_call_id": self._calls.answered(result), "content": "\n\n".join(texts)}
 
     def _shown(self, parts: Iterable[Part], role: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -98,9 +82,9 @@ class Telling:
 
     def _medium(self, part: Media, role: str) -> dict[str, Any] | None:
         """Only a user shows media."""
-        if text := media.as_text(part):
+        if said := text_of(part):
             self.changes.add("rewritten", "messages.file")
-            return {"type": "text", "text": text.text}
+            return {"type": "text", "text": said}
         told = media.told(part) if role == "user" else None
         if told is None:
             self.changes.add("dropped", f"messages.{part.kind}")

@@ -6,18 +6,15 @@ who may say what: only a provider knows which media its models take.
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from binascii import Error
 from collections.abc import Callable
 from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import inner, joined, nested, take_text
+from policyroute.dialects.openai import PDF, file_name, placed
 from policyroute.dialects.shapes import obj
-from policyroute.request.prompt import Media, MediaKind, Text
+from policyroute.request.prompt import Media, MediaKind
 
-_DATA: Final = re.compile(r"data:([^;,]+);base64,")
 _WEB: Final = ("http://", "https://", "data:", "gs://")
 _SOUNDS: Final = {"mp3": "audio/mpeg"}
 _FORMATS: Final = {mime: name for name, mime in _SOUNDS.items()} | {
@@ -26,7 +23,6 @@ _FORMATS: Final = {mime: name for name, mime in _SOUNDS.items()} | {
     "audio/wave": "wav",
     "audio/wav": "wav",
 }
-_DOCUMENT: Final = ("pdf", "application/pdf")
 
 
 def read(part: dict[str, Any]) -> Media | None:
@@ -65,7 +61,7 @@ def _linked(kind: MediaKind, name: str) -> Callable[[dict[str, Any]], Media | No
             return None
         detail = take_text(left, "detail")
         nested(rest, name, left)
-        mime, data, url = _placed(place)
+        mime, data, url = placed(place)
         return Media(kind, mime=mime, data=data, url=url, detail=detail, extra=rest or None)
 
     return read
@@ -87,7 +83,7 @@ def _read_file(rest: dict[str, Any]) -> Media | None:
     if not (given or kept):
         return None
     nested(rest, "file", left)
-    mime, data, url = _placed(given) if given.startswith(_WEB) else ("", given, "")
+    mime, data, url = placed(given) if given.startswith(_WEB) else ("", given, "")
     return Media("file", mime=mime, data=data, url=url, file_id=kept, name=name, extra=rest or None)
 
 
@@ -96,7 +92,7 @@ def _document(rest: dict[str, Any]) -> Media | None:
     if not place:
         return None
     name = take_text(rest, "document_name")
-    mime, data, url = _placed(place)
+    mime, data, url = placed(place)
     return Media("file", mime=mime, data=data, url=url, name=name, extra={**rest, "file": ABSENT})
 
 
@@ -107,12 +103,6 @@ _READERS: Final[dict[str, Callable[[dict[str, Any]], Media | None]]] = {
     "file": _read_file,
     "document_url": _document,
 }
-
-
-def _placed(place: str) -> tuple[str, str, str]:
-    """Type, data and URL of a place. Only a data URL of the usual form is taken apart."""
-    found = _DATA.match(place)
-    return (found[1], place[found.end() :], "") if found else ("", "", place)
 
 
 def _where(media: Media) -> str:
@@ -144,9 +134,11 @@ def _tell_image(media: Media) -> dict[str, Any] | None:
 def _tell_file(media: Media) -> dict[str, Any] | None:
     if not media.data:
         return None
-    mime = media.mime or _DOCUMENT[1]
-    name = media.name or f"file.{_DOCUMENT[0] if mime == _DOCUMENT[1] else mime.rpartition('/')[2]}"
-    return {"type": "file", "file": {"filename": name, "file_data": f"data:{mime};base64,{media.data}"}}
+    mime = media.mime or PDF
+    return {
+        "type": "file",
+        "file": {"filename": file_name(media, mime), "file_data": f"data:{mime};base64,{media.data}"},
+    }
 
 
 def _tell_sound(media: Media) -> dict[str, Any] | None:
@@ -167,13 +159,3 @@ _TELLERS: Final[dict[MediaKind, Callable[[Media], dict[str, Any] | None]]] = {
     "audio": _tell_sound,
     "video": _tell_nothing,
 }
-
-
-def as_text(media: Media) -> Text | None:
-    """The text of a file that is a text, which there are words for; None for any other."""
-    if media.kind != "file" or not media.mime.startswith("text/") or not media.data:
-        return None
-    try:
-        return Text(b64decode(media.data, validate=True).decode())
-    except (Error, UnicodeDecodeError):
-        return None

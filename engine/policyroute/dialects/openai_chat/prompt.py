@@ -11,14 +11,13 @@ from typing import Any, Final, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import nested, take_flag, take_metadata, take_number, take_text, take_texts, take_whole
+from policyroute.dialects.openai import EFFORTS
 from policyroute.dialects.openai_chat import said, written
 from policyroute.dialects.openai_chat.said import take_type
 from policyroute.dialects.shapes import items, obj, text
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt
 
 Taken = Callable[[dict[str, Any]], Any]
-
-_EFFORTS: Final = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 
 
 def read(data: dict[str, Any], dialect: str) -> Prompt:
@@ -83,7 +82,7 @@ def _effort(rest: dict[str, Any]) -> str | None:
 
 
 def _known(effort: Any) -> bool:
-    return isinstance(effort, str) and effort in _EFFORTS
+    return isinstance(effort, str) and effort in EFFORTS
 
 
 def _format(rest: dict[str, Any]) -> Format | None:

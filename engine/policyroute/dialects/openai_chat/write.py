@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.openai import TIERS, effort_told
 from policyroute.dialects.openai_chat import again, written
 from policyroute.dialects.openai_chat.foreign import Telling
 from policyroute.dialects.translation import Written
@@ -32,8 +33,6 @@ _ALIKE: Final = {
 }
 """Fields of a prompt whose value is written as it is, and their names here."""
 _ALIASES: Final = {"seed": "random_seed"}
-_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
-_EFFORTS: Final = ((0, "none"), (1, "minimal"), (2048, "low"), (8192, "medium"), (16_384, "high"), (32_768, "xhigh"))
 
 
 def write(prompt: Prompt, model: str, stream: bool, *, own: bool) -> Written:
@@ -114,8 +113,9 @@ def _foreign(prompt: Prompt, model: str, stream: bool) -> Written:
     if prompt.format is not None:
         body["response_format"] = written.form(_named(prompt.format))
     _foreign_tools(prompt, telling, body)
-    _foreign_thinking(prompt, telling, body)
-    if prompt.service_tier is not None and prompt.service_tier not in _TIERS:
+    if effort := effort_told(prompt, telling.changes):
+        body["reasoning_effort"] = effort
+    if prompt.service_tier is not None and prompt.service_tier not in TIERS:
         del body["service_tier"]
         telling.changes.add("dropped", "service_tier")
     for field in _unspoken(prompt):
@@ -135,18 +135,6 @@ def _foreign_tools(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> No
     if prompt.parallel is not None and not functions:
         del body["parallel_tool_calls"]
         telling.changes.add("dropped", "parallel_tool_calls")
-
-
-def _foreign_thinking(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> None:
-    """A number of tokens to think with is said as the effort that is nearest from below."""
-    tokens = prompt.thinking_tokens
-    if tokens is None:
-        return
-    if prompt.effort is not None or tokens < 0:
-        telling.changes.add("dropped", "thinking_tokens")
-        return
-    body["reasoning_effort"] = [effort for most, effort in _EFFORTS if most <= tokens][-1]
-    telling.changes.add("rewritten", "thinking_tokens")
 
 
 def _named(form: Format) -> Format:

@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from policyroute.changes import Changes
+from policyroute.dialects.openai import CallIds, text_of
 from policyroute.dialects.openai_responses import media
 from policyroute.dialects.openai_responses.parts import usual
 from policyroute.dialects.turns import merged
@@ -22,8 +23,7 @@ class Telling:
 
     def __init__(self) -> None:
         self.changes = Changes()
-        self._called = 0
-        self._open: list[tuple[str, str]] = []
+        self._calls = CallIds()
 
     def conversation(self, turns: Iterable[Turn]) -> tuple[str, list[dict[str, Any]]]:
         """What the system says first are the instructions."""
@@ -68,10 +68,12 @@ class Telling:
             yield _message("assistant", shown)
 
     def _call(self, call: Call) -> dict[str, Any]:
-        call_id = call.id or f"call_{self._called}"
-        self._called += 1
-        self._open.append((call.name, call_id))
-        return {"type": "function_call", "call_id": call_id, "name": call.name, "arguments": call.arguments or "{}"}
+        return {
+            "type": "function_call",
+            "call_id": self._calls.of(call),
+            "name": call.name,
+            "arguments": call.arguments or "{}",
+        }
 
     def _result(self, result: Result) -> dict[str, Any]:
         shown = self._shown(result.content, "user")
@@ -81,20 +83,7 @@ class Telling:
             said: Any = "\n\n".join(part["text"] for part in shown)
         else:
             said = shown
-        return {"type": "function_call_output", "call_id": self._answered(result), "output": said}
-
-    def _answered(self, result: Result) -> str:
-        """The id of the call that a result is of: its own, or that of the first open call of its name."""
-        names = (result.name, "")
-        fits = [
-            (name, call_id)
-            for name, call_id in self._open
-            if (call_id == result.call_id if result.call_id else not result.name or name in names)
-        ]
-        if not fits:
-            return result.call_id or f"call_{self._called}"
-        self._open.remove(fits[0])
-        return fits[0][1]
+        return {"type": "function_call_output", "call_id": self._calls.answered(result), "output": said}
 
     def _shown(self, parts: Iterable[Part], role: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -111,7 +100,7 @@ class Telling:
 
     def _medium(self, part: Media, role: str) -> dict[str, Any] | None:
         """Only a user, or a tool, shows media."""
-        if said := media.as_text(part):
+        if said := text_of(part):
             self.changes.add("rewritten", "messages.file")
             return _text(said, role)
         told = media.foreign(part) if role == "user" else None

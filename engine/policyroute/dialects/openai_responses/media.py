@@ -5,20 +5,16 @@ Rule of this module: a form that is not read exactly is not read at all.
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from binascii import Error
 from collections.abc import Callable
 from typing import Any, Final
 
 from policyroute.dialects.extras import changed, take_text
+from policyroute.dialects.openai import PDF, file_name, placed
 from policyroute.dialects.shapes import obj, text, without
 from policyroute.request.prompt import Media, MediaKind
 
-_DATA: Final = re.compile(r"data:([^;,]+);base64,")
 _WEB: Final = ("http://", "https://")
 _MP3: Final = ("mp3", "audio/mpeg")
-_PDF: Final = "application/pdf"
 _DETAILS: Final = frozenset({"low", "high", "auto", "original"})
 
 
@@ -40,31 +36,19 @@ def foreign(media: Media) -> dict[str, Any] | None:
     return _foreign_file(media) if media.kind == "file" else None
 
 
-def as_text(media: Media) -> str:
-    """The text of a file that is a text; empty for any other."""
-    if media.kind != "file" or not media.mime.startswith("text/") or not media.data:
-        return ""
-    try:
-        return b64decode(media.data, validate=True).decode()
-    except (Error, UnicodeDecodeError):
-        return ""
-
-
 def _read_image(rest: dict[str, Any]) -> Media | None:
     place, kept = take_text(rest, "image_url"), take_text(rest, "file_id")
     if not (place or kept):
         return None
     detail = take_text(rest, "detail")
-    found = _DATA.match(place)
-    mime, data, url = (found[1], place[found.end() :], "") if found else ("", "", place)
+    mime, data, url = placed(place)
     return Media("image", mime, data, url, kept, detail=detail, extra=rest or None)
 
 
 def _read_file(rest: dict[str, Any]) -> Media | None:
-    given = text(rest.get("file_data"))
-    found = _DATA.match(given)
-    mime, data = (found[1], given[found.end() :]) if found else ("", given)
-    if data.startswith("data:") or (found and not data):
+    mime, held, bare = placed(text(rest.get("file_data")))
+    data = held or bare
+    if data.startswith("data:") or (mime and not data):
         return None
     take_text(rest, "file_data")
     url, kept = take_text(rest, "file_url"), take_text(rest, "file_id")
@@ -144,6 +128,5 @@ def _foreign_file(media: Media) -> dict[str, Any] | None:
     """One by its address has no name of its own here."""
     if not media.data:
         return _write_file(Media("file", url=media.url)) if media.url.startswith(_WEB) else None
-    mime = media.mime or _PDF
-    name = media.name or f"file.{'pdf' if mime == _PDF else mime.rpartition('/')[2]}"
-    return _write_file(Media("file", mime, media.data, name=name))
+    mime = media.mime or PDF
+    return _write_file(Media("file", mime, media.data, name=file_name(media, mime)))

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import take_flag, take_metadata, take_number, take_text, take_texts, take_whole
+from policyroute.dialects.openai import EFFORTS
 from policyroute.dialects.openai_responses import written
 from policyroute.dialects.openai_responses.said import turn
 from policyroute.dialects.shapes import items, obj, text, without
@@ -21,7 +22,6 @@ Taken = Callable[[dict[str, Any]], Any]
 OUTSIDE: Final = "input"
 """What marks, where it is absent, a turn that stood outside of the input, and a prompt whose input was a text."""
 LOGPROBS: Final = "message.output_text.logprobs"
-_EFFORTS: Final = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 
 
 def read(data: dict[str, Any], dialect: str) -> Prompt:
@@ -73,7 +73,7 @@ def _inside(name: str, take: Taken) -> Taken:
 
 
 def _effort(left: dict[str, Any]) -> str | None:
-    return left.pop("effort") if text(left.get("effort")) in _EFFORTS else None
+    return left.pop("effort") if text(left.get("effort")) in EFFORTS else None
 
 
 def _format(left: dict[str, Any]) -> Format | None:

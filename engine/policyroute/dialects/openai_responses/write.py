@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policyroute.absent import ABSENT
+from policyroute.dialects.openai import TIERS, effort_told
 from policyroute.dialects.openai_responses import again, written
 from policyroute.dialects.openai_responses.foreign import Telling
 from policyroute.dialects.openai_responses.kept import is_made_up
@@ -30,8 +31,6 @@ _ALIKE: Final = {
     "cache_key": "prompt_cache_key",
 }
 """Fields of a prompt whose value is written as it is, and their names here."""
-_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
-_EFFORTS: Final = ((0, "none"), (1, "minimal"), (2048, "low"), (8192, "medium"), (16_384, "high"), (32_768, "xhigh"))
 _LEAST: Final = 16
 """Fewer tokens may not be asked for."""
 _NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
@@ -117,11 +116,12 @@ def _foreign(prompt: Prompt, model: str, stream: bool) -> Written:
     body["store"] = False
     telling.changes.add("added", "store")
     _foreign_tools(prompt, telling, body)
-    _foreign_thinking(prompt, telling, body)
+    if effort := effort_told(prompt, telling.changes):
+        body["reasoning"] = {"effort": effort}
     if body.get("max_output_tokens", _LEAST) < _LEAST:
         body["max_output_tokens"] = _LEAST
         telling.changes.add("clamped", "max_tokens")
-    if prompt.service_tier is not None and prompt.service_tier not in _TIERS:
+    if prompt.service_tier is not None and prompt.service_tier not in TIERS:
         del body["service_tier"]
         telling.changes.add("dropped", "service_tier")
     for field in _unspoken(prompt):
@@ -145,18 +145,6 @@ def _plain(tool: Function) -> Function:
     """Where nobody says whether a tool is strict, this API takes it to be, and others do not."""
     parameters = _NO_PARAMETERS if tool.parameters is None else tool.parameters
     return replace(tool, parameters=parameters, strict=bool(tool.strict), extra=None)
-
-
-def _foreign_thinking(prompt: Prompt, telling: Telling, body: dict[str, Any]) -> None:
-    """A number of tokens to think with is said as the effort that is nearest from below."""
-    tokens = prompt.thinking_tokens
-    if tokens is None:
-        return
-    if prompt.effort is not None or tokens < 0:
-        telling.changes.add("dropped", "thinking_tokens")
-        return
-    body["reasoning"] = {"effort": [effort for most, effort in _EFFORTS if most <= tokens][-1]}
-    telling.changes.add("rewritten", "thinking_tokens")
 
 
 def _named(form: Format) -> Format:
