@@ -11,10 +11,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
-import orjson
-
 from policyroute.dialects.anthropic import words
-from policyroute.dialects.shapes import compact
+from policyroute.dialects.shapes import compact, dumps
 from policyroute.dialects.stream import parse
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
@@ -101,7 +99,7 @@ class MessageWriter:
         out: list[bytes] = []
         for event in events:
             if self._word and isinstance(event, TextDelta) and event.text and not event.choice:
-                out.append(self._word + _json(event.text) + _DELTA_END)
+                out.append(self._word + dumps(event.text) + _DELTA_END)
             else:
                 self._tell(event, out)
         return b"".join(out)
@@ -202,7 +200,7 @@ class MessageWriter:
 
     def _delta(self, block: _Block, said: str, out: list[bytes]) -> None:
         if said:
-            out.append(_DELTA % self._index + _DELTAS[block.kind] + _json(said) + _DELTA_END)
+            out.append(_DELTA % self._index + _DELTAS[block.kind] + dumps(said) + _DELTA_END)
 
     def _begin(self, out: list[bytes]) -> None:
         if not self._begun:
@@ -212,10 +210,3 @@ class MessageWriter:
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {compact({'type': name, **fields})}\n\n".encode()
-
-
-def _json(said: str) -> bytes:
-    try:
-        return orjson.dumps(said)
-    except orjson.JSONEncodeError:  # half a surrogate pair
-        return compact(said).encode()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
 from policyroute.dialects.extras import changed
-from policyroute.dialects.shapes import compact, obj
+from policyroute.dialects.shapes import dumps, obj
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
 from policyroute.events import (
@@ -128,4 +128,4 @@ def whole(events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]
     answer = _Answer(frame)
     for event in events:
         answer.add(event)
-    return compact(answer.as_json()).encode(), answer.lost
+    return dumps(answer.as_json()), answer.lost

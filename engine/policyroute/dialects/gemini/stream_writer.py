@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from policyroute.dialects.gemini.told import FINISH, Calls, usage_metadata
-from policyroute.dialects.shapes import compact
+from policyroute.dialects.shapes import compact, dumps
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -55,10 +53,7 @@ class ContentWriter:
             return b""
         self._said = True
         around = self._around.get((choice, thought)) or self._frame_of(choice, thought)
-        try:
-            return around[0] + orjson.dumps(said) + around[1]
-        except orjson.JSONEncodeError:
-            return around[0] + compact(said).encode() + around[1]
+        return around[0] + dumps(said) + around[1]
 
     def _frame_of(self, choice: int, thought: bool) -> tuple[bytes, bytes]:
         """What is before and after a text: the same for each of a choice."""
@@ -119,4 +114,4 @@ class ContentWriter:
     def _response(self, candidates: list[dict[str, Any]] | None, beside: dict[str, Any] | None = None) -> bytes:
         said: dict[str, Any] = {} if candidates is None else {"candidates": candidates}
         named = {"modelVersion": self._model, "responseId": self._frame.id}
-        return b"data: " + compact({**said, **(beside or {}), **named}).encode() + b"\n\n"
+        return b"data: " + dumps({**said, **(beside or {}), **named}) + b"\n\n"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from policyroute.dialects import turns
 from policyroute.dialects.gemini.left import put_back
-from policyroute.dialects.shapes import compact
+from policyroute.dialects.shapes import dumps
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -110,7 +110,7 @@ def whole(events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]
     answer = _Answer(frame)
     for event in events:
         answer.add(event)
-    return compact(answer.body()).encode("utf-8", "surrogatepass"), answer.lost
+    return dumps(answer.body()), answer.lost
 
 
 class _Answer:

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import orjson
-
 from policyroute.dialects.openai_chat.words import ID, Calls, older, reason, usage, wants_usage
-from policyroute.dialects.shapes import compact
+from policyroute.dialects.shapes import dumps
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -57,10 +55,7 @@ class ChatWriter:
             if isinstance(event, _WORDS):
                 kind = event.__class__
                 opening = before.get((kind, event.choice)) or self._opening(kind, event.choice, told)
-                try:
-                    told += (opening, orjson.dumps(event.text), _AFTER)
-                except orjson.JSONEncodeError:
-                    told += (opening, compact(event.text).encode(), _AFTER)
+                told += (opening, dumps(event.text), _AFTER)
             else:
                 self._other(event, told)
         return b"".join(told)
@@ -71,7 +66,7 @@ class ChatWriter:
             self._begin(choice, told)
             self._end(choice, told)
         if self._usage is not None and wants_usage(self._frame.request):
-            told += (self._start(), b'[],"usage":', orjson.dumps(usage(self._usage)), b"}\n\n")
+            told += (self._start(), b'[],"usage":', dumps(usage(self._usage)), b"}\n\n")
         told.append(b"data: [DONE]\n\n")
         return b"".join(told)
 
@@ -120,7 +115,7 @@ class ChatWriter:
         word = reason(said, called=self._calls.any(choice), refused=choice in self._refused)
         if self._older and word == "tool_calls":
             word = "function_call"
-        told += (self._start(), compact([{"index": choice, "delta": {}, "finish_reason": word}]).encode(), b"}\n\n")
+        told += (self._start(), dumps([{"index": choice, "delta": {}, "finish_reason": word}]), b"}\n\n")
 
     def _opening(self, kind: type[Any], choice: int, told: list[bytes]) -> bytes:
         """What stands before a text of this kind, made with the first of them."""
@@ -138,7 +133,7 @@ class ChatWriter:
 
     def _delta(self, choice: int, delta: dict[str, Any], told: list[bytes]) -> None:
         self._begin(choice, told)
-        told += (self._start(), b'[{"index":%d,"delta":' % choice, compact(delta).encode(), _AFTER[1:])
+        told += (self._start(), b'[{"index":%d,"delta":' % choice, dumps(delta), _AFTER[1:])
 
     def _start(self) -> bytes:
         """What every chunk begins with. The model is the one known when the first is told."""
@@ -150,5 +145,5 @@ class ChatWriter:
                 "created": frame.created,
                 "model": self._model or frame.model,
             }
-            self._head = b"data: " + compact(head).encode()[:-1] + b',"choices":'
+            self._head = b"data: " + dumps(head)[:-1] + b',"choices":'
         return self._head

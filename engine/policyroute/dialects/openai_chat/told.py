@@ -12,7 +12,7 @@ from typing import Any
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.openai_chat.words import ID, Calls, older, reason, usage
-from policyroute.dialects.shapes import compact, obj
+from policyroute.dialects.shapes import dumps, obj
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -52,7 +52,7 @@ def whole(events: Iterable[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]
         "model": telling.started.model if own else telling.started.model or frame.model,
         **telling.body(),
     }
-    return compact(patched(answer, telling.started.extra)).encode(), telling.lost
+    return dumps(patched(answer, telling.started.extra)), telling.lost
 
 
 class Telling:

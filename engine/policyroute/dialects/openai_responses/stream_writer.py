@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from policyroute.dialects.openai_responses import words
 from policyroute.dialects.openai_responses.kept import MADE_UP
 from policyroute.dialects.openai_responses.output import SPELLINGS, Called, Part, Spoken, Status, Words, unique
@@ -201,11 +199,7 @@ class ResponsesWriter:
         self._number += 1
 
     def _tell_word(self, before: bytes, said: str, out: list[bytes]) -> None:
-        try:
-            word = orjson.dumps(said)
-        except orjson.JSONEncodeError:  # half a surrogate pair
-            word = dumps(said)
-        out += (before, word, b',"sequence_number":%d}\n\n' % self._number)
+        out += (before, dumps(said), b',"sequence_number":%d}\n\n' % self._number)
         self._number += 1
 
 
