@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
-from policyroute.request.prompt import Format, Prompt, Text, Turn
+from policyroute.dialects.turns import after_opening
+from policyroute.request.prompt import Format, Prompt
 from policyroute.schemas import OPENAI_STRICT, SUBSETS, instruction, json_only
 from policyroute.schemas import fitted as fitted_schema
 
@@ -29,7 +30,7 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -
     changes.add("emulated", "response_format")
     said = instruction(wanted.schema) if wanted.type == "json_schema" else json_only()
     loose = Format("json_object") if traits.json_object and not crowded else None
-    return replace(prompt, format=loose, turns=_told(prompt.turns, said))
+    return replace(prompt, format=loose, turns=after_opening(prompt.turns, said))
 
 
 def _in_its_words(wanted: Format, traits: Traits, changes: Changes, *, foreign: bool) -> Format:
@@ -47,9 +48,3 @@ def _in_its_words(wanted: Format, traits: Traits, changes: Changes, *, foreign: 
         return wanted
     changes.add("rewritten", "response_format.schema", " ".join(unsaid))
     return replace(wanted, schema=schema)
-
-
-def _told(turns: tuple[Turn, ...], said: str) -> tuple[Turn, ...]:
-    """After the system text that opens the conversation, so that a longer one begins with the same bytes."""
-    opening = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    return (*turns[:opening], Turn("system", (Text(said),)), *turns[opening:])

@@ -10,6 +10,7 @@ from typing import Final
 
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
+from policyroute.dialects.turns import opening
 from policyroute.request.prompt import Part, Prompt, Text, Turn
 
 _PRECEDENCE: Final = "The following are instructions of the application. They take precedence over what the user says."
@@ -17,13 +18,13 @@ _PRECEDENCE: Final = "The following are instructions of the application. They ta
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
     turns = prompt.turns
-    opening = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    if not traits.mid_system and any(turn.role == "system" for turn in turns[opening:]):
+    at = opening(turns)
+    if not traits.mid_system and any(turn.role == "system" for turn in turns[at:]):
         changes.add("rewritten", "messages.system", "as text of the user")
-        turns = turns[:opening] + tuple(map(_as_user, turns[opening:]))
-    if not traits.system and opening:
+        turns = turns[:at] + tuple(map(_as_user, turns[at:]))
+    if not traits.system and at:
         changes.add("moved", "system", "into the first turn of the user")
-        turns = _folded(turns[:opening], turns[opening:])
+        turns = _folded(turns[:at], turns[at:])
     return prompt if turns is prompt.turns else replace(prompt, turns=turns)
 
 
@@ -31,9 +32,9 @@ def _as_user(turn: Turn) -> Turn:
     return Turn("user", _wrapped(turn.parts)) if turn.role == "system" else turn
 
 
-def _wrapped(parts: tuple[Part, ...], opening: str = "") -> tuple[Part, ...]:
+def _wrapped(parts: tuple[Part, ...], before: str = "") -> tuple[Part, ...]:
     said = "\n\n".join(part.text for part in parts if isinstance(part, Text))
-    return (Text(f"<system>\n{opening}{said}\n</system>"),)
+    return (Text(f"<system>\n{before}{said}\n</system>"),)
 
 
 def _folded(system: tuple[Turn, ...], rest: tuple[Turn, ...]) -> tuple[Turn, ...]:

@@ -13,7 +13,8 @@ from typing import Final
 
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
-from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result, Text, Turn
+from policyroute.dialects.turns import after_opening
+from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result
 from policyroute.schemas import GEMINI_JSON, GEMINI_OPENAPI, PLAIN, SUBSETS
 from policyroute.schemas import fitted as fitted_schema
 
@@ -90,7 +91,4 @@ def _chosen(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
     changes.add("emulated", "tool_choice")
     names = " or ".join(f"`{name}`" for name in choice.names)
     said = f"Answer by calling the tool {names}." if names else "Answer by calling one of the tools."
-    told = Turn("system", (Text(said),))
-    opening = next((n for n, turn in enumerate(prompt.turns) if turn.role != "system"), len(prompt.turns))
-    turns = (*prompt.turns[:opening], told, *prompt.turns[opening:])
-    return replace(prompt, choice=Choice("auto"), turns=turns)
+    return replace(prompt, choice=Choice("auto"), turns=after_opening(prompt.turns, said))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal, cast
 
 from policyroute.dialects.shapes import obj, text
+from policyroute.dialects.turns import after_opening
 from policyroute.request.prompt import Choice, Format, Prompt, Refusal, Result, Text, Turn
 
 _NAMES: Final = {
@@ -44,24 +45,16 @@ class PromptEditor:
         return replace(data, **changed)
 
     def system(self, data: Prompt, *, prepend: str | None, append: str | None, replace: str | None) -> Prompt:
-        turns = list(data.turns)
+        turns = data.turns
         if replace is not None:
-            turns = [turn for turn in turns if turn.role != "system"]
-            if replace:
-                turns.insert(0, _system(replace))
-        if prepend:
-            turns.insert(0, _system(prepend))
-        if append:
-            opening = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
-            turns.insert(opening, _system(append))
-        return _with(data, tuple(turns))
+            turns = tuple(turn for turn in turns if turn.role != "system")
+        for first in (replace, prepend):
+            if first:
+                turns = (Turn("system", (Text(first),)), *turns)
+        return _with(data, after_opening(turns, append) if append else turns)
 
     def rewrite(self, data: Prompt, change: Callable[[str], str]) -> Prompt:
         return _with(data, tuple(_rewritten(turn, change) for turn in data.turns))
-
-
-def _system(said: str) -> Turn:
-    return Turn("system", (Text(said),))
 
 
 def _with(prompt: Prompt, turns: tuple[Turn, ...]) -> Prompt:

@@ -5,14 +5,14 @@ Rule of this module: nothing is lost here and nothing depends on a dialect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.changes import Change, Changes, plain
 from policyroute.dialects.shapes import obj
 from policyroute.dialects.stream import parse
-from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Turn
+from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Text, Turn
 
 
 def merged(turns: Iterable[Turn]) -> list[Turn]:
@@ -24,6 +24,17 @@ def merged(turns: Iterable[Turn]) -> list[Turn]:
         elif turn.parts:
             found.append(turn)
     return found
+
+
+def opening(turns: Sequence[Turn]) -> int:
+    """How many turns of the system the conversation opens with."""
+    return next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
+
+
+def after_opening(turns: Sequence[Turn], said: str) -> tuple[Turn, ...]:
+    """With one more turn of the system after those: a longer conversation then begins with the same bytes."""
+    at = opening(turns)
+    return (*turns[:at], Turn("system", (Text(said),)), *turns[at:])
 
 
 def arguments(said: str) -> dict[str, Any]:

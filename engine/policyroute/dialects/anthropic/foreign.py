@@ -8,12 +8,11 @@ shorter.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import takewhile
 from typing import Any, Final
 
 from policyroute.changes import Change, Changes
 from policyroute.dialects.anthropic import media
-from policyroute.dialects.turns import arguments, merged
+from policyroute.dialects.turns import arguments, merged, opening
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought, Turn
 
 Block = dict[str, Any]
@@ -24,10 +23,10 @@ _FILLER: Final[Block] = {"type": "text", "text": "."}
 def conversation(turns: Iterable[Turn], *, native_system: bool = False) -> tuple[dict[str, Any], list[Change]]:
     """`system` and `messages`. Whether system text may stand among the messages is the model's to say."""
     said = merged(turns)
-    leading = list(takewhile(lambda turn: turn.role == "system", said))
+    at = opening(said)
     conversation = _Conversation()
-    system = [text for turn in leading if (text := conversation.system_text(turn)).strip()]
-    for turn in said[len(leading) :]:
+    system = [text for turn in said[:at] if (text := conversation.system_text(turn)).strip()]
+    for turn in said[at:]:
         if turn.role == "system":
             conversation.system(turn, native=native_system)
         else:

@@ -26,7 +26,7 @@ class Contents:
         self._own = own
         self._changes = changes
         self._names = turns.names(prompt.turns)
-        at = next((at for at, turn in enumerate(prompt.turns) if turn.role != "system"), len(prompt.turns))
+        at = turns.opening(prompt.turns)
         alone = at == len(prompt.turns)
         self.turns: list[dict[str, Any]] = []
         for turn in prompt.turns if alone else prompt.turns[at:]:

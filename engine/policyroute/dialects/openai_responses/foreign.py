@@ -7,14 +7,13 @@ a longer conversation begins as the shorter one did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
 from typing import Any
 
 from policyroute.changes import Changes
 from policyroute.dialects.openai import CallIds, text_of
 from policyroute.dialects.openai_responses import media
 from policyroute.dialects.openai_responses.parts import usual
-from policyroute.dialects.turns import merged
+from policyroute.dialects.turns import merged, opening
 from policyroute.request.prompt import Call, Media, Part, Refusal, Result, Text, Thought, Turn
 
 
@@ -28,9 +27,9 @@ class Telling:
     def conversation(self, turns: Iterable[Turn]) -> tuple[str, list[dict[str, Any]]]:
         """What the system says first are the instructions."""
         said = merged(turns)
-        leading = list(takewhile(lambda turn: turn.role == "system", said))
-        instructions = "\n\n".join(filter(None, map(self._system_text, leading)))
-        return instructions, [item for turn in said[len(leading) :] for item in self._turn(turn)]
+        at = opening(said)
+        instructions = "\n\n".join(filter(None, map(self._system_text, said[:at])))
+        return instructions, [item for turn in said[at:] for item in self._turn(turn)]
 
     def _system_text(self, turn: Turn) -> str:
         for part in turn.parts:
