@@ -90,6 +90,13 @@ def test_roles_alternate_where_they_have_to() -> None:
     assert said(result) == {"messages=merged", "messages=added"}
 
 
+def test_roles_alternate_where_as_many_turns_are_added_as_joined() -> None:
+    call = {**CALLS, "tool_calls": CALLS["tool_calls"][:1]}
+    result = fitted(chat(USER, call, RESULTS[0], USER, USER), takes(alternate=True))
+    roles = [message["role"] for message in body(result)["messages"]]
+    assert roles == ["user", "assistant", "tool", "assistant", "user"]
+
+
 @pytest.mark.parametrize("rule", ["nine", "short", "word"])
 def test_a_call_and_its_result_get_the_same_id_that_fits(rule: str) -> None:
     odd = "x" * 70 if rule != "word" else "a.b"

@@ -9,7 +9,8 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from operator import is_
+from typing import Final, TypeVar
 
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
@@ -23,6 +24,8 @@ _IDS: Final[Mapping[str, re.Pattern[str]]] = {
     "nine": re.compile(r"[A-Za-z0-9]{9}"),
 }
 """What an id must look like, by the name of the rule (`Traits.call_id`)."""
+T = TypeVar("T")
+
 _BRIDGE: Final = "Understood."
 
 
@@ -90,7 +93,7 @@ def _alternating(turns: tuple[Turn, ...], changes: Changes) -> tuple[Turn, ...]:
             found[-1] = replace(found[-1], parts=found[-1].parts + turn.parts)
         else:
             found.append(turn)
-    return tuple(found) if len(found) != len(turns) else turns
+    return _unless_same(tuple(found), turns)
 
 
 def _answers(turn: Turn) -> bool:
@@ -99,11 +102,15 @@ def _answers(turn: Turn) -> bool:
 
 def _each(turns: tuple[Turn, ...], change: Callable[[Part], Part | None]) -> tuple[Turn, ...]:
     """The turns with each part changed, or without it; the very same where nothing changes."""
-    found = tuple(_turn(turn, change) for turn in turns)
-    return turns if all(one is other for one, other in zip(found, turns, strict=True)) else found
+    return _unless_same(tuple(_turn(turn, change) for turn in turns), turns)
 
 
 def _turn(turn: Turn, change: Callable[[Part], Part | None]) -> Turn:
-    parts = tuple(kept for part in turn.parts if (kept := change(part)) is not None)
-    same = len(parts) == len(turn.parts) and all(one is other for one, other in zip(parts, turn.parts, strict=True))
-    return turn if same else replace(turn, parts=parts)
+    parts = _unless_same(tuple(kept for part in turn.parts if (kept := change(part)) is not None), turn.parts)
+    return turn if parts is turn.parts else replace(turn, parts=parts)
+
+
+def _unless_same(found: tuple[T, ...], given: tuple[T, ...]) -> tuple[T, ...]:
+    """What was given, where what was found is the very same."""
+    same = len(found) == len(given) and all(map(is_, found, given))
+    return given if same else found
