@@ -24,6 +24,7 @@ _IDS: Final[Mapping[str, re.Pattern[str]]] = {
     "nine": re.compile(r"[A-Za-z0-9]{9}"),
 }
 """What an id must look like, by the name of the rule (`Traits.call_id`)."""
+_RULED: Final = (Call, Result, Media)
 T = TypeVar("T")
 
 _BRIDGE: Final = "Understood."
@@ -106,6 +107,9 @@ def _each(turns: tuple[Turn, ...], change: Callable[[Part], Part | None]) -> tup
 
 
 def _turn(turn: Turn, change: Callable[[Part], Part | None]) -> Turn:
+    """Most turns are nothing but texts, which no rule here is about."""
+    if not any(isinstance(part, _RULED) for part in turn.parts):
+        return turn
     parts = _unless_same(tuple(kept for part in turn.parts if (kept := change(part)) is not None), turn.parts)
     return turn if parts is turn.parts else replace(turn, parts=parts)
 

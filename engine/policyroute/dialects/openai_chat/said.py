@@ -23,7 +23,8 @@ ROLES: Final[dict[str, Role]] = {
     "tool": "user",
     "function": "user",
 }
-_USUAL: Final = frozenset({"system", "user", "assistant", "tool"})
+_SAYS: Final = frozenset({"system", "user", "assistant"})
+_USUAL: Final = _SAYS | {"tool"}
 
 CALL: Final = "tool_calls"
 """The kind of an `Other` that stands among the calls."""
@@ -34,8 +35,10 @@ _P = TypeVar("_P", bound=Part)
 
 
 def turn(message: dict[str, Any]) -> Turn:
+    role, alone = message["role"], message.get("content")
+    if len(message) == 2 and role in _SAYS and isinstance(alone, str) and alone:
+        return Turn(role, (Text(alone),))  # a text, and nothing but a text: nearly every message
     rest = dict(message)
-    role = rest["role"]
     if role in _USUAL:
         del rest["role"]
     parts: tuple[Part, ...]
