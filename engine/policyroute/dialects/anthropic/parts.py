@@ -28,6 +28,8 @@ def read_content(content: Any) -> tuple[Part, ...]:
 
 def _part(block: Any) -> Part:
     kind = text(obj(block).get("type"))
+    if kind == "text" and len(block) == 2 and isinstance(block.get("text"), str):
+        return Text(block["text"], {})  # a text, and nothing but a text: nearly every block
     read = _READERS.get(kind)
     return (read(block) if read else None) or Other(kind or "block", block)
 

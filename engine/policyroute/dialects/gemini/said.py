@@ -35,6 +35,8 @@ def content_turn(left: Left, role: Role | None = None) -> Turn:
 
 
 def _part(part: dict[str, Any], role: Role) -> Part:
+    if len(part) == 1 and isinstance(part.get("text"), str):
+        return Text(part["text"])  # a text, and nothing but a text: nearly every part
     says = [name for name in _SAYS if either(part, name) is not None]
     read = _READ.get(says[0]) if len(says) == 1 else None
     found = read and read(Left(part), role)
