@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
 
 from tests.dialects.test_anything import ANYTHING, KINDS, OBJECTS
+from tests.support import telling
 
 from policyroute import ModelRequest
-from policyroute.dialects import DIALECTS
 from policyroute.dialects.anthropic import Anthropic
 from policyroute.dialects.shapes import compact, obj
 from policyroute.dialects.translation import Frame
@@ -52,8 +52,7 @@ REASONS = {
 
 
 def streamed(events: list[StreamEvent]) -> bytes:
-    writer = ANTHROPIC.writer(FRAME)
-    return writer.write(events) + writer.end()
+    return telling.streamed(ANTHROPIC, events, FRAME)
 
 
 class Ears:
@@ -132,12 +131,7 @@ def answers(
         for recording in recorded:
             if recording.status != 200:
                 continue
-            if recording.sse:
-                reader = DIALECTS[dialect].stream()
-                events, _ = reader.feed(recording.sse)
-                events += reader.end()
-            else:
-                events = DIALECTS[dialect].answer(json.dumps(recording.body).encode())
+            events = telling.read(dialect, recording)
             if not any(isinstance(event, Broken) for event in events):
                 found.append((recording.name, events))
     assert len(found) > 1000
@@ -195,12 +189,7 @@ def test_every_recorded_whole_answer_is_told_as_it_was(messages: list[Recording]
 def test_where_the_events_are_cut_changes_nothing(answers: list[tuple[str, list[StreamEvent]]]) -> None:
     dice = random.Random(SEED)
     for name, events in answers:
-        writer, told, at = ANTHROPIC.writer(FRAME), b"", 0
-        while at < len(events):
-            size = dice.choice((1, 1, 2, 5, 30))
-            told += writer.write(events[at : at + size])
-            at += size
-        assert told + writer.end() == streamed(events), name
+        assert telling.in_pieces(ANTHROPIC, events, FRAME, dice) == streamed(events), name
 
 
 def test_a_client_may_read_the_events_themselves(answers: list[tuple[str, list[StreamEvent]]], ears: Ears) -> None:

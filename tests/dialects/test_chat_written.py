@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.prompts import HELLO, assistant, user
 
 from policyroute.dialects.openai_chat import OpenAIChat
 from policyroute.dialects.translation import Written
@@ -17,7 +18,6 @@ from policyroute.request.prompt import (
     Function,
     Media,
     Other,
-    Part,
     Prompt,
     Refusal,
     Result,
@@ -27,7 +27,6 @@ from policyroute.request.prompt import (
 )
 
 CHAT = OpenAIChat()
-HELLO = Turn("user", (Text("hello"),))
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 LOOK = Function("look", "Looks.", SCHEMA, strict=True, extra={"cache_control": {}})
 
@@ -39,14 +38,6 @@ def written(*turns: Turn, stream: bool = False, **fields: Any) -> Written:
 def messages(*turns: Turn) -> tuple[list[dict[str, Any]], list[str]]:
     data, changes = written(*turns)
     return data["messages"], [str(change) for change in changes]
-
-
-def user(*parts: Part) -> Turn:
-    return Turn("user", parts)
-
-
-def assistant(*parts: Part) -> Turn:
-    return Turn("assistant", parts)
 
 
 def test_a_prompt_with_all_there_is_to_say() -> None:

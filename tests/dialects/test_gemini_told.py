@@ -13,9 +13,9 @@ from google import genai
 from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import telling
 
 from policyroute import ModelRequest
-from policyroute.dialects import DIALECTS
 from policyroute.dialects.gemini import Gemini
 from policyroute.dialects.gemini.told import FINISH
 from policyroute.dialects.translation import Frame
@@ -134,12 +134,7 @@ def foreign(
         for recording in recorded:
             if recording.status != 200 or recording.api == "count_tokens":
                 continue
-            dialect = DIALECTS[name]
-            if recording.sse:
-                reader = dialect.stream()
-                events = [*reader.feed(recording.sse)[0], *reader.end()]
-            else:
-                events = dialect.answer(json.dumps(recording.body).encode())
+            events = telling.read(name, recording)
             if any(isinstance(one, Finished) for one in events) and not isinstance(events[-1], Broken):
                 found.append((f"{name} {recording.name}", events))
     return found
@@ -167,11 +162,7 @@ def test_every_answer_of_another_dialect_is_read_by_the_sdk(
 def test_where_events_are_cut_changes_no_bytes(foreign: list[tuple[str, list[StreamEvent]]]) -> None:
     dice = random.Random(SEED)
     for name, events in foreign:
-        writer, told, at = GEMINI.writer(FRAME), b"", 0
-        while at < len(events):
-            size = dice.choice((1, 2, 5))
-            told, at = told + writer.write(events[at : at + size]), at + size
-        assert told + writer.end() == streamed(events)[0], name
+        assert telling.in_pieces(GEMINI, events, FRAME, dice) == streamed(events)[0], name
 
 
 ARGUMENTS = st.sampled_from(["", "{}", "["])

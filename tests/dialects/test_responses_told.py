@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import httpx2
-import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.responses import Response
+from tests.support import telling
+from tests.support.telling import RECORDED, SERVING, Said, in_pieces, read, said
 
 from policyroute import ModelRequest
-from policyroute.dialects import DIALECTS
 from policyroute.dialects.openai_responses import OpenAIResponses
 from policyroute.dialects.shapes import obj
 from policyroute.dialects.translation import Frame
@@ -51,8 +49,7 @@ FRAME = asking()
 
 
 def told(events: Sequence[StreamEvent], frame: Frame = FRAME) -> bytes:
-    writer = RESPONSES.writer(frame)
-    return writer.write(events) + writer.end()
+    return telling.streamed(RESPONSES, events, frame)
 
 
 def events_of(sse: bytes) -> list[dict[str, Any]]:
@@ -64,56 +61,6 @@ def events_of(sse: bytes) -> list[dict[str, Any]]:
         assert name == f"event: {event['type']}"
         found.append(event)
     return found
-
-
-@dataclass
-class Said:
-    """What an answer says, whoever tells it."""
-
-    text: str = ""
-    reasoning: str = ""
-    refusal: str = ""
-    calls: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
-    finish: str = ""
-    usage: tuple[int, int, int, int, int] | None = None
-    model: str = ""
-
-    def called(self) -> list[tuple[str, Any]]:
-        """By name and arguments; those of a custom tool are a text of any kind."""
-        return [(name, whatever(said or "{}")) for name, said in self.calls.values()]
-
-
-def whatever(arguments: str) -> Any:
-    try:
-        return json.loads(arguments)
-    except ValueError:
-        return arguments
-
-
-def said(events: Sequence[StreamEvent]) -> Said:
-    """Of the first choice: there is no other."""
-    fold = Said()
-    for event in events:
-        if getattr(event, "choice", 0):
-            continue
-        match event:
-            case TextDelta(text):
-                fold.text += text
-            case ReasoningDelta(text):
-                fold.reasoning += text
-            case RefusalDelta(text):
-                fold.refusal += text
-            case ToolCallDelta(index, _, name, arguments):
-                fold.calls.setdefault(index, [name or "", ""])[1] += arguments
-            case Finished(reason):
-                fold.finish = fold.finish or reason
-            case Usage():
-                fold.usage = (event.input, event.output, event.cached_input, event.cache_write, event.reasoning)
-            case Started():
-                fold.model = fold.model or event.model
-            case _:
-                pass
-    return fold
 
 
 def ending(of: Said) -> tuple[str, str | None]:
@@ -150,25 +97,6 @@ def read_by_sdk(response: Response) -> Said:
         assert response.usage.total_tokens == asked + output
         fold.usage = (asked, output, given.cached_tokens, given.cache_write_tokens, answered.reasoning_tokens)
     return fold
-
-
-class Serving:
-    """The SDK, before a provider that answers what it is given. There is one: making a client takes long."""
-
-    def __init__(self) -> None:
-        self._body, self._kind = b"", ""
-        web = httpx2.Client(transport=httpx2.MockTransport(self._answer))
-        self._sdk = openai.OpenAI(api_key="k", base_url="http://api.example", http_client=web, max_retries=0)
-
-    def _answer(self, _: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": self._kind}, content=self._body)
-
-    def __call__(self, body: bytes, kind: str) -> openai.OpenAI:
-        self._body, self._kind = body, kind
-        return self._sdk
-
-
-SERVING = Serving()
 
 
 def streamed(body: bytes) -> Response:
@@ -232,32 +160,7 @@ def legal(sse: bytes, name: str) -> None:
     assert {event["response"]["id"] for event in (*events[:2], events[-1])} == {response["id"]}, name
 
 
-def in_pieces(events: Sequence[StreamEvent], dice: random.Random) -> bytes:
-    writer = RESPONSES.writer(FRAME)
-    sent, at = b"", 0
-    while at < len(events):
-        size = dice.choice((0, 1, 1, 2, 5, 40))
-        sent, at = sent + writer.write(events[at : at + size]), at + size
-    return sent + writer.end()
-
-
-def read(dialect: str, recording: Recording) -> list[StreamEvent]:
-    if not recording.sse:
-        return DIALECTS[dialect].answer(json.dumps(recording.body).encode())
-    reader = DIALECTS[dialect].stream()
-    events, _ = reader.feed(recording.sse)
-    return events + reader.end()
-
-
-OTHERS = (
-    ("recordings", "openai_chat"),
-    ("messages", "anthropic"),
-    ("responses", "openai_responses"),
-    ("contents", "gemini"),
-)
-
-
-@pytest.mark.parametrize(("recorded", "dialect"), OTHERS, ids=[dialect for _, dialect in OTHERS])
+@pytest.mark.parametrize(("recorded", "dialect"), RECORDED, ids=[dialect for _, dialect in RECORDED])
 def test_every_recorded_answer_of_any_dialect_is_one_to_the_sdk(
     recorded: str, dialect: str, request: pytest.FixtureRequest
 ) -> None:
@@ -277,7 +180,7 @@ def test_every_recorded_answer_of_any_dialect_is_one_to_the_sdk(
         body = told(events)
         legal(body, recording.name)
         same(streamed(body), events, recording.name)
-        assert in_pieces(events, dice) == body, recording.name
+        assert in_pieces(RESPONSES, events, FRAME, dice) == body, recording.name
         answer, lost = RESPONSES.whole(events, FRAME)
         same(whole(answer), events, recording.name)
         assert lost == kinds, recording.name
@@ -330,7 +233,7 @@ ANSWERS = st.lists(
 def test_whatever_is_said_is_read_again(events: list[StreamEvent], dice: random.Random) -> None:
     body = told(events)
     legal(body, "")
-    assert in_pieces(events, dice) == body
+    assert in_pieces(RESPONSES, events, FRAME, dice) == body
     answer, lost = RESPONSES.whole(events, FRAME)
     reader = RESPONSES.stream()
     by_stream, _ = reader.feed(body)

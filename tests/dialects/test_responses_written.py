@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from tests.support.prompts import HELLO, assistant, user
 
 from policyroute.changes import Change
 from policyroute.dialects.openai_responses import OpenAIResponses
@@ -19,7 +20,6 @@ from policyroute.request.prompt import (
     Function,
     Media,
     Other,
-    Part,
     Prompt,
     Refusal,
     Result,
@@ -29,7 +29,6 @@ from policyroute.request.prompt import (
 )
 
 RESPONSES = OpenAIResponses()
-HELLO = Turn("user", (Text("hello"),))
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
 LOOK = Function("look", "Looks.", SCHEMA, strict=True, extra={"cache_control": {}})
 ADDED = Change("added", "store")
@@ -42,14 +41,6 @@ def written(*turns: Turn, stream: bool = False, **fields: Any) -> Written:
 def said(*turns: Turn) -> tuple[list[dict[str, Any]], list[str]]:
     data, changes = written(*turns)
     return data["input"], [str(change) for change in changes if change != ADDED]
-
-
-def user(*parts: Part) -> Turn:
-    return Turn("user", parts)
-
-
-def assistant(*parts: Part) -> Turn:
-    return Turn("assistant", parts)
 
 
 def message(role: str, *texts: str) -> dict[str, Any]:
