@@ -9,6 +9,7 @@ The date is the day of the update. The same wheel and day give the same file.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,10 @@ _VENDORS = {
 """The map's word for a provider: our vendor, and what the map puts before its model ids."""
 
 _MODES = {"chat", "responses", "embedding"}
+_TIERS = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
+"""A service tier, and what the map puts behind the names of its prices."""
+
+_ABOVE = re.compile(r"(?:input|output)_cost_per_token_above_(\d+)k_tokens\Z")
 _PRICES = (
     "input_cost_per_token",
     "cache_read_input_token_cost",
@@ -94,10 +99,31 @@ def _models(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[st
 def _row(entry: Mapping[str, Any]) -> Iterator[Any]:
     yield _whole(entry.get("max_input_tokens") or entry.get("max_tokens"))
     yield None if entry["mode"] == "embedding" else _whole(entry.get("max_output_tokens"))
-    for key in _PRICES:
-        price = entry.get(key)
-        yield None if price is None else float(f"{float(price) * 1e6:.8g}")
+    yield from _prices(entry, "")
     yield _capabilities(entry)
+    if other := _other_prices(entry):
+        yield other
+
+
+def _prices(entry: Mapping[str, Any], behind: str) -> Iterator[float | None]:
+    for key in _PRICES:
+        price = entry.get(key + behind)
+        yield None if price is None else float(f"{float(price) * 1e6:.8g}")
+
+
+def _other_prices(entry: Mapping[str, Any]) -> Mapping[str, list[Any]]:
+    """Those above a number of input tokens (the number first), and those of service tiers; only what the map has."""
+    found: dict[str, list[Any]] = {}
+    limits = {int(match[1]) for key, price in entry.items() if price is not None and (match := _ABOVE.match(key))}
+    if len(limits) > 1:
+        raise ValueError(f"prices change more than once: above {sorted(limits)} thousand tokens")
+    for limit in limits:
+        found["above"] = [limit * 1000, *_prices(entry, f"_above_{limit}k_tokens")]
+    for tier, behind in _TIERS.items():
+        prices = list(_prices(entry, behind))
+        if any(price is not None for price in prices):
+            found[tier] = prices
+    return found
 
 
 def _capabilities(entry: Mapping[str, Any]) -> str | None:

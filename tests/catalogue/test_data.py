@@ -22,17 +22,31 @@ def test_every_row_is_well_formed() -> None:
         assert model is not None
         for tokens in (model.context_window, model.max_output_tokens):
             assert tokens is None or 0 < tokens <= 100_000_000, (vendor, name)
-        for price in (model.input, model.cached_input, model.cache_write, model.output):
-            assert price is None or 0 <= price < 2000, (vendor, name)
+        for rates in (model.price, *model.tiers.values(), *(model.above or ())[1:]):
+            for price in (rates.input, rates.cached_input, rates.cache_write, rates.output):
+                assert price is None or 0 <= price < 2000, (vendor, name)
+        assert model.tiers.keys() <= {"batch", "flex", "priority"}, (vendor, name)
+        assert model.above is None or model.above[0] in (100_000, 128_000, 200_000, 272_000), (vendor, name)
         assert (model.capabilities or set()) <= WORDS, (vendor, name)
 
 
 def test_a_cached_token_is_hardly_ever_dearer_than_a_new_one() -> None:
-    found = [MODELS.find(*row) for row in ROWS]
-    both = [each for each in found if each and each.cached_input is not None and each.input]
+    found = [model.price for row in ROWS if (model := MODELS.find(*row))]
+    both = [each for each in found if each.cached_input is not None and each.input]
     dearer = [each for each in both if (each.cached_input or 0) > (each.input or 0)]
     assert len(both) > 200
     assert len(dearer) <= len(both) // 50
+
+
+def test_a_long_request_is_never_cheaper_and_most_models_cost_less_in_batches() -> None:
+    found = [model for row in ROWS if (model := MODELS.find(*row))]
+    long = [(each.above[1], each.price) for each in found if each.above]
+    assert len(long) > 100
+    assert all((above.input or 0) >= (base.input or 0) for above, base in long)
+    assert all((above.output or 0) >= (base.output or 0) for above, base in long)
+    batch = [(each.tiers["batch"], each.price) for each in found if "batch" in each.tiers]
+    assert len(batch) > 100
+    assert sum((low.input or 0) < (base.input or 0) for low, base in batch) > len(batch) * 0.9
 
 
 def test_every_vendor_with_rows_is_one_and_each_that_lists_models_has_some() -> None:

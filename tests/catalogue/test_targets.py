@@ -64,7 +64,10 @@ def test_a_target_gets_window_price_and_capabilities() -> None:
     made = good("{a: {vendor: anthropic}}", "{provider: a, model: claude-sonnet-5}").targets["t0"]
     assert known is not None
     assert (made.context_window, made.max_output_tokens) == (known.context_window, known.max_output_tokens)
-    assert made.price == Price(known.input or 0, known.cached_input or 0, known.cache_write or 0, known.output or 0)
+    price = known.price
+    assert (made.price.input, made.price.output) == (price.input, price.output)
+    assert (made.price.cached_input, made.price.cache_write) == (price.cached_input, price.cache_write)
+    assert made.price.tiers["batch"].output == known.tiers["batch"].output
     assert made.supports["tools"] and made.supports["images"] and not made.supports["embeddings"]
 
 
@@ -113,7 +116,7 @@ def test_of_two_vendors_the_least_holds() -> None:
     assert first and second and first.context_window and second.context_window
     assert first.context_window != second.context_window
     assert made.context_window == min(first.context_window, second.context_window)
-    assert made.price.output == max(first.output or 0, second.output or 0)
+    assert made.price.output == max(first.price.output or 0, second.price.output or 0)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +149,58 @@ def test_a_vendor_says_how_a_key_is_shown_and_a_policy_otherwise() -> None:
 def test_no_other_query_stands_in_an_address(query: str) -> None:
     written = f'{{vendor: azure, base_url: "https://a.example/openai?{query}"}}'
     assert codes(f"{{a: {written}}}", "{provider: a, model: gpt-5.5}") == ["bad-url"]
+
+
+def test_a_price_for_long_requests_comes_from_the_catalogue_with_the_rest() -> None:
+    known = catalogue().find("openai", "gpt-5.5")
+    above = good("{a: {vendor: openai}}", "{provider: a, model: gpt-5.5}").targets["t0"].price.above
+    assert known and known.above and above
+    assert (above[0], above[1].input, above[1].output) == (known.above[0], known.above[1].input, known.above[1].output)
+
+
+def test_a_policy_writes_its_own_price_for_long_requests() -> None:
+    price = "price: {input: 1, cached_input: 0.5, output: 4, above: {tokens: 200000, input: 2, output: 6}}"
+    made = good("{a: {vendor: openai}}", f"{{provider: a, model: gpt-5.5, {price}}}").targets["t0"]
+    assert made.price == Price(1, 0.5, ABSENT, 4, above=(200_000, Price(2, 0.5, ABSENT, 6)))
+    assert good("{a: {vendor: openai}}", "{provider: a, model: gpt-5.5, price: {input: 1}}").targets["t0"].price == (
+        Price(1, ABSENT, ABSENT, ABSENT)
+    )
+
+
+def test_a_price_for_long_requests_says_for_how_long_ones() -> None:
+    price = "price: {input: 1, output: 4, above: {input: 2}}"
+    assert codes("{a: {vendor: openai}}", f"{{provider: a, model: gpt-5.5, {price}}}") == ["missing-key"]
+
+
+def test_of_two_vendors_a_long_request_costs_what_the_dearer_takes() -> None:
+    text = "{a: {vendor: xai}, b: {vendor: azure, base_url: https://mine.example/openai/v1}}"
+    only = [
+        (vendor, name)
+        for vendor in ("xai", "azure")
+        for name in catalogue().names(vendor)
+        if (one := catalogue().find(vendor, name)) and one.above
+    ]
+    assert {vendor for vendor, _ in only} == {"xai", "azure"}
+    for _, name in only:
+        found = [one for vendor in ("xai", "azure") if (one := catalogue().find(vendor, name))]
+        made = compiled(text, f"{{providers: [a, b], model: '{name}'}}")[0]
+        assert made is not None
+        above = made.targets["t0"].price.above
+        assert above is not None
+        assert above[0] == min(one.above[0] for one in found if one.above)
+        assert above[1].output == max((one.above[1] if one.above else one.price).output or 0 for one in found)
+
+
+def test_a_target_says_who_says_what_is_known_of_it() -> None:
+    said = catalogue().origin
+    house = "{dialect: openai_chat, base_url: https://house.example/v1}"
+    made = good(
+        f"{{a: {{vendor: openai}}, b: {house}}}",
+        "{provider: a, model: gpt-5.5}",
+        "{provider: a, model: gpt-5.5, context_window: 9, price: {input: 1}, supports: {tools: false}}",
+        "{provider: b, model: gpt-5.5}",
+    ).targets
+    facts = ("context_window", "max_output_tokens", "price", "supports")
+    assert made["t0"].origins == dict.fromkeys(facts, said)
+    assert made["t1"].origins == dict(zip(facts, ("policy", said, "policy", f"policy, else {said}"), strict=True))
+    assert made["t2"].origins == {"supports": "dialect and vendor"}

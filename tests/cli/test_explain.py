@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from policyroute.policy.files import catalogue
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -111,3 +114,24 @@ def test_a_client_of_the_policy_asks_with_what_it_was_granted(
     status, _, err = run(*words, "cii")
     assert status == 1
     assert "did you mean `ci`?" in err
+
+
+def test_who_says_what_is_known_of_a_target_is_shown(directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
+    (directory / "vendors.yaml").write_text("""version: 1
+providers: {openai: {vendor: openai}}
+targets: {gpt: {provider: openai, model: gpt-5.5, context_window: 4000}}
+rules: [{id: everybody, route: [gpt, small]}]
+""")
+    status, out, _ = run("explain", ask(BODY), "--policies", directory)
+    assert status == 0
+    words = " ".join(out.split())
+    said = catalogue().origin
+    assert "window 4000 (from policy)" in words
+    assert re.search(rf"price [0-9.]+ / [0-9.]+, above 272000 tokens [^)]+; capabilities \(from {said}\)", words)
+    _, out, _ = run("explain", ask(BODY), "--policies", directory, "--format", "json")
+    gpt, small = (each["known"] for each in json.loads(out)["candidates"])
+    assert gpt["context_window"] == {"value": 4000, "from": "policy"}
+    assert gpt["price"]["from"] == gpt["supports"]["from"] == gpt["max_output_tokens"]["from"] == said
+    assert gpt["price"]["value"]["above"]["tokens"] == 272_000
+    assert gpt["price"]["value"]["tiers"].keys() == {"batch", "flex", "priority"}
+    assert small.keys() == {"supports"}

@@ -183,3 +183,18 @@ def test_the_cost_of_a_request_goes_by_its_tokens_and_the_targets_price(policy_s
     assert targets["eu"].est_cost_usd is ABSENT
     short = facts_of(policy_set, ask(max_tokens=5000)).targets
     assert short["mini"].est_cost_usd == pytest.approx((ask().input_tokens * 0.25 + 900 * 2.0) / 1e6)
+
+
+def test_a_long_request_costs_the_price_for_long_ones(policy: MakePolicy, ask: Ask) -> None:
+    request = ask(messages=[{"role": "user", "content": "word " * 100}], max_tokens=10)
+    tokens = request.input_tokens
+
+    def cost(limit: int) -> Any:
+        price = f"{{input: 1, output: 2, above: {{tokens: {limit}, input: 4}}}}"
+        made = policy(f"targets: {{long: {{provider: openai, model: m, price: {price}}}}}")
+        target = facts_of(made, request).targets["long"]
+        assert target.price.input == 1
+        return target.est_cost_usd
+
+    assert cost(tokens) == pytest.approx((tokens * 1 + 10 * 2) / 1e6)
+    assert cost(tokens - 1) == pytest.approx((tokens * 4 + 10 * 2) / 1e6)

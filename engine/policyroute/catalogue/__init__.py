@@ -1,6 +1,6 @@
 """What is publicly known of vendors and of the models they serve."""
 
-from policyroute.catalogue.models import Model, Models
+from policyroute.catalogue.models import Model, Models, Rates
 from policyroute.catalogue.traits import BY_DIALECT, EFFORTS, Traits, traits
 from policyroute.catalogue.vendors import AUTH_STYLES, VENDORS, Vendor, vendor_at
 
@@ -11,6 +11,7 @@ __all__ = [
     "VENDORS",
     "Model",
     "Models",
+    "Rates",
     "Traits",
     "Vendor",
     "traits",

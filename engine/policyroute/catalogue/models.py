@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,16 +16,26 @@ _LATEST: Final = "-latest"
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """Prices are USD per million tokens. `capabilities` is None where they are not known."""
+class Rates:
+    """USD per million tokens."""
 
-    context_window: int | None
-    max_output_tokens: int | None
     input: float | None
     cached_input: float | None
     cache_write: float | None
     output: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`above`: a number of input tokens, and the prices of a request that has more. `tiers` are the prices of service
+    tiers by their names. `capabilities` is None where they are not known."""
+
+    context_window: int | None
+    max_output_tokens: int | None
+    price: Rates
     capabilities: frozenset[str] | None
+    above: tuple[int, Rates] | None
+    tiers: Mapping[str, Rates]
 
     def has(self, capability: str) -> bool | None:
         return None if self.capabilities is None else capability in self.capabilities
@@ -37,6 +48,7 @@ class Models:
         data: dict[str, Any] = json.loads(text)
         self.source: str = data["source"]
         self.date: str = data["date"]
+        self.origin = f"{self.source} of {self.date}"
         self._rows: dict[str, dict[str, list[Any]]] = data["models"]
 
     def vendors(self) -> frozenset[str]:
@@ -53,5 +65,14 @@ class Models:
         found = rows.get(name) or rows.get(short) or rows.get(short + _LATEST)
         if found is None:
             return None
-        window, limit, fresh, cached, write, output, words = found
-        return Model(window, limit, fresh, cached, write, output, None if words is None else frozenset(words.split()))
+        window, limit, *prices, words = found[:7]
+        other: dict[str, list[Any]] = dict(found[7]) if len(found) > 7 else {}
+        above = other.pop("above", None)
+        return Model(
+            window,
+            limit,
+            Rates(*prices),
+            None if words is None else frozenset(words.split()),
+            (above[0], Rates(*above[1:])) if above else None,
+            {tier: Rates(*each) for tier, each in other.items()},
+        )

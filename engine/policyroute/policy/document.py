@@ -75,13 +75,25 @@ class ProviderSpec(Strict):
     insecure: Annotated[bool, Field(description="allow plain http to another host")] = False
 
 
-class PriceSpec(Strict):
+class RatesSpec(Strict):
     """USD per million tokens."""
 
     input: Usd | None = None
     cached_input: Usd | None = None
     cache_write: Usd | None = None
     output: Usd | None = None
+
+
+class LongPriceSpec(RatesSpec):
+    """What all tokens of a long request cost; what is left out costs the same as in a short one."""
+
+    tokens: Annotated[Tokens, Field(description="for requests with more input tokens than this")]
+
+
+class PriceSpec(RatesSpec):
+    """USD per million tokens."""
+
+    above: LongPriceSpec | None = None
 
 
 class TakesSpec(Strict):

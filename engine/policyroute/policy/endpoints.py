@@ -80,6 +80,7 @@ def target(
         price=facts.price,
         supports=facts.supports,
         traits=facts.traits,
+        origins=facts.origins,
         tags=spec.tags,
         span=file.key_span(path),
         concurrency=spec.concurrency,

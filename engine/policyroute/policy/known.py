@@ -5,15 +5,16 @@ Rule of this module: the catalogue speaks of vendors' own models only. What anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.catalogue import BY_DIALECT, VENDORS, Model, Traits, traits
 from policyroute.catalogue.traits import NAMES as TRAIT_NAMES
 from policyroute.cel.findings import did_you_mean
-from policyroute.policy.document import PriceSpec, TargetSpec
+from policyroute.policy import prices
+from policyroute.policy.document import TargetSpec
 from policyroute.policy.files import catalogue
 from policyroute.policy.model import Price, Provider
 from policyroute.policy.report import Report
@@ -23,6 +24,9 @@ from policyroute.policy.vocabulary import CAPABILITIES
 _TRAITS = tuple(name for name in CAPABILITIES if name in TRAIT_NAMES)
 """The capabilities that depend on where a target is tried."""
 
+GENERAL: Final = "dialect and vendor"
+"""The origin of what nobody says of the model itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -31,6 +35,9 @@ class Facts:
     price: Price
     supports: Mapping[str, bool]
     traits: Mapping[str, Traits]
+    origins: Mapping[str, str]
+    """Who says a fact, by name: `policy`, the catalogue's data (`litellm 1.2.3 of 2026-01-31`), `GENERAL`, or two of
+    them (`policy, else ...`)."""
 
 
 def facts(spec: TargetSpec, providers: Sequence[Provider], file: File, path: Path, report: Report) -> Facts:
@@ -43,10 +50,27 @@ def facts(spec: TargetSpec, providers: Sequence[Provider], file: File, path: Pat
     return Facts(
         _first(spec.context_window, _least(each.context_window for each in models)),
         _first(spec.max_output_tokens, _least(each.max_output_tokens for each in models)),
-        _price(spec.price, models),
+        prices.written(spec.price) if spec.price.model_fields_set else prices.dearest(models),
         _supports(spec.supports, models, list(at.values())),
         at,
+        dict(_origins(spec, models)),
     )
+
+
+def _origins(spec: TargetSpec, models: Sequence[Model]) -> Iterator[tuple[str, str]]:
+    """Of each fact that is known, who says it. The capabilities may come from several: the policy's prevail."""
+    for name in ("context_window", "max_output_tokens"):
+        if getattr(spec, name) is not None:
+            yield name, "policy"
+        elif any(getattr(each, name) is not None for each in models):
+            yield name, catalogue().origin
+    if spec.price.model_fields_set:
+        yield "price", "policy"
+    elif any(each.price.input is not None or each.price.output is not None for each in models):
+        yield "price", catalogue().origin
+    known = any(each.capabilities is not None for each in models)
+    said = "policy, else " if spec.supports or spec.takes else ""
+    yield "supports", said + (catalogue().origin if known else GENERAL)
 
 
 def _find(vendor: str, spec: TargetSpec, file: File, path: Path, report: Report) -> Model | None:
@@ -61,18 +85,6 @@ def _find(vendor: str, spec: TargetSpec, file: File, path: Path, report: Report)
         hint = "write its `context_window` and `price` here" + (f"; {near}" if near else "")
         report.warning("unknown-model", message, file.span(place), hint=hint, path=dotted(place))
     return found
-
-
-def _price(spec: PriceSpec, models: Sequence[Model]) -> Price:
-    """A price that is written is written whole: half of one and half of another would be nobody's."""
-    if spec.model_fields_set or not models:
-        return Price(*(_known(each) for each in (spec.input, spec.cached_input, spec.cache_write, spec.output)))
-    return Price(
-        _known(_most(each.input for each in models)),
-        _known(_most(each.cached_input for each in models)),
-        _known(_most(each.cache_write for each in models)),
-        _known(_most(each.output for each in models)),
-    )
 
 
 def _traits(provider: Provider, model: str, found: Model | None, declared: Mapping[str, Any]) -> Traits:
@@ -107,13 +119,5 @@ def _least(values: Iterable[int | None]) -> int | None:
     return min((each for each in values if each is not None), default=None)
 
 
-def _most(values: Iterable[float | None]) -> float | None:
-    return max((each for each in values if each is not None), default=None)
-
-
 def _first(written: int | None, found: int | None) -> int | Absent:
     return written if written is not None else ABSENT if found is None else found
-
-
-def _known(value: float | None) -> float | Absent:
-    return ABSENT if value is None else value

@@ -79,12 +79,15 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens. ABSENT where the author gave none."""
+    """USD per million tokens, ABSENT where nobody says. `above`: a number of input tokens, and the price of requests
+    that have more. `tiers` are the prices of service tiers by their names."""
 
     input: float | Absent
     cached_input: float | Absent
     cache_write: float | Absent
     output: float | Absent
+    above: tuple[int, Price] | None = None
+    tiers: Mapping[str, Price] = field(default_factory=dict[str, "Price"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ class Target:
     """A model that rules can name, at one provider or several (tried in this order).
 
     `supports` says of every capability whether it has it wherever it is tried; `traits` what it takes at each provider,
-    by the provider's name. `concurrency` is how many attempts may be open at once over all of them, None for any
-    number.
+    by the provider's name. `concurrency`: attempts that may be open at once over all of them, None for any number.
+    `origins`: who says its window, output limit, price and capabilities, by their keys, where they are known.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Target:
     span: Span
     concurrency: int | None = None
     traits: Mapping[str, Traits] = field(default_factory=dict[str, Traits])
+    origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

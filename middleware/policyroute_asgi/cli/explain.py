@@ -25,10 +25,12 @@ from policyroute.decide.state import RoutingState
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
 from policyroute.exchange.payload import build
 from policyroute.policy.cases import Given
+from policyroute.policy.model import Target
 from policyroute.policy.report import suggestion
 from policyroute.problems import PolicyErrors
 from policyroute.request import BadRequest, ModelRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
+from policyroute_asgi.cli.known import known_json, known_words
 from policyroute_asgi.cli.render import Format
 
 EXAMPLE = """  policyroute explain request.json --policies policies/ --client ci -H 'X-Router-Profile: AGENT'
@@ -90,9 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
     traced = trace(policy, request, state, request.time, client_of(given))
     adapted = _adapted(policy, traced.decision, request, state)
     if arguments.format is Format.JSON:
-        render.as_json(_as_json(traced, adapted))
+        render.as_json(_as_json(traced, adapted, policy.program.targets))
     else:
-        _show(traced, adapted, render.console())
+        _show(traced, adapted, policy.program.targets, render.console())
     return GOOD
 
 
@@ -105,11 +107,12 @@ def _adapted(policy: PolicySet, decision: Decision, request: ModelRequest, state
     return {(hop.candidate.target, hop.candidate.provider.name): build(request, hop, None).changes for hop in hops}
 
 
-def _as_json(traced: Trace, adapted: Adapted) -> dict[str, Any]:
+def _as_json(traced: Trace, adapted: Adapted, targets: Mapping[str, Target]) -> dict[str, Any]:
     shown = traced.as_json()
     for each in shown["candidates"]:
         changes = adapted.get((each["target"], each["provider"]), ())
         each["adapted"] = [change.as_json() for change in changes]
+        each["known"] = known_json(targets[each["target"]])
     return shown
 
 
@@ -149,7 +152,7 @@ def _reason(error: OSError | ValueError) -> str:
 # What is shown -------------------------------------------------------------------------------------------------------
 
 
-def _show(traced: Trace, adapted: Adapted, out: Console) -> None:
+def _show(traced: Trace, adapted: Adapted, targets: Mapping[str, Target], out: Console) -> None:
     _outcome(traced.decision, out)
     out.print("\n[bold]rules[/]")
     for rule in traced.rules:
@@ -159,6 +162,8 @@ def _show(traced: Trace, adapted: Adapted, out: Console) -> None:
     out.print("\n[bold]candidates[/]")
     for candidate in traced.candidates:
         _candidate(candidate, adapted.get((candidate.target, candidate.provider), ()), out)
+        for line in known_words(targets[candidate.target]):
+            out.print(f"      [dim]{escape(line)}[/]")
     if not traced.candidates:
         out.print("  none")
     if traced.unnamed:
