@@ -2,7 +2,7 @@
 
 from policyroute.catalogue.models import Model, Models, Rates
 from policyroute.catalogue.traits import BY_DIALECT, EFFORTS, Traits, traits
-from policyroute.catalogue.vendors import AUTH_STYLES, VENDORS, Vendor, vendor_at
+from policyroute.catalogue.vendors import AUTH_STYLES, VENDORS, Vendor, batch_at, vendor_at
 
 __all__ = [
     "AUTH_STYLES",
@@ -14,6 +14,7 @@ __all__ = [
     "Rates",
     "Traits",
     "Vendor",
+    "batch_at",
     "traits",
     "vendor_at",
 ]

@@ -24,7 +24,8 @@ AUTH_STYLES: Final[Mapping[str, tuple[str, str]]] = {
 class Vendor:
     """`base_url` is None where every account or installation has one of its own. `lists_models`: the catalogue knows
     the models it serves itself, so that one it does not know is worth a word. `auth` is how it is shown a key
-    (`AUTH_STYLES`), empty where that is the dialect's way."""
+    (`AUTH_STYLES`), empty where that is the dialect's way. `batch_url` is where it answers single requests later, for
+    less."""
 
     name: str
     title: str
@@ -33,6 +34,7 @@ class Vendor:
     failure_domains: tuple[str, ...] = ()
     lists_models: bool = True
     auth: str = ""
+    batch_url: str | None = None
 
 
 _ROWS: Final = (
@@ -43,7 +45,14 @@ _ROWS: Final = (
     Vendor("vertex", "Vertex AI", "gemini", None, ("google",), auth="bearer"),
     Vendor("mistral", "Mistral", "openai_chat", "https://api.mistral.ai/v1"),
     Vendor("deepseek", "DeepSeek", "openai_chat", "https://api.deepseek.com/v1"),
-    Vendor("qwen", "Qwen", "openai_chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", ("alibaba",)),
+    Vendor(
+        "qwen",
+        "Qwen",
+        "openai_chat",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        ("alibaba",),
+        batch_url="https://batch.dashscope.aliyuncs.com/compatible-mode/v1",
+    ),
     Vendor("xai", "xAI", "openai_chat", "https://api.x.ai/v1"),
     Vendor("groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1"),
     Vendor("together", "Together", "openai_chat", "https://api.together.xyz/v1"),
@@ -69,6 +78,11 @@ def vendor_at(base_url: str) -> Vendor | None:
     """Whose public address this is."""
     parts = urlsplit(base_url)
     return _AT.get(parts.netloc.lower()) if parts.scheme == "https" else None
+
+
+def batch_at(base_url: str) -> Vendor | None:
+    """Whose batch endpoint this is."""
+    return next((row for row in _ROWS if row.batch_url and base_url.lower().startswith(row.batch_url)), None)
 
 
 def reference() -> str:

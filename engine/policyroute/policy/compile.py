@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
 from policyroute.policy.addresses import origin
+from policyroute.policy.batches import Batches
 from policyroute.policy.clients import clients
 from policyroute.policy.clients import profiles as known_profiles
 from policyroute.policy.conflicts import PlacedRule, report_conflicts
@@ -89,8 +90,9 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         expressions,
     )
     scope = Scope(targets, expressions, report, files.complete, profiles)
-    rules = _rules(written, scope)
-    last = _default(files, scope)
+    batches = Batches(targets, variables, report)
+    rules = _rules(written, scope, batches)
+    last = _default(files, scope, batches)
     ids = {each.id for each in written}
     tests = cases(files.own, ids, scope)
     callers = clients(files.own, scope)
@@ -133,7 +135,7 @@ def _targets(
     return found
 
 
-def _rules(written: Sequence[symbols.WrittenRule], scope: Scope) -> tuple[Rule, ...]:
+def _rules(written: Sequence[symbols.WrittenRule], scope: Scope, batches: Batches) -> tuple[Rule, ...]:
     """Every rule in order; those without problems of their own are looked at together."""
     sound: list[PlacedRule] = []
     made: list[Rule] = []
@@ -144,11 +146,14 @@ def _rules(written: Sequence[symbols.WrittenRule], scope: Scope) -> tuple[Rule, 
         if not errors(scope.report.problems[before:]) and is_whole(each.spec, each.file, each.path):
             sound.append(PlacedRule(compiled, each.file, each.path))
     report_conflicts(sound, scope.report)
+    batches.rules(sound)
     return tuple(made)
 
 
-def _default(files: _Files, scope: Scope) -> Default | None:
+def _default(files: _Files, scope: Scope, batches: Batches) -> Default | None:
     loaded = symbols.default_file(files.own, scope.report, files.complete)
     if loaded is None or loaded.document.default is None:
         return None
-    return default(loaded.document.default, loaded.file, scope)
+    made = default(loaded.document.default, loaded.file, scope)
+    batches.default(made, loaded.file)
+    return made
