@@ -1,4 +1,4 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [decide|gateway|reload|memory|workers] [--quick]`.
+"""Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [NAME ...] [--quick]`.
 
 `scripts/bench soak --minutes 10` and `scripts/bench attacks` (three minutes) are run where they are named only.
 """
@@ -18,6 +18,7 @@ from scripts.benchmarks import (
     memory_bench,
     reload_bench,
     soak_bench,
+    translation_bench,
     workers_bench,
 )
 from scripts.benchmarks.report import Figure, markdown
@@ -34,7 +35,9 @@ set has 20 rules and the profiles pack. The budgets are what a release has to ho
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
-        "only", nargs="*", help="decide, gateway, reload, memory, workers (these unless named), soak, attacks"
+        "only",
+        nargs="*",
+        help="decide, gateway, translation, reload, memory, workers (these unless named), soak, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument(
@@ -45,6 +48,7 @@ def main() -> int:
     benches: dict[str, tuple[str, Callable[[], list[Figure]]]] = {
         "decide": ("Deciding", lambda: decide_bench.run(1 if options.quick else 3)),
         "gateway": ("The whole gateway", lambda: gateway_bench.run(scale)),
+        "translation": ("Other dialects, on top", lambda: translation_bench.run(scale)),
         "reload": ("Reload under load", reload_bench.run),
         "memory": ("Memory", memory_bench.run),
         "workers": ("Four workers under load", workers_bench.run),

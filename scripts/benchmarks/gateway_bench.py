@@ -15,15 +15,8 @@ from typing import Any
 from scripts.benchmarks import load, policies, processes
 from scripts.benchmarks.report import Figure
 
-_THROTTLED = {
-    "targets": {
-        "down": {"provider": "p0", "model": "throttled", "context_window": 200_000},
-    },
-    "rules": [
-        {"id": "swap", "when": 'request.model == "swap"', "route": ["down", "mini"],
-         "fallback": {"retries": 0, "swap_delay": "0ms"}},
-    ],
-}  # fmt: skip
+KNOWN = "gpt-4.1"
+"""A model of a vendor that is known: what it takes otherwise than its dialect is kept to."""
 _KEY = "plr_benchmark"
 _ENOUGH = 1_000_000_000
 _LIMITED = {
@@ -33,6 +26,17 @@ _LIMITED = {
     },
 }  # fmt: skip
 """Every limit is counted, and none is reached."""
+
+
+def _also(upstream: str) -> dict[str, Any]:
+    """Beside the mix of rules: a swap, and the vendor."""
+    throttled = {"provider": "p0", "model": "throttled", "context_window": 200_000}
+    swap = {"id": "swap", "when": 'request.model == "swap"', "route": ["down", "mini"]}
+    return {
+        "providers": {"vendor": {"vendor": "openai", "base_url": upstream}},
+        "targets": {"down": throttled, "known": {"provider": "vendor", "model": KNOWN}},
+        "rules": [swap | {"fallback": {"retries": 0, "swap_delay": "0ms"}}],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def rig() -> Generator[Rig]:
 
         def gateway(more: dict[str, Any], key: str | None = None) -> Server:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            text = policies.directory(20, f"http://127.0.0.1:{upstream}/v1", extra=_THROTTLED | more)
+            base_url = f"http://127.0.0.1:{upstream}/v1"
+            text = policies.directory(20, base_url, extra=_also(base_url) | more)
             (Path(folder) / "bench.yaml").write_text(text)
             return started("gateway", folder, key)
 
@@ -94,8 +99,8 @@ def run(scale: float) -> list[Figure]:
 def _ratios(running: Rig, kind: Traffic, rounds: int = 5) -> list[Figure]:
     servers = (running.bare, running.gateway, running.limited)
     for server in servers:
-        _cost(server, kind.content, kind.requests // 5)
-    costs = [[_cost(server, kind.content, kind.requests) for server in servers] for _ in range(rounds)]
+        cost(server, kind.content, kind.requests // 5)
+    costs = [[cost(server, kind.content, kind.requests) for server in servers] for _ in range(rounds)]
     bare, plain, limited = zip(*costs, strict=True)
     return [
         _ratio(kind, kind.what, bare, plain),
@@ -111,16 +116,16 @@ def _ratio(kind: Traffic, what: str, bare: Sequence[float], ours: Sequence[float
 
 def _swap(gateway: Server, requests: int) -> Figure:
     """What a failed first attempt costs on top, in CPU: more than the time from its failure to the next bytes."""
-    plain = _cost(gateway, load.body("mini", stream=False), requests)
-    swapped = _cost(gateway, load.body("swap", stream=False), requests)
+    plain = cost(gateway, load.body("mini", stream=False), requests)
+    swapped = cost(gateway, load.body("swap", stream=False), requests)
     detail = "CPU of a request whose first attempt is throttled, less that of one that is not"
     return Figure("a swap, whole failed attempt included", (swapped - plain) / 1000, "ms", 2.0, detail)
 
 
-def _cost(server: Server, content: bytes, requests: int) -> float:
-    """CPU µs a request of the server's process."""
+def cost(server: Server, content: bytes, requests: int, **more: Any) -> float:
+    """CPU µs a request of the server's process. `more` is for `load.run`."""
     before = processes.cpu_seconds(server.pid)
-    outcome = asyncio.run(load.run(server.port, content, total=requests, key=server.key))
+    outcome = asyncio.run(load.run(server.port, content, total=requests, key=server.key, **more))
     if outcome.failed:
         raise RuntimeError(f"{outcome.failed} of {requests} requests failed on port {server.port}")
     return (processes.cpu_seconds(server.pid) - before) / requests * 1e6

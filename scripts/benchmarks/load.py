@@ -28,10 +28,12 @@ def body(model: str, *, stream: bool, user: str = "burst", size: int = 4500) -> 
     return orjson.dumps(data)
 
 
-def request(port: int, content: bytes, headers: dict[str, str] | None = None) -> bytes:
+def request(
+    port: int, content: bytes, headers: dict[str, str] | None = None, path: str = "/v1/chat/completions"
+) -> bytes:
     extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(content)}\r\n{extra}\r\n"
     )
     return head.encode() + content
@@ -57,16 +59,25 @@ async def read_whole(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 async def run(  # noqa: PLR0913 - a load has these sides
-    port: int, content: bytes, *, total: int, in_flight: int = 16, rate: float | None = None, key: str | None = None
+    port: int,
+    content: bytes,
+    *,
+    total: int,
+    in_flight: int = 16,
+    rate: float | None = None,
+    key: str | None = None,
+    path: str = "/v1/chat/completions",
+    mark: bytes = b"chat.completion",
 ) -> Outcome:
-    """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200.
+    """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200
+    with `mark` in it.
 
     `rate`: no more requests a second than this; otherwise each is sent as soon as the one before it is answered.
     `key` goes with each.
     """
     left = total
     ok = failed = 0
-    message = request(port, content, {"Authorization": f"Bearer {key}"} if key else None)
+    message = request(port, content, {"Authorization": f"Bearer {key}"} if key else None, path)
 
     async def worker() -> None:
         nonlocal left, ok, failed
@@ -79,7 +90,7 @@ async def run(  # noqa: PLR0913 - a load has these sides
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
             writer.write(message)
             status, answer = await read_answer(reader)
-            if status == 200 and (b"chat.completion" in answer):
+            if status == 200 and mark in answer:
                 ok += 1
             else:
                 failed += 1
