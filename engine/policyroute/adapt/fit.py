@@ -51,6 +51,7 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     found = parameters.fitted(found, traits, changes, interactive=interactive)
     found, stop = parameters.stopped(found, traits, changes)
     found = limited(found, traits, room, changes)
+    found = parameters.spelled(found, traits, changes, foreign=foreign)
     if not foreign:
         if found is prompt and not (prompt.cache or prompt.safety):
             return Fitted(None)

@@ -63,6 +63,18 @@ def stopped(prompt: Prompt, traits: Traits, changes: Changes) -> tuple[Prompt, t
     return replace(prompt, stop=sent), ours
 
 
+def spelled(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
+    """By the names that the target has for its fields. A client of another dialect used none of them."""
+    wanted = {"max_tokens": traits.max_tokens_name, "seed": traits.seed_name}
+    names: dict[str, str] = {}
+    for field, name in wanted.items():
+        if name != "any" and getattr(prompt, field) is not None and prompt.spelled.get(field, field) != name:
+            names[field] = name
+            if not foreign:
+                changes.add("renamed", field, f"to {name}")
+    return replace(prompt, spelled={**prompt.spelled, **names}) if names else prompt
+
+
 def _dropped(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
     del traits
     if prompt.effort is None and prompt.thinking_tokens is None:

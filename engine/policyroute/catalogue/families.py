@@ -49,7 +49,8 @@ VENDOR_ROWS: Final = (
             "mid_system": False,
             "alternate": True,
             "temperature_max": 1.5,
-            "seed": False,  # it is called random_seed there
+            "seed_name": "random_seed",
+            "max_tokens_name": "max_tokens",
             "logprobs": False,
             "call_id": "nine",
             "service_tier": (),
@@ -68,13 +69,15 @@ VENDOR_ROWS: Final = (
             "stop_max": 16,
             "efforts": ("none", "high", "max"),
             "service_tier": (),
+            "max_tokens_name": "max_tokens",
         },
     ),
     Row(
         "qwen",
         _CHAT,
         "",
-        {"temperature_max": 1.99, "files": False, "stop_max": 16, "reasoning": "none", "service_tier": ()},
+        {"temperature_max": 1.99, "files": False, "stop_max": 16, "reasoning": "none", "service_tier": ()}
+        | {"max_tokens_name": "max_tokens"},
     ),
     Row("xai", _CHAT, "", {"files": False, "audio": False, "service_tier": ()}),
     Row(
@@ -90,6 +93,7 @@ VENDOR_ROWS: Final = (
             "service_tier": ("auto", "on_demand", "flex", "performance"),
         },
     ),
+    Row("together fireworks tokenmix ollama", _CHAT, "", {"max_tokens_name": "max_tokens"}),
     Row("together fireworks", _CHAT, "", {"files": False, "audio": False, "service_tier": ()}),
     Row(
         "cerebras",
@@ -146,7 +150,7 @@ FAMILIES: Final = (
         | {"images": False, "files": False, "reasoning": "none"},
     ),
     Row("openai azure xai", _OPENAI, "", {"prefill": False}),  # a begun answer is answered, not continued
-    Row("openai azure", _OPENAI, r"(gpt-[34]|chatgpt|ft:gpt-[34])", {"reasoning": "none"}),
+    Row("openai azure", _OPENAI, r"(gpt-[34]|chatgpt|ft:gpt-[34])", {"reasoning": "none", "max_tokens_name": "any"}),
     # Claude: thinks by a budget up to 4.5, by either at 4.6, and by effort alone after that, when sampling went too.
     Row(
         "anthropic",

@@ -23,7 +23,9 @@ SchemaSubset = Literal["openai_strict", "anthropic", "gemini_json", "gemini_open
 Reasoning = Literal["none", "effort", "effort_or_budget", "budget", "level"]
 """The knob for thinking: none; an effort by name; either; a number of tokens; Gemini's `thinkingLevel`."""
 
-MaxTokensName = Literal["max_tokens", "max_completion_tokens"]
+MaxTokensName = Literal["any", "max_tokens", "max_completion_tokens"]
+SeedName = Literal["any", "seed", "random_seed"]
+"""`any`: both are taken, or nobody knows: the client's stays."""
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -85,8 +87,10 @@ class Traits:
     call_id: CallIds = "any"
     tool_name_max: int = 64
     schema: SchemaSubset = "plain"
-    max_tokens_name: MaxTokensName = "max_tokens"
-    """Of `openai_chat` only: compatible servers know `max_tokens`, OpenAI's reasoning models refuse it."""
+    max_tokens_name: MaxTokensName = "any"
+    """Of `openai_chat` only: many compatible servers know `max_tokens` alone, OpenAI's reasoning models refuse it."""
+    seed_name: SeedName = "any"
+    """Of `openai_chat` only."""
     max_tokens_needed: bool = False
     """A request must say how long the answer may be (Anthropic)."""
     service_tier: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from policyroute.catalogue import AUTH_STYLES, VENDORS
-from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset
+from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset, SeedName
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -107,6 +107,7 @@ class TakesSpec(Strict):
     reasoning: Annotated[Reasoning, Field(description="the knob for thinking")] | None = None
     efforts: Annotated[list[Effort], Field(max_length=7, description="those it takes")] | None = None
     max_tokens_name: MaxTokensName | None = None
+    seed_name: SeedName | None = None
     service_tier: Annotated[list[Name], Field(max_length=16, description="names that are taken")] | None = None
     alternate: Annotated[bool, Field(description="roles must alternate")] | None = None
     reasoning_echo: Annotated[bool, Field(description="thoughts must come back with their calls")] | None = None
