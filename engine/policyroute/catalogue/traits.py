@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from policyroute.catalogue.families import FAMILIES, VENDOR_ROWS, Row
 from policyroute.catalogue.models import Model
+from policyroute.request.efforts import EFFORTS
 
 CallIds = Literal["any", "short", "word", "nine"]
 """Which call ids are taken: any; at most 40 characters; 1 to 64 of `[A-Za-z0-9_-]`; exactly 9 letters or digits."""
@@ -27,19 +28,15 @@ MaxTokensName = Literal["any", "max_tokens", "max_completion_tokens"]
 SeedName = Literal["any", "seed", "random_seed"]
 """`any`: both are taken, or nobody knows: the client's stays."""
 
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-
-EFFORTS: Final[tuple[Effort, ...]] = get_args(Effort)
-"""Efforts by name, the smallest first."""
-
 MANY: Final = 1 << 20
 """A `stop_max` that nobody reaches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The booleans are capabilities by the names that `supports` of a target has for them, but for `alternate` and
-    `reasoning_echo`, which are rules; these and everything else may be written under `takes`."""
+    """The booleans are capabilities by the names that `supports` of a target has for them, but for `adaptive`,
+    `alternate`, `developer`, `user_last` and `reasoning_echo`, which are rules; these and everything else may be
+    written under `takes`."""
 
     tools: bool = True
     """Tools may be declared at all."""
@@ -62,11 +59,17 @@ class Traits:
     """There is a system role (not at o1-mini)."""
     mid_system: bool = True
     """System turns are taken in the middle of a conversation, not only before it."""
+    developer: bool = True
+    """Of `openai_chat` only: `developer` is known as another word for the system."""
+    user_last: bool = False
+    """A conversation that the assistant has the last word of is refused, unless an answer that is begun is taken."""
     prefill: bool = False
     """An answer that is begun in the last turn is continued. Nobody who is not known to is taken to."""
     reasoning: Reasoning = "effort"
     efforts: tuple[str, ...] = ("minimal", "low", "medium", "high")
     """Of `EFFORTS` those that are taken, in that order. `none` among them, whatever the knob: thinking can be off."""
+    adaptive: bool = False
+    """Whether to think at all is said apart from how hard, and may be left to the model (`adaptive`, -1 tokens)."""
     sampling: bool = True
     """temperature, top_p and top_k."""
     sampling_reasoning: bool = True

@@ -11,10 +11,10 @@ from typing import Any, Final, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import nested, take_flag, take_metadata, take_number, take_text, take_texts, take_whole
-from policyroute.dialects.openai import EFFORTS
 from policyroute.dialects.openai_chat import said, written
 from policyroute.dialects.openai_chat.said import take_type
 from policyroute.dialects.shapes import is_whole, items, obj, text
+from policyroute.request.efforts import EFFORTS
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt
 
 Taken = Callable[[dict[str, Any]], Any]
