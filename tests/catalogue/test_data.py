@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from policyroute.catalogue import VENDORS, Vendor, vendor_at
-from policyroute.catalogue.traits import EFFORTS
 from policyroute.policy.addresses import base_url_trouble
 from policyroute.policy.files import catalogue
+from policyroute.request.efforts import EFFORTS
 
 MODELS = catalogue()
 ROWS = [(vendor, name) for vendor in sorted(MODELS.vendors()) for name in MODELS.names(vendor)]

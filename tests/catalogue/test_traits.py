@@ -51,7 +51,8 @@ def test_every_model_of_every_vendor_has_traits_in_every_dialect() -> None:
     ("vendor", "model", "expected"),
     [
         ("openai", "gpt-4o", {"sampling": True, "reasoning": "none", "stop_max": 4, "schema": "openai_strict"}),
-        ("openai", "gpt-4o", {"max_tokens_name": "max_completion_tokens", "call_id": "short", "video": False}),
+        ("openai", "gpt-4o", {"max_tokens_name": "any", "call_id": "short", "video": False}),
+        ("openai", "gpt-9", {"max_tokens_name": "max_completion_tokens"}),
         ("openai", "gpt-5-mini", {"sampling": False, "penalties": False, "stop_max": 0, "reasoning": "effort"}),
         ("openai", "gpt-5.2", {"sampling": True, "sampling_reasoning": False}),
         ("openai", "gpt-5.2-pro", {"sampling": False}),

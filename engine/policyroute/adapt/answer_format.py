@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from policyroute.adapt.schema import in_its_words
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
 from policyroute.dialects.turns import after_opening
 from policyroute.request.prompt import Format, Prompt
-from policyroute.schemas import OPENAI_STRICT, SUBSETS, instruction, json_only
-from policyroute.schemas import fitted as fitted_schema
+from policyroute.schemas import OPENAI_STRICT, instruction, json_only
 
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
@@ -36,8 +36,8 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -
 def _in_its_words(wanted: Format, traits: Traits, changes: Changes, *, foreign: bool) -> Format:
     """Where being held strictly would ask for more than the client did (fields that may be left out must be there),
     the answer is not held so strictly."""
-    schema, unsaid = fitted_schema(wanted.schema, SUBSETS[traits.schema])
-    same = schema == wanted.schema
+    schema, unsaid = in_its_words(wanted.schema, traits.schema)
+    same = schema is wanted.schema
     if traits.schema == OPENAI_STRICT.name and not wanted.strict:
         if not foreign or wanted.strict is False:
             return wanted

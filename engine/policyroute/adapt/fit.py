@@ -47,10 +47,13 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     found = roles.fitted(found, traits, changes)
     found, names = tools.fitted(found, traits, changes)
     found = answer_format.fitted(found, traits, changes, foreign=foreign)
-    found = turns.fitted(found, traits, changes)
+    found = turns.fitted(found, traits, changes, foreign=foreign)
     found = parameters.fitted(found, traits, changes, interactive=interactive)
+    if not foreign:
+        found = parameters.left(found, traits, dialect.beside, changes)
     found, stop = parameters.stopped(found, traits, changes)
     found = limited(found, traits, room, changes)
+    found = parameters.spelled(found, traits, changes, foreign=foreign)
     if not foreign:
         if found is prompt and not (prompt.cache or prompt.safety):
             return Fitted(None)

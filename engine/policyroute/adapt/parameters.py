@@ -5,22 +5,24 @@ Rule of this module: a number out of range is taken to the range's end; what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from policyroute.catalogue import EFFORTS, Traits
-from policyroute.changes import Changes
+from policyroute.absent import ABSENT
+from policyroute.adapt import thinking
+from policyroute.catalogue import Traits
+from policyroute.changes import Changes, plain
+from policyroute.dialects.shapes import without
 from policyroute.request.prompt import Prompt
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logprobs")
+_DENIED: Final = (False, "none")
+_NOTHING: Final[tuple[Any, ...]] = (None, ABSENT, False, {})
 _PENALTIES: Final = ("presence_penalty", "frequency_penalty")
 
 _LATER: Final = ("batch", "flex")
 """Tiers that answer when there is room: cheap, and nothing for whoever waits."""
-
-_BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
-"""Tokens of thinking that an effort stands for where only tokens can be said; the steps are ours."""
 
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: bool) -> Prompt:
@@ -40,7 +42,7 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: boo
     if tier is not None and (not traits.service_tier or (interactive and tier in _LATER)):
         changes.add("dropped", "service_tier", tier if tier in _LATER else "")
         changed["service_tier"] = None
-    changed |= _THINKING[traits.reasoning](prompt, traits, changes)
+    changed |= thinking.fitted(prompt, traits, changes)
     return replace(prompt, **changed) if changed else prompt
 
 
@@ -54,6 +56,23 @@ def _without(prompt: Prompt, traits: Traits) -> tuple[str, ...]:
     return tuple(dict.fromkeys(gone))
 
 
+def left(prompt: Prompt, traits: Traits, beside: Mapping[str, tuple[str, ...]], changes: Changes) -> Prompt:
+    """Without what a client of the target's own dialect says beside the parameters that the target does not take."""
+    extra = prompt.extra
+    if not extra:
+        return prompt
+    gone = [
+        name
+        for trait, names in beside.items()
+        if getattr(traits, trait) in _DENIED
+        for name in names
+        if extra.get(name) not in _NOTHING
+    ]
+    for name in gone:
+        changes.add("dropped", plain(name))
+    return replace(prompt, extra=without(extra, *gone)) if gone else prompt
+
+
 def stopped(prompt: Prompt, traits: Traits, changes: Changes) -> tuple[Prompt, tuple[str, ...]]:
     """The prompt with as many stop sequences as the target takes, and the others: those are ours to keep."""
     if len(prompt.stop) <= traits.stop_max:
@@ -63,66 +82,13 @@ def stopped(prompt: Prompt, traits: Traits, changes: Changes) -> tuple[Prompt, t
     return replace(prompt, stop=sent), ours
 
 
-def _dropped(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
-    del traits
-    if prompt.effort is None and prompt.thinking_tokens is None:
-        return {}
-    if prompt.effort != "none" and prompt.thinking_tokens != 0:
-        changes.add("dropped", "reasoning_effort")
-    return {"effort": None, "thinking_tokens": None}
-
-
-def _as_effort(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
-    tokens, effort = prompt.thinking_tokens, prompt.effort
-    changed: dict[str, Any] = {}
-    if tokens is not None:
-        changes.add("rewritten", "thinking_tokens", "as reasoning_effort")
-        changed["thinking_tokens"] = None
-        if effort is None and tokens >= 0:
-            effort = changed["effort"] = _effort_for(tokens)
-    if effort is not None and effort not in traits.efforts:
-        near = _nearest(effort, traits.efforts)
-        changes.add("clamped", "reasoning_effort", f"{effort} to {near or 'none said'}")
-        changed["effort"] = near
-    return changed
-
-
-def _effort_for(tokens: int) -> str:
-    if tokens == 0:
-        return "none"
-    reached = [effort for effort, budget in _BUDGETS.items() if budget <= tokens]
-    return reached[-1] if reached else "minimal"
-
-
-def _nearest(effort: str, taken: Sequence[str]) -> str | None:
-    """The next lower one that is taken, else the lowest; thinking is not turned off by this."""
-    order: dict[str, int] = {name: place for place, name in enumerate(EFFORTS)}
-    thinking = [name for name in taken if name != "none"]
-    if effort not in order or not thinking:
-        return None
-    lower = [name for name in thinking if order[name] <= order[effort]]
-    return lower[-1] if lower else thinking[0]
-
-
-def _as_budget(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
-    del traits
-    if prompt.effort is None:
-        return {}
-    changes.add("rewritten", "reasoning_effort", "as thinking_tokens")
-    if prompt.thinking_tokens is not None:
-        return {"effort": None}
-    return {"effort": None, "thinking_tokens": _BUDGETS.get(prompt.effort, 0)}
-
-
-def _either(prompt: Prompt, traits: Traits, changes: Changes) -> dict[str, Any]:
-    return {} if prompt.effort is None else _as_effort(replace(prompt, thinking_tokens=None), traits, changes)
-
-
-_THINKING: Final[Mapping[str, Callable[[Prompt, Traits, Changes], dict[str, Any]]]] = {
-    "none": _dropped,
-    "effort": _as_effort,
-    "level": _as_effort,
-    "budget": _as_budget,
-    "effort_or_budget": _either,
-}
-"""By what the target has to say it with (`Traits.reasoning`)."""
+def spelled(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
+    """By the names that the target has for its fields. A client of another dialect used none of them."""
+    wanted = {"max_tokens": traits.max_tokens_name, "seed": traits.seed_name}
+    names: dict[str, str] = {}
+    for field, name in wanted.items():
+        if name != "any" and getattr(prompt, field) is not None and prompt.spelled.get(field, field) != name:
+            names[field] = name
+            if not foreign:
+                changes.add("renamed", field, f"to {name}")
+    return replace(prompt, spelled={**prompt.spelled, **names}) if names else prompt

@@ -10,6 +10,7 @@ from typing import Final
 
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
+from policyroute.dialects.shapes import without
 from policyroute.dialects.turns import opening
 from policyroute.request.prompt import Part, Prompt, Text, Turn
 
@@ -18,6 +19,8 @@ _PRECEDENCE: Final = "The following are instructions of the application. They ta
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
     turns = prompt.turns
+    if not traits.developer:
+        turns = _renamed(turns, changes)
     at = opening(turns)
     if not traits.mid_system and any(turn.role == "system" for turn in turns[at:]):
         changes.add("rewritten", "messages.system", "as text of the user")
@@ -26,6 +29,20 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
         changes.add("moved", "system", "into the first turn of the user")
         turns = _folded(turns[:at], turns[at:])
     return prompt if turns is prompt.turns else replace(prompt, turns=turns)
+
+
+def _renamed(turns: tuple[Turn, ...], changes: Changes) -> tuple[Turn, ...]:
+    """The role that only some know by this name goes by the usual one."""
+    if not any(_is_developer(turn) for turn in turns):
+        return turns
+    changes.add("renamed", "messages.developer", "to system")
+    return tuple(
+        replace(turn, extra=without(turn.extra or {}, "role")) if _is_developer(turn) else turn for turn in turns
+    )
+
+
+def _is_developer(turn: Turn) -> bool:
+    return turn.role == "system" and turn.extra is not None and turn.extra.get("role") == "developer"
 
 
 def _as_user(turn: Turn) -> Turn:

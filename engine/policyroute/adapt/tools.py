@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from policyroute.adapt.schema import in_its_words
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
 from policyroute.dialects.turns import after_opening
 from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result
-from policyroute.schemas import GEMINI_JSON, GEMINI_OPENAPI, PLAIN, SUBSETS
-from policyroute.schemas import fitted as fitted_schema
+from policyroute.schemas import PLAIN, SUBSETS
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
-_ALWAYS: Final = (GEMINI_JSON.name, GEMINI_OPENAPI.name)
-"""Subsets that hold for every tool, strict or not."""
 _MARK: Final = 8
 """Letters that tell apart two names which would be cut alike."""
 
@@ -73,9 +71,9 @@ def _schema(tool: Function, traits: Traits, changes: Changes) -> Function:
     """A strict tool is held to its schema, which then must be in the words that the target enforces."""
     if tool.parameters is None:
         return tool
-    subset = traits.schema if tool.strict or traits.schema in _ALWAYS else PLAIN.name
-    schema, unsaid = fitted_schema(tool.parameters, SUBSETS[subset])
-    if schema == tool.parameters:
+    held = tool.strict or SUBSETS[traits.schema].tells
+    schema, unsaid = in_its_words(tool.parameters, traits.schema if held else PLAIN.name)
+    if schema is tool.parameters:
         return tool
     changes.add("rewritten", "tools.parameters", " ".join(unsaid))
     return replace(tool, parameters=schema)

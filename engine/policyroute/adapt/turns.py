@@ -30,14 +30,32 @@ T = TypeVar("T")
 _BRIDGE: Final = "Understood."
 
 
-def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
+_GO_ON: Final = (
+    "Your last message is the beginning of your answer. Go on exactly where it stops: say only what follows, and "
+    "repeat nothing of it."
+)
+
+
+def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
     turns = prompt.turns
+    if (traits.user_last or foreign) and not traits.prefill and _is_begun(turns):
+        changes.add("emulated", "prefill")
+        turns = (*turns, Turn("user", (Text(_GO_ON),)))
     if (wanted := _IDS.get(traits.call_id)) is not None:
         turns = _renamed(turns, wanted, traits.call_id, changes)
     turns = _shown(turns, traits, changes)
     if traits.alternate:
         turns = _alternating(turns, changes)
     return prompt if turns is prompt.turns else replace(prompt, turns=turns)
+
+
+def _is_begun(turns: tuple[Turn, ...]) -> bool:
+    """Whether the conversation ends with an answer that is to be continued, and is not marked as one (Mistral)."""
+    if not turns or turns[-1].role != "assistant" or (turns[-1].extra or {}).get("prefix") is True:
+        return False
+    parts = turns[-1].parts
+    spoken = any(isinstance(part, Text) and part.text for part in parts)
+    return spoken and not any(isinstance(part, Call) for part in parts)
 
 
 def _renamed(turns: tuple[Turn, ...], wanted: re.Pattern[str], rule: str, changes: Changes) -> tuple[Turn, ...]:

@@ -39,7 +39,8 @@ VENDOR_ROWS: Final = (
         "",
         {"schema": "openai_strict", "max_tokens_name": "max_completion_tokens", "video": False},
     ),
-    Row("anthropic", "anthropic", "", {"sampling": False, "reasoning": "effort"}),
+    Row("anthropic", "anthropic", "", {"sampling": False, "reasoning": "effort", "adaptive": True, "user_last": True}),
+    Row("gemini vertex", "gemini", "", {"user_last": True}),
     Row("gemini vertex", _CHAT, "", {"penalties": False, "logprobs": False, "files": False, "service_tier": ()}),
     Row(
         "mistral",
@@ -48,8 +49,10 @@ VENDOR_ROWS: Final = (
         {
             "mid_system": False,
             "alternate": True,
+            "user_last": True,
             "temperature_max": 1.5,
-            "seed": False,  # it is called random_seed there
+            "seed_name": "random_seed",
+            "max_tokens_name": "max_tokens",
             "logprobs": False,
             "call_id": "nine",
             "service_tier": (),
@@ -68,13 +71,15 @@ VENDOR_ROWS: Final = (
             "stop_max": 16,
             "efforts": ("none", "high", "max"),
             "service_tier": (),
+            "max_tokens_name": "max_tokens",
         },
     ),
     Row(
         "qwen",
         _CHAT,
         "",
-        {"temperature_max": 1.99, "files": False, "stop_max": 16, "reasoning": "none", "service_tier": ()},
+        {"temperature_max": 1.99, "files": False, "stop_max": 16, "reasoning": "none", "service_tier": ()}
+        | {"max_tokens_name": "max_tokens"},
     ),
     Row("xai", _CHAT, "", {"files": False, "audio": False, "service_tier": ()}),
     Row(
@@ -90,6 +95,8 @@ VENDOR_ROWS: Final = (
             "service_tier": ("auto", "on_demand", "flex", "performance"),
         },
     ),
+    Row("together fireworks tokenmix ollama", _CHAT, "", {"max_tokens_name": "max_tokens"}),
+    Row("mistral deepseek qwen together fireworks cerebras ollama llamacpp", _CHAT, "", {"developer": False}),
     Row("together fireworks", _CHAT, "", {"files": False, "audio": False, "service_tier": ()}),
     Row(
         "cerebras",
@@ -146,13 +153,13 @@ FAMILIES: Final = (
         | {"images": False, "files": False, "reasoning": "none"},
     ),
     Row("openai azure xai", _OPENAI, "", {"prefill": False}),  # a begun answer is answered, not continued
-    Row("openai azure", _OPENAI, r"(gpt-[34]|chatgpt|ft:gpt-[34])", {"reasoning": "none"}),
+    Row("openai azure", _OPENAI, r"(gpt-[34]|chatgpt|ft:gpt-[34])", {"reasoning": "none", "max_tokens_name": "any"}),
     # Claude: thinks by a budget up to 4.5, by either at 4.6, and by effort alone after that, when sampling went too.
     Row(
         "anthropic",
         "anthropic",
         r"claude-(3|(haiku|sonnet|opus)-4(-[015])?(-\d{8}|@|$))",
-        {"sampling": True, "reasoning": "budget", "prefill": True},
+        {"sampling": True, "reasoning": "budget", "adaptive": False, "prefill": True},
     ),
     Row("anthropic", "anthropic", r"claude-(sonnet|opus)-4-6", {"sampling": True, "reasoning": "effort_or_budget"}),
     Row("anthropic", "anthropic", r"claude-(3|(sonnet|opus)-4(-0)?(-\d{8}|@|$))", {"json_schema": False}),
@@ -162,10 +169,12 @@ FAMILIES: Final = (
     Row("gemini vertex", "gemini", r"gemini-[12]", {"tools_with_schema": False}),
     Row("gemini vertex", "gemini", r"gemini-(1|2\.0)", {"reasoning": "none", "schema": "gemini_openapi"}),
     Row("gemini", "gemini", r"gemini-[12]", {"image_urls": False}),
-    Row("gemini vertex", "gemini", r"gemini-2\.5", {"reasoning": "budget", "efforts": _THINKS}),
+    Row("gemini vertex", "gemini", r"gemini-2\.5", {"reasoning": "budget", "adaptive": True, "efforts": _THINKS}),
     Row("gemini vertex", "gemini", r"gemini-2\.5-pro", {"efforts": _THINKS[1:]}),
     Row("gemini vertex", "gemini", r"gemini-(3|3\.1)-pro|gemini-3\.7-flash", {"efforts": _THINKS[1:]}),
     Row("gemini vertex", "gemini", r"gemini-(2|3-|3\.1-|3\.5-flash)(?!.*lite)", {"prefill": True}),
+    # These three continue an answer only if it is marked as one that is begun.
+    Row("mistral deepseek qwen", _CHAT, "", {"prefill": False}),
     # DeepSeek: v4 wants its thoughts back; the reasoners of before take no forced call.
     Row("deepseek", _CHAT, r"deepseek-(v4|flash)", {"reasoning_echo": True}),
     Row("deepseek", _CHAT, r"deepseek-(reasoner|r1)", {"tool_choice": False}),

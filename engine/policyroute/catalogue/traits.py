@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from policyroute.catalogue.families import FAMILIES, VENDOR_ROWS, Row
 from policyroute.catalogue.models import Model
+from policyroute.request.efforts import EFFORTS
 
 CallIds = Literal["any", "short", "word", "nine"]
 """Which call ids are taken: any; at most 40 characters; 1 to 64 of `[A-Za-z0-9_-]`; exactly 9 letters or digits."""
@@ -23,12 +24,9 @@ SchemaSubset = Literal["openai_strict", "anthropic", "gemini_json", "gemini_open
 Reasoning = Literal["none", "effort", "effort_or_budget", "budget", "level"]
 """The knob for thinking: none; an effort by name; either; a number of tokens; Gemini's `thinkingLevel`."""
 
-MaxTokensName = Literal["max_tokens", "max_completion_tokens"]
-
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-
-EFFORTS: Final[tuple[Effort, ...]] = get_args(Effort)
-"""Efforts by name, the smallest first."""
+MaxTokensName = Literal["any", "max_tokens", "max_completion_tokens"]
+SeedName = Literal["any", "seed", "random_seed"]
+"""`any`: both are taken, or nobody knows: the client's stays."""
 
 MANY: Final = 1 << 20
 """A `stop_max` that nobody reaches."""
@@ -36,8 +34,9 @@ MANY: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The booleans are capabilities by the names that `supports` of a target has for them, but for `alternate` and
-    `reasoning_echo`, which are rules; these and everything else may be written under `takes`."""
+    """The booleans are capabilities by the names that `supports` of a target has for them, but for `adaptive`,
+    `alternate`, `developer`, `user_last` and `reasoning_echo`, which are rules; these and everything else may be
+    written under `takes`."""
 
     tools: bool = True
     """Tools may be declared at all."""
@@ -60,11 +59,17 @@ class Traits:
     """There is a system role (not at o1-mini)."""
     mid_system: bool = True
     """System turns are taken in the middle of a conversation, not only before it."""
+    developer: bool = True
+    """Of `openai_chat` only: `developer` is known as another word for the system."""
+    user_last: bool = False
+    """A conversation that the assistant has the last word of is refused, unless an answer that is begun is taken."""
     prefill: bool = False
     """An answer that is begun in the last turn is continued. Nobody who is not known to is taken to."""
     reasoning: Reasoning = "effort"
     efforts: tuple[str, ...] = ("minimal", "low", "medium", "high")
     """Of `EFFORTS` those that are taken, in that order. `none` among them, whatever the knob: thinking can be off."""
+    adaptive: bool = False
+    """Whether to think at all is said apart from how hard, and may be left to the model (`adaptive`, -1 tokens)."""
     sampling: bool = True
     """temperature, top_p and top_k."""
     sampling_reasoning: bool = True
@@ -85,8 +90,10 @@ class Traits:
     call_id: CallIds = "any"
     tool_name_max: int = 64
     schema: SchemaSubset = "plain"
-    max_tokens_name: MaxTokensName = "max_tokens"
-    """Of `openai_chat` only: compatible servers know `max_tokens`, OpenAI's reasoning models refuse it."""
+    max_tokens_name: MaxTokensName = "any"
+    """Of `openai_chat` only: many compatible servers know `max_tokens` alone, OpenAI's reasoning models refuse it."""
+    seed_name: SeedName = "any"
+    """Of `openai_chat` only."""
     max_tokens_needed: bool = False
     """A request must say how long the answer may be (Anthropic)."""
     service_tier: tuple[str, ...] = ()

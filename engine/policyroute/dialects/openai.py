@@ -11,13 +11,12 @@ from binascii import Error
 from typing import Final
 
 from policyroute.changes import Changes
+from policyroute.request.efforts import effort_of
 from policyroute.request.prompt import Call, Media, Prompt, Result
 
-EFFORTS: Final = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
 PDF: Final = "application/pdf"
 
-_FROM: Final = ((0, "none"), (1, "minimal"), (2048, "low"), (8192, "medium"), (16_384, "high"), (32_768, "xhigh"))
 _DATA: Final = re.compile(r"data:([^;,]+);base64,")
 
 
@@ -31,7 +30,7 @@ def effort_told(prompt: Prompt, changes: Changes) -> str | None:
         changes.add("dropped", "thinking_tokens")
         return None
     changes.add("rewritten", "thinking_tokens")
-    return [effort for most, effort in _FROM if most <= tokens][-1]
+    return effort_of(tokens)
 
 
 class CallIds:

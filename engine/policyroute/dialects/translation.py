@@ -6,7 +6,7 @@ has no words for it leaves out, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -56,6 +56,8 @@ class Translates(Protocol):
     """What a dialect offers for translation."""
 
     name: str
+    beside: Mapping[str, tuple[str, ...]]
+    """Fields of an `extra` that no target takes without a trait of the catalogue, by that trait's name."""
 
     def read(self, data: dict[str, Any]) -> Prompt:
         """A body that was checked. Never raises."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from policyroute.catalogue import AUTH_STYLES, VENDORS
-from policyroute.catalogue.traits import CallIds, Effort, MaxTokensName, Reasoning, SchemaSubset
+from policyroute.catalogue.traits import CallIds, MaxTokensName, Reasoning, SchemaSubset, SeedName
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -36,6 +36,7 @@ from policyroute.policy.spelling import (
     one_of,
 )
 from policyroute.policy.vocabulary import CAPABILITIES
+from policyroute.request.efforts import Effort
 
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -107,7 +108,11 @@ class TakesSpec(Strict):
     reasoning: Annotated[Reasoning, Field(description="the knob for thinking")] | None = None
     efforts: Annotated[list[Effort], Field(max_length=7, description="those it takes")] | None = None
     max_tokens_name: MaxTokensName | None = None
+    seed_name: SeedName | None = None
     service_tier: Annotated[list[Name], Field(max_length=16, description="names that are taken")] | None = None
+    adaptive: Annotated[bool, Field(description="whether to think at all may be left to the model")] | None = None
+    developer: Annotated[bool, Field(description="`developer` is a role there")] | None = None
+    user_last: Annotated[bool, Field(description="the user must have the last word")] | None = None
     alternate: Annotated[bool, Field(description="roles must alternate")] | None = None
     reasoning_echo: Annotated[bool, Field(description="thoughts must come back with their calls")] | None = None
 

@@ -142,6 +142,7 @@ class Prompt:
     thinking (0: none; -1: as the model likes). `n` is how many answers are wanted, `logprobs` how many alternatives (0:
     none but the token's own). `modalities` are those wanted of the answer, where that is said. `safety` is by category,
     in the words of the `transform` of that name. `cache`: set cache breakpoints where the vendor needs them.
+    `spelled`: the names that fields go by, of those that a dialect has several for, where it is not the field's own.
     """
 
     dialect: str
@@ -170,4 +171,5 @@ class Prompt:
     cache_key: str = ""
     safety: Mapping[str, str] = field(default_factory=dict[str, str])
     cache: bool = False
+    spelled: Mapping[str, str] = field(default_factory=dict[str, str])
     extra: Extra | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from policyroute.schemas.fitted import fitted
 from policyroute.schemas.restored import restored
 from policyroute.schemas.subset import ANTHROPIC, GEMINI_JSON, GEMINI_OPENAPI, OPENAI_STRICT, PLAIN, SUBSETS, Subset
+from policyroute.schemas.told import Told
 from policyroute.schemas.wording import instruction, json_only
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "PLAIN",
     "SUBSETS",
     "Subset",
+    "Told",
     "fitted",
     "instruction",
     "json_only",

@@ -22,7 +22,8 @@ class Subset:
     closed:     every object says `additionalProperties: false`.
     complete:   every property is required; those that were not may be null.
     typed:      every schema says a type; one that takes anything is one that takes any scalar.
-    upper:      types are in capitals.
+    tells:      it holds for every tool, strict or not, and who takes it has a spelling of its own for schemas too.
+    upper:      types are in capitals: it is that spelling.
     one_root:   the root is one object: alternatives there become one object that takes what any of them takes.
     only:       values that a keyword may have, where not all.
     """
@@ -35,6 +36,7 @@ class Subset:
     closed: bool = False
     complete: bool = False
     typed: bool = True
+    tells: bool = False
     upper: bool = False
     one_root: bool = True
     only: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
@@ -83,6 +85,7 @@ GEMINI_JSON: Final = Subset(
     enums=_words("string integer number"),
     typed=False,
     one_root=False,
+    tells=True,
 )
 
 GEMINI_OPENAPI: Final = Subset(
@@ -94,6 +97,7 @@ GEMINI_OPENAPI: Final = Subset(
     formats=_words(_NUMBER_FORMATS + "date-time"),
     enums=_words("string"),
     null="nullable",
+    tells=True,
     upper=True,
     one_root=False,
 )

@@ -22,6 +22,7 @@ class Anthropic(JsonDialect):
     """The `Dialect` named `anthropic`. Has no state."""
 
     name: str = "anthropic"
+    beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("thinking",)}
     requests: Mapping[Operation, RequestReader] = {
         Operation.CHAT: MessagesRequests(),
         Operation.COUNT_TOKENS: CountRequests(),

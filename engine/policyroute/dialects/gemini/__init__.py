@@ -28,6 +28,7 @@ class Gemini(JsonDialect):
     """The `Dialect` named `gemini`. Has no state."""
 
     name: str = "gemini"
+    beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("generationConfig.thinkingConfig.includeThoughts",)}
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ContentRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ContentEditor()}
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from policyroute.changes import Changes
 from policyroute.dialects.gemini.prompt import COUNTS, JSON, NUMBERS
-from policyroute.dialects.gemini.schema import Told
 from policyroute.request.prompt import Format, Prompt
+from policyroute.schemas import Told
 
 _LEVELS: Final = {
     "minimal": "MINIMAL",

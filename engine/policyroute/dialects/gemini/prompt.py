@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from policyroute.dialects.gemini.left import Left
 from policyroute.dialects.gemini.said import content_turn
-from policyroute.dialects.gemini.schema import Told, standard
+from policyroute.dialects.gemini.schema import standard
 from policyroute.dialects.gemini.spelling import camel, many
 from policyroute.dialects.shapes import is_number, is_texts, is_whole, obj
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, Turn
+from policyroute.schemas import Told
 
 NUMBERS: Final[Mapping[str, str]] = {
     "temperature": "temperature",

@@ -15,16 +15,6 @@ _MAPS = ("properties", "$defs", "defs")
 _DROPPED = frozenset({"nullable", "propertyOrdering", "example"})
 
 
-class Told(dict[str, Any]):
-    """A schema as JSON Schema, with the words it came in: whoever changes it makes a dict that has none."""
-
-    __slots__ = ("words",)
-
-    def __init__(self, schema: dict[str, Any], words: dict[str, Any]) -> None:
-        super().__init__(schema)
-        self.words = words
-
-
 def standard(schema: dict[str, Any]) -> dict[str, Any]:
     """`{type: STRING, nullable: true}` as `{type: [string, null]}`, and so on inside."""
     found: dict[str, Any] = {}

@@ -12,10 +12,10 @@ from policyroute.changes import Changes, plain
 from policyroute.dialects.gemini.contents import Contents
 from policyroute.dialects.gemini.knobs import written_config
 from policyroute.dialects.gemini.left import put_back
-from policyroute.dialects.gemini.schema import Told
 from policyroute.dialects.gemini.spelling import many
 from policyroute.dialects.translation import Written
 from policyroute.request.prompt import Choice, Extra, Function, Prompt
+from policyroute.schemas import Told
 
 _MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _TIERS: Final = {"flex": "flex", "priority": "priority", "default": "standard", "standard": "standard"}

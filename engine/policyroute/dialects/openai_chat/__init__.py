@@ -20,6 +20,11 @@ class OpenAIChat(JsonDialect):
     """The `Dialect` named `openai_chat`. Has no state."""
 
     name: str = "openai_chat"
+    beside: Mapping[str, tuple[str, ...]] = {
+        "penalties": ("logit_bias",),
+        "logprobs": ("logprobs", "top_logprobs"),
+        "reasoning": ("reasoning",),
+    }
     requests: Mapping[Operation, RequestReader] = {
         Operation.CHAT: ChatRequests(),
         Operation.EMBEDDINGS: embeddings.EmbeddingRequests(),

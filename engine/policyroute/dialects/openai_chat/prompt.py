@@ -11,13 +11,17 @@ from typing import Any, Final, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import nested, take_flag, take_metadata, take_number, take_text, take_texts, take_whole
-from policyroute.dialects.openai import EFFORTS
 from policyroute.dialects.openai_chat import said, written
 from policyroute.dialects.openai_chat.said import take_type
-from policyroute.dialects.shapes import items, obj, text
+from policyroute.dialects.shapes import is_whole, items, obj, text
+from policyroute.request.efforts import EFFORTS
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt
 
 Taken = Callable[[dict[str, Any]], Any]
+
+NEWER: Final = "max_completion_tokens"
+OTHER: Final = "random_seed"
+"""Other names of `max_tokens` and `seed`."""
 
 
 def read(data: dict[str, Any], dialect: str) -> Prompt:
@@ -32,28 +36,28 @@ def _named(take: Callable[[dict[str, Any], str], Any], name: str) -> Taken:
     return lambda rest: take(rest, name)
 
 
-def _seed(rest: dict[str, Any]) -> int | None:
-    """Where it came under its other name, our own is marked as absent."""
-    found = take_whole(rest, "seed")
-    if found is not None or "seed" in rest:
-        return found
-    found = take_whole(rest, "random_seed")
-    if found is not None:
-        rest["seed"] = ABSENT
-    return found
-
-
 def _string(name: str) -> Taken:
     return lambda rest: take_text(rest, name) or None
 
 
+def _spelled(rest: dict[str, Any]) -> dict[str, str] | None:
+    """The newer name for the limit wins over the older, our own for the seed over the other. What the name that lost
+    says is left."""
+    found: dict[str, str] = {}
+    if is_whole(rest.get(NEWER)):
+        found["max_tokens"] = NEWER
+    if "seed" not in rest and is_whole(rest.get(OTHER)):
+        found["seed"] = OTHER
+    return found or None
+
+
 def _max_tokens(rest: dict[str, Any]) -> int | None:
-    """The newer name wins. What the older one says then is left; that it says nothing is marked."""
-    newer = take_whole(rest, "max_completion_tokens")
-    if newer is None:
-        return take_whole(rest, "max_tokens")
-    rest.setdefault("max_tokens", ABSENT)
-    return newer
+    newer = take_whole(rest, NEWER)
+    return take_whole(rest, "max_tokens") if newer is None else newer
+
+
+def _seed(rest: dict[str, Any]) -> int | None:
+    return take_whole(rest, "seed" if "seed" in rest else OTHER)
 
 
 def _stop(rest: dict[str, Any]) -> tuple[str, ...] | None:
@@ -153,6 +157,7 @@ def _read_choice(given: Any) -> Choice | None:
 
 
 _TAKERS: Final[tuple[tuple[str, Taken], ...]] = (
+    ("spelled", _spelled),
     ("choice", _choice),
     ("parallel", _named(take_flag, "parallel_tool_calls")),
     ("format", _format),

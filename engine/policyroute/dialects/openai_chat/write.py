@@ -21,7 +21,6 @@ _ALIKE: Final = {
     "parallel": "parallel_tool_calls",
     "temperature": "temperature",
     "top_p": "top_p",
-    "seed": "seed",
     "presence_penalty": "presence_penalty",
     "frequency_penalty": "frequency_penalty",
     "n": "n",
@@ -32,7 +31,6 @@ _ALIKE: Final = {
     "cache_key": "prompt_cache_key",
 }
 """Fields of a prompt whose value is written as it is, and their names here."""
-_ALIASES: Final = {"seed": "random_seed"}
 
 
 def write(prompt: Prompt, model: str, stream: bool, *, own: bool) -> Written:
@@ -47,6 +45,9 @@ def _common(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
         value = getattr(prompt, field)
         if value is not None and value != "":
             body[name] = value
+    for field in ("max_tokens", "seed"):
+        if (value := getattr(prompt, field)) is not None:
+            body[prompt.spelled.get(field, field)] = value
     if prompt.stop:
         body["stop"] = list(prompt.stop)
     if prompt.logprobs is not None:
@@ -60,8 +61,6 @@ def _own(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
     extra: Mapping[str, Any] = prompt.extra or {}
     body = _common(prompt, model, stream)
     body["messages"] = [message for turn in prompt.turns for message in again.messages(turn)]
-    if prompt.max_tokens is not None:
-        body["max_completion_tokens" if "max_tokens" in extra else "max_tokens"] = prompt.max_tokens
     if prompt.top_k is not None:
         body["top_k"] = prompt.top_k
     if prompt.modalities:
@@ -71,7 +70,8 @@ def _own(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
     if prompt.format is not None:
         body["response_format"] = written.form(prompt.format)
     _own_tools(prompt, extra, body)
-    _own_names(extra, body)
+    if extra.get("reasoning_effort") is ABSENT and "reasoning_effort" in body:
+        body["reasoning"] = {**extra["reasoning"], "effort": body.pop("reasoning_effort")}
     for name, value in extra.items():
         if value is not ABSENT:
             body.setdefault(name, value)
@@ -93,23 +93,12 @@ def _own_tools(prompt: Prompt, extra: Mapping[str, Any], body: dict[str, Any]) -
         body[name] = spell(prompt.choice)
 
 
-def _own_names(extra: Mapping[str, Any], body: dict[str, Any]) -> None:
-    """What came under another name goes under it again."""
-    for name, alias in _ALIASES.items():
-        if extra.get(name) is ABSENT and name in body:
-            body[alias] = body.pop(name)
-    if extra.get("reasoning_effort") is ABSENT and "reasoning_effort" in body:
-        body["reasoning"] = {**extra["reasoning"], "effort": body.pop("reasoning_effort")}
-
-
 def _foreign(prompt: Prompt, model: str, stream: bool) -> Written:
     telling = Telling()
     body = _common(prompt, model, stream)
     body["messages"] = telling.messages(prompt.turns)
     if stream:
         body["stream_options"] = {"include_usage": True}
-    if prompt.max_tokens is not None:
-        body["max_tokens"] = prompt.max_tokens
     if prompt.format is not None:
         body["response_format"] = written.form(_named(prompt.format))
     _foreign_tools(prompt, telling, body)

@@ -20,6 +20,7 @@ class OpenAIResponses(JsonDialect):
     """The `Dialect` named `openai_responses`. Has no state."""
 
     name: str = "openai_responses"
+    beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("reasoning",)}
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ResponsesRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ResponsesEditor()}
 

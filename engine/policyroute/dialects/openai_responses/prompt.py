@@ -11,10 +11,10 @@ from typing import Any, Final, Literal, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import take_flag, take_metadata, take_number, take_text, take_texts, take_whole
-from policyroute.dialects.openai import EFFORTS
 from policyroute.dialects.openai_responses import written
 from policyroute.dialects.openai_responses.said import turn
 from policyroute.dialects.shapes import items, obj, text, without
+from policyroute.request.efforts import EFFORTS
 from policyroute.request.prompt import Choice, Format, Function, Other, Prompt, Text, Turn
 
 Taken = Callable[[dict[str, Any]], Any]
