@@ -1,12 +1,13 @@
 """What is publicly known of vendors and of the models they serve."""
 
 from policyroute.catalogue.models import Model, Models, Rates
-from policyroute.catalogue.traits import BY_DIALECT, Traits, traits
+from policyroute.catalogue.traits import BY_DIALECT, FREE, Traits, traits
 from policyroute.catalogue.vendors import AUTH_STYLES, VENDORS, Vendor, batch_at, vendor_at
 
 __all__ = [
     "AUTH_STYLES",
     "BY_DIALECT",
+    "FREE",
     "VENDORS",
     "Model",
     "Models",

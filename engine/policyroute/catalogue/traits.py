@@ -29,7 +29,7 @@ SeedName = Literal["any", "seed", "random_seed"]
 """`any`: both are taken, or nobody knows: the client's stays."""
 
 MANY: Final = 1 << 20
-"""A `stop_max` that nobody reaches."""
+"""A limit that nobody reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,9 @@ BY_DIALECT: Final[Mapping[str, Traits]] = {
     ),
 }
 """What each dialect takes where nobody says more: a server that speaks it, whoever runs it."""
+
+FREE: Final = Traits(stop_max=MANY, tool_name_max=MANY, temperature_max=MANY, efforts=EFFORTS, prefill=True)
+"""What nobody has to be asked about. Of knobs and subsets there is none that takes all that the others do."""
 
 NAMES: Final = frozenset(each.name for each in fields(Traits))
 

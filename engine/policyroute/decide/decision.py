@@ -14,6 +14,7 @@ from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import TargetFacts
+from policyroute.dialects.concerns import Concern
 from policyroute.failures import FailureKind
 from policyroute.policy.model import Headers, Provider, Target, Transform
 from policyroute.problems import Span
@@ -27,7 +28,8 @@ class Candidate:
 
     `facts` is what CEL saw as `target`, where a rule that depends on the moment asked; None where none did.
     `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
-    (by `score`), or `unranked` where it could not be ranked and so comes after those that could.
+    (by `score`), or `unranked` where it could not be ranked and so comes after those that could. `concerns` is what a
+    body of the provider's own dialect is asked before it goes there as it is.
     """
 
     target: str
@@ -36,6 +38,7 @@ class Candidate:
     facts: TargetFacts | None = field(default=None, repr=False, compare=False)
     why: str = "routed"
     score: Any = None
+    concerns: tuple[Concern, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def model(self) -> str:

@@ -11,8 +11,10 @@ from math import inf
 from typing import Any, Final
 
 from policyroute.absent import Absent
+from policyroute.catalogue import BY_DIALECT, FREE, Traits
 from policyroute.cel.values import TotalMap
 from policyroute.dialects import DIALECTS
+from policyroute.dialects.concerns import Concern
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Operation
 
@@ -67,9 +69,11 @@ class Endpoint:
 
     `known` is what CEL sees of it, as far as it never changes; `serves` what it may be asked for, `lacks` the
     capabilities it is declared not to have, and `window` its context window in tokens, endless where none is declared.
+    `concerns` is what a body of its own dialect is asked before it goes there as it is: the client may have had another
+    model in mind. Of a target that nobody knows nothing is asked.
     """
 
-    __slots__ = ("dialect", "known", "lacks", "provider", "serves", "spec", "window")
+    __slots__ = ("concerns", "dialect", "known", "lacks", "provider", "serves", "spec", "window")
 
     def __init__(self, spec: Target, provider: Provider) -> None:
         self.spec = spec
@@ -79,6 +83,7 @@ class Endpoint:
         supports = Supports(**spec.supports)
         self.serves = frozenset(operation for operation in Operation if getattr(supports, NEEDED[operation]))
         self.lacks = tuple(name for name in DECIDING if not getattr(supports, name))
+        self.concerns = _concerns(provider.dialect, spec.traits.get(provider.name))
         self.known: Mapping[str, Any] = {
             "name": spec.name,
             "provider": provider.name,
@@ -93,6 +98,13 @@ class Endpoint:
             "max_output_tokens": spec.max_output_tokens,
             "price": spec.price,
         }
+
+
+def _concerns(dialect: str, traits: Traits | None) -> tuple[Concern, ...]:
+    if traits is None or traits is BY_DIALECT[dialect]:
+        return ()
+    found = DIALECTS[dialect].concerns.items()
+    return tuple({concern: None for name, concern in found if getattr(traits, name) != getattr(FREE, name)})
 
 
 class Endpoints:

@@ -52,7 +52,8 @@ def ranked(
                 errors.append(RuleError(rule, "route.rank", error.reason, error.span, "skipped"))
         else:
             seen = facts.looked(endpoint)
-            scored.append(Candidate(candidate.target, candidate.spec, candidate.provider, seen, "ranked", score))
+            given = (candidate.target, candidate.spec, candidate.provider)
+            scored.append(Candidate(*given, seen, "ranked", score, candidate.concerns))
     key = key_of(facts.request, facts.client.tenant)
     if len({candidate.score for candidate in scored}) < len(scored):
         # By target, so that one target's providers keep their order.

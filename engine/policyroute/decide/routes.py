@@ -47,7 +47,10 @@ Pool = Mapping[str, Mapping[Endpoint, Candidate]]
 def pool(endpoints: Endpoints) -> Pool:
     every = [endpoint for places in endpoints.by_target.values() for endpoint in places]
     return {
-        why: {place: Candidate(place.spec.name, place.spec, place.provider, why=why) for place in every}
+        why: {
+            place: Candidate(place.spec.name, place.spec, place.provider, why=why, concerns=place.concerns)
+            for place in every
+        }
         for why in ("routed", "weighted", "requested")
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.translation import Translates
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
@@ -64,6 +65,7 @@ class Dialect(Translates, Protocol):
     """One wire format. `requests` and `editors` are by the operations it has words for."""
 
     name: str
+    concerns: Concerns
     requests: Mapping[Operation, RequestReader]
     editors: Mapping[Operation, Editor]
     headers: Mapping[str, str | None]

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
+from policyroute.absent import Absent
 from policyroute.adapt import Fitted, fit, room
-from policyroute.catalogue import AUTH_STYLES, BY_DIALECT
+from policyroute.catalogue import AUTH_STYLES
 from policyroute.changes import Change
 from policyroute.decide.decision import Hop
 from policyroute.dialects import DIALECTS
@@ -21,6 +22,7 @@ from policyroute.dialects.amendments import Amendments
 from policyroute.dialects.dialect import Dialect, Editor
 from policyroute.dialects.prompt_edit import PromptEditor
 from policyroute.exchange.transforms import applied, in_its_words, noted
+from policyroute.policy.model import Target
 from policyroute.policy.payloads import CONNECTION_HEADERS
 from policyroute.request import ModelRequest, Operation
 from policyroute.request.prompt import Prompt
@@ -65,7 +67,7 @@ def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
     told: Amendments | None = None
     if provider.dialect == request.dialect:
         data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
-        fitted = _same(request, data, hop, dialect) if _has_to_be_looked_at(request, hop) else _AS_IT_IS
+        fitted = _same(request, data, hop, dialect) if _has_to_be_read(request, data, hop, dialect) else _AS_IT_IS
         told = fitted.ours if fitted.ours else None
     else:
         data = request.data
@@ -96,19 +98,30 @@ def _translated(request: ModelRequest, hop: Hop, dialect: Dialect) -> Fitted:
     return replace(fitted, data=data)
 
 
-def _has_to_be_looked_at(request: ModelRequest, hop: Hop) -> bool:
-    """Whether a provider of the client's own dialect may not take all of what it says."""
+def _has_to_be_read(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> bool:
+    """Whether a target of the client's own dialect may not take all of what it says."""
     if request.operation is not Operation.CHAT:
         return False
-    data = request.data
-    if any(transform.safety or transform.cache for _, transform in hop.transforms):
-        return True
+    candidate = hop.candidate
+    traits = candidate.traits
     return (
-        hop.candidate.traits is not BY_DIALECT[request.dialect]
-        or hop.trim
+        hop.trim
         or "service_tier" in data
         or "serviceTier" in data
+        or any(transform.safety or transform.cache for _, transform in hop.transforms)
+        or any(concern(data, traits) for concern in candidate.concerns)
+        or _asks_for_much(request, dialect.requests[Operation.CHAT].max_tokens(data), candidate.spec)
     )
+
+
+def _asks_for_much(request: ModelRequest, asked: int | Absent, spec: Target) -> bool:
+    """Whether the answer may be longer than there is room for. A token is at least a byte of the body."""
+    if isinstance(asked, Absent):
+        return False
+    longest, window = spec.max_output_tokens, spec.context_window
+    if not isinstance(longest, Absent) and asked > longest:
+        return True
+    return not isinstance(window, Absent) and asked > window - request.size
 
 
 def _same(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> Fitted:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import edit, prompt, reader, told, write
+from policyroute.dialects.anthropic.concerns import CONCERNS
 from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
 from policyroute.dialects.anthropic.stream_writer import MessageWriter
 from policyroute.dialects.common import JsonDialect
+from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
@@ -22,6 +24,7 @@ class Anthropic(JsonDialect):
     """The `Dialect` named `anthropic`. Has no state."""
 
     name: str = "anthropic"
+    concerns: Concerns = CONCERNS
     beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("thinking",)}
     requests: Mapping[Operation, RequestReader] = {
         Operation.CHAT: MessagesRequests(),

@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 from policyroute.dialects import splice
 from policyroute.dialects.common import JsonDialect
+from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.gemini import edit, prompt, reader, told, write
+from policyroute.dialects.gemini.concerns import CONCERNS
 from policyroute.dialects.gemini.request import ContentRequests
 from policyroute.dialects.gemini.spelling import settled
 from policyroute.dialects.gemini.stream_writer import ContentWriter
@@ -28,6 +30,7 @@ class Gemini(JsonDialect):
     """The `Dialect` named `gemini`. Has no state."""
 
     name: str = "gemini"
+    concerns: Concerns = CONCERNS
     beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("generationConfig.thinkingConfig.includeThoughts",)}
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ContentRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ContentEditor()}

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from policyroute.dialects.common import JsonDialect
+from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.openai_chat import edit, embeddings, prompt, reader, told, write
+from policyroute.dialects.openai_chat.concerns import CONCERNS
 from policyroute.dialects.openai_chat.request import ChatRequests
 from policyroute.dialects.openai_chat.stream_writer import ChatWriter
 from policyroute.dialects.translation import Frame, Written
@@ -20,6 +22,7 @@ class OpenAIChat(JsonDialect):
     """The `Dialect` named `openai_chat`. Has no state."""
 
     name: str = "openai_chat"
+    concerns: Concerns = CONCERNS
     beside: Mapping[str, tuple[str, ...]] = {
         "penalties": ("logit_bias",),
         "logprobs": ("logprobs", "top_logprobs"),

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from policyroute.dialects.common import JsonDialect
+from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.openai_responses import edit, kept, prompt, reader, told, write
+from policyroute.dialects.openai_responses.concerns import CONCERNS
 from policyroute.dialects.openai_responses.request import ResponsesRequests
 from policyroute.dialects.openai_responses.stream_writer import ResponsesWriter
 from policyroute.dialects.translation import Frame, Written
@@ -20,6 +22,7 @@ class OpenAIResponses(JsonDialect):
     """The `Dialect` named `openai_responses`. Has no state."""
 
     name: str = "openai_responses"
+    concerns: Concerns = CONCERNS
     beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("reasoning",)}
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ResponsesRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ResponsesEditor()}
