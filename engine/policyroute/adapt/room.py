@@ -21,8 +21,9 @@ _UNKNOWN: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Tokens: of the target's window, of the longest answer it gives, and of the prompt, as it is estimated. None is
-    what is not known. `trim`: a prompt that is too long goes without its oldest turns."""
+    """Tokens: of the target's window, of the longest answer it gives, and of the prompt, as it is estimated, or more
+    where there is room for more. None is what is not known. `trim`: a prompt that is too long goes without its oldest
+    turns."""
 
     window: int | None = None
     max_output: int | None = None
@@ -31,10 +32,15 @@ class Room:
 
 
 def room(request: ModelRequest, spec: Target, *, trim: bool = False) -> Room:
-    """Of one request at one target. The prompt is only weighed where there is a window to weigh it by."""
+    """Of one request at one target. A token is at least a byte of the body: where the bytes fit, and the answer with
+    them, nobody has to count tokens."""
     window = None if isinstance(spec.context_window, Absent) else spec.context_window
     longest = None if isinstance(spec.max_output_tokens, Absent) else spec.max_output_tokens
-    return Room(window, longest, 0 if window is None else request.input_tokens, trim)
+    if window is None:
+        return Room(None, longest, 0, trim)
+    answer = max(longest or 0, _UNKNOWN, request.max_tokens or 0)
+    fits = request.size + answer <= window
+    return Room(window, longest, request.size if fits else request.input_tokens, trim)
 
 
 def limited(prompt: Prompt, traits: Traits, room: Room, changes: Changes) -> Prompt:

@@ -41,9 +41,10 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -
     if (traits.user_last or foreign) and not traits.prefill and _is_begun(turns):
         changes.add("emulated", "prefill")
         turns = (*turns, Turn("user", (Text(_GO_ON),)))
-    if (wanted := _IDS.get(traits.call_id)) is not None:
-        turns = _renamed(turns, wanted, traits.call_id, changes)
-    turns = _shown(turns, traits, changes)
+    if any(map(_ruled, turns)):
+        if (wanted := _IDS.get(traits.call_id)) is not None:
+            turns = _renamed(turns, wanted, traits.call_id, changes)
+        turns = _shown(turns, traits, changes)
     if traits.alternate:
         turns = _alternating(turns, changes)
     return prompt if turns is prompt.turns else replace(prompt, turns=turns)
@@ -119,14 +120,21 @@ def _answers(turn: Turn) -> bool:
     return bool(turn.parts) and isinstance(turn.parts[-1], Result)
 
 
+def _ruled(turn: Turn) -> bool:
+    """Most turns are nothing but texts, which no rule for parts is about."""
+    parts = turn.parts
+    if len(parts) == 1:
+        return isinstance(parts[0], _RULED)
+    return any(isinstance(part, _RULED) for part in parts)
+
+
 def _each(turns: tuple[Turn, ...], change: Callable[[Part], Part | None]) -> tuple[Turn, ...]:
     """The turns with each part changed, or without it; the very same where nothing changes."""
     return _unless_same(tuple(_turn(turn, change) for turn in turns), turns)
 
 
 def _turn(turn: Turn, change: Callable[[Part], Part | None]) -> Turn:
-    """Most turns are nothing but texts, which no rule here is about."""
-    if not any(isinstance(part, _RULED) for part in turn.parts):
+    if not _ruled(turn):
         return turn
     parts = _unless_same(tuple(kept for part in turn.parts if (kept := change(part)) is not None), turn.parts)
     return turn if parts is turn.parts else replace(turn, parts=parts)

@@ -53,27 +53,42 @@ _ROUTING: Final = frozenset({"role", "stream_options"})
 """What an `extra` may hold only for the dialect to find its own spelling: what is said by it every dialect says."""
 
 
+def only_text(turn: Turn) -> str:
+    """The text of a turn that is nothing but one, as most are."""
+    parts = turn.parts
+    if len(parts) == 1:
+        part = parts[0]
+        if isinstance(part, Text):
+            return part.text
+    return ""
+
+
 def unsaid(prompt: Prompt) -> tuple[Change, ...]:
     """What only the prompt's own dialect has words for, as what any other leaves out. Each once, in order. A field that
     says nothing is not missed."""
     found = Changes()
-    for owner, extra in _extras(prompt):
+    parts = _with_more(prompt)
+    for owner, extra in _extras(prompt, parts):
         for name in (name for name, value in extra.items() if name not in _ROUTING and value not in _NOTHING):
             found.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
-    for owner, other in _others(prompt):
+    for owner, other in _others(prompt, parts):
         found.add("dropped", f"{owner}.{plain(other.kind)}")
     return found.all()
 
 
-def _parts(prompt: Prompt) -> Iterator[Part]:
+def _with_more(prompt: Prompt) -> list[Part]:
+    """All parts but texts that are nothing else."""
+    found: list[Part] = []
     for turn in prompt.turns:
         for part in turn.parts:
-            yield part
-            if isinstance(part, Result):
-                yield from part.content
+            if not isinstance(part, Text) or part.extra:
+                found.append(part)
+                if isinstance(part, Result):
+                    found += part.content
+    return found
 
 
-def _extras(prompt: Prompt) -> Iterator[tuple[str, Any]]:
+def _extras(prompt: Prompt, parts: Iterable[Part]) -> Iterator[tuple[str, Any]]:
     if prompt.extra:
         yield "", prompt.extra
     if prompt.format is not None and prompt.format.extra:
@@ -84,15 +99,15 @@ def _extras(prompt: Prompt) -> Iterator[tuple[str, Any]]:
     for turn in prompt.turns:
         if turn.extra:
             yield "messages", turn.extra
-    for part in _parts(prompt):
+    for part in parts:
         if not isinstance(part, Other) and part.extra:
             yield f"messages.{type(part).__name__.lower()}", part.extra
 
 
-def _others(prompt: Prompt) -> Iterator[tuple[str, Other]]:
+def _others(prompt: Prompt, parts: Iterable[Part]) -> Iterator[tuple[str, Other]]:
     for tool in prompt.tools:
         if isinstance(tool, Other):
             yield "tools", tool
-    for part in _parts(prompt):
+    for part in parts:
         if isinstance(part, Other):
             yield "messages", part

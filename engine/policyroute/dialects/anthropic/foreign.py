@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from policyroute.changes import Change, Changes
 from policyroute.dialects.anthropic import media
-from policyroute.dialects.turns import arguments, merged, opening
+from policyroute.dialects.turns import arguments, merged, only_text, opening
 from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result, Text, Thought, Turn
 
 Block = dict[str, Any]
@@ -74,6 +74,10 @@ class _Conversation:
             self._add("user", [_text(f"<system>\n{text}\n</system>")])
 
     def turn(self, turn: Turn) -> None:
+        said = only_text(turn)
+        if said and not said.isspace():
+            self._add(turn.role, [_text(said)])
+            return
         blocks = [block for part in turn.parts if (block := self._block(part, turn.role)) is not None]
         if blocks:
             self._add(turn.role, blocks)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from policyroute.dialects import checks
+from policyroute.dialects.gemini.parts import is_plain
 from policyroute.dialects.gemini.spelling import either, key, many, snake
 from policyroute.dialects.shapes import obj, text
 from policyroute.request import BadRequest
@@ -68,6 +69,8 @@ def _check_content(path: str, content: dict[str, Any]) -> None:
 def _check_results(path: str, content: dict[str, Any], called: set[str]) -> None:
     """A response has the name of a function that was called before it. Adds the names of those that are called."""
     for index, part in enumerate(many(content.get("parts"))):
+        if is_plain(part):
+            continue
         if call := obj(either(part, "functionCall")):
             called.add(text(call.get("name")))
         elif either(part, "functionResponse") is not None:
@@ -80,6 +83,8 @@ def _check_parts(path: str, content: dict[str, Any]) -> None:
     if parts is None:
         return
     for index, part in enumerate(_objects(f"{path}.parts", parts)):
+        if is_plain(part):
+            continue
         at = f"{path}.parts[{index}]"
         _once(f"{at}.", part, _OF_PART)
         said = part.get("text")

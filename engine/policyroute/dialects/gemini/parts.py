@@ -28,10 +28,17 @@ def parts(content: dict[str, Any]) -> list[dict[str, Any]]:
     return many(content.get("parts"))
 
 
+def is_plain(part: dict[str, Any]) -> bool:
+    """A text, and nothing but a text: nearly every part."""
+    return len(part) == 1 and isinstance(part.get("text"), str)
+
+
 def places(part: dict[str, Any]) -> Iterator[Place]:
     """Where text is in a part. Of a function's response that is every string in it, at any depth."""
     if isinstance(part.get("text"), str) and part.get("thought") is not True:
         yield part, "text"
+    if is_plain(part):
+        return
     for name, at in _RUN.items():
         ran = obj(either(part, name))
         if isinstance(ran.get(at), str):
@@ -49,6 +56,8 @@ def text_of(found: list[dict[str, Any]]) -> str:
 def media(found: list[dict[str, Any]]) -> Iterator[str]:
     """`image`, `audio`, `video` or `file` of each part that is one, those in responses of functions included."""
     for part in found:
+        if is_plain(part):
+            continue
         for name in ("inlineData", "fileData"):
             blob = obj(either(part, name))
             if blob:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from policyroute.dialects.gemini.left import Left
-from policyroute.dialects.gemini.parts import kind_of
+from policyroute.dialects.gemini.parts import is_plain, kind_of
 from policyroute.dialects.gemini.spelling import camel, either, many
 from policyroute.dialects.shapes import compact, obj, text
 from policyroute.dialects.stream import parse
@@ -35,8 +35,8 @@ def content_turn(left: Left, role: Role | None = None) -> Turn:
 
 
 def _part(part: dict[str, Any], role: Role) -> Part:
-    if len(part) == 1 and isinstance(part.get("text"), str):
-        return Text(part["text"])  # a text, and nothing but a text: nearly every part
+    if is_plain(part):
+        return Text(part["text"])
     says = [name for name in _SAYS if either(part, name) is not None]
     read = _READ.get(says[0]) if len(says) == 1 else None
     found = read and read(Left(part), role)

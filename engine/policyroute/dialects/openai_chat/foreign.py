@@ -12,7 +12,7 @@ from typing import Any
 from policyroute.changes import Changes
 from policyroute.dialects.openai import CallIds, text_of
 from policyroute.dialects.openai_chat import media
-from policyroute.dialects.turns import merged
+from policyroute.dialects.turns import merged, only_text
 from policyroute.request.prompt import Call, Media, Part, Refusal, Result, Text, Thought, Turn
 
 
@@ -26,7 +26,11 @@ class Telling:
     def messages(self, turns: Iterable[Turn]) -> list[dict[str, Any]]:
         return [message for turn in merged(turns) for message in self._turn(turn)]
 
-    def _turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
+    def _turn(self, turn: Turn) -> Iterable[dict[str, Any]]:
+        said = only_text(turn)
+        return ({"role": turn.role, "content": said},) if said else self._parts(turn)
+
+    def _parts(self, turn: Turn) -> Iterator[dict[str, Any]]:
         if turn.role == "assistant":
             yield from self._answer(turn.parts)
             return

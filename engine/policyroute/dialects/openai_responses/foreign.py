@@ -13,7 +13,7 @@ from policyroute.changes import Changes
 from policyroute.dialects.openai import CallIds, text_of
 from policyroute.dialects.openai_responses import media
 from policyroute.dialects.openai_responses.parts import usual
-from policyroute.dialects.turns import merged, opening
+from policyroute.dialects.turns import merged, only_text, opening
 from policyroute.request.prompt import Call, Media, Part, Refusal, Result, Text, Thought, Turn
 
 
@@ -37,7 +37,11 @@ class Telling:
                 self.changes.add("dropped", f"messages.{part.kind}")
         return "\n\n".join(part.text for part in turn.parts if isinstance(part, Text) and part.text)
 
-    def _turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
+    def _turn(self, turn: Turn) -> Iterable[dict[str, Any]]:
+        said = only_text(turn) if turn.role != "system" else ""
+        return (_message(turn.role, [_text(said, turn.role)]),) if said else self._parts(turn)
+
+    def _parts(self, turn: Turn) -> Iterator[dict[str, Any]]:
         if turn.role == "assistant":
             yield from self._answer(turn.parts)
         elif turn.role == "system":
