@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from policyroute.dialects import checks
-from policyroute.dialects.gemini.parts import is_plain
+from policyroute.dialects.gemini.parts import is_plain, is_plain_turn
 from policyroute.dialects.gemini.spelling import either, key, many, snake
-from policyroute.dialects.shapes import items, obj, text
+from policyroute.dialects.shapes import obj, text
 from policyroute.request import BadRequest
 
 _ROLES = frozenset({"user", "model", "function"})
@@ -43,7 +43,7 @@ def check(data: dict[str, Any]) -> None:
         checks.refuse("missing_contents", "contents", "an array with at least one turn")
     called: set[str] = set()
     for index, content in enumerate(_objects("contents", contents)):
-        if not _is_plain(content):
+        if not is_plain_turn(content):
             _check_content(f"contents[{index}]", content)
             _check_results(f"contents[{index}]", content, called)
     system = either(data, "systemInstruction")
@@ -58,15 +58,6 @@ def check(data: dict[str, Any]) -> None:
     settings = either(data, "safetySettings")
     if settings is not None:
         _objects(key(data, "safetySettings"), settings)
-
-
-def _is_plain(content: dict[str, Any]) -> bool:
-    """One text and nothing else: nearly every turn, in which there is nothing to refuse."""
-    parts = content.get("parts")
-    if not isinstance(parts, list) or content.get("role") not in ("user", "model"):
-        return False
-    given = items(parts)
-    return len(given) == 1 and isinstance(given[0], dict) and is_plain(obj(given[0]))
 
 
 def _check_content(path: str, content: dict[str, Any]) -> None:

@@ -33,6 +33,14 @@ def is_plain(part: dict[str, Any]) -> bool:
     return len(part) == 1 and isinstance(part.get("text"), str)
 
 
+def is_plain_turn(content: dict[str, Any]) -> bool:
+    """A role and one such part, and nothing else: nearly every turn."""
+    if len(content) != 2 or content.get("role") not in ("user", "model"):
+        return False
+    given = items(content.get("parts"))
+    return len(given) == 1 and isinstance(given[0], dict) and is_plain(obj(given[0]))
+
+
 def places(part: dict[str, Any]) -> Iterator[Place]:
     """Where text is in a part. Of a function's response that is every string in it, at any depth."""
     if isinstance(part.get("text"), str) and part.get("thought") is not True:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from policyroute.dialects.gemini.left import Left
-from policyroute.dialects.gemini.said import content_turn
+from policyroute.dialects.gemini.parts import is_plain_turn
+from policyroute.dialects.gemini.said import content_turn, plain_turn
 from policyroute.dialects.gemini.schema import standard
 from policyroute.dialects.gemini.spelling import camel, many
 from policyroute.dialects.shapes import is_number, is_texts, is_whole, obj
@@ -60,7 +61,7 @@ def _turns(left: Left) -> Iterator[Turn]:
     if system is not None:
         yield content_turn(system, "system")
     for content in many(left.drop("contents")):
-        yield content_turn(Left(content))
+        yield plain_turn(content) if is_plain_turn(content) else content_turn(Left(content))
 
 
 # Tools ----------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,11 @@ _OWN: Final = "/v1beta/files/"
 """What the Files API keeps is one account's, though it has an address."""
 
 
+def plain_turn(content: dict[str, Any]) -> Turn:
+    """Of one that `is_plain_turn`."""
+    return Turn("assistant" if content["role"] == "model" else "user", (Text(content["parts"][0]["text"]),))
+
+
 def content_turn(left: Left, role: Role | None = None) -> Turn:
     """Of `contents`, or the system instruction, whose role says nothing."""
     if role is None:
