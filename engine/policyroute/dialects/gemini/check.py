@@ -6,12 +6,12 @@ it is spelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Any, cast
 
 from policyroute.dialects import checks
 from policyroute.dialects.gemini.parts import is_plain, is_plain_turn
-from policyroute.dialects.gemini.spelling import either, key, many, snake
+from policyroute.dialects.gemini.spelling import camel, either, key, many
 from policyroute.dialects.shapes import obj, text
 from policyroute.request import BadRequest
 
@@ -110,8 +110,9 @@ def _check_config(data: dict[str, Any]) -> None:
     config = obj(either(data, "generationConfig"))
     prefix = f"{key(data, 'generationConfig')}."
     _once(prefix, config, _CONFIG)
-    wanted = {f"{prefix}{key(config, name)}": kinds for name, kinds in _CONFIG.items()}
-    checks.types({f"{prefix}{name}": value for name, value in config.items()}, wanted)
+    for name, value in config.items():
+        if wanted := _CONFIG.get(camel(name)):
+            checks.types({f"{prefix}{name}": value}, {f"{prefix}{name}": wanted})
 
 
 def _check_tools(tools: Any) -> None:
@@ -132,10 +133,9 @@ def _objects(path: str, value: Any) -> list[dict[str, Any]]:
     return many(value)
 
 
-def _once(prefix: str, fields: dict[str, Any], names: Iterable[str]) -> None:
+def _once(prefix: str, fields: dict[str, Any], names: Container[str]) -> None:
     """Parsers differ in which they take, and a provider must not read what no rule has seen."""
-    for name in names:
-        other = snake(name)
-        if name in fields and other != name and other in fields:
+    for other in fields:
+        if "_" in other and (name := camel(other)) in fields and name in names:
             message = f"`{prefix}{name}` and `{prefix}{other}` are the same field: send one of them."
             raise BadRequest("duplicate_field", message, param=f"{prefix}{other}")
