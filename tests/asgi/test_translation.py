@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),  # google-genai's
 ]
 
-MODELS = ("ok", "throttle-7s", "cut", "no-finish", "refuse", "auth", "slow", "long-2000")
+MODELS = ("ok", "throttle-7s", "cut", "no-finish", "refuse", "auth", "slow", "long-500")
 PAIRS = [(client, provider) for client, provider in product(DIALECTS, DIALECTS) if client != provider]
 
 
@@ -33,7 +33,7 @@ def policy() -> str:
     lines += [f'  {name}: {{dialect: {name}, base_url: "embedded:"}}' for name in DIALECTS]
     lines += ["targets:"]
     lines += [f"  {name}-{model}: {{provider: {name}, model: {model}}}" for name in DIALECTS for model in MODELS]
-    lines += ["  few-stops: {provider: anthropic, model: long-2000, takes: {stop_max: 0}}", "rules:"]
+    lines += ["  few-stops: {provider: anthropic, model: long-500, takes: {stop_max: 0}}", "rules:"]
     lines += [
         f"  - {{id: swap-{name}, when: request.model == 'swap-{name}', route: [{busy}-throttle-7s, {name}-ok]}}"
         for name, busy in zip(DIALECTS, reversed(list(DIALECTS)), strict=True)
@@ -42,14 +42,20 @@ def policy() -> str:
     return "\n".join([*lines, "default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}"])
 
 
-@pytest.fixture
-async def url(tmp_path: Path, log: Log) -> AsyncIterator[str]:
-    (tmp_path / "policy.yaml").write_text(policy())
-    async with serving(gateway(tmp_path, log=log)) as url:
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    folder = tmp_path_factory.mktemp("policies")
+    (folder / "policy.yaml").write_text(policy())
+    async with serving(gateway(folder, log=Log())) as url:
         yield url
 
 
-@pytest.fixture(params=PAIRS, ids="<-".join)
+@pytest.fixture(params=PAIRS, ids="<-".join, scope="module")
 async def pair(request: pytest.FixtureRequest, url: str) -> AsyncIterator[tuple[Speaker, str, str]]:
     client, provider = request.param
     async with speaker(client, url) as spoken:
@@ -126,8 +132,8 @@ async def test_errors_raise_the_sdks_own_exceptions(pair: Pair, model: str) -> N
 
 async def test_a_long_answer_is_whole(pair: Pair) -> None:
     spoken, _, provider = pair
-    said = await spoken.streamed(f"{provider}-long-2000", Ask(PROMPT))
-    assert said.text == " ".join(f"word{number}" for number in range(1, 2001))
+    said = await spoken.streamed(f"{provider}-long-500", Ask(PROMPT))
+    assert said.text == " ".join(f"word{number}" for number in range(1, 501))
 
 
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": PROMPT}], "seed": 7}

@@ -116,8 +116,9 @@ def test_it():
 """
 
 
-@pytest.mark.parametrize("processes", [0, 2])
-@pytest.mark.parametrize(("key", "status"), [("PROVIDER_KEY", 1), ("'none'", 0)])
+@pytest.mark.parametrize(
+    ("processes", "key", "status"), [(0, "PROVIDER_KEY", 1), (2, "PROVIDER_KEY", 1), (0, "'none'", 0)]
+)
 def test_a_run_in_which_a_key_was_written_fails(tmp_path: Path, processes: int, key: str, status: int) -> None:
     path = tmp_path / "test_leaking.py"
     path.write_text(LEAKING.replace("KEY)", f"{key})"))
