@@ -83,6 +83,15 @@ CALLS: dict[str, Any] = {
 RESULTS = [{"role": "tool", "tool_call_id": f"toolu_{n}", "content": "a cat"} for n in (1, 2)]
 
 
+def test_a_system_turn_without_words_says_nothing_elsewhere() -> None:
+    body = {"model": "m", "input": [USER, {"type": "additional_tools", "role": "developer", "tools": []}, USER]}
+    prompt = ModelRequest.read("openai_responses", orjson.dumps(body)).prompt
+    for dialect in ("openai_chat", "anthropic", "gemini"):
+        result = fitted(prompt, takes(dialect, mid_system=False), dialect)
+        assert "system" not in orjson.dumps(result.data).decode()
+        assert "messages.additional_tools=dropped" in said(result)
+
+
 def test_roles_alternate_where_they_have_to() -> None:
     result = fitted(chat(USER, CALLS, *RESULTS, USER, USER), takes(alternate=True))
     roles = [message["role"] for message in body(result)["messages"]]

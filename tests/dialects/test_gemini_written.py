@@ -189,6 +189,9 @@ def test_tools_and_which_of_them() -> None:
     for wanted, word in ((Choice("auto"), "AUTO"), (Choice("none"), "NONE"), (Choice("required"), "ANY")):
         data, _ = foreign(said(Text("hi")), tools=tools, choice=wanted)
         assert data["toolConfig"] == {"functionCallingConfig": {"mode": word}}
+    data, changes = foreign(said(Text("hi")), tools=(Other("web_search", {}),), choice=Choice("auto"))
+    assert not {"tools", "toolConfig"} & set(data)
+    assert "tool_choice=dropped" in changes
 
 
 def test_safety_of_a_policy_goes_over_the_clients() -> None:

@@ -46,7 +46,10 @@ def _is_developer(turn: Turn) -> bool:
 
 
 def _as_user(turn: Turn) -> Turn:
-    return Turn("user", _wrapped(turn.parts)) if turn.role == "system" else turn
+    """One that says nothing in words (tools that are added) says nothing now."""
+    if turn.role != "system":
+        return turn
+    return Turn("user", _wrapped(turn.parts) if any(isinstance(part, Text) for part in turn.parts) else ())
 
 
 def _wrapped(parts: tuple[Part, ...], before: str = "") -> tuple[Part, ...]:

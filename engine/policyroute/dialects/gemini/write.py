@@ -44,7 +44,9 @@ def write(prompt: Prompt, own: bool) -> Written:
     tools = _tools(prompt, own, changes)
     if tools:
         data["tools"] = tools
-    if prompt.choice is not None:
+    if prompt.choice is not None and not own and not tools:
+        changes.add("dropped", "tool_choice")
+    elif prompt.choice is not None:
         data["toolConfig"] = {"functionCallingConfig": _choice(prompt.choice)}
     config = written_config(prompt, own, changes)
     if config:
