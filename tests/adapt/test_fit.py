@@ -84,7 +84,10 @@ RESULTS = [{"role": "tool", "tool_call_id": f"toolu_{n}", "content": "a cat"} fo
 
 
 def test_a_system_turn_without_words_says_nothing_elsewhere() -> None:
-    body = {"model": "m", "input": [USER, {"type": "additional_tools", "role": "developer", "tools": []}, USER]}
+    body: dict[str, Any] = {
+        "model": "m",
+        "input": [USER, {"type": "additional_tools", "role": "developer", "tools": []}, USER],
+    }
     prompt = ModelRequest.read("openai_responses", orjson.dumps(body)).prompt
     for dialect in ("openai_chat", "anthropic", "gemini"):
         result = fitted(prompt, takes(dialect, mid_system=False), dialect)

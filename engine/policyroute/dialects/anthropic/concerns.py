@@ -31,8 +31,7 @@ def _ids(data: dict[str, Any], traits: Traits) -> bool:
 
 def _called(data: dict[str, Any]) -> Iterator[Any]:
     for message in data["messages"]:
-        content = message.get("content")
-        for block in content if isinstance(content, list) else ():
+        for block in items(message.get("content")):
             yield obj(block).get("id")
             yield obj(block).get("tool_use_id")
 
