@@ -75,8 +75,13 @@ def contents() -> list[Recording]:
     return _at_hand(lambda api, provider: provider in ("gemini", "vertex") and api == "generate")
 
 
-def _at_hand(wanted: Wanted) -> list[Recording]:
+def corpus() -> Path:
+    """Its folder. Skips the test that asks where it is not at hand."""
     folder = Path(os.environ.get("POLICYROUTE_CORPUS", _BESIDE))
     if not (folder / "recordings.jsonl.gz").exists():
         pytest.skip("the recorded traffic is not at hand")
-    return list(_recordings(folder, wanted))
+    return folder
+
+
+def _at_hand(wanted: Wanted) -> list[Recording]:
+    return list(_recordings(corpus(), wanted))
