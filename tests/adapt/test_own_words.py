@@ -223,7 +223,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "messages": [
             {"role": "system", "content": "Be brief.", **ODD},
             {"role": "user", "content": [{"type": "text", "text": "Hi", **ODD}, {"type": "strange", **ODD}]},
-            {"role": "assistant", "content": None, "refusal": "No.", **ODD},
+            {"role": "assistant", "content": None, "refusal": "No.", "reasoning_content": "Hm.", **ODD},
             {"role": "user", "content": "Go on", "name": "me"},
         ],
         **ODD,
@@ -245,7 +245,11 @@ WHOLE: dict[str, dict[str, Any]] = {
         **ODD,
     },
 }
-HOT = {CHAT: {"temperature": 2.0, "seed": 3, "max_tokens": 10**7}, ANTHROPIC: {"temperature": 1.0}, GEMINI: ODD}
+HOT: dict[str, dict[str, Any]] = {
+    CHAT: {"temperature": 2.0, "seed": 3, "max_tokens": 10**7},
+    ANTHROPIC: {"temperature": 1.0},
+    GEMINI: ODD,
+}
 
 
 @pytest.mark.parametrize("vendor", ["openai", "anthropic", "gemini", "mistral", "deepseek", "groq", "xai", "qwen"])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policyroute.adapt import answer_format, parameters, roles, tools, turns
+from policyroute.adapt import answer_format, echo, parameters, roles, tools, turns
 from policyroute.adapt.room import Room, limited
 from policyroute.adapt.trim import trimmed
 from policyroute.catalogue import Traits
@@ -51,6 +51,7 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     found = parameters.fitted(found, traits, changes, interactive=interactive)
     if not foreign:
         found = parameters.left(found, traits, dialect.beside, changes)
+    found = echo.fitted(found, traits, changes, foreign=foreign)
     found, stop = parameters.stopped(found, traits, changes)
     found = limited(found, traits, room, changes)
     found = parameters.spelled(found, traits, changes, foreign=foreign)

@@ -84,7 +84,9 @@ def stopped(prompt: Prompt, traits: Traits, changes: Changes) -> tuple[Prompt, t
 
 def spelled(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
     """By the names that the target has for its fields. A client of another dialect used none of them."""
-    wanted = {"max_tokens": traits.max_tokens_name, "seed": traits.seed_name}
+    wanted: dict[str, str] = {"max_tokens": traits.max_tokens_name, "seed": traits.seed_name}
+    if prompt.effort == "none":
+        wanted["effort"] = traits.off_name
     names: dict[str, str] = {}
     for field, name in wanted.items():
         if name != "any" and getattr(prompt, field) is not None and prompt.spelled.get(field, field) != name:

@@ -69,7 +69,8 @@ VENDOR_ROWS: Final = (
             "files": False,
             "audio": False,
             "stop_max": 16,
-            "efforts": ("none", "high", "max"),
+            "efforts": ("none", "low", "medium", "high", "xhigh", "max"),
+            "off_name": "thinking",
             "service_tier": (),
             "max_tokens_name": "max_tokens",
         },
@@ -175,8 +176,8 @@ FAMILIES: Final = (
     Row("gemini vertex", "gemini", r"gemini-(2|3-|3\.1-|3\.5-flash)(?!.*lite)", {"prefill": True}),
     # These three continue an answer only if it is marked as one that is begun.
     Row("mistral deepseek qwen", _CHAT, "", {"prefill": False}),
-    # DeepSeek: v4 wants its thoughts back; the reasoners of before take no forced call.
-    Row("deepseek", _CHAT, r"deepseek-(v4|flash)", {"reasoning_echo": True}),
+    # DeepSeek: v4 wants its thoughts back, by the name of the reasoner too; reasoners take no forced call.
+    Row("deepseek", _CHAT, r"deepseek-(v4|flash|reasoner)", {"reasoning_echo": True}),
     Row("deepseek", _CHAT, r"deepseek-(reasoner|r1)", {"tool_choice": False}),
     Row("xai", _CHAT, r"grok-(?!.*non-reasoning)[4-9]", {"penalties": False, "stop_max": 0}),
 )
