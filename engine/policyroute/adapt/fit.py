@@ -21,11 +21,16 @@ from policyroute.dialects.turns import unsaid
 from policyroute.request.prompt import Prompt
 
 _HINTS: Final = frozenset(
-    """user metadata cache_key service_tier parallel_tool_calls verbosity messages.thought store include stream_options
-    safety_identifier prompt_cache_retention cache_control messages messages.result.error tools.cache_control
-    tools.strict""".split()
+    """user metadata cache_key service_tier parallel_tool_calls parallel verbosity store include stream_options
+    safety_identifier prompt_cache_retention prompt_cache_options cache_control truncation max_tool_calls usage
+    prediction reasoning reasoning_format generationConfig.thinkingConfig.includeThoughts
+    generationConfig.thinkingConfig.include_thoughts generationConfig.mediaResolution
+    messages messages.id messages.status messages.phase messages.detail messages.cache_control messages.annotations
+    messages.thought messages.redacted_thinking messages.reasoning messages.reasoning_content messages.reasoning_details
+    messages.result.error tools.cache_control tools.strict response_format.description""".split()
 )
-"""What is left out without the client getting anything else than it asked for."""
+"""What is left out without the client getting anything else than it asked for: what only saves time or money, how
+thoughts are told, and what stands in an answer only for the provider that gave it, once that is sent back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ _LATER: Final = ("batch", "flex")
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: bool) -> Prompt:
     changed: dict[str, Any] = {}
     for name in _without(prompt, traits):
-        if getattr(prompt, name) is not None:
-            changes.add("dropped", name)
+        if (value := getattr(prompt, name)) is not None:
             changed[name] = None
+            if value != 0 or name not in _PENALTIES:  # a penalty of nothing asks for nothing
+                changes.add("dropped", name)
     hottest = traits.temperature_max
     if prompt.temperature is not None and "temperature" not in changed and prompt.temperature > hottest:
         changes.add("clamped", "temperature", f"{prompt.temperature:g} to {hottest:g}")

@@ -58,11 +58,16 @@ def unsaid(prompt: Prompt) -> tuple[Change, ...]:
     says nothing is not missed."""
     found = Changes()
     for owner, extra in _extras(prompt):
-        for name in (name for name, value in extra.items() if name not in _ROUTING and value not in _NOTHING):
+        for name in (name for name, value in extra.items() if name not in _ROUTING and _says_anything(value)):
             found.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
     for owner, other in _others(prompt):
         found.add("dropped", f"{owner}.{plain(other.kind)}")
     return found.all()
+
+
+def _says_anything(value: Any) -> bool:
+    """An object of nothing but nulls does not."""
+    return value not in _NOTHING and (not isinstance(value, dict) or any(map(_says_anything, obj(value).values())))
 
 
 def _parts(prompt: Prompt) -> Iterator[Part]:
