@@ -49,7 +49,7 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     changes = Changes()
     foreign = prompt.dialect != dialect.name
     found = trimmed(prompt, room, changes)
-    found = roles.fitted(found, traits, changes)
+    found = roles.fitted(found, traits, changes, foreign=foreign)
     found, names = tools.fitted(found, traits, changes)
     found = answer_format.fitted(found, traits, changes, foreign=foreign)
     found = turns.fitted(found, traits, changes, foreign=foreign)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import edit, prompt, reader, told, write
+from policyroute.dialects.anthropic.foreign import FILLER
 from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
 from policyroute.dialects.anthropic.stream_writer import MessageWriter
 from policyroute.dialects.common import JsonDialect
@@ -59,6 +60,9 @@ class Anthropic(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, self.name)
+
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return all(block is FILLER for message in data["messages"] for block in message["content"])
 
     def writer(self, frame: Frame) -> MessageWriter:
         return MessageWriter(frame)

@@ -18,7 +18,7 @@ from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result
 
 Block = dict[str, Any]
 
-_FILLER: Final[Block] = {"type": "text", "text": "."}
+FILLER: Final[Block] = {"type": "text", "text": "."}
 
 
 def conversation(turns: Iterable[Turn]) -> tuple[dict[str, Any], list[Change]]:
@@ -68,7 +68,7 @@ class _Conversation:
             else:
                 _add(found, role, blocks)
         if not found or found[0][0] == "assistant":
-            found.insert(0, ("user", [_FILLER]))
+            found.insert(0, ("user", [FILLER]))
             self.changes.add("added", "messages")
         return [{"role": role, "content": self._ordered(blocks)} for role, blocks in found]
 
@@ -92,7 +92,7 @@ class _Conversation:
         if blocks:
             _add(self._messages, turn.role, blocks)
         elif turn.role == "user" and (not self._messages or self._messages[-1][0] == "assistant"):
-            _add(self._messages, "user", [_FILLER])
+            _add(self._messages, "user", [FILLER])
 
     def _ordered(self, blocks: list[Block]) -> list[Block]:
         results = [block for block in blocks if block["type"] == "tool_result"]

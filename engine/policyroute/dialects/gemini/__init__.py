@@ -71,6 +71,9 @@ class Gemini(JsonDialect):
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, prompt.dialect == self.name)
 
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return not data["contents"]
+
     def writer(self, frame: Frame) -> ContentWriter:
         return ContentWriter(frame)
 

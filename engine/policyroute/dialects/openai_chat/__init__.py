@@ -61,6 +61,9 @@ class OpenAIChat(JsonDialect):
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
 
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return all(message.get("role") == "system" for message in data["messages"])
+
     def writer(self, frame: Frame) -> ChatWriter:
         return ChatWriter(frame)
 

@@ -56,6 +56,9 @@ class OpenAIResponses(JsonDialect):
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
 
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return all(item.get("role") == "developer" for item in data["input"])
+
     def writer(self, frame: Frame) -> ResponsesWriter:
         return ResponsesWriter(frame)
 

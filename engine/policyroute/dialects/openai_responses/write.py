@@ -53,7 +53,7 @@ def _common(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
     if prompt.effort is not None:
         body["reasoning"] = {"effort": prompt.effort}
     said: dict[str, Any] = {"format": written.form(prompt.format)} if prompt.format is not None else {}
-    if prompt.verbosity is not None:
+    if prompt.verbosity:
         said["verbosity"] = prompt.verbosity
     if said:
         body["text"] = said
