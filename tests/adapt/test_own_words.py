@@ -23,6 +23,11 @@ HELD: dict[str, Any] = {
     "required": ["a"],
     "additionalProperties": False,
 }
+WHOLLY: dict[str, Any] = {**SCHEMA, "required": ["a"]}
+CLOSED: dict[str, Any] = {
+    **HELD,
+    "properties": {"a": {"type": "string", "description": "(minLength: 3)"}},
+}
 WORDS: dict[str, Any] = {"type": "OBJECT", "properties": {"a": {"type": "STRING", "nullable": True, "minLength": "3"}}}
 
 
@@ -103,7 +108,8 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     (GEMINI, GOOGLE, "gemini-3-pro-preview", thinking(thinkingBudget=2000), thinking(thinkingLevel="LOW")),
     (GEMINI, GOOGLE, "gemini-2.0-flash", thinking(thinkingBudget=2000, includeThoughts=True), {}),
     # Schemas.
-    (CHAT, OPENAI, "gpt-4o", answer(SCHEMA, strict=True), answer(HELD, strict=True)),
+    (CHAT, OPENAI, "gpt-4o", answer(WHOLLY, strict=True), answer(CLOSED, strict=True)),
+    (CHAT, OPENAI, "gpt-4o", answer(SCHEMA, strict=True), answer(SCHEMA, strict=False)),
     (CHAT, OPENAI, "gpt-4o", answer(SCHEMA), answer(SCHEMA)),
     (
         GEMINI,
