@@ -151,7 +151,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ),
     # The rest.
     (CHAT, OPENAI, "o3", {"parallel_tool_calls": False, "n": 2}, {"n": 2}),
-    (CHAT, "vendor: ollama", "m", {"n": 2}, {}),
+    (CHAT, "vendor: groq", "m", {"n": 2, "logit_bias": {"1": 2}, "presence_penalty": 1}, {"presence_penalty": 1}),
     (CHAT, "vendor: deepseek", "deepseek-chat", {"service_tier": "priority"}, {}),
 ]
 

@@ -22,7 +22,7 @@ class OpenAIChat(JsonDialect):
     name: str = "openai_chat"
     beside: Mapping[str, tuple[str, ...]] = {
         "penalties": ("logit_bias",),
-        "logprobs": ("logprobs", "top_logprobs"),
+        "logprobs": ("logprobs", "top_logprobs", "logit_bias"),
         "reasoning": ("reasoning",),
     }
     requests: Mapping[Operation, RequestReader] = {
