@@ -10,7 +10,7 @@ from policyroute.dialects import splice
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.gemini import edit, prompt, reader, told, write
-from policyroute.dialects.gemini.request import ContentRequests
+from policyroute.dialects.gemini.request import ContentRequests, CountRequests
 from policyroute.dialects.gemini.spelling import settled
 from policyroute.dialects.gemini.stream_writer import ContentWriter
 from policyroute.dialects.shapes import dumps
@@ -29,12 +29,20 @@ class Gemini(JsonDialect):
 
     name: str = "gemini"
     beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("generationConfig.thinkingConfig.includeThoughts",)}
-    requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ContentRequests()}
-    editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ContentEditor()}
+    requests: Mapping[Operation, RequestReader] = {
+        Operation.CHAT: ContentRequests(),
+        Operation.COUNT_TOKENS: CountRequests(),
+    }
+    editors: Mapping[Operation, Editor] = {
+        Operation.CHAT: edit.ContentEditor(),
+        Operation.COUNT_TOKENS: edit.CountEditor(),
+    }
 
     def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
         """Model and stream are in the path here. Tuned models have a collection of their own."""
         called = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        if operation is Operation.COUNT_TOKENS:
+            called = "countTokens"
         collection = "" if model.startswith(_TUNED) else "models/"
         return f"/{collection}{quote(model.removeprefix('models/'), safe='/')}:{called}"
 
@@ -61,6 +69,8 @@ class Gemini(JsonDialect):
         *,
         everything: bool = False,
     ) -> list[StreamEvent]:
+        if request is not None and request.operation is Operation.COUNT_TOKENS:
+            return reader.read_count(body, secrets)
         return reader.read_answer(body, secrets, everything=everything)
 
     # Translation ------------------------------------------------------------------------------------------------------
