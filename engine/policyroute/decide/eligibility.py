@@ -137,7 +137,10 @@ def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallbac
 
 
 def _is_wordless(request: ModelRequest) -> bool:
-    """Whether nobody but the system says a word: then there may be nothing left to say in another dialect."""
+    """Whether nobody but the system says a word: then there may be nothing left to say in another dialect. Nearly every
+    request is known not to be by its last turn."""
+    if DIALECTS[request.dialect].speaks(request.data):
+        return False
     return not any(message.text for message in request.messages if message.role != "system")
 
 

@@ -11,6 +11,7 @@ from policyroute.dialects.anthropic.request import CountRequests, MessagesReques
 from policyroute.dialects.anthropic.stream_writer import MessageWriter
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
+from policyroute.dialects.shapes import has_words
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -60,6 +61,10 @@ class Anthropic(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, self.name)
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        last = data["messages"][-1]
+        return last["role"] == "user" and has_words(last.get("content"), "tool_use_id")
 
     def is_empty(self, data: dict[str, Any]) -> bool:
         return all(block is FILLER for message in data["messages"] for block in message["content"])

@@ -55,11 +55,20 @@ class _Conversation:
     def __init__(self) -> None:
         self.changes = Changes()
         self._messages: list[tuple[str, list[Block]]] = []
+        self._system = False
         self._calls: dict[str, int] = {}
         self._open: dict[str, str] = {}
         self._count = 0
 
     def messages(self) -> list[dict[str, Any]]:
+        found = self._placed() if self._system else self._messages
+        if not found or found[0][0] == "assistant":
+            found.insert(0, ("user", [FILLER]))
+            self.changes.add("added", "messages")
+        return [{"role": role, "content": self._ordered(blocks)} for role, blocks in found]
+
+    def _placed(self) -> list[tuple[str, list[Block]]]:
+        """With system text as the user's, where it may not stand as what it is."""
         found: list[tuple[str, list[Block]]] = []
         for at, (role, blocks) in enumerate(self._messages):
             if role == "system" and not self._may_stand(at, found):
@@ -67,10 +76,7 @@ class _Conversation:
                 _add(found, "user", [_text(f"<system>\n{block['text']}\n</system>") for block in blocks])
             else:
                 _add(found, role, blocks)
-        if not found or found[0][0] == "assistant":
-            found.insert(0, ("user", [FILLER]))
-            self.changes.add("added", "messages")
-        return [{"role": role, "content": self._ordered(blocks)} for role, blocks in found]
+        return found
 
     def _may_stand(self, at: int, before: list[tuple[str, list[Block]]]) -> bool:
         after = self._messages[at + 1][0] if at + 1 < len(self._messages) else "assistant"
@@ -85,6 +91,7 @@ class _Conversation:
     def system(self, turn: Turn) -> None:
         text = self.system_text(turn)
         if text.strip():
+            self._system = True
             _add(self._messages, "system", [_text(text)])
 
     def turn(self, turn: Turn) -> None:

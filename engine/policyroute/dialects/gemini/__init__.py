@@ -11,9 +11,9 @@ from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.gemini import edit, prompt, reader, told, write
 from policyroute.dialects.gemini.request import ContentRequests, CountRequests
-from policyroute.dialects.gemini.spelling import settled
+from policyroute.dialects.gemini.spelling import many, settled
 from policyroute.dialects.gemini.stream_writer import ContentWriter
-from policyroute.dialects.shapes import dumps
+from policyroute.dialects.shapes import dumps, has_words, obj
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -80,6 +80,9 @@ class Gemini(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, prompt.dialect == self.name)
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        return has_words(obj(many(data.get("contents"))[-1]).get("parts"), "functionResponse")
 
     def is_empty(self, data: dict[str, Any]) -> bool:
         return not data["contents"]
