@@ -70,8 +70,9 @@ _GEMINI_ASKED = r"/v1(?:beta|alpha)?/(?:models|tunedModels)/.+:(\w+)"
 _GEMINI_CALLS: Mapping[str, Endpoint] = {
     "generateContent": _GEMINI,
     "streamGenerateContent": _GEMINI_STREAM,
+    "countTokens": Endpoint(Kind.ROUTED, "POST", "gemini", Operation.COUNT_TOKENS),
     **dict.fromkeys(
-        """countTokens embedContent batchEmbedContents asyncBatchEmbedContent batchGenerateContent predict
+        """embedContent batchEmbedContents asyncBatchEmbedContent batchGenerateContent predict
         predictLongRunning generateAnswer""".split(),
         _NO_GEMINI,
     ),

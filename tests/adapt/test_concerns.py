@@ -61,7 +61,7 @@ def conversations(dialect: str) -> list[dict[str, Any]]:
         more = {"max_tokens": 99}
     else:
         told += [[{"role": "system", "content": "s"}, hello], [hello, {"role": "system", "content": "s"}, hello]]
-        told += [[{"role": "developer", "content": "s"}, hello]]
+        told += [[{"role": "developer", "content": "s"}, hello], [{"role": "system", "content": "s"}]]
     if dialect == "openai_chat":
         shown = {"type": "image_url", "image_url": {"url": "https://host.example/a.png"}}
         told += [[{"role": "user", "content": [{"type": "text", "text": "see"}, shown]}]]
@@ -184,6 +184,7 @@ def takers(dialect: str) -> list[Traits]:
         "schema": ["openai_strict", "anthropic", "gemini_json", "gemini_openapi"],
         "max_tokens_name": ["max_tokens", "max_completion_tokens"],
         "seed_name": ["seed", "random_seed"],
+        "off_name": ["thinking"],
     }
     for name in NAMES - ASKED_BEFORE - (OF_CHAT if dialect != "openai_chat" else frozenset()):
         values = other.get(name, [not getattr(usual, name)] if isinstance(getattr(usual, name), bool) else [])
@@ -191,7 +192,7 @@ def takers(dialect: str) -> list[Traits]:
     return sorted(made, key=repr)
 
 
-OF_CHAT = frozenset({"max_tokens_name", "seed_name"})
+OF_CHAT = frozenset({"max_tokens_name", "seed_name", "off_name"})
 ASKED_BEFORE = frozenset({"tools", "images", "files", "audio", "video"})
 """Who cannot have these is no candidate for a request that has them."""
 

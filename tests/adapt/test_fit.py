@@ -186,6 +186,18 @@ def test_where_no_schema_is_enforced_it_is_asked_for_in_words() -> None:
     assert "response_format" not in body(neither)
 
 
+def test_nobody_is_answered_null_who_did_not_ask_for_it() -> None:
+    """OpenAI demands every field of whoever is to be held strictly: what may be left out would be null."""
+    loose = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "required": ["a"]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "found", "schema": loose, "strict": True}}
+    tool = {"type": "function", "function": {**FUNCTION, "parameters": loose, "strict": True}}
+    result = fitted(chat(response_format=wanted, tools=[tool]), takes(schema="openai_strict"))
+    assert body(result)["response_format"]["json_schema"] == {"name": "found", "schema": loose, "strict": False}
+    assert body(result)["tools"][0]["function"] == {**FUNCTION, "parameters": loose, "strict": False}
+    assert said(result) == {"response_format.strict=dropped", "tools.strict=dropped"}
+    assert asked_for(result.changes) == ["response_format.strict"]
+
+
 def test_a_tool_that_cannot_be_forced_is_asked_for() -> None:
     result = fitted(chat(USER, tools=[TOOL], tool_choice="required"), takes(tool_choice=False))
     assert body(result)["tool_choice"] == "auto"

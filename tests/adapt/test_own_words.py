@@ -23,6 +23,11 @@ HELD: dict[str, Any] = {
     "required": ["a"],
     "additionalProperties": False,
 }
+WHOLLY: dict[str, Any] = {**SCHEMA, "required": ["a"]}
+CLOSED: dict[str, Any] = {
+    **HELD,
+    "properties": {"a": {"type": "string", "description": "(minLength: 3)"}},
+}
 WORDS: dict[str, Any] = {"type": "OBJECT", "properties": {"a": {"type": "STRING", "nullable": True, "minLength": "3"}}}
 
 
@@ -103,7 +108,8 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     (GEMINI, GOOGLE, "gemini-3-pro-preview", thinking(thinkingBudget=2000), thinking(thinkingLevel="LOW")),
     (GEMINI, GOOGLE, "gemini-2.0-flash", thinking(thinkingBudget=2000, includeThoughts=True), {}),
     # Schemas.
-    (CHAT, OPENAI, "gpt-4o", answer(SCHEMA, strict=True), answer(HELD, strict=True)),
+    (CHAT, OPENAI, "gpt-4o", answer(WHOLLY, strict=True), answer(CLOSED, strict=True)),
+    (CHAT, OPENAI, "gpt-4o", answer(SCHEMA, strict=True), answer(SCHEMA, strict=False)),
     (CHAT, OPENAI, "gpt-4o", answer(SCHEMA), answer(SCHEMA)),
     (
         GEMINI,
@@ -145,7 +151,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ),
     # The rest.
     (CHAT, OPENAI, "o3", {"parallel_tool_calls": False, "n": 2}, {"n": 2}),
-    (CHAT, "vendor: ollama", "m", {"n": 2}, {}),
+    (CHAT, "vendor: groq", "m", {"n": 2, "logit_bias": {"1": 2}, "presence_penalty": 1}, {"presence_penalty": 1}),
     (CHAT, "vendor: deepseek", "deepseek-chat", {"service_tier": "priority"}, {}),
 ]
 
@@ -223,7 +229,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "messages": [
             {"role": "system", "content": "Be brief.", **ODD},
             {"role": "user", "content": [{"type": "text", "text": "Hi", **ODD}, {"type": "strange", **ODD}]},
-            {"role": "assistant", "content": None, "refusal": "No.", **ODD},
+            {"role": "assistant", "content": None, "refusal": "No.", "reasoning_content": "Hm.", **ODD},
             {"role": "user", "content": "Go on", "name": "me"},
         ],
         **ODD,
@@ -245,7 +251,11 @@ WHOLE: dict[str, dict[str, Any]] = {
         **ODD,
     },
 }
-HOT = {CHAT: {"temperature": 2.0, "seed": 3, "max_tokens": 10**7}, ANTHROPIC: {"temperature": 1.0}, GEMINI: ODD}
+HOT: dict[str, dict[str, Any]] = {
+    CHAT: {"temperature": 2.0, "seed": 3, "max_tokens": 10**7},
+    ANTHROPIC: {"temperature": 1.0},
+    GEMINI: ODD,
+}
 
 
 @pytest.mark.parametrize("vendor", ["openai", "anthropic", "gemini", "mistral", "deepseek", "groq", "xai", "qwen"])

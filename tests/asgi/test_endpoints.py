@@ -25,7 +25,8 @@ OURS = {
     "/v1/models/qwen:8b:generateContent": Kind.ROUTED,
     "/v1alpha/tunedModels/mine:generateContent": Kind.ROUTED,
     "/v1alpha/models": Kind.MODELS,
-    "/v1beta/models/gemini-3:countTokens": Kind.NOT_SERVED,
+    "/v1beta/models/gemini-3:countTokens": Kind.ROUTED,
+    "/v1beta/models/gemini-3:embedContent": Kind.NOT_SERVED,
 }
 HOSTS_ONLY = [
     "/v1/images/generations",

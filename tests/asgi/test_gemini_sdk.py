@@ -176,15 +176,59 @@ async def test_only_what_is_served_is_served(url: str) -> None:
     async with httpx.AsyncClient(base_url=f"{url}/v1beta/models") as http:
         answers = {
             path: (await http.post(path, json=HI)).json()["error"]
-            for path in ("/ok:streamGenerateContent", "/ok:countTokens", "/ok:embedContent", "/ok:nothing")
+            for path in ("/ok:streamGenerateContent", "/ok:predict", "/ok:embedContent", "/ok:nothing")
         }
         wrong = (await http.get("/ok:generateContent")).json()["error"]
     found = {path: (error["code"], error["details"][0]["reason"]) for path, error in answers.items()}
     assert found == {
         "/ok:streamGenerateContent": (400, "unsupported_stream"),
-        "/ok:countTokens": (404, "not_served"),
+        "/ok:predict": (404, "not_served"),
         "/ok:embedContent": (404, "not_served"),
         "/ok:nothing": (405, "method_not_allowed"),
     }
     assert wrong["code"] == 405
     assert "?alt=sse" in answers["/ok:streamGenerateContent"]["message"]
+
+
+COUNTED = """
+version: 1
+providers:
+  google: {dialect: gemini, base_url: "embedded:"}
+  openai: {dialect: openai_chat, base_url: "embedded:"}
+targets:
+  ok: {provider: google, model: gemini-ok}
+  busy: {provider: google, model: overloaded}
+  gpt: {provider: openai, model: ok}
+rules:
+  - {id: nobody, when: request.model == "forbidden" && request.operation == "count_tokens", deny: {code: not_here}}
+  - {id: to-openai, when: request.model == "elsewhere", route: [gpt]}
+  - {id: house, transform: {system: {append: Be brief.}, default: {max_tokens: 50}}}
+default: {route: [requested], fallback: {retries: 0, swap_delay: 0ms}}
+"""
+
+
+async def test_tokens_are_counted_by_a_provider_or_else_estimated(tmp_path: Path, log: Log) -> None:
+    (tmp_path / "policy.yaml").write_text(COUNTED)
+    async with serving(gateway(tmp_path, log=log)) as url:
+        client = genai.Client(api_key="unused", http_options=types.HttpOptions(base_url=url))
+        async with client.aio as served:
+            models: Any = served.models
+            found = {
+                model: await models.count_tokens(model=model, contents="Hello") for model in ("ok", "busy", "elsewhere")
+            }
+            assert {model: answer.total_tokens for model, answer in found.items()} == dict.fromkeys(found, 2)
+            with pytest.raises(errors.ClientError, match="not_here") as refused:
+                await models.count_tokens(model="forbidden", contents="Hello")
+            assert refused.value.code == 403
+    told: list[Any] = [answer.sdk_http_response for answer in found.values()]
+    assert [each.headers.get("x-policyroute-adapted") for each in told] == [None, "estimated", "estimated"]
+
+
+async def test_what_is_not_read_in_a_count_is_refused_by_name(url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        whole = {"generateContentRequest": {"model": "models/ok", **HI}}
+        answer = await client.post(f"{url}/v1beta/models/ok:countTokens", json=whole)
+        embedding = await client.post(f"{url}/v1beta/models/ok:embedContent", json={"content": HI["contents"][0]})
+    assert (answer.status_code, embedding.status_code) == (400, 404)
+    assert "generateContentRequest" in answer.json()["error"]["message"]
+    assert embedding.json()["error"]["status"] == "NOT_FOUND"

@@ -17,6 +17,7 @@ from tests.dialects.test_anything import ANYTHING, OBJECTS
 
 from policyroute import BadRequest, ModelRequest
 from policyroute.absent import ABSENT
+from policyroute.changes import Change
 from policyroute.dialects.anthropic import Anthropic, foreign
 from policyroute.request.prompt import (
     Call,
@@ -226,9 +227,9 @@ def test_a_prompt_with_everything() -> None:
         "dropped service_tier",
         "dropped messages.detail",
         "dropped messages.thought",
-        "rewritten messages.system",
         "rewritten messages.refusal",
         "dropped messages.audio",
+        "rewritten messages.system",
     ]
 
 
@@ -357,10 +358,31 @@ def test_one_system_text_is_a_string() -> None:
     assert (data["system"], changes) == ("Be kind.", [])
 
 
-def test_system_text_stands_among_the_messages_where_it_may() -> None:
-    data, changes = foreign.conversation((USER, Turn("system", (Text("Hurry."),))), native_system=True)
-    assert data["messages"][1] == {"role": "system", "content": [{"type": "text", "text": "Hurry."}]}
-    assert changes == []
+HURRY = Turn("system", (Text("Hurry."),))
+ANSWER = Turn("assistant", (Text("Yes."),))
+
+
+@pytest.mark.parametrize(
+    ("turns", "roles"),
+    [
+        ((USER, HURRY), ["user", "system"]),
+        ((USER, HURRY, ANSWER, USER), ["user", "system", "assistant", "user"]),
+        ((USER, HURRY, HURRY, ANSWER), ["user", "system", "assistant"]),
+        ((USER, ANSWER, HURRY), ["user", "assistant", "user"]),
+        ((USER, ANSWER, HURRY, USER), ["user", "assistant", "user"]),
+        ((USER, HURRY, USER), ["user"]),
+        ((USER, HURRY, Turn("assistant", (Thought("Hm."),)), USER), ["user"]),
+    ],
+)
+def test_system_text_stands_between_the_user_and_the_answer_or_is_the_users(
+    turns: tuple[Turn, ...], roles: list[str]
+) -> None:
+    data, changes = foreign.conversation(turns)
+    assert [message["role"] for message in data["messages"]] == roles
+    told = [block["text"] for message in data["messages"] for block in message["content"]]
+    tagged = "<system>\nHurry.\n</system>"
+    assert ("Hurry." in told, tagged in told) == ("system" in roles, "system" not in roles)
+    assert (Change("rewritten", "messages.system") in changes) is ("system" not in roles)
 
 
 BREAK = {"cache_control": {"type": "ephemeral"}}

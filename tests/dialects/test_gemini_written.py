@@ -99,12 +99,6 @@ def test_a_conversation_that_goes_on_begins_with_the_same_bytes() -> None:
         assert after.startswith(before)
 
 
-def test_system_text_alone_is_what_the_user_says() -> None:
-    data, changes = foreign(Turn("system", (Text("Hello"),)))
-    assert data == {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
-    assert changes == ["messages.system=moved"]
-
-
 MEDIA: list[tuple[Media, Any, list[str]]] = [
     (Media("image", "image/png", data="AA"), {"inlineData": {"mimeType": "image/png", "data": "AA"}}, []),
     (Media("file", data="AA", name="a.csv"), {"inlineData": {"mimeType": "text/csv", "data": "AA"}}, []),

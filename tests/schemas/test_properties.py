@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +19,7 @@ from policyroute.schemas import (
     Subset,
     fitted,
     instruction,
-    restored,
+    may_leave_out,
 )
 
 REWRITING = pytest.mark.parametrize("subset", [s for s in SUBSETS.values() if s is not PLAIN], ids=lambda s: s.name)
@@ -71,15 +70,12 @@ def test_strict_takes_what_was_taken_with_null_for_what_is_left_out(pair: Drawn)
 
 
 @given(pair=drawn(extras=False))
-def test_what_strict_answers_is_restored_to_what_the_original_takes(pair: Drawn) -> None:
+def test_where_nothing_may_be_left_out_strict_answers_as_the_original_asks(pair: Drawn) -> None:
     schema, documents = pair
     strict, _ = fitted(schema, OPENAI_STRICT)
     for document in documents:
         answer = filled(document, strict, strict)
-        back = restored(answer, schema)
-        assert takes(schema, back), back
-        assert filled(back, strict, strict) == answer
-        assert restored(document, schema) == document or takes(schema, restored(document, schema))
+        assert may_leave_out(schema) or takes(schema, answer)
 
 
 WORDS = st.sampled_from(
@@ -98,12 +94,12 @@ VALUES = st.recursive(
 
 
 @EVERY
-@given(schema=st.dictionaries(WORDS, VALUES, max_size=6), document=VALUES)
-def test_whatever_a_client_calls_a_schema_is_borne(subset: Subset, schema: Schema, document: Any) -> None:
+@given(schema=st.dictionaries(WORDS, VALUES, max_size=6))
+def test_whatever_a_client_calls_a_schema_is_borne(subset: Subset, schema: Schema) -> None:
     once, notes = fitted(schema, subset)
     assert all(len(note) <= 64 for note in notes)
     assert text(fitted(once, subset)[0]) == text(once)
-    restored(document, schema)
+    assert may_leave_out(schema) in (True, False)
     assert instruction(schema)
 
 

@@ -13,7 +13,7 @@ from policyroute.catalogue import Traits
 from policyroute.changes import Changes
 from policyroute.dialects.turns import after_opening
 from policyroute.request.prompt import Format, Prompt
-from policyroute.schemas import OPENAI_STRICT, instruction, json_only
+from policyroute.schemas import OPENAI_STRICT, SUBSETS, instruction, json_only, may_leave_out
 
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
@@ -36,6 +36,9 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -
 def _in_its_words(wanted: Format, traits: Traits, changes: Changes, *, foreign: bool) -> Format:
     """Where being held strictly would ask for more than the client did (fields that may be left out must be there),
     the answer is not held so strictly."""
+    if wanted.strict and SUBSETS[traits.schema].complete and may_leave_out(wanted.schema):
+        changes.add("dropped", "response_format.strict", "it may leave fields out")
+        return replace(wanted, strict=False)
     schema, unsaid = in_its_words(wanted.schema, traits.schema)
     same = schema is wanted.schema
     if traits.schema == OPENAI_STRICT.name and not wanted.strict:

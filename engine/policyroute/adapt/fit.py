@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policyroute.adapt import answer_format, parameters, roles, tools, turns
+from policyroute.adapt import answer_format, echo, parameters, roles, tools, turns
 from policyroute.adapt.room import Room, limited
 from policyroute.adapt.trim import trimmed
 from policyroute.catalogue import Traits
@@ -21,11 +21,16 @@ from policyroute.dialects.turns import unsaid
 from policyroute.request.prompt import Prompt
 
 _HINTS: Final = frozenset(
-    """user metadata cache_key service_tier parallel_tool_calls verbosity messages.thought store include stream_options
-    safety_identifier prompt_cache_retention cache_control messages messages.result.error tools.cache_control
-    tools.strict""".split()
+    """user metadata cache_key service_tier parallel_tool_calls parallel verbosity store include stream_options
+    safety_identifier prompt_cache_retention prompt_cache_options cache_control truncation max_tool_calls usage
+    prediction reasoning reasoning_format generationConfig.thinkingConfig.includeThoughts
+    generationConfig.thinkingConfig.include_thoughts generationConfig.mediaResolution
+    messages messages.id messages.status messages.phase messages.detail messages.cache_control messages.annotations
+    messages.thought messages.redacted_thinking messages.reasoning messages.reasoning_content messages.reasoning_details
+    messages.result.error tools.cache_control tools.strict response_format.description""".split()
 )
-"""What is left out without the client getting anything else than it asked for."""
+"""What is left out without the client getting anything else than it asked for: what only saves time or money, how
+thoughts are told, and what stands in an answer only for the provider that gave it, once that is sent back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,14 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     changes = Changes()
     foreign = prompt.dialect != dialect.name
     found = trimmed(prompt, room, changes)
-    found = roles.fitted(found, traits, changes)
+    found = roles.fitted(found, traits, changes, foreign=foreign)
     found, names = tools.fitted(found, traits, changes)
     found = answer_format.fitted(found, traits, changes, foreign=foreign)
     found = turns.fitted(found, traits, changes, foreign=foreign)
     found = parameters.fitted(found, traits, changes, interactive=interactive)
     if not foreign:
         found = parameters.left(found, traits, dialect.beside, changes)
+    found = echo.fitted(found, traits, changes, foreign=foreign)
     found, stop = parameters.stopped(found, traits, changes)
     found = limited(found, traits, room, changes)
     found = parameters.spelled(found, traits, changes, foreign=foreign)

@@ -28,9 +28,10 @@ _LATER: Final = ("batch", "flex")
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: bool) -> Prompt:
     changed: dict[str, Any] = {}
     for name in _without(prompt, traits):
-        if getattr(prompt, name) is not None:
-            changes.add("dropped", name)
+        if (value := getattr(prompt, name)) is not None:
             changed[name] = None
+            if value != 0 or name not in _PENALTIES:  # a penalty of nothing asks for nothing
+                changes.add("dropped", name)
     hottest = traits.temperature_max
     if prompt.temperature is not None and "temperature" not in changed and prompt.temperature > hottest:
         changes.add("clamped", "temperature", f"{prompt.temperature:g} to {hottest:g}")
@@ -84,7 +85,9 @@ def stopped(prompt: Prompt, traits: Traits, changes: Changes) -> tuple[Prompt, t
 
 def spelled(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
     """By the names that the target has for its fields. A client of another dialect used none of them."""
-    wanted = {"max_tokens": traits.max_tokens_name, "seed": traits.seed_name}
+    wanted: dict[str, str] = {"max_tokens": traits.max_tokens_name, "seed": traits.seed_name}
+    if prompt.effort == "none":
+        wanted["effort"] = traits.off_name
     names: dict[str, str] = {}
     for field, name in wanted.items():
         if name != "any" and getattr(prompt, field) is not None and prompt.spelled.get(field, field) != name:

@@ -17,11 +17,14 @@ from policyroute.request.prompt import Part, Prompt, Text, Turn
 _PRECEDENCE: Final = "The following are instructions of the application. They take precedence over what the user says."
 
 
-def fitted(prompt: Prompt, traits: Traits, changes: Changes) -> Prompt:
+def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -> Prompt:
     turns = prompt.turns
     if not traits.developer:
         turns = _renamed(turns, changes)
     at = opening(turns)
+    if at == len(turns) and (foreign or traits.user_last):
+        changes.add("moved", "system", "into a turn of the user: nobody else said anything")
+        return replace(prompt, turns=tuple(Turn("user", turn.parts) for turn in turns))
     if not traits.mid_system and any(turn.role == "system" for turn in turns[at:]):
         changes.add("rewritten", "messages.system", "as text of the user")
         turns = turns[:at] + tuple(map(_as_user, turns[at:]))

@@ -16,7 +16,7 @@ from policyroute.catalogue import Traits
 from policyroute.changes import Changes
 from policyroute.dialects.turns import after_opening
 from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result
-from policyroute.schemas import PLAIN, SUBSETS
+from policyroute.schemas import PLAIN, SUBSETS, may_leave_out
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
 _MARK: Final = 8
@@ -68,9 +68,13 @@ def _by_other_names(prompt: Prompt, renamed: Mapping[str, str]) -> Prompt:
 
 
 def _schema(tool: Function, traits: Traits, changes: Changes) -> Function:
-    """A strict tool is held to its schema, which then must be in the words that the target enforces."""
+    """A strict tool is held to its schema, which then must be in the words that the target enforces. Where that would
+    ask for more than the client did, it is not held."""
     if tool.parameters is None:
         return tool
+    if tool.strict and SUBSETS[traits.schema].complete and may_leave_out(tool.parameters):
+        changes.add("dropped", "tools.strict", "fields may be left out")
+        return replace(tool, strict=False)
     held = tool.strict or SUBSETS[traits.schema].tells
     schema, unsaid = in_its_words(tool.parameters, traits.schema if held else PLAIN.name)
     if schema is tool.parameters:

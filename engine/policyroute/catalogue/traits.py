@@ -26,6 +26,7 @@ Reasoning = Literal["none", "effort", "effort_or_budget", "budget", "level"]
 
 MaxTokensName = Literal["any", "max_tokens", "max_completion_tokens"]
 SeedName = Literal["any", "seed", "random_seed"]
+OffName = Literal["any", "thinking"]
 """`any`: both are taken, or nobody knows: the client's stays."""
 
 MANY: Final = 1 << 20
@@ -94,6 +95,9 @@ class Traits:
     """Of `openai_chat` only: many compatible servers know `max_tokens` alone, OpenAI's reasoning models refuse it."""
     seed_name: SeedName = "any"
     """Of `openai_chat` only."""
+    off_name: OffName = "any"
+    """Of `openai_chat` only: thinking is turned off by a field of its own (`thinking: {type: disabled}`), not by an
+    effort of `none`."""
     max_tokens_needed: bool = False
     """A request must say how long the answer may be (Anthropic)."""
     service_tier: tuple[str, ...] = ()

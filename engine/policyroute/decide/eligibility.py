@@ -27,8 +27,11 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
     constraints: Sequence[Constraint],
     errors: list[RuleError],
     fallback: ResolvedFallback,
+    *,
+    decided: bool = False,
 ) -> Excluded | None:
-    """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`."""
+    """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`.
+    `decided`: it is a candidate already, and only what may have changed since is looked at."""
     if facts.granted is not None and endpoint.spec.name not in facts.granted:
         detail = "it is not granted to the client"
         return Excluded(endpoint.spec.name, endpoint.provider.name, "not_granted", None, detail)
@@ -38,7 +41,7 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
             if erred:
                 errors.append(RuleError(rule, code, *erred, "refused"))
             return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
-    if found := _obstacle(endpoint, facts.request, state, fallback):
+    if found := _obstacle(endpoint, facts.request, state, fallback, decided=decided):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None
 
@@ -70,7 +73,7 @@ def _parted(candidates: Sequence[Candidate], of: Callable[[Candidate], str], cod
 
 
 def _obstacle(
-    endpoint: Endpoint, request: ModelRequest, state: RoutingState, fallback: ResolvedFallback
+    endpoint: Endpoint, request: ModelRequest, state: RoutingState, fallback: ResolvedFallback, *, decided: bool
 ) -> tuple[str, str] | None:
     if endpoint.dialect != request.dialect and (trouble := _untranslated(request)):
         return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}, and {trouble}"
@@ -79,8 +82,8 @@ def _obstacle(
     lacking = _lacking(endpoint, request)
     if lacking is not None:
         return "supports", f"the request needs {lacking}, which the target does not support"
-    if fallback.on_unsupported != "adapt" and (lost := _lost(endpoint, request)):
-        return "unsupported", f"it cannot be given {', '.join(lost)}"
+    if request.operation is Operation.CHAT and not decided and (lost := _unsaid(endpoint, request, fallback)):
+        return "unsupported", lost
     return None if fallback.trims else _too_long(endpoint, request, state)
 
 
@@ -107,17 +110,38 @@ def _untranslated(request: ModelRequest) -> str:
     return f"`{request.kept}` refers to what an account keeps" if request.kept else ""
 
 
-def _lost(endpoint: Endpoint, request: ModelRequest) -> list[str]:
-    """What the client asks for and would not get there. Rules may yet change that: it is judged by what it asked."""
-    if request.operation is not Operation.CHAT:
-        return []
-    spec, traits = endpoint.spec, endpoint.spec.traits[endpoint.provider.name]
+def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallback) -> str:
+    """Why the client would get less than it asks for, if the rules mind that, or nothing at all. Rules may yet change
+    what is asked: it is judged by what it was."""
+    foreign = endpoint.dialect != request.dialect
+    minds = fallback.on_unsupported != "adapt"
+    if not minds and not (foreign and _is_wordless(request)):
+        return ""
+    traits = endpoint.spec.traits[endpoint.provider.name]
+    if not foreign and traits is BY_DIALECT[endpoint.dialect]:
+        return ""
     dialect = DIALECTS[endpoint.dialect]
-    if endpoint.dialect == request.dialect and traits is BY_DIALECT[endpoint.dialect]:
-        return []
-    rooms = room(request, spec)
-    fitted = fit(request.prompt, dialect, spec.model, traits, rooms, stream=request.stream, interactive=False)
-    return asked_for(fitted.changes)
+    fitted = fit(
+        request.prompt,
+        dialect,
+        endpoint.spec.model,
+        traits,
+        room(request, endpoint.spec),
+        stream=request.stream,
+        interactive=False,
+    )
+    lost = asked_for(fitted.changes)
+    if foreign and dialect.is_empty(fitted.data or {}):
+        return f"nothing of what is asked can be said to it ({', '.join(lost) or 'the conversation is empty'})"
+    return f"it cannot be given {', '.join(lost)}" if minds and lost else ""
+
+
+def _is_wordless(request: ModelRequest) -> bool:
+    """Whether nobody but the system says a word: then there may be nothing left to say in another dialect. Nearly every
+    request is known not to be by its last turn."""
+    if DIALECTS[request.dialect].speaks(request.data):
+        return False
+    return not any(message.text for message in request.messages if message.role != "system")
 
 
 def _lacking(endpoint: Endpoint, request: ModelRequest) -> str | None:

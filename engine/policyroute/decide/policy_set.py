@@ -138,10 +138,10 @@ class PolicySet:
         asked = decision.transforms or decision.request_headers or decision.response_headers
         if not (constraints or asked or candidate.facts):
             # No rule asks about the target: there is nothing to turn to it.
-            out = excluded(endpoint, facts, state, (), errors, decision.fallback)
+            out = excluded(endpoint, facts, state, (), errors, decision.fallback, decided=True)
             return Hop(candidate, out, trim=decision.fallback.trims)
         facts = facts.at(endpoint, state)
-        out = excluded(endpoint, facts, state, constraints, errors, decision.fallback)
+        out = excluded(endpoint, facts, state, constraints, errors, decision.fallback, decided=True)
         return hop(decision, candidate, facts, out, errors)
 
     def _when_errors(self, erred: dict[int, EvaluationError]) -> list[RuleError]:

@@ -63,6 +63,6 @@ def other_effort(effort: Any, traits: Traits) -> bool:
     return effort is not None and not (traits.reasoning in ("effort", "effort_or_budget") and effort in traits.efforts)
 
 
-def last_is(turns: Any, role: str) -> bool:
+def last_is(turns: Any, *roles: str) -> bool:
     given = items(turns)
-    return bool(given) and obj(given[-1]).get("role") == role
+    return bool(given) and obj(given[-1]).get("role") in roles

@@ -67,6 +67,15 @@ class Translates(Protocol):
         """A body for a provider. Of a prompt of the same dialect it is the body that was read, as JSON."""
         ...
 
+    def speaks(self, data: dict[str, Any]) -> bool:
+        """At a glance, of a body that was checked: the last turn says something that every dialect has words for. If
+        not, another may, or nothing."""
+        ...
+
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        """Of a body that was written: whether nothing of the conversation but system text could be said."""
+        ...
+
     def writer(self, frame: Frame) -> StreamWriter:
         """For a client that asked for a stream."""
         ...

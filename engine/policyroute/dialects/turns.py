@@ -69,11 +69,16 @@ def unsaid(prompt: Prompt) -> tuple[Change, ...]:
     found = Changes()
     parts = _with_more(prompt)
     for owner, extra in _extras(prompt, parts):
-        for name in (name for name, value in extra.items() if name not in _ROUTING and value not in _NOTHING):
+        for name in (name for name, value in extra.items() if name not in _ROUTING and _says_anything(value)):
             found.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
     for owner, other in _others(prompt, parts):
         found.add("dropped", f"{owner}.{plain(other.kind)}")
     return found.all()
+
+
+def _says_anything(value: Any) -> bool:
+    """An object of nothing but nulls does not."""
+    return value not in _NOTHING and (not isinstance(value, dict) or any(map(_says_anything, obj(value).values())))
 
 
 def _with_more(prompt: Prompt) -> list[Part]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from policyroute.catalogue import AUTH_STYLES, VENDORS
-from policyroute.catalogue.traits import CallIds, MaxTokensName, Reasoning, SchemaSubset, SeedName
+from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reasoning, SchemaSubset, SeedName
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -109,6 +109,7 @@ class TakesSpec(Strict):
     efforts: Annotated[list[Effort], Field(max_length=7, description="those it takes")] | None = None
     max_tokens_name: MaxTokensName | None = None
     seed_name: SeedName | None = None
+    off_name: OffName | None = None
     service_tier: Annotated[list[Name], Field(max_length=16, description="names that are taken")] | None = None
     adaptive: Annotated[bool, Field(description="whether to think at all may be left to the model")] | None = None
     developer: Annotated[bool, Field(description="`developer` is a role there")] | None = None

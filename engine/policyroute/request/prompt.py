@@ -143,6 +143,7 @@ class Prompt:
     none but the token's own). `modalities` are those wanted of the answer, where that is said. `safety` is by category,
     in the words of the `transform` of that name. `cache`: set cache breakpoints where the vendor needs them.
     `spelled`: the names that fields go by, of those that a dialect has several for, where it is not the field's own.
+    `echo`: thoughts are said again in the turns that they were thought in, where a dialect has a place for them.
     """
 
     dialect: str
@@ -171,5 +172,6 @@ class Prompt:
     cache_key: str = ""
     safety: Mapping[str, str] = field(default_factory=dict[str, str])
     cache: bool = False
+    echo: bool = False
     spelled: Mapping[str, str] = field(default_factory=dict[str, str])
     extra: Extra | None = None

@@ -6,7 +6,7 @@ Rule of this room: it knows JSON Schema and subsets of it as rows, no dialect an
 from __future__ import annotations
 
 from policyroute.schemas.fitted import fitted
-from policyroute.schemas.restored import restored
+from policyroute.schemas.optional import may_leave_out
 from policyroute.schemas.subset import ANTHROPIC, GEMINI_JSON, GEMINI_OPENAPI, OPENAI_STRICT, PLAIN, SUBSETS, Subset
 from policyroute.schemas.told import Told
 from policyroute.schemas.wording import instruction, json_only
@@ -23,5 +23,5 @@ __all__ = [
     "fitted",
     "instruction",
     "json_only",
-    "restored",
+    "may_leave_out",
 ]

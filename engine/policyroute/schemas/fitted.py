@@ -13,9 +13,8 @@ import orjson
 
 from policyroute.schemas.fitting import Fitting
 from policyroute.schemas.limits import TooDeep, TooLarge, measured
-from policyroute.schemas.subset import CANONICAL, SUBSETS, Subset
+from policyroute.schemas.subset import SUBSETS, Subset
 
-_ROWS: Final = {**SUBSETS, CANONICAL.name: CANONICAL}
 _MAX_KEPT: Final = 8192
 """Bytes of a schema whose rewriting is remembered."""
 
@@ -32,7 +31,7 @@ def fitted(schema: Mapping[str, Any], subset: Subset) -> tuple[dict[str, Any], t
         text = orjson.dumps(whole)
     except orjson.JSONEncodeError:
         return _fitted(whole, subset)
-    if len(text) > _MAX_KEPT or _ROWS.get(subset.name) is not subset:
+    if len(text) > _MAX_KEPT or SUBSETS.get(subset.name) is not subset:
         return _fitted(whole, subset)
     rewritten, notes = _remembered(text, subset.name)
     return orjson.loads(rewritten), notes
@@ -40,7 +39,7 @@ def fitted(schema: Mapping[str, Any], subset: Subset) -> tuple[dict[str, Any], t
 
 @lru_cache(maxsize=128)
 def _remembered(text: bytes, name: str) -> tuple[bytes, tuple[str, ...]]:
-    schema, notes = _fitted(orjson.loads(text), _ROWS[name])
+    schema, notes = _fitted(orjson.loads(text), SUBSETS[name])
     return orjson.dumps(schema), notes
 
 

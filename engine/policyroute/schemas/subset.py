@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from policyroute.schemas.vocabulary import KNOWN, TYPES
-
 
 @dataclass(frozen=True, slots=True)
 class Subset:
@@ -105,6 +103,3 @@ GEMINI_OPENAPI: Final = Subset(
 SUBSETS: Final[Mapping[str, Subset]] = {
     subset.name: subset for subset in (PLAIN, OPENAI_STRICT, ANTHROPIC, GEMINI_JSON, GEMINI_OPENAPI)
 }
-
-CANONICAL: Final = Subset(name="canonical", keywords=KNOWN, enums=frozenset(TYPES), typed=False)
-"""Everything may be said, but in one way only: what `restored` reads an original schema as."""

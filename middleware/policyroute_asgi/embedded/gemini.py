@@ -64,6 +64,15 @@ class Contents:
         return _error(400, "INVALID_ARGUMENT", message, [])
 
 
+class Counts(Contents):
+    """`POST /models/{model}:countTokens`."""
+
+    operation: Operation = Operation.COUNT_TOKENS
+
+    def whole(self, request: ModelRequest, behaviour: Behaviour) -> bytes:
+        return orjson.dumps({} if behaviour.name == "empty" else {"totalTokens": request.input_tokens})
+
+
 def _details(name: str, number: float) -> list[dict[str, Any]]:
     if name == "auth":
         return [{"@type": f"{_RPC}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}]

@@ -19,7 +19,7 @@ from policyroute.dialects import VOICES
 from policyroute_asgi.embedded import http
 from policyroute_asgi.embedded.anthropic import CountTokens, Messages
 from policyroute_asgi.embedded.behaviour import DESCRIBED, Behaviour
-from policyroute_asgi.embedded.gemini import Contents
+from policyroute_asgi.embedded.gemini import Contents, Counts
 from policyroute_asgi.embedded.openai import Chat, Embeddings
 from policyroute_asgi.embedded.responses import Responses
 from policyroute_asgi.embedded.wire import CREATED, SpeakingWire, Wire
@@ -32,6 +32,7 @@ _WIRES: Final[Mapping[str, Wire]] = {
     "/messages/count_tokens": CountTokens(),
     ":generateContent": Contents(),
     ":streamGenerateContent": Contents(),
+    ":countTokens": Counts(),
 }
 """By the end of the path."""
 _FAILING: Final = frozenset(

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import edit, prompt, reader, told, write
-from policyroute.dialects.anthropic.concerns import CONCERNS
+from policyroute.dialects.anthropic.concerns import BESIDE, CONCERNS
+from policyroute.dialects.anthropic.foreign import FILLER
 from policyroute.dialects.anthropic.request import CountRequests, MessagesRequests
 from policyroute.dialects.anthropic.stream_writer import MessageWriter
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
+from policyroute.dialects.shapes import has_words
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -25,7 +27,7 @@ class Anthropic(JsonDialect):
 
     name: str = "anthropic"
     concerns: Concerns = CONCERNS
-    beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("thinking",)}
+    beside: Mapping[str, tuple[str, ...]] = BESIDE
     requests: Mapping[Operation, RequestReader] = {
         Operation.CHAT: MessagesRequests(),
         Operation.COUNT_TOKENS: CountRequests(),
@@ -62,6 +64,13 @@ class Anthropic(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, self.name)
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        last = data["messages"][-1]
+        return last["role"] == "user" and has_words(last.get("content"), "tool_use_id")
+
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return all(block is FILLER for message in data["messages"] for block in message["content"])
 
     def writer(self, frame: Frame) -> MessageWriter:
         return MessageWriter(frame)

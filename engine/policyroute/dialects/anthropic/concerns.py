@@ -5,12 +5,15 @@ Rule of this module: as in `dialects.concerns`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from policyroute.catalogue import Traits
 from policyroute.dialects.concerns import Concerns, always, held, last_is, odd_ids, odd_names, says
 from policyroute.dialects.shapes import items, obj
+
+BESIDE: Final[Mapping[str, tuple[str, ...]]] = {"reasoning": ("thinking",)}
+"""Fields of an `extra` that no target takes without the trait."""
 
 _FORMAT: Final = says("output_config", "output_format")
 _THINKING: Final = says("thinking", "output_config")
@@ -43,7 +46,7 @@ def _late_system(data: dict[str, Any], traits: Traits) -> bool:
 
 def _begun(data: dict[str, Any], traits: Traits) -> bool:
     del traits
-    return last_is(data["messages"], "assistant")
+    return last_is(data["messages"], "assistant", "system")
 
 
 def _too_hot(data: dict[str, Any], traits: Traits) -> bool:

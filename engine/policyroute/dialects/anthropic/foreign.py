@@ -1,8 +1,9 @@
 """Anthropic Messages: a conversation of another dialect, as the API takes it.
 
 Rule of this module: turns of user and assistant alternate and begin with a user's; results come first in theirs, in the
-order of their calls; no text is empty. Every turn is an array of blocks, so that a longer conversation begins as a
-shorter.
+order of their calls; no text is empty. System text among the messages stands where the API takes it, between what the
+user said and the answer; for a model that takes none there, none is here. Every turn is an array of blocks, so that a
+longer conversation begins as a shorter.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from policyroute.request.prompt import Call, Media, Other, Part, Refusal, Result
 
 Block = dict[str, Any]
 
-_FILLER: Final[Block] = {"type": "text", "text": "."}
+FILLER: Final[Block] = {"type": "text", "text": "."}
 
 
-def conversation(turns: Iterable[Turn], *, native_system: bool = False) -> tuple[dict[str, Any], list[Change]]:
-    """`system` and `messages`. Whether system text may stand among the messages is the model's to say."""
+def conversation(turns: Iterable[Turn]) -> tuple[dict[str, Any], list[Change]]:
+    """`system` and `messages`."""
     said = merged(turns)
     at = opening(said)
     conversation = _Conversation()
     system = [text for turn in said[:at] if (text := conversation.system_text(turn)).strip()]
     for turn in said[at:]:
         if turn.role == "system":
-            conversation.system(turn, native=native_system)
+            conversation.system(turn)
         else:
             conversation.turn(turn)
     data: dict[str, Any] = {}
@@ -41,21 +42,45 @@ def _text(said: str) -> Block:
     return {"type": "text", "text": said}
 
 
+def _add(messages: list[tuple[str, list[Block]]], role: str, blocks: list[Block]) -> None:
+    if messages and messages[-1][0] == role:
+        messages[-1][1].extend(blocks)
+    else:
+        messages.append((role, list(blocks)))
+
+
 class _Conversation:
     """The messages as they are put together. `calls` are the ids of all calls so far, with their place among them."""
 
     def __init__(self) -> None:
         self.changes = Changes()
         self._messages: list[tuple[str, list[Block]]] = []
+        self._system = False
         self._calls: dict[str, int] = {}
         self._open: dict[str, str] = {}
         self._count = 0
 
     def messages(self) -> list[dict[str, Any]]:
-        if not self._messages or self._messages[0][0] == "assistant":
-            self._messages.insert(0, ("user", [_FILLER]))
+        found = self._placed() if self._system else self._messages
+        if not found or found[0][0] == "assistant":
+            found.insert(0, ("user", [FILLER]))
             self.changes.add("added", "messages")
-        return [{"role": role, "content": self._ordered(blocks)} for role, blocks in self._messages]
+        return [{"role": role, "content": self._ordered(blocks)} for role, blocks in found]
+
+    def _placed(self) -> list[tuple[str, list[Block]]]:
+        """With system text as the user's, where it may not stand as what it is."""
+        found: list[tuple[str, list[Block]]] = []
+        for at, (role, blocks) in enumerate(self._messages):
+            if role == "system" and not self._may_stand(at, found):
+                self.changes.add("rewritten", "messages.system")
+                _add(found, "user", [_text(f"<system>\n{block['text']}\n</system>") for block in blocks])
+            else:
+                _add(found, role, blocks)
+        return found
+
+    def _may_stand(self, at: int, before: list[tuple[str, list[Block]]]) -> bool:
+        after = self._messages[at + 1][0] if at + 1 < len(self._messages) else "assistant"
+        return bool(before) and before[-1][0] == "user" and after == "assistant"
 
     def system_text(self, turn: Turn) -> str:
         for part in turn.parts:
@@ -63,32 +88,22 @@ class _Conversation:
                 self.changes.add("dropped", f"messages.{part.kind}")
         return "\n".join(part.text for part in turn.parts if isinstance(part, Text))
 
-    def system(self, turn: Turn, *, native: bool) -> None:
+    def system(self, turn: Turn) -> None:
         text = self.system_text(turn)
-        if not text.strip():
-            return
-        if native:
-            self._add("system", [_text(text)])
-        else:
-            self.changes.add("rewritten", "messages.system")
-            self._add("user", [_text(f"<system>\n{text}\n</system>")])
+        if text.strip():
+            self._system = True
+            _add(self._messages, "system", [_text(text)])
 
     def turn(self, turn: Turn) -> None:
         said = only_text(turn)
         if said and not said.isspace():
-            self._add(turn.role, [_text(said)])
+            _add(self._messages, turn.role, [_text(said)])
             return
         blocks = [block for part in turn.parts if (block := self._block(part, turn.role)) is not None]
         if blocks:
-            self._add(turn.role, blocks)
-        elif turn.role == "user" and (not self._messages or self._messages[-1][0] != "user"):
-            self._add("user", [_FILLER])
-
-    def _add(self, role: str, blocks: list[Block]) -> None:
-        if self._messages and self._messages[-1][0] == role:
-            self._messages[-1][1].extend(blocks)
-        else:
-            self._messages.append((role, list(blocks)))
+            _add(self._messages, turn.role, blocks)
+        elif turn.role == "user" and (not self._messages or self._messages[-1][0] == "assistant"):
+            _add(self._messages, "user", [FILLER])
 
     def _ordered(self, blocks: list[Block]) -> list[Block]:
         results = [block for block in blocks if block["type"] == "tool_result"]

@@ -11,11 +11,11 @@ from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.gemini import edit, prompt, reader, told, write
-from policyroute.dialects.gemini.concerns import CONCERNS
-from policyroute.dialects.gemini.request import ContentRequests
-from policyroute.dialects.gemini.spelling import settled
+from policyroute.dialects.gemini.concerns import BESIDE, CONCERNS
+from policyroute.dialects.gemini.request import ContentRequests, CountRequests
+from policyroute.dialects.gemini.spelling import many, settled
 from policyroute.dialects.gemini.stream_writer import ContentWriter
-from policyroute.dialects.shapes import dumps
+from policyroute.dialects.shapes import dumps, has_words, obj
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -31,13 +31,21 @@ class Gemini(JsonDialect):
 
     name: str = "gemini"
     concerns: Concerns = CONCERNS
-    beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("generationConfig.thinkingConfig.includeThoughts",)}
-    requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ContentRequests()}
-    editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ContentEditor()}
+    beside: Mapping[str, tuple[str, ...]] = BESIDE
+    requests: Mapping[Operation, RequestReader] = {
+        Operation.CHAT: ContentRequests(),
+        Operation.COUNT_TOKENS: CountRequests(),
+    }
+    editors: Mapping[Operation, Editor] = {
+        Operation.CHAT: edit.ContentEditor(),
+        Operation.COUNT_TOKENS: edit.CountEditor(),
+    }
 
     def endpoint(self, model: str, stream: bool, operation: Operation = Operation.CHAT) -> str:
         """Model and stream are in the path here. Tuned models have a collection of their own."""
         called = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        if operation is Operation.COUNT_TOKENS:
+            called = "countTokens"
         collection = "" if model.startswith(_TUNED) else "models/"
         return f"/{collection}{quote(model.removeprefix('models/'), safe='/')}:{called}"
 
@@ -64,6 +72,8 @@ class Gemini(JsonDialect):
         *,
         everything: bool = False,
     ) -> list[StreamEvent]:
+        if request is not None and request.operation is Operation.COUNT_TOKENS:
+            return reader.read_count(body, secrets)
         return reader.read_answer(body, secrets, everything=everything)
 
     # Translation ------------------------------------------------------------------------------------------------------
@@ -73,6 +83,12 @@ class Gemini(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, prompt.dialect == self.name)
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        return has_words(obj(many(data.get("contents"))[-1]).get("parts"), "functionResponse")
+
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return not data["contents"]
 
     def writer(self, frame: Frame) -> ContentWriter:
         return ContentWriter(frame)

@@ -5,6 +5,7 @@ Rule of this module: as in `dialects.concerns`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from policyroute.catalogue import Traits
@@ -12,6 +13,9 @@ from policyroute.dialects.concerns import Concern, Concerns, always, odd_ids, od
 from policyroute.dialects.gemini.parts import parts, spoken
 from policyroute.dialects.gemini.spelling import either, many
 from policyroute.dialects.shapes import obj
+
+BESIDE: Final[Mapping[str, tuple[str, ...]]] = {"reasoning": ("generationConfig.thinkingConfig.includeThoughts",)}
+"""Fields of an `extra` that no target takes without the trait."""
 
 
 def _says(name: str) -> Concern:

@@ -27,13 +27,10 @@ class Contents:
         self._changes = changes
         self._names = turns.names(prompt.turns)
         at = turns.opening(prompt.turns)
-        alone = at == len(prompt.turns)
         self.turns: list[dict[str, Any]] = []
-        for turn in prompt.turns if alone else prompt.turns[at:]:
-            self._add(turn, alone)
-        self.system = None if alone else self._system(prompt.turns[:at])
-        if alone:
-            self._changes.add("moved", "messages.system")
+        for turn in prompt.turns[at:]:
+            self._add(turn)
+        self.system = self._system(prompt.turns[:at])
         if not own:
             self._sign()
 
@@ -42,9 +39,9 @@ class Contents:
         extra = said[0].extra if said and self._own else None
         return put_back({"parts": parts} if parts else {}, extra) if parts or extra is not None else None
 
-    def _add(self, turn: Turn, alone: bool) -> None:
+    def _add(self, turn: Turn) -> None:
         parts = [written for part in turn.parts for written in self._part(part)]
-        if turn.role == "system" and not alone:
+        if turn.role == "system":
             parts = [{"text": f"<system>\n{part['text']}\n</system>"} if "text" in part else part for part in parts]
             self._changes.add("rewritten", "messages.system")
         role = "model" if turn.role == "assistant" else "user"

@@ -80,6 +80,21 @@ class ContentEditor:
         return changed
 
 
+class CountEditor(ContentEditor):
+    """Of a request for nothing but a count, which not everybody takes more in than what is counted."""
+
+    def has(self, data: dict[str, Any], field: str) -> bool:
+        return False
+
+    def put(self, data: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
+        return data
+
+    def system(
+        self, data: dict[str, Any], *, prepend: str | None, append: str | None, replace: str | None
+    ) -> dict[str, Any]:
+        return data
+
+
 def _part(said: str | None) -> list[dict[str, Any]]:
     return [{"text": said}] if said else []
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from policyroute.dialects.errors import classify_object
 from policyroute.dialects.gemini.content import ContentReader
 from policyroute.dialects.shapes import compact, items, obj
 from policyroute.dialects.sse import plain_data
 from policyroute.dialects.stream import CUT, EMPTY, UNREADABLE, SseStream, parse
-from policyroute.events import Broken, FinishReason, StreamEvent
+from policyroute.events import Broken, Finished, FinishReason, OtherContent, StreamEvent
 from policyroute.failures import Failure
 
 
@@ -52,6 +53,16 @@ def read_answer(body: bytes, secrets: Iterable[str] = (), *, everything: bool = 
         return events
     failure = _incomplete(content, malformed=True)
     return [*events, Broken(failure)] if failure else events
+
+
+def read_count(body: bytes, secrets: Iterable[str] = ()) -> list[StreamEvent]:
+    """The answer to a request that asks for nothing but a count. No tokens were used for it."""
+    answer = _unwrapped(parse(body))
+    if answer.get("error"):
+        return [Broken(classify_object(answer, secrets))]
+    if not isinstance(answer.get("totalTokens"), int):
+        return [Broken(UNREADABLE)]
+    return [OtherContent("totalTokens"), Finished(FinishReason.STOP)]
 
 
 def _unwrapped(value: Any) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from policyroute.request import BadRequest, Message, ResponseFormat, Tool, ToolC
 _CALLED: Final = re.compile(r"(?:.*?/v1(?:beta|alpha)?(?=/))?.*?/(?:models|(tunedModels))/(.+?)(?::(\w+))?", re.DOTALL)
 _STREAMED: Final = "streamGenerateContent"
 _JSON: Final = "application/json"
+_WHOLE: Final = "generateContentRequest"
+"""Where a request to be counted may stand as a whole."""
 _UPLOADED: Final = re.compile(r"(?:^|/v1\w*/)files/[^/]+$")
 """Where the Files API keeps what was uploaded."""
 _READ: Final = frozenset({"temperature", "maxOutputTokens", "responseMimeType", "responseSchema", "responseJsonSchema"})
@@ -113,6 +115,19 @@ class ContentRequests:
         if not isinstance(wanted, Absent) and wanted.schema:
             declared.append(wanted.schema)
         return said + (len(orjson.dumps(declared)) if declared else 0)
+
+
+class CountRequests(ContentRequests):
+    """The same of a request for nothing but a count, which is never streamed."""
+
+    def check(self, data: dict[str, Any]) -> None:
+        if either(data, _WHOLE) is not None:
+            message = f"`{key(data, _WHOLE)}` is not read here: put its `contents` at the top."
+            raise BadRequest("unsupported_field", message, param=key(data, _WHOLE))
+        check(data)
+
+    def stream(self, data: dict[str, Any], path: str) -> bool:
+        return False
 
 
 def _config(data: dict[str, Any]) -> dict[str, Any]:

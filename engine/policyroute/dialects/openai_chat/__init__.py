@@ -9,9 +9,10 @@ from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.openai_chat import edit, embeddings, prompt, reader, told, write
-from policyroute.dialects.openai_chat.concerns import CONCERNS
+from policyroute.dialects.openai_chat.concerns import BESIDE, CONCERNS
 from policyroute.dialects.openai_chat.request import ChatRequests
 from policyroute.dialects.openai_chat.stream_writer import ChatWriter
+from policyroute.dialects.shapes import has_words
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -23,11 +24,7 @@ class OpenAIChat(JsonDialect):
 
     name: str = "openai_chat"
     concerns: Concerns = CONCERNS
-    beside: Mapping[str, tuple[str, ...]] = {
-        "penalties": ("logit_bias",),
-        "logprobs": ("logprobs", "top_logprobs"),
-        "reasoning": ("reasoning",),
-    }
+    beside: Mapping[str, tuple[str, ...]] = BESIDE
     requests: Mapping[Operation, RequestReader] = {
         Operation.CHAT: ChatRequests(),
         Operation.EMBEDDINGS: embeddings.EmbeddingRequests(),
@@ -63,6 +60,13 @@ class OpenAIChat(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        last = data["messages"][-1]
+        return last["role"] == "tool" or (last["role"] == "user" and has_words(last.get("content")))
+
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return all(message.get("role") == "system" for message in data["messages"])
 
     def writer(self, frame: Frame) -> ChatWriter:
         return ChatWriter(frame)

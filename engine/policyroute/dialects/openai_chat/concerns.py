@@ -5,11 +5,19 @@ Rule of this module: as in `dialects.concerns`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from policyroute.catalogue import Traits
 from policyroute.dialects.concerns import Concerns, always, held, last_is, odd_ids, odd_names, other_effort, says
 from policyroute.dialects.shapes import items, obj
+
+BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
+    "penalties": ("logit_bias",),
+    "logprobs": ("logprobs", "top_logprobs", "logit_bias"),
+    "reasoning": ("reasoning",),
+}
+"""Fields of an `extra` that no target takes without the trait."""
 
 _FORMAT: Final = says("response_format")
 _SAMPLING: Final = says("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logprobs")
@@ -43,7 +51,7 @@ def _in_parts(data: dict[str, Any], traits: Traits) -> bool:
 
 def _begun(data: dict[str, Any], traits: Traits) -> bool:
     del traits
-    return last_is(data["messages"], "assistant")
+    return last_is(data["messages"], "assistant", "system", "developer")
 
 
 def _thinking(data: dict[str, Any], traits: Traits) -> bool:
@@ -82,13 +90,14 @@ CONCERNS: Final[Concerns] = {
     "reasoning": _thinking,
     "efforts": _thinking,
     "adaptive": _thinking,
+    "off_name": says("reasoning_effort"),
     "sampling": _SAMPLING,
     "sampling_reasoning": _SAMPLING,
     "temperature_max": _too_hot,
-    "penalties": says("presence_penalty", "frequency_penalty", "logit_bias"),
+    "penalties": says("presence_penalty", "frequency_penalty", *BESIDE["penalties"]),
     "seed": _SEED,
     "seed_name": _SEED,
-    "logprobs": says("logprobs", "top_logprobs"),
+    "logprobs": says(*BESIDE["logprobs"]),
     "n": says("n"),
     "stop_max": _stops,
     "max_tokens_name": _other_limit,

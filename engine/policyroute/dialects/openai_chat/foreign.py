@@ -19,8 +19,10 @@ from policyroute.request.prompt import Call, Media, Part, Refusal, Result, Text,
 class Telling:
     """Tells one conversation. `changes` are what it says otherwise, each once, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, echo: bool = False) -> None:
+        """`echo`: thoughts are told too, under the name that most compatible servers have for them."""
         self.changes = Changes()
+        self._echo = echo
         self._calls = CallIds()
 
     def messages(self, turns: Iterable[Turn]) -> list[dict[str, Any]]:
@@ -50,9 +52,12 @@ class Telling:
             message["refusal"] = refused
         if calls := [self._call(part) for part in parts if isinstance(part, Call)]:
             message["tool_calls"] = calls
-        if any(isinstance(part, Thought) for part in parts):
+        thoughts = [part.text for part in parts if isinstance(part, Thought)]
+        if thoughts and not self._echo:
             self.changes.add("dropped", "messages.thought")
         if len(message) > 2 or message["content"] is not None:
+            if thoughts and self._echo:
+                message["reasoning_content"] = "".join(thoughts)
             yield message
 
     def _call(self, call: Call) -> dict[str, Any]:

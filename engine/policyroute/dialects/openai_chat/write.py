@@ -48,6 +48,9 @@ def _common(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
     for field in ("max_tokens", "seed"):
         if (value := getattr(prompt, field)) is not None:
             body[prompt.spelled.get(field, field)] = value
+    if (off := prompt.spelled.get("effort")) is not None:
+        del body["reasoning_effort"]
+        body[off] = {"type": "disabled"}
     if prompt.stop:
         body["stop"] = list(prompt.stop)
     if prompt.logprobs is not None:
@@ -94,7 +97,7 @@ def _own_tools(prompt: Prompt, extra: Mapping[str, Any], body: dict[str, Any]) -
 
 
 def _foreign(prompt: Prompt, model: str, stream: bool) -> Written:
-    telling = Telling()
+    telling = Telling(echo=prompt.echo)
     body = _common(prompt, model, stream)
     body["messages"] = telling.messages(prompt.turns)
     if stream:

@@ -9,9 +9,10 @@ from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
 from policyroute.dialects.openai_responses import edit, kept, prompt, reader, told, write
-from policyroute.dialects.openai_responses.concerns import CONCERNS
+from policyroute.dialects.openai_responses.concerns import BESIDE, CONCERNS
 from policyroute.dialects.openai_responses.request import ResponsesRequests
 from policyroute.dialects.openai_responses.stream_writer import ResponsesWriter
+from policyroute.dialects.shapes import has_words, items, obj
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -23,7 +24,7 @@ class OpenAIResponses(JsonDialect):
 
     name: str = "openai_responses"
     concerns: Concerns = CONCERNS
-    beside: Mapping[str, tuple[str, ...]] = {"reasoning": ("reasoning",)}
+    beside: Mapping[str, tuple[str, ...]] = BESIDE
     requests: Mapping[Operation, RequestReader] = {Operation.CHAT: ResponsesRequests()}
     editors: Mapping[Operation, Editor] = {Operation.CHAT: edit.ResponsesEditor()}
 
@@ -58,6 +59,16 @@ class OpenAIResponses(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        given = data.get("input")
+        if isinstance(given, str):
+            return bool(given)
+        last = obj(items(given)[-1]) if items(given) else {}
+        return bool(last.get("output")) or (last.get("role") == "user" and has_words(last.get("content")))
+
+    def is_empty(self, data: dict[str, Any]) -> bool:
+        return all(item.get("role") == "developer" for item in data["input"])
 
     def writer(self, frame: Frame) -> ResponsesWriter:
         return ResponsesWriter(frame)

@@ -5,11 +5,15 @@ Rule of this module: as in `dialects.concerns`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from policyroute.catalogue import Traits
 from policyroute.dialects.concerns import Concerns, always, held, last_is, odd_ids, odd_names, says
 from policyroute.dialects.shapes import items, obj
+
+BESIDE: Final[Mapping[str, tuple[str, ...]]] = {"reasoning": ("reasoning",)}
+"""Fields of an `extra` that no target takes without the trait."""
 
 _FORMAT: Final = says("text")
 _THINKING: Final = says("reasoning")
@@ -35,7 +39,7 @@ def _developer(data: dict[str, Any], traits: Traits) -> bool:
 
 def _begun(data: dict[str, Any], traits: Traits) -> bool:
     del traits
-    return last_is(data.get("input"), "assistant")
+    return last_is(data.get("input"), "assistant", "system", "developer")
 
 
 def _too_hot(data: dict[str, Any], traits: Traits) -> bool:

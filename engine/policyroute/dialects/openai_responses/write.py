@@ -53,7 +53,7 @@ def _common(prompt: Prompt, model: str, stream: bool) -> dict[str, Any]:
     if prompt.effort is not None:
         body["reasoning"] = {"effort": prompt.effort}
     said: dict[str, Any] = {"format": written.form(prompt.format)} if prompt.format is not None else {}
-    if prompt.verbosity is not None:
+    if prompt.verbosity:
         said["verbosity"] = prompt.verbosity
     if said:
         body["text"] = said
@@ -159,8 +159,8 @@ def _unspoken(prompt: Prompt) -> list[str]:
         "top_k": prompt.top_k is not None,
         "stop": prompt.stop,
         "seed": prompt.seed is not None,
-        "presence_penalty": prompt.presence_penalty is not None,
-        "frequency_penalty": prompt.frequency_penalty is not None,
+        "presence_penalty": prompt.presence_penalty not in (None, 0),
+        "frequency_penalty": prompt.frequency_penalty not in (None, 0),
         "n": prompt.n not in (None, 1),
         "modalities": set(prompt.modalities) - {"text"},
         "safety": prompt.safety,
