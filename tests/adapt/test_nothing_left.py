@@ -71,6 +71,22 @@ def test_what_can_be_said_of_it_is_sent() -> None:
     assert [block["type"] for block in result.body["messages"][0]["content"]] == ["image"]
 
 
+@pytest.mark.parametrize("provider", ["openai_responses", "anthropic", "gemini"])
+@pytest.mark.parametrize("wish", ["adapt", "error"])
+def test_nor_a_conversation_without_what_was_said_last(provider: str, wish: str) -> None:
+    file = {"type": "file", "file": {"file_id": "f"}}
+    turns = [("user", "Look at this."), ("assistant", "At what?"), ("user", [file])]
+    body = {"messages": [{"role": role, "content": content} for role, content in turns]}
+    rules = policy(
+        f"{{{server(provider)}}}", "{provider: p, model: m}", f"{{route: [t], fallback: {{on_unsupported: {wish}}}}}"
+    )
+    decision = rules.decide(asked("openai_chat", body), RoutingState.empty(), 0.0)
+    assert decision.denied is not None and decision.denied.code == "unsupported"
+    body["messages"].append({"role": "user", "content": "Well?"})
+    again = rules.decide(asked("openai_chat", body), RoutingState.empty(), 0.0)
+    assert bool(again.candidates) is (wish == "adapt")
+
+
 def test_an_empty_verbosity_is_left_out() -> None:
     body = {"messages": [{"role": "user", "content": "Hi"}], "verbosity": ""}
     assert "text" not in sent("openai_chat", body, server("openai_responses"), "m").body

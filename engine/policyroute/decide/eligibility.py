@@ -115,7 +115,8 @@ def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallbac
     what is asked: it is judged by what it was."""
     foreign = endpoint.dialect != request.dialect
     minds = fallback.on_unsupported != "adapt"
-    if not minds and not (foreign and _is_wordless(request)):
+    wordless = foreign and _is_wordless(request)
+    if not (minds or wordless):
         return ""
     traits = endpoint.spec.traits[endpoint.provider.name]
     if not foreign and traits is BY_DIALECT[endpoint.dialect]:
@@ -131,17 +132,18 @@ def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallbac
         interactive=False,
     )
     lost = asked_for(fitted.changes)
-    if foreign and dialect.is_empty(fitted.data or {}):
-        return f"nothing of what is asked can be said to it ({', '.join(lost) or 'the conversation is empty'})"
+    if wordless and dialect.asks_nothing(fitted.data or {}):
+        return f"nothing of what is asked can be said to it ({', '.join(lost) or 'there are no words in it'})"
     return f"it cannot be given {', '.join(lost)}" if minds and lost else ""
 
 
 def _is_wordless(request: ModelRequest) -> bool:
-    """Whether nobody but the system says a word: then there may be nothing left to say in another dialect. Nearly every
-    request is known not to be by its last turn."""
+    """Whether what the user said last has no words: then there may be nothing of it left in another dialect. Nearly
+    every request is known to have some at a glance."""
     if DIALECTS[request.dialect].speaks(request.data):
         return False
-    return not any(message.text for message in request.messages if message.role != "system")
+    last = next((message for message in reversed(request.messages) if message.role != "system"), None)
+    return last is not None and last.role != "assistant" and not last.text
 
 
 def _lacking(endpoint: Endpoint, request: ModelRequest) -> str | None:

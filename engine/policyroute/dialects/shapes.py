@@ -72,4 +72,4 @@ def has_words(content: Any, *others: str) -> bool:
     """Whether it is a text that says something, or an array in which one is, or a part with one of the other fields."""
     if isinstance(content, str):
         return bool(content)
-    return any(part.get(name) for part in items(content) if isinstance(part, dict) for name in ("text", *others))
+    return any(obj(part).get(name) for part in items(content) for name in ("text", *others))

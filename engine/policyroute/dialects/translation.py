@@ -72,8 +72,9 @@ class Translates(Protocol):
         not, another may, or nothing."""
         ...
 
-    def is_empty(self, data: dict[str, Any]) -> bool:
-        """Of a body that was written: whether nothing of the conversation but system text could be said."""
+    def asks_nothing(self, data: dict[str, Any]) -> bool:
+        """Of a body that was written for a prompt which ends with the user: nothing of what the user said last is in
+        it."""
         ...
 
     def writer(self, frame: Frame) -> StreamWriter:

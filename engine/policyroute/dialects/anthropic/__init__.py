@@ -69,8 +69,9 @@ class Anthropic(JsonDialect):
         last = data["messages"][-1]
         return last["role"] == "user" and has_words(last.get("content"), "tool_use_id")
 
-    def is_empty(self, data: dict[str, Any]) -> bool:
-        return all(block is FILLER for message in data["messages"] for block in message["content"])
+    def asks_nothing(self, data: dict[str, Any]) -> bool:
+        said = [message["content"] for message in data["messages"] if message["role"] != "system"]
+        return all(block is FILLER for block in said[-1])
 
     def writer(self, frame: Frame) -> MessageWriter:
         return MessageWriter(frame)

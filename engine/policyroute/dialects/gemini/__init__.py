@@ -87,8 +87,8 @@ class Gemini(JsonDialect):
     def speaks(self, data: dict[str, Any]) -> bool:
         return has_words(obj(many(data.get("contents"))[-1]).get("parts"), "functionResponse")
 
-    def is_empty(self, data: dict[str, Any]) -> bool:
-        return not data["contents"]
+    def asks_nothing(self, data: dict[str, Any]) -> bool:
+        return not data["contents"] or data["contents"][-1]["role"] == "model"
 
     def writer(self, frame: Frame) -> ContentWriter:
         return ContentWriter(frame)

@@ -65,8 +65,9 @@ class OpenAIChat(JsonDialect):
         last = data["messages"][-1]
         return last["role"] == "tool" or (last["role"] == "user" and has_words(last.get("content")))
 
-    def is_empty(self, data: dict[str, Any]) -> bool:
-        return all(message.get("role") == "system" for message in data["messages"])
+    def asks_nothing(self, data: dict[str, Any]) -> bool:
+        said = [message["role"] for message in data["messages"] if message["role"] != "system"]
+        return said[-1:] in ([], ["assistant"])
 
     def writer(self, frame: Frame) -> ChatWriter:
         return ChatWriter(frame)

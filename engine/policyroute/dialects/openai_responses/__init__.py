@@ -67,8 +67,9 @@ class OpenAIResponses(JsonDialect):
         last = obj(items(given)[-1]) if items(given) else {}
         return bool(last.get("output")) or (last.get("role") == "user" and has_words(last.get("content")))
 
-    def is_empty(self, data: dict[str, Any]) -> bool:
-        return all(item.get("role") == "developer" for item in data["input"])
+    def asks_nothing(self, data: dict[str, Any]) -> bool:
+        said = [item for item in data["input"] if item.get("role") != "developer"]
+        return not said or said[-1].get("role") == "assistant" or said[-1]["type"] == "function_call"
 
     def writer(self, frame: Frame) -> ResponsesWriter:
         return ResponsesWriter(frame)
