@@ -124,6 +124,14 @@ class Metrics:
                 registry=registry,
             )
         )
+        self.refusals = Family(
+            Counter(
+                "policyroute_refusals",
+                "Answers that are refusals: the provider says so, or they begin with a phrase of the policy's",
+                ["target", "provider"],
+                registry=registry,
+            )
+        )
         self.rule_errors = Counter(
             "policyroute_rule_errors",
             "Rules whose expression could not be evaluated, and what was done (applied, skipped, refused)",
