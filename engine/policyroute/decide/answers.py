@@ -1,19 +1,17 @@
-"""An answer as rules see it (`response`, `usage`), and what they make of it.
+"""An answer as rules see it: `response` and `usage`.
 
-Rule of this module: values. `decide.judging` asks the rules; nobody here does.
+Rule of this module: values, and what is said of their absence. `decide.judging` asks the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.cel.expression import EvaluationError
-from policyroute.decide.decision import Denial, RuleError
 from policyroute.events import FinishReason, Usage
-from policyroute.policy.model import Price
+from policyroute.policy.model import Price, Rule
 
 _MILLION = 1_000_000
 
@@ -31,17 +29,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the response-phase rules make of an answer. `denied`: it is not given. `headers` are the rules that change
-    those of the answer, `fired` all that apply, `shadow` those in shadow mode that would."""
+class Awaiting:
+    """The rules that may match the answer, as far as its request can tell. `words`: some of them read its text."""
 
-    fired: tuple[str, ...] = ()
-    shadow: tuple[str, ...] = ()
-    denied: Denial | None = None
-    headers: tuple[str, ...] = ()
-    set_headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    remove_headers: frozenset[str] = frozenset()
-    errors: tuple[RuleError, ...] = ()
+    rules: tuple[Rule, ...]
+    words: bool
 
 
 class ToolFacts(NamedTuple):

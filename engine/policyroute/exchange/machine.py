@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from policyroute.decide.answers import Verdict
 from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.decide.judging import Verdict
 from policyroute.events import TextDelta
 from policyroute.exchange.commands import (
     Attempt,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from policyroute.decide.answers import Answer, Verdict
+from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate
+from policyroute.decide.judging import Verdict
 
 
 @dataclass(frozen=True, slots=True)
