@@ -10,7 +10,6 @@ from typing import Final
 
 from policyroute.decide.answers import Answer
 from policyroute.events import (
-    SEMANTIC,
     Finished,
     FinishReason,
     ReasoningDelta,
@@ -40,21 +39,24 @@ class Heard:
     `finish` and the text are those of the first choice.
     """
 
+    # Of the class until they are set: an answer of which nobody asks anything is to cost little.
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+    _opening = ""
+    _says_so = False
+    _length = 0
+    _tools: tuple[str, ...] = ()
+
     def __init__(self, refusals: Refusals | None, *, words: bool) -> None:
         self._refusals = refusals
         self._words = words
-        self.clear()
-
-    def clear(self) -> None:
-        self.finish: FinishReason | None = None
-        self.usage: Usage | None = None
-        self.opening: bool | None = False if self._refusals is None else None
-        """Whether the text begins as a refusal does. None: that cannot be told yet."""
-        self._opening = ""
-        self._says_so = False
         self._parts: list[str] = []
-        self._length = 0
-        self._tools: list[str] = []
+        self.opening: bool | None = False if refusals is None else None
+        """Whether the text begins as a refusal does. None: that cannot be told yet."""
+
+    def anew(self) -> Heard:
+        """For the next attempt."""
+        return Heard(self._refusals, words=self._words)
 
     @property
     def listens(self) -> bool:
@@ -69,21 +71,22 @@ class Heard:
         for event in events:
             if self.opening is None:
                 self._open(event)
-            if isinstance(event, SEMANTIC):
-                self._said(event)
+            if isinstance(event, TextDelta):
+                if self._words:
+                    self._keep(event)
             elif isinstance(event, Usage):
                 self.usage = event
             elif isinstance(event, Finished):
-                self._says_so = self._says_so or event.reason in _REFUSING
-                if event.choice == 0 or self.finish is None:
-                    self.finish = event.reason
+                self._finished(event)
+            else:
+                self._else(event)
         if end and self.opening is None:
             self.opening = self._told(whole=True)
 
     def answer(self) -> Answer:
         """All of it, when it is complete."""
         text = "".join(self._parts) if self._length <= LONGEST_TEXT else None
-        return Answer(self.finish or FinishReason.STOP, self.refused, text, tuple(self._tools), self.usage)
+        return Answer(self.finish or FinishReason.STOP, self.refused, text, self._tools, self.usage)
 
     def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
         """Write down how the attempt ended: what was heard of it, and the trouble there was."""
@@ -96,16 +99,21 @@ class Heard:
             attempt.status = failure.status if failure.status is not None else attempt.status
             attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
 
-    def _said(self, event: StreamEvent) -> None:
-        if isinstance(event, ToolCallDelta):
-            if event.name and event.choice == 0 and len(self._tools) < MOST_TOOLS:
-                self._tools.append(event.name)
-            return
+    def _finished(self, event: Finished) -> None:
+        self._says_so = self._says_so or event.reason in _REFUSING
+        if event.choice == 0 or self.finish is None:
+            self.finish = event.reason
+
+    def _else(self, event: StreamEvent) -> None:
         if isinstance(event, RefusalDelta):
             self._says_so = self._says_so or event.text != ""
-        elif not isinstance(event, TextDelta):
-            return
-        if self._words and event.choice == 0 and self._length <= LONGEST_TEXT:
+            if self._words:
+                self._keep(event)
+        elif isinstance(event, ToolCallDelta) and event.name and event.choice == 0 and len(self._tools) < MOST_TOOLS:
+            self._tools += (event.name,)
+
+    def _keep(self, event: TextDelta | RefusalDelta) -> None:
+        if event.choice == 0 and self._length <= LONGEST_TEXT:
             self._parts.append(event.text)
             self._length += len(event.text)
 

@@ -25,23 +25,28 @@ _NO_END = Failure(FailureKind.STREAM_BROKEN, "the provider said that its answer 
 
 class Held:
     """One attempt's. `after` is what the fallback goes on after; `reviewed`: the end is held until all of the answer is
-    there and was looked at. What holds is `shows`, once anything came that the client can see, and `ending`, once
-    nothing of the kind is expected any more."""
+    there and was looked at.
+
+    `shows` is set once anything came that the client can see; `ending` while, of an answer that is reviewed, nothing of
+    the kind is expected any more.
+    """
+
+    shows = False
+    ending = False
+    _size = 0
+    _count = 0
 
     def __init__(self, after: Collection[FailureKind], heard: Heard, *, reviewed: bool) -> None:
         self._after = after
         self._opens = FailureKind.REFUSED in after
         self._heard = heard
         self._reviewed = reviewed
-        self.clear()
-
-    def clear(self) -> None:
-        self.shows = False
-        self.ending = False
         self._events: list[StreamEvent] = []
         self._raw: list[bytes] = []
-        self._size = 0
-        self._count = 0
+
+    def anew(self, heard: Heard) -> Held:
+        """For the next attempt."""
+        return Held(self._after, heard, reviewed=self._reviewed)
 
     def before(self, got: Received) -> Failure | bool:
         """While nothing of the answer was shown: what is wrong with it, or whether it may be shown from here on."""
@@ -50,7 +55,10 @@ class Held:
         failure = judge(self._events, self._after, complete=got.end, refused=refused)
         if failure is not None:
             return failure
-        self.shows = self.shows or any(shows(event) for event in got.events)
+        for event in got.events if not self.shows else ():
+            if shows(event):
+                self.shows = True
+                break
         if got.end or (self.shows and not self.ending and not (self._opens and self._heard.opening is None)):
             return True
         if not self._full:

@@ -139,7 +139,7 @@ class Exchange:
             commands = self._after_commit(got, now)
         if first and not commands:
             commands = self._arm(now)
-        self._plain = self.committed and not (self._heard.listens or self._held.ending)
+        self._plain = self.record.committed is not None and not (self._heard.listens or self._held.ending)
         return commands
 
     def _before_commit(self, got: Received, attempt: AttemptRecord, now: float) -> list[Command]:
@@ -214,6 +214,9 @@ class Exchange:
         self._turns.taken(place)
         self._place = place
         number = len(self.record.attempts) + 1
+        if number > 1:
+            self._heard = self._heard.anew()
+            self._held = self._held.anew(self._heard)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, opened=now)
         self.record.attempts.append(self._attempt)
         return [Open(number, Attempt(number, candidate, self._patience.connect(now))), *self._arm(now)]
@@ -270,8 +273,6 @@ class Exchange:
         attempt.ended, attempt.outcome = now, outcome
         self._heard.note(attempt, failure)
         self._attempt = self._patience.heard = None
-        self._heard.clear()
-        self._held.clear()
 
     def _cancel(self) -> list[Command]:
         return [Cancel(self._attempt.number)] if self._attempt is not None else []
