@@ -16,7 +16,7 @@ from policyroute.cel.functions import reference as functions
 from policyroute.changes import Change
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.translation import Frame
-from policyroute.policy.vocabulary import reference as vocabulary
+from policyroute.policy.reference import reference as vocabulary
 from policyroute.request import ModelRequest
 
 _DOCS = Path(__file__).parent.parent / "docs"

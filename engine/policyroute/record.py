@@ -17,7 +17,7 @@ class AttemptRecord:
 
     `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed`, `cancelled` or a
     failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text;
-    `finish` why the answer ended, by the provider (`stop`, `length`, ...);
+    `finish` why the answer ended, by the provider (`stop`, `length`, ...); `refused` whether it is a refusal;
     `key` where the key is from that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise
     than the client's request; `lost` what of the answer the client's dialect has no words for.
     """
@@ -36,6 +36,7 @@ class AttemptRecord:
     input_tokens: int | None = None
     output_tokens: int | None = None
     finish: str | None = None
+    refused: bool = False
     key: str | None = None
     adapted: tuple[Change, ...] = ()
     lost: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class AttemptRecord:
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "finish": self.finish,
+            "refused": self.refused,
             "adapted": [change.as_json() for change in self.adapted],
             "lost": list(self.lost),
         }
@@ -75,9 +77,10 @@ class Skipped:
 @dataclass(slots=True)
 class ExchangeRecord:
     """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed`, `cancelled`
-    (by us) or a failure kind.
+    (by us), `denied` (by a rule that saw the answer) or a failure kind.
 
-    `committed` is when the first of the answer went to the client; after that no other candidate is tried.
+    `committed` is when the first of the answer went to the client; after that no other candidate is tried. `fired` are
+    the rules that apply to the answer, `too_late` those of them whose headers could not be sent any more.
     """
 
     started: float
@@ -86,10 +89,20 @@ class ExchangeRecord:
     committed: float | None = None
     ended: float | None = None
     outcome: str = "open"
+    fired: tuple[str, ...] = ()
+    too_late: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last answer is a refusal."""
+        return bool(self.attempts) and self.attempts[-1].refused
 
     def as_json(self) -> dict[str, Any]:
         return {
             "outcome": self.outcome,
+            "refused": self.refused,
+            "fired": list(self.fired),
+            "too_late": list(self.too_late),
             "commit_ms": _ms(self.started, self.committed),
             "total_ms": _ms(self.started, self.ended),
             "attempts": [attempt.as_json() for attempt in self.attempts],

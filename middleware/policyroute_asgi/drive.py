@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from policyroute.changes import Change
-from policyroute.decide.decision import Decision, Hop
+from policyroute.decide.decision import Decision, Denial, Hop
+from policyroute.decide.judging import Verdict
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
@@ -30,6 +31,7 @@ from policyroute.exchange.commands import (
     Wake,
 )
 from policyroute.exchange.machine import Exchange
+from policyroute.exchange.review import Review
 from policyroute.failures import Failure, FailureKind
 from policyroute.policy.openings import Refusals
 from policyroute.record import ExchangeRecord
@@ -52,6 +54,8 @@ class Answer:
     attempt: Attempt
     hop: Hop
     adapted: tuple[Change, ...] = ()
+    verdict: Verdict | None = None
+    """What the rules made of it, where it is whole and they were asked."""
 
 
 class ClientSide(Protocol):
@@ -69,6 +73,10 @@ class ClientSide(Protocol):
         """The end, in failure: an HTTP error where nothing was committed, else an error inside the stream."""
         ...
 
+    async def deny(self, denial: Denial) -> None:
+        """The same, where it is a rule that does not let the answer pass."""
+        ...
+
     async def hung_up(self) -> None:
         """Returns when the client is gone. Cancelled when the exchange is over."""
         ...
@@ -77,7 +85,7 @@ class ClientSide(Protocol):
 class Drive:
     """One exchange. `record` is there from the start, and says what happened even where `run` is cancelled."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one name for each thing that an exchange needs
         self,
         decision: Decision,
         upstream: Upstream,
@@ -85,6 +93,7 @@ class Drive:
         *,
         stream: bool,
         refusals: Refusals | None = None,
+        review: Review | None = None,
     ) -> None:
         self._machine = Exchange(
             decision.candidates,
@@ -94,6 +103,7 @@ class Drive:
             eligible=upstream.eligible,
             spare_key=upstream.has_other_key,
             refusals=refusals,
+            review=review,
         )
         self.record: ExchangeRecord = self._machine.record
         self._upstream = upstream
@@ -172,7 +182,7 @@ class Drive:
                 if command.first:
                     await self._commit()
                 last = commands[-1]
-                more = not isinstance(last, Done) or last.failure is not None
+                more = not isinstance(last, Done) or last.failure is not None or last.denied is not None
                 await self._send(command.id, command.raw, now, more=more)
             elif not isinstance(command, Wake):
                 self._obey([command], inside=True)
@@ -180,7 +190,8 @@ class Drive:
 
     async def _commit(self) -> None:
         assert self._running is not None and self._upstream.hop is not None
-        await self._client.commit(Answer(self._running.attempt, self._upstream.hop, self._upstream.adapted))
+        verdict = self._machine.verdict
+        await self._client.commit(Answer(self._running.attempt, self._upstream.hop, self._upstream.adapted, verdict))
 
     async def _send(self, id: int, raw: bytes, started: float, *, more: bool = True) -> bool:
         """Part of what attempt `id` said at `started`. Whether more of it is wanted."""
@@ -272,5 +283,7 @@ class Drive:
             async with asyncio.timeout(LAST_WORDS):
                 if done.failure is not None:
                     await self._client.fail(done.failure)
+                elif done.denied is not None:
+                    await self._client.deny(done.denied)
                 else:
                     await self._client.send(b"", more=False)

@@ -28,6 +28,7 @@ class LogLine(NamedTuple):
     revision: str | None
     route_rule: str | None
     fired: tuple[str, ...]
+    too_late: tuple[str, ...]
     rule_errors: int
     model: str | None
     stream: bool
@@ -55,6 +56,7 @@ class LogLine(NamedTuple):
             "revision": self.revision[:12] if self.revision else None,
             "route_rule": self.route_rule,
             "fired": self.fired,
+            "too_late": self.too_late,
             "rule_errors": self.rule_errors,
             "requested_model": self.model,
             "target": last.target if last else None,
@@ -63,6 +65,7 @@ class LogLine(NamedTuple):
             "stream": self.stream,
             "status": self.status,
             "outcome": self.outcome,
+            "refused": last.refused if last else False,
             "attempts": [attempt.as_json() for attempt in self.attempts],
             "input_tokens": last.input_tokens if last else None,
             "output_tokens": last.output_tokens if last else None,

@@ -36,6 +36,10 @@ class Family(Generic[_Metric]):
         return child
 
 
+def _counter(registry: CollectorRegistry, name: str, doc: str, labels: list[str]) -> Family[Counter]:
+    return Family(Counter(name, doc, labels, registry=registry))
+
+
 class PolicyMetrics:
     """How what is served stands to the policy directory."""
 
@@ -108,21 +112,23 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry = registry or CollectorRegistry()
-        self.requests = Family(
-            Counter(
-                "policyroute_requests",
-                "LLM requests by the rule that routed them, the target that answered, status and outcome",
-                ["rule", "target", "status", "outcome"],
-                registry=registry,
-            )
+        self.requests = _counter(
+            registry,
+            "policyroute_requests",
+            "LLM requests by the rule that routed them, the target that answered, status and outcome",
+            ["rule", "target", "status", "outcome"],
         )
-        self.attempts = Family(
-            Counter(
-                "policyroute_attempts",
-                "Attempts at targets: ok, or the kind of failure",
-                ["target", "provider", "outcome"],
-                registry=registry,
-            )
+        self.attempts = _counter(
+            registry,
+            "policyroute_attempts",
+            "Attempts at targets: ok, or the kind of failure",
+            ["target", "provider", "outcome"],
+        )
+        self.refusals = _counter(
+            registry,
+            "policyroute_refusals",
+            "Answers that are refusals: the provider says so, or they begin with a phrase of the policy's",
+            ["target", "provider"],
         )
         self.rule_errors = Counter(
             "policyroute_rule_errors",

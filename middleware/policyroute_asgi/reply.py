@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from starlette.types import Message, Receive, Send
 
 from policyroute.changes import Change
+from policyroute.decide.decision import Denial
 from policyroute.dialects import ClientError, Voice
 from policyroute.failures import Failure, FailureKind
 from policyroute_asgi.drive import Answer
@@ -73,6 +74,9 @@ class Reply:
         hop = answer.hop
         if hop.set_response_headers or hop.remove_response_headers:
             self._change(hop.set_response_headers, hop.remove_response_headers)
+        verdict = answer.verdict
+        if verdict is not None and verdict.headers and not self.stream:
+            self._change(verdict.set_headers, verdict.remove_headers)
 
     async def send(self, raw: bytes, *, more: bool) -> None:
         if not self.stream:
@@ -92,6 +96,9 @@ class Reply:
             await self.estimated(self.estimate)
             return
         await self.error(ClientError.of_failure(failure, self.decision_id))
+
+    async def deny(self, denial: Denial) -> None:
+        await self.error(ClientError.of_denial(denial.status, denial.code, denial.message, self.decision_id))
 
     async def estimated(self, tokens: int) -> None:
         """A count of tokens that is no provider's."""

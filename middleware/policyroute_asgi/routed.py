@@ -12,8 +12,11 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Final
 
+from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
+from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
+from policyroute.exchange.review import Review
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
@@ -130,7 +133,8 @@ class Routed:
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
         refusals = active.policy.program.refusals
-        exchange = Drive(decision, upstream, reply, stream=request.stream, refusals=refusals)
+        review = self._review(active, decision, served)
+        exchange = Drive(decision, upstream, reply, stream=request.stream, refusals=refusals, review=review)
         served.record = exchange.record
         await exchange.run()
 
@@ -161,6 +165,20 @@ class Routed:
         hop = active.policy.hop(decision, candidate, self._telemetry.state(self._places.load))
         served.hop_errors += hop.errors
         return hop
+
+    def _review(self, active: Active, decision: Decision, served: Served) -> Review | None:
+        """Who is to see the answer, if anybody is."""
+        awaiting = decision.awaiting
+        if awaiting is None:
+            return None
+
+        def judge(candidate: Candidate, answer: Answer) -> Verdict:
+            state = self._telemetry.state(self._places.load)
+            verdict = active.policy.judge(decision, candidate, state, answer)
+            served.hop_errors += verdict.errors
+            return verdict
+
+        return Review(judge, awaiting.words)
 
 
 def _speak_otherwise(decision: Decision) -> bool:

@@ -83,6 +83,8 @@ class Telemetry:
         self._count(served, attempts)
         for attempt in attempts:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
+            if attempt.refused:
+                self.metrics.refusals.of(attempt.target, attempt.provider).inc()
             self.latencies.add(attempt, stream=served.stream)
             self._learn(attempt, served.request)
         if self._lines is not None:
@@ -127,7 +129,8 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         tenant=client.tenant if client else None,
         revision=decision.revision if decision else None,
         route_rule=decision.route_rule if decision else None,
-        fired=decision.fired if decision else (),
+        fired=(decision.fired if decision else ()) + (record.fired if record else ()),
+        too_late=record.too_late if record else (),
         rule_errors=len(decision.errors) + len(served.hop_errors) if decision else 0,
         model=model[:LONGEST_MODEL] if model else None,
         stream=served.stream,

@@ -60,6 +60,24 @@ async def test_the_line_of_a_request_that_was_swapped(app: Gateway, log: Log) ->
     assert 0 < second["ttft_ms"] <= second["total_ms"] <= line["total_ms"]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_refusal_is_counted_and_in_the_line(policies: Path, upstream: Counting, log: Log, stream: bool) -> None:
+    target = "targets:\n  refuse: {provider: demo, model: refuse}\n"
+    (policies / "policy.yaml").write_text((policies / "policy.yaml").read_text().replace("targets:\n", target))
+    app = gateway(policies, log=log, transport=upstream)
+    async with lifespan(app):
+        for model in ("refuse", "ok", "refuse"):
+            await ask(app, "POST", CHAT, chat(model, stream=stream), JSON)
+        counted = await numbers(app)
+    assert counted['policyroute_refusals_total{provider="demo",target="refuse"}'] == 2
+    assert not [name for name in counted if name.startswith("policyroute_refusals") and "ok" in name]
+    assert [(line["refused"], line["attempts"][0]["refused"]) for line in log.lines] == [
+        (True, True),
+        (False, False),
+        (True, True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("model", "status", "outcome"),
     [

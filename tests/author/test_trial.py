@@ -15,10 +15,11 @@ providers: {p: {dialect: openai_chat, base_url: "https://p.example/v1", region: 
             a: {dialect: anthropic, base_url: "https://a.example/v1"},
             e: {dialect: openai_chat, base_url: "https://e.example/v1", region: eu}}
 targets:
-  gpt: {provider: p, model: gpt-x, context_window: 1000}
+  gpt: {provider: p, model: gpt-x, context_window: 1000, price: {input: 1, output: 2}}
   eu: {provider: e, model: eu-x}
   claude: {provider: a, model: claude-x}
   vectors: {provider: p, model: v, supports: {embeddings: true}}
+refusals: {phrases: [I cannot]}
 rules:
   - {id: residency, when: 'client.tags["region"] == "eu"', require: target.region == "eu"}
   - {id: big, when: request.input_tokens > 900000, deny: {status: 413, code: too_big, message: Too big}}
@@ -29,6 +30,12 @@ rules:
   - {id: kept, when: 'session.id == "c1" && request.headers["x-a"] == "b"', route: [eu]}
   - {id: named, when: request.id == "r9", limits: {idle: 9s}}
   - {id: vectors, when: request.operation == "embeddings", route: [vectors]}
+  - {id: hidden, phase: response, when: response.refused, mode: shadow, deny: {}}
+  - {id: unhelpful, phase: response, when: response.refused, deny: {status: 502, code: unhelpful}}
+  - {id: called, phase: response, when: 'response.tool_calls[0].name == "sql"', response_headers: {remove: [X]}}
+  - {id: long, phase: response, when: 'response.finish_reason == "length"', response_headers: {remove: [Y]}}
+  - {id: dear, phase: response, when: has(usage.cost_usd) && usage.cost_usd >= 0.003, deny: {}}
+  - {id: eu-said, phase: response, when: 'target.name == "eu" && response.text != ""', response_headers: {remove: [Z]}}
   - {id: counts, when: request.operation == "count_tokens", route: [claude]}
 default: {route: [requested, gpt, eu]}
 """
@@ -48,6 +55,7 @@ def failures(given: dict[str, Any], expect: dict[str, Any]) -> list[str]:
 AGENT = {"request": {"profile": "AGENT"}}
 VECTORS = {"request": {"operation": "embeddings"}}
 COUNT = {"request": {"operation": "count_tokens", "system": "Be brief."}}
+REFUSED = {"response": {"text": "I cannot do that"}}
 EUROPEAN = {"client": {"tags": {"region": "eu"}}}
 
 
@@ -65,6 +73,9 @@ EUROPEAN = {"client": {"tags": {"region": "eu"}}}
         (VECTORS, {"target": "vectors"}, {"target": "gpt"}, "target is `vectors`"),
         (COUNT, {"target": "claude"}, {"target": "gpt"}, "target is `claude`"),
         (AGENT, {"denied": False}, {"denied": True}, "it is not denied"),
+        (REFUSED, {"fired": ["unhelpful"]}, {"not_fired": ["unhelpful"]}, "`unhelpful` fired"),
+        (REFUSED, {"shadow": ["hidden"]}, {"shadow": ["dear"]}, "shadow lacks `dear`"),
+        (REFUSED, {"denied": {"code": "unhelpful", "status": 502}}, {"denied": False}, "denied with 502 `unhelpful`"),
     ],
 )
 def test_an_expectation_holds_or_says_what_is_so(
@@ -88,6 +99,16 @@ def test_an_expectation_holds_or_says_what_is_so(
         ({"request": {"tools": [{"name": "sql"}], "messages": [{"role": "tool"}]}}, {"fired": ["tools"]}),
         ({"request": {"headers": {"X-A": "b"}}, "session": {"id": "c1"}}, {"fired": ["kept"]}),
         ({"request": {"headers": {"X-Request-ID": "r9"}}}, {"fired": ["named"]}),
+        ({"response": {"refused": True}}, {"denied": {"rule": "unhelpful"}}),
+        ({"response": {"finish_reason": "content_filter"}}, {"denied": {"rule": "unhelpful"}}),
+        ({"response": {"text": "I cannot, sorry", "refused": False}}, {"denied": False, "not_fired": ["unhelpful"]}),
+        ({"response": {"text": "Sure"}}, {"denied": False, "not_fired": ["unhelpful", "called", "long", "dear"]}),
+        ({"response": {"finish_reason": "length"}}, {"fired": ["long"]}),
+        ({"response": {"tool_calls": [{"name": "sql"}]}}, {"fired": ["called"]}),
+        ({"usage": {"input_tokens": 1000, "output_tokens": 1000}}, {"denied": {"rule": "dear"}}),
+        ({"usage": {"input_tokens": 1000}}, {"not_fired": ["dear"]}),
+        ({"request": {"model": "eu"}, "response": {"text": "x"}}, {"fired": ["eu-said"]}),
+        ({"request": {"input_tokens": 1_000_000}, "response": {"refused": True}}, {"denied": {"rule": "big"}}),
         ({"request": {"body": {"model": "eu-x", "messages": [{"role": "user", "content": "x"}]}}}, {"target": "eu"}),
     ],
 )

@@ -52,6 +52,20 @@ def test_what_a_test_has_under_given_is_explained_as_json(
     assert [rule["result"] for rule in report["rules"]] == ["matched"]
 
 
+def test_an_answer_may_be_given(
+    directory: Path, run: Run, ask: Callable[[object], Path], spoil: Callable[[str, str], None]
+) -> None:
+    spoil("rules:\n", "rules:\n  - {id: no, phase: response, when: response.refused, deny: {code: refused_here}}\n")
+    _, out, _ = run("explain", ask(BODY), "--policies", directory)
+    assert "  ?  no (response)" in out
+    given = {"request": {"body": BODY}, "response": {"finish_reason": "refusal", "text": "Hush: 4711"}}
+    status, out, _ = run("explain", ask(given), "--policies", directory)
+    assert status == 0
+    assert "\nanswer denied 403 refused_here by rule no" in out
+    assert "applied to the answer: no" in out
+    assert "4711" not in out
+
+
 def test_standard_input(directory: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(BODY).encode())))
     status, out, _ = run("explain", "-", "--policies", directory)

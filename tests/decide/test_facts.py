@@ -15,8 +15,10 @@ from policyroute.cel import EvaluationError
 from policyroute.cel.types import Field, Kind, Type
 from policyroute.cel.values import Duration, Timestamp, TotalMap
 from policyroute.clearance import Clearance
+from policyroute.decide.answers import Answer
 from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import Targets
+from policyroute.events import FinishReason, Usage
 from policyroute.policy.vocabulary import FLAT, TARGET, roots
 
 MakePolicy = Callable[[str], PolicySet]
@@ -136,6 +138,31 @@ def test_every_field_is_there_and_of_its_type(
             of_type(facts.target, TARGET)
             assert facts.target.name == endpoint.spec.name
             assert facts.target.provider == endpoint.provider.name
+
+
+ANSWERS = st.builds(
+    Answer,
+    st.sampled_from(FinishReason),
+    st.booleans(),
+    st.text(),
+    st.lists(st.text()).map(tuple),
+    st.none() | st.builds(Usage, *[st.integers(0, 9)] * 5),
+)
+
+
+@given(ANSWERS, st.sampled_from(["gpt", "eu"]))
+def test_every_field_of_an_answer_is_there_and_of_its_type(
+    policy_set: PolicySet, ask: Ask, answer: Answer, target: str
+) -> None:
+    declared = roots()
+    endpoint = policy_set.endpoints.by_target[target][0]
+    before = facts_of(policy_set, ask())
+    facts = before.at(endpoint, RoutingState.empty()).answered(answer)
+    of_type(facts.response, declared["response"])
+    of_type(facts.usage, declared["usage"])
+    of_type(facts.target, TARGET)
+    priced = answer.usage is not None and target == "gpt"
+    assert (facts.usage.cost_usd is not ABSENT, hasattr(before, "response")) == (priced, False)
 
 
 def test_nothing_is_there_that_is_not_declared(policy_set: PolicySet) -> None:

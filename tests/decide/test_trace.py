@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 from policyroute import Client, ModelRequest, PolicySet, RoutingState
+from policyroute.decide.answers import Answer
 from policyroute.decide.trace import Trace, trace
+from policyroute.events import FinishReason
 
 MakePolicy = Callable[..., PolicySet]
 Ask = Callable[..., ModelRequest]
@@ -61,6 +63,39 @@ def test_every_candidate_has_every_constraint(told: Trace) -> None:
         ("good", "target.quality >= 0.7", "false"),
     ]
     assert told.unnamed == ("gpt",)
+
+
+ANSWERED = """
+rules:
+  - {id: refused, phase: response, when: request.stream && response.refused, deny: {code: no}}
+  - {id: plain, phase: response, when: '!request.stream && response.text != ""', response_headers: {remove: [X-A]}}
+  - {id: any, phase: response, response_headers: {set: {X-B: b}}}
+  - {id: idle, phase: response, mode: "off", deny: {}}
+"""
+
+
+def test_a_rule_of_answers_is_open_unless_the_request_settles_it(policy: MakePolicy, ask: Ask) -> None:
+    told = trace(policy(ANSWERED), ask(stream=True), RoutingState.empty(), 0.0)
+    assert [(rule.id, rule.phase, rule.result, [part.result for part in rule.parts]) for rule in told.rules] == [
+        ("refused", "response", "open", ["true", "open"]),
+        ("plain", "response", "not matched", ["false", "open"]),
+        ("any", "response", "open", []),
+        ("idle", "response", "off", []),
+    ]
+
+
+def test_with_an_answer_everything_is_told_but_what_it_says(policy: MakePolicy, ask: Ask) -> None:
+    answer = Answer(FinishReason.REFUSAL, True, "my answer")
+    told = trace(policy(ANSWERED), ask(stream=True), RoutingState.empty(), 0.0, answer=answer)
+    assert [(rule.result, rule.applied) for rule in told.rules] == [
+        ("matched", True),
+        ("not matched", False),
+        ("matched", True),
+        ("off", False),
+    ]
+    shown = told.as_json()["answer"]
+    assert (shown["denied"]["code"], shown["fired"], shown["response_headers"]) == ("no", ["refused", "any"], ["any"])
+    assert "my answer" not in orjson.dumps(told.as_json()).decode()
 
 
 def test_it_is_json_without_prompt_text(told: Trace) -> None:

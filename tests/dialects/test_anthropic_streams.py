@@ -147,8 +147,9 @@ def test_every_cut_is_seen() -> None:
 
 def test_the_last_event_may_lack_its_empty_line() -> None:
     reader = ANTHROPIC.stream()
-    _, raw = reader.feed(ANSWER.rstrip())
-    assert reader.end() == [Finished(FinishReason.TOOL_CALLS)]
+    events, raw = reader.feed(ANSWER.rstrip())
+    assert (events[-1], reader.complete) == (Finished(FinishReason.TOOL_CALLS), False)
+    assert (reader.end(), reader.complete) == ([], True)
     assert raw + reader.tail == ANSWER
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.decide.judging import Verdict
 from policyroute.events import Broken, Finished, FinishReason, Started, StreamEvent, TextDelta, Usage
 from policyroute.exchange.commands import (
     Acked,
@@ -26,6 +27,8 @@ from policyroute.exchange.commands import (
     Wake,
 )
 from policyroute.exchange.machine import Exchange
+from policyroute.exchange.review import Review
+from policyroute.exchange.verdict import shows
 from policyroute.failures import Failure, FailureKind
 
 KINDS = st.sampled_from(sorted(FailureKind))
@@ -79,7 +82,13 @@ class Watch:
     opens: int = 0
     wake: float | None = None
     emitted: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    said: list[StreamEvent] = field(default_factory=list[StreamEvent])
     done: int = 0
+
+    @property
+    def looks_complete(self) -> bool:
+        last = next((event for event in reversed(self.said) if shows(event) or isinstance(event, Finished)), None)
+        return isinstance(last, Finished)
 
     def see(self, commands: list[Command], now: float) -> None:
         for command in commands:
@@ -98,12 +107,14 @@ class Watch:
                     self.opened = None
                 case Emit(id=number, raw=raw):
                     self.emitted.append((number, raw))
+                    self.said += command.events
                 case Wake(at=at):
                     assert now <= at <= max(now, self.deadline)
                     self.wake = at
-                case Done(record=record, failure=failure):
+                case Done(record=record, failure=failure, denied=denied):
                     self.done += 1
-                    assert (failure is None) == (record.outcome in {"ok", "client_closed"})
+                    assert (failure is None) == (record.outcome in {"ok", "client_closed", "denied"})
+                    assert (denied is None) == (record.outcome != "denied")
                     assert all(attempt.outcome != "open" for attempt in record.attempts)
                 case _:
                     raise AssertionError(command)
@@ -141,7 +152,9 @@ def test_every_exchange_ends_once_and_keeps_its_limits(
         out = data.draw(st.sampled_from([False, False, False, True]))
         return Excluded(asked.target, asked.provider.name, "require", None, "") if out else None
 
-    exchange = Exchange(candidates, fallback, limits, stream=data.draw(st.booleans()), eligible=eligible)
+    denial = data.draw(st.sampled_from([None, Denial(403, "no", "No", "rule")]))
+    review = data.draw(st.sampled_from([None, Review(lambda _candidate, _answer: Verdict(denied=denial))]))
+    exchange = Exchange(candidates, fallback, limits, stream=data.draw(st.booleans()), eligible=eligible, review=review)
     now = 100.0
     watch = Watch(exchange, fallback.max_attempts, now + limits.total)
     raw: dict[int, bytes] = {}
@@ -160,10 +173,15 @@ def test_every_exchange_ends_once_and_keeps_its_limits(
         now, watch.wake = max(now, watch.wake), None
         watch.step(Tick(), now)
     assert watch.done == 1
+    if review is not None and (denial is not None or exchange.record.outcome != "ok"):
+        assert exchange.record.outcome != "ok"
+        assert not watch.looks_complete
     assert now <= max(watch.deadline, 100.0 + sum(later for later, _ in steps))
     watch.step(Tick(), now + 1000)
     speakers = {number for number, _ in watch.emitted}
     assert len(speakers) <= 1, "the client hears one provider"
     assert (exchange.record.committed is not None) == bool(watch.emitted)
     for speaker in speakers:
-        assert raw[speaker].startswith(b"".join(part for _, part in watch.emitted))
+        told = b"".join(part for _, part in watch.emitted)
+        assert raw[speaker].startswith(told)
+        assert raw[speaker] == told or exchange.record.outcome != "ok"

@@ -22,10 +22,10 @@ from policyroute.events import (
     TextDelta,
     ToolCallDelta,
 )
-from policyroute.exchange.commands import Cancel, Command, Done, Emit, Open, Received, Tick
+from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, Open, Received, Tick
 from policyroute.exchange.held import HELD_EVENTS
 from policyroute.exchange.machine import Exchange
-from policyroute.failures import DEFAULT_AFTER, FailureKind
+from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 from policyroute.policy.openings import LEAD, PATTERN_SEES, Refusals
 
 Make = Callable[..., Candidate]
@@ -186,6 +186,42 @@ def test_where_all_refuse_the_client_is_told_so(candidate: Make) -> None:
 )
 def test_a_whole_text(text: str, told: bool) -> None:
     assert refusals().tell(text, whole=True) is told
+
+
+PROVIDERS_WORD = [Finished(FinishReason.REFUSAL)], [Finished(FinishReason.CONTENT_FILTER)], [RefusalDelta("no"), STOP]
+
+
+@pytest.mark.parametrize(
+    ("events", "refused"),
+    [
+        ([TextDelta("I can"), TextDelta("'t he"), TextDelta("lp with it"), STOP], True),
+        ([TextDelta("I can't help"), STOP], False),
+        ([ReasoningDelta("I can't help with that"), TextDelta("Sure"), STOP], False),
+        ([ToolCallDelta(0, "c", "f", "{}"), Finished(FinishReason.TOOL_CALLS)], False),
+        ([RefusalDelta(""), TextDelta("Sure"), STOP], False),
+        *((events, True) for events in PROVIDERS_WORD),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_refusal_is_on_record_though_nobody_goes_around_it(
+    candidate: Make, events: list[StreamEvent], refused: bool, whole: bool
+) -> None:
+    play = Play(candidate("a"), fallback=replace(FALLBACK, after=DEFAULT_AFTER))
+    if whole:
+        play.says(*events, end=True)
+    else:
+        for event in events:
+            play.says(event)
+        play.says(end=True)
+    record = play.exchange.record
+    assert (record.outcome, record.refused, record.as_json()["attempts"][0]["refused"]) == ("ok", refused, refused)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.REFUSED, FailureKind.CONTENT_FILTERED, FailureKind.OVERLOADED])
+def test_an_error_may_be_a_refusal(candidate: Make, kind: FailureKind) -> None:
+    play = Play(candidate("a"))
+    play.exchange.step(Failed(1, Failure(kind, "no")), play.now)
+    assert play.exchange.record.refused is (kind is not FailureKind.OVERLOADED)
 
 
 BEGINNINGS = st.sampled_from(

@@ -12,7 +12,7 @@ import httpx
 
 from policyroute.absent import ABSENT
 from policyroute.clearance import Clearance
-from policyroute.decide.decision import Candidate, Decision, Hop, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate, Decision, Denial, Hop, ResolvedFallback, ResolvedLimits
 from policyroute.decide.state import Place
 from policyroute.failures import DEFAULT_AFTER, Failure
 from policyroute.policy.model import Price, Provider, SecretRef, Target
@@ -64,6 +64,9 @@ class Listener:
     async def fail(self, failure: Failure) -> None:
         assert not self.complete and self.failure is None
         self.failure = failure
+
+    async def deny(self, denial: Denial) -> None:
+        raise AssertionError(f"nobody here has rules that deny: {denial.code}")
 
     async def hung_up(self) -> None:
         await self.leave.wait()

@@ -74,7 +74,9 @@ class Written:
         if status >= 400 or path in PAGES:
             self.add(f"answer {status} {path}", body)
         else:
-            errors = [event for event in body.split(b"\n\n") if b'"error"' in event and b'"policyroute"' in event]
+            errors = [
+                event for event in re.split(rb"\r?\n\r?\n", body) if b'"error"' in event and b'"policyroute"' in event
+            ]
             self.add(f"answer events {path}", b"\n".join(errors))
 
     def process(self, name: str, done: CompletedProcess[str]) -> None:

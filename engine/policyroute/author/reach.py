@@ -33,7 +33,10 @@ def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, .
     rules = [_read(rule) for rule in program.rules if rule.mode is not Mode.OFF]
     dead = [_never(read.rule) for read in rules if read.condition.never]
     live = [read for read in rules if not read.condition.never]
-    return (*dead, *_overtaken(live), *_excluded(program, static_facts))
+    # An answer only comes of what no other rule denies, and what denies it takes nothing from those.
+    answers = [read for read in live if read.rule.of_answers]
+    requests = [read for read in live if not read.rule.of_answers]
+    return (*dead, *_overtaken(requests), *_overtaken(answers), *_excluded(program, static_facts))
 
 
 def _read(rule: Rule) -> _Read:

@@ -7,11 +7,12 @@ decided instead.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
+from policyroute.author.answers import answer_of, verdict_on
 from policyroute.cel.values import Timestamp
 from policyroute.decide import Decision, PolicySet, RoutingState
 from policyroute.decide.state import GatewayLoad, Latency, Place
@@ -92,6 +93,14 @@ def _outcome(policy: PolicySet, case: Case) -> Outcome:
         return Outcome(case, (f"what is given makes no request: {error}",), None)
     state, client = state_of(policy.program, given), client_of(given)
     decision = policy.decide(request, state, request.time, decision_id="test", client=client)
+    verdict = verdict_on(policy, decision, state, answer_of(given, policy.program.refusals))
+    decision = replace(
+        decision,
+        denied=decision.denied or verdict.denied,
+        fired=decision.fired + verdict.fired,
+        shadow=decision.shadow + verdict.shadow,
+        errors=decision.errors + verdict.errors,
+    )
     return Outcome(case, tuple(_failures(case.spec.expect, decision)), decision)
 
 

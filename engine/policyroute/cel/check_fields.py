@@ -111,7 +111,9 @@ class Fields:
         if field.phase > self.demand.phase:
             path = path_of(node) or node.field
             now, first = _name(self.demand.phase), _name(field.phase)
-            self.findings.error(PHASE, f"`{path}` is not available in phase {now} (first available: {first})", node)
+            message = f"`{path}` is not available in phase {now} (first available: {first})"
+            hint = "a rule with `phase: response` sees the answer" if field.phase is Phase.RESPONSE else None
+            self.findings.error(PHASE, message, node, hint)
 
     def _read(self, node: Select, field: Field, variables: _Variables) -> None:
         path = _declared_path(node, variables)

@@ -1,10 +1,13 @@
 """Decisions: from a request's facts and a compiled program to an ordered list of candidates, with the reasons."""
 
+from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Hop, RuleError
+from policyroute.decide.judging import Verdict
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import GatewayLoad, Latency, RoutingState
 
 __all__ = [
+    "Answer",
     "Candidate",
     "Decision",
     "Denial",
@@ -15,4 +18,5 @@ __all__ = [
     "PolicySet",
     "RoutingState",
     "RuleError",
+    "Verdict",
 ]

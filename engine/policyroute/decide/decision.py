@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from policyroute.catalogue import BY_DIALECT, Traits
+from policyroute.decide.answers import Awaiting
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import TargetFacts
@@ -206,7 +207,7 @@ class Decision:
 
     `transforms` and the header changes are (rule id, effect); their expressions are evaluated for each hop.
     `route_rule` is `default` where no rule routed; `fired` every enforced rule that applies, in order; `shadow` the
-    rules in shadow mode that would have.
+    rules in shadow mode that would have. `awaiting` are the rules that have to see the answer, if any may match it.
     """
 
     id: str
@@ -224,6 +225,7 @@ class Decision:
     response_headers: tuple[tuple[str, Headers], ...]
     errors: tuple[RuleError, ...]
     grounds: Grounds | None = field(default=None, repr=False, compare=False)
+    awaiting: Awaiting | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -249,5 +251,6 @@ class Decision:
             "transforms": [rule for rule, _ in self.transforms],
             "request_headers": [rule for rule, _ in self.request_headers],
             "response_headers": [rule for rule, _ in self.response_headers],
+            "awaiting": [rule.id for rule in self.awaiting.rules] if self.awaiting else [],
             "errors": [error.as_json() for error in self.errors],
         }

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.values import Timestamp, TotalMap
+from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
@@ -76,6 +77,14 @@ class Facts:
     def looked(self, endpoint: Endpoint) -> TargetFacts | None:
         """The endpoint as `target`, if anything asked for it since the facts were turned to it."""
         return self.__dict__.get("target") if self.endpoint is endpoint else None
+
+    def answered(self, answer: Answer) -> Facts:
+        """Facts of one's own (`at`), with the answer of the endpoint they are turned to."""
+        if self.endpoint is None:
+            raise ValueError("an answer is somebody's: the facts are not turned to an endpoint")
+        self.response = ResponseFacts(answer)
+        self.usage = UsageFacts(answer.usage, self.endpoint.spec.price)
+        return self
 
     @Lazy
     def target(self) -> TargetFacts:

@@ -26,8 +26,8 @@ def hop(
     if excluded:
         return Hop(_as_seen(candidate, facts), excluded, errors=tuple(errors))
     transforms = _transforms(decision.transforms, facts, errors)
-    to_provider = _headers("request_headers", decision.request_headers, facts, errors)
-    to_client = _headers("response_headers", decision.response_headers, facts, errors)
+    to_provider = changed_headers("request_headers", decision.request_headers, facts, errors)
+    to_client = changed_headers("response_headers", decision.response_headers, facts, errors)
     seen, trim = _as_seen(candidate, facts), decision.fallback.trims
     return Hop(seen, None, transforms, *to_provider, *to_client, tuple(errors), trim)
 
@@ -55,10 +55,10 @@ def _transforms(
     return tuple(kept)
 
 
-def _headers(
+def changed_headers(
     effect: str, rules: Iterable[tuple[str, Headers]], facts: Facts, errors: list[RuleError]
 ) -> tuple[dict[str, str], frozenset[str]]:
-    """What to set and what to remove. No two rules write one name: the compiler sees to that."""
+    """What these rules set and remove. No two of them write one name: the compiler sees to that."""
     set_: dict[str, str] = {}
     removed: set[str] = set()
     for rule, headers in rules:

@@ -43,13 +43,18 @@ class _Step(NamedTuple):
     cost: tuple[Cost, bool]
 
 
+def compiling(environment: Environment) -> Compile:
+    def compiled(node: Node) -> Read:
+        return compile_node(node, _NOWHERE, environment)
+
+    return compiled
+
+
 class Index:
     """Rules whose conditions can be taken apart. Rules without a condition always match."""
 
     def __init__(self, rules: Sequence[Rule], environment: Environment) -> None:
-        def compiled(node: Node) -> Read:
-            return compile_node(node, _NOWHERE, environment)
-
+        compiled = compiling(environment)
         self._whens = [rule.when for rule in rules]
         self._always = sum(1 << n for n, when in enumerate(self._whens) if when is None)
         rows = [row for n, when in enumerate(self._whens) if when is not None for row in rows_of(n, when.parts)]

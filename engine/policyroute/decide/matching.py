@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.decide.decision import RuleError
 from policyroute.decide.facts import Facts
-from policyroute.policy.model import Rule
+from policyroute.policy.effects import CLOSED, OPEN
+from policyroute.policy.model import Mode, Rule
 
 
 class Match(NamedTuple):
@@ -42,3 +44,14 @@ def holds(when: Expression, facts: Facts, position: int, erred: dict[int, Evalua
     if value is not False:
         erred[position] = EvaluationError("condition is not true or false", when.source.span(0, len(when.source.text)))
     return False
+
+
+def errors_of(rule: Rule, error: EvaluationError) -> list[RuleError]:
+    """What a rule whose condition erred does all the same, and what it does not, by its effects."""
+    shadow = rule.mode is Mode.SHADOW
+    return [
+        RuleError(rule.id, effect, error.reason, error.span, "none" if shadow else consequence)
+        for effects, consequence in ((CLOSED, "applied"), (OPEN, "skipped"))
+        for effect in effects
+        if getattr(rule, effect) is not None
+    ]

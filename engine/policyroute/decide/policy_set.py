@@ -12,6 +12,7 @@ from typing import Final
 
 from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
+from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, ResolvedFallback, RuleError
 from policyroute.decide.effects import Effects
@@ -20,11 +21,12 @@ from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.grants import Grants
 from policyroute.decide.hops import hop
-from policyroute.decide.index import Index
+from policyroute.decide.index import Index, compiling
+from policyroute.decide.judging import AnswerRules, Verdict, judged
+from policyroute.decide.matching import errors_of
 from policyroute.decide.ordering import ranked
 from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
-from policyroute.policy.effects import CLOSED, OPEN
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
@@ -36,8 +38,11 @@ _LOCAL: Final = Client()
 class PolicySet:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._effects = Effects(program.rules)
-        self._index = Index(self._effects.rules, Environment(roots(program.targets), FLAT))
+        self._effects = Effects(rule for rule in program.rules if not rule.of_answers)
+        environment = Environment(roots(program.targets), FLAT)
+        self._index = Index(self._effects.rules, environment)
+        later = [rule for rule in program.rules if rule.of_answers and rule.mode is not Mode.OFF]
+        self._answers = AnswerRules(later, compiling(environment)) if later else None
         self.endpoints = Endpoints(program.targets)
         self._grants = Grants(program.targets)
         known = pool(self.endpoints)
@@ -78,6 +83,7 @@ class PolicySet:
         request that is not to be served has `denied` set.
         """
         effects = self._effects
+        is_chat = request.operation is Operation.CHAT
         facts = self._facts(request, client, state, now, self.endpoints.first)
         if client.models is not None:
             facts.granted = self._grants.of(client.models)
@@ -85,7 +91,7 @@ class PolicySet:
         errors: list[RuleError] = []
         applying = matched
         if erred:
-            errors += self._when_errors(erred)
+            errors += [each for at, error in sorted(erred.items()) for each in errors_of(effects.rules[at], error)]
             applying |= sum(1 << position for position in erred) & effects.closed
         enforced = matched & ~effects.shadow
         applied = applying & ~effects.shadow
@@ -116,6 +122,7 @@ class PolicySet:
             effects.response_headers.of(enforced),
             tuple(errors),
             Grounds(facts, constraints),
+            self._answers.awaiting(facts) if self._answers is not None and denied is None and is_chat else None,
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -144,18 +151,17 @@ class PolicySet:
         out = excluded(endpoint, facts, state, constraints, errors, decision.fallback, decided=True)
         return hop(decision, candidate, facts, out, errors)
 
-    def _when_errors(self, erred: dict[int, EvaluationError]) -> list[RuleError]:
-        found: list[RuleError] = []
-        for position, error in sorted(erred.items()):
-            rule = self._effects.rules[position]
-            shadow = rule.mode is Mode.SHADOW
-            for effects, consequence in ((CLOSED, "applied"), (OPEN, "skipped")):
-                found += [
-                    RuleError(rule.id, effect, error.reason, error.span, "none" if shadow else consequence)
-                    for effect in effects
-                    if getattr(rule, effect) is not None
-                ]
-        return found
+    def judge(self, decision: Decision, candidate: Candidate, state: RoutingState, answer: Answer) -> Verdict:
+        """What the rules that the decision awaits (`decision.awaiting`) make of the candidate's answer.
+
+        Raises ValueError for a decision or candidate that is not this policy set's.
+        """
+        endpoint = self.endpoints.at(candidate.target, candidate.provider.name)
+        if decision.grounds is None or endpoint is None:
+            raise ValueError("an answer needs a decision of this policy set's own and one of its candidates")
+        if decision.awaiting is None:
+            return Verdict()
+        return judged(decision.awaiting, decision.grounds.facts.at(endpoint, state).answered(answer))
 
     def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
         found = self._effects.deny.first(applied)

@@ -16,8 +16,10 @@ from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.interpret import evaluate
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import Cost
+from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Decision, Excluded, Grounds
 from policyroute.decide.facts import Facts
+from policyroute.decide.judging import Verdict, of_request
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Mode, Rule
@@ -27,7 +29,8 @@ from policyroute.request import Client, ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class PartTrace:
-    """One `&&` part of a condition: its text, `true`, `false` or `error` with the reason, and the value it compared."""
+    """One `&&` part of a condition: its text, `true`, `false`, `open` or `error` with the reason, and the value it
+    compared."""
 
     text: str
     at: str
@@ -42,11 +45,13 @@ Demands = tuple[tuple[str, PartTrace], ...]
 
 @dataclass(frozen=True, slots=True)
 class RuleTrace:
-    """`result` is `matched`, `not matched`, `error` or `off`; `applied` says whether it had a part in the decision."""
+    """`result` is `matched`, `not matched`, `error` or `off`; `open` where it depends on an answer that is not given.
+    `applied` says whether it had a part in the decision."""
 
     id: str
     at: str
     mode: str
+    phase: str
     result: str
     applied: bool
     parts: tuple[PartTrace, ...]
@@ -65,9 +70,10 @@ class CandidateTrace:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """`unnamed` are the targets that the route does not name."""
+    """`unnamed` are the targets that the route does not name; `verdict` is that on the answer, where one is given."""
 
     decision: Decision
+    verdict: Verdict
     rules: tuple[RuleTrace, ...]
     candidates: tuple[CandidateTrace, ...]
     unnamed: tuple[str, ...]
@@ -75,6 +81,13 @@ class Trace:
     def as_json(self) -> dict[str, Any]:
         return {
             "decision": self.decision.as_json(),
+            "answer": {
+                "denied": self.verdict.denied.as_json() if self.verdict.denied else None,
+                "fired": list(self.verdict.fired),
+                "shadow": list(self.verdict.shadow),
+                "response_headers": list(self.verdict.headers),
+                "errors": [error.as_json() for error in self.verdict.errors],
+            },
             "rules": [asdict(rule) for rule in self.rules],
             "candidates": [
                 {
@@ -90,10 +103,17 @@ class Trace:
         }
 
 
-def trace(
-    policy_set: PolicySet, request: ModelRequest, state: RoutingState, now: float, client: Client | None = None
+def trace(  # noqa: PLR0913 - everything that a decision and a verdict rest on
+    policy_set: PolicySet,
+    request: ModelRequest,
+    state: RoutingState,
+    now: float,
+    client: Client | None = None,
+    *,
+    answer: Answer | None = None,
 ) -> Trace:
-    """Decide the request, and say of everything that could have had a part in it what came out."""
+    """Decide the request, and say of everything that could have had a part in it what came out. `answer` is taken for
+    the first candidate's."""
     decision = policy_set.decide(request, state, now, client=client or Client())
     if decision.grounds is None:
         raise ValueError("a trace needs a decision of this policy set's own")
@@ -108,23 +128,64 @@ def trace(
     ]
     out = [_out(excluded, demands(excluded.target, excluded.provider)) for excluded in decision.excluded]
     named = {candidate.target for candidate in (*tried, *out)}
+    judged, answered = _judged(policy_set, decision, grounds, answer)
     return Trace(
         decision,
-        tuple(_rule(rule, decision, grounds.facts) for rule in policy_set.program.rules),
+        judged,
+        tuple(
+            _rule_of_answers(rule, judged, grounds.facts, answered)
+            if rule.of_answers
+            else _rule(rule, rule.id in decision.fired, grounds.facts)
+            for rule in policy_set.program.rules
+        ),
         (*tried, *out),
         tuple(name for name in policy_set.program.targets if name not in named),
     )
 
 
-def _rule(rule: Rule, decision: Decision, facts: Facts) -> RuleTrace:
-    applied = rule.id in decision.fired
+def _judged(
+    policy_set: PolicySet, decision: Decision, grounds: Grounds, answer: Answer | None
+) -> tuple[Verdict, Facts | None]:
+    """The verdict on the first candidate's answer, and the facts it rests on; None where there is no such answer."""
+    if answer is None or not decision.candidates:
+        return Verdict(), None
+    first, state = decision.candidates[0], grounds.facts.state
+    endpoint = policy_set.endpoints.at(first.target, first.provider.name)
+    if endpoint is None:
+        raise ValueError(f"the policy set has no target {first.target} at {first.provider.name}")
+    return policy_set.judge(decision, first, state, answer), grounds.facts.at(endpoint, state).answered(answer)
+
+
+def _rule(rule: Rule, applied: bool, facts: Facts) -> RuleTrace:
     if rule.mode is Mode.OFF:
-        return RuleTrace(rule.id, str(rule.span), rule.mode, "off", False, ())
+        return _traced(rule, "off", False, ())
     if rule.when is None:
-        return RuleTrace(rule.id, str(rule.span), rule.mode, "matched", applied, ())
+        return _traced(rule, "matched", applied, ())
     whole = _part(rule.when, rule.when.tree, facts)
     result = {"true": "matched", "false": "not matched"}.get(whole.result, "error")
-    return RuleTrace(rule.id, str(rule.span), rule.mode, result, applied, _parts(rule.when, facts))
+    return _traced(rule, result, applied, _parts(rule.when, facts))
+
+
+def _rule_of_answers(rule: Rule, verdict: Verdict, facts: Facts, answered: Facts | None) -> RuleTrace:
+    """Without an answer only what the condition asks of the request can be said."""
+    if answered is not None:
+        return _rule(rule, rule.id in verdict.fired, answered)
+    if rule.mode is Mode.OFF or rule.when is None:
+        return _traced(rule, "off" if rule.mode is Mode.OFF else "open", False, ())
+    now = [id(node) for node in of_request(rule.when)]
+    parts = [
+        _part(rule.when, part.node, facts)
+        if id(part.node) in now
+        else PartTrace(_text(rule.when, part.node), _at(rule.when, part.node), "open")
+        for part in rule.when.parts
+    ]
+    out = any(part.result == "false" for part in parts)
+    return _traced(rule, "not matched" if out else "open", False, tuple(parts))
+
+
+def _traced(rule: Rule, result: str, applied: bool, parts: tuple[PartTrace, ...]) -> RuleTrace:
+    phase = "response" if rule.of_answers else "request"
+    return RuleTrace(rule.id, str(rule.span), rule.mode, phase, result, applied, parts)
 
 
 def _parts(expression: Expression, facts: Facts) -> tuple[PartTrace, ...]:
@@ -132,8 +193,7 @@ def _parts(expression: Expression, facts: Facts) -> tuple[PartTrace, ...]:
 
 
 def _part(expression: Expression, node: Node, facts: Facts) -> PartTrace:
-    text = expression.source.text[node.start : node.end]
-    at = str(expression.source.span(node.start, node.end))
+    text, at = _text(expression, node), _at(expression, node)
     try:
         answer = evaluate(node, facts, FLAT)
     except EvaluationError as error:
@@ -142,6 +202,14 @@ def _part(expression: Expression, node: Node, facts: Facts) -> PartTrace:
     if isinstance(answer, bool):
         return PartTrace(text, at, "true" if answer else "false", None, value)
     return PartTrace(text, at, "error", "not true or false", value)
+
+
+def _text(expression: Expression, node: Node) -> str:
+    return expression.source.text[node.start : node.end]
+
+
+def _at(expression: Expression, node: Node) -> str:
+    return str(expression.source.span(node.start, node.end))
 
 
 def _compared(node: Node, facts: Facts) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policyroute.decide.decision import Candidate
+from policyroute.decide.decision import Candidate, Denial
 from policyroute.events import StreamEvent
 from policyroute.failures import Failure
 from policyroute.record import ExchangeRecord
@@ -120,11 +120,12 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The exchange is over. `failure` is set where the client must be told of one: before the first Emit as an HTTP
-    error, after it as an error inside the stream."""
+    """The exchange is over. Where the client must be told of an error, `failure` or `denied` is set: before the first
+    Emit it is an HTTP error, after it one inside the stream. `denied`: the answer is there, and a rule refuses it."""
 
     record: ExchangeRecord
     failure: Failure | None = None
+    denied: Denial | None = None
 
 
 Command = Open | Cancel | Persist | Wake | Emit | Done

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
-from policyroute.events import Broken, Finished, TextDelta, Usage
+from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.decide.judging import Verdict
+from policyroute.events import TextDelta
 from policyroute.exchange.commands import (
     Attempt,
     Cancel,
     Cancelled,
     Command,
     Done,
-    Emit,
     Failed,
     HungUp,
     Input,
@@ -25,9 +25,12 @@ from policyroute.exchange.commands import (
     Tick,
     Wake,
 )
+from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held
+from policyroute.exchange.patience import Patience
+from policyroute.exchange.review import Review
 from policyroute.exchange.turns import SpareKey, Turn, Turns
-from policyroute.exchange.verdict import as_word, judge, shows, telling
+from policyroute.exchange.verdict import as_word, telling
 from policyroute.failures import Failure, FailureKind
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
@@ -46,8 +49,9 @@ class Exchange:
 
     Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
-    constraints hold on each hop. `spare_key` is asked where a key failed. `refusals` are looked for where the fallback
-    goes on after one. Inputs of attempts that are over are ignored, as is everything after `Done`.
+    constraints hold on each hop. `spare_key` is asked where a key failed. `refusals` are how a text begins that
+    refuses. `review` is asked of an answer that is complete and would be given; `verdict` is what it said. Inputs of
+    attempts that are over are ignored, as is everything after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -60,22 +64,25 @@ class Exchange:
         eligible: Eligible,
         spare_key: SpareKey = _no_spare_key,
         refusals: Refusals | None = None,
+        review: Review | None = None,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
+        self.verdict: Verdict | None = None
         self._candidates = candidates
-        self._fallback = fallback
-        self._limits = limits
         self._stream = stream
         self._eligible = eligible
+        self._review = review
         self._turns = Turns(candidates, fallback, spare_key)
-        self._deadline = 0.0
+        self._patience = Patience(limits, stream=stream)
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
         # At most one of these two is set: the attempt that is open, or the turn that is waited for.
         self._attempt: AttemptRecord | None = None
         self._waiting: Turn | None = None
-        self._heard: float | None = None
-        self._held = Held(refusals if FailureKind.REFUSED in fallback.after else None)
+        self._place = 0  # of the candidate that is or was asked last
+        self._heard = Heard(refusals, words=review is not None and review.words)
+        self._held = Held(fallback.after, self._heard, reviewed=review is not None)
+        self._plain = False  # text that follows need only be passed on
 
     @property
     def committed(self) -> bool:
@@ -87,7 +94,7 @@ class Exchange:
 
     def start(self, now: float) -> list[Command]:
         self.record.started = now
-        self._deadline = now + self._limits.total
+        self._patience.begin(now)
         return self._open(0 if self._candidates else None, now)
 
     def step(self, given: Input, now: float) -> list[Command]:
@@ -109,100 +116,85 @@ class Exchange:
     def goes_on(self, got: Received, now: float) -> bool:
         """Whether this is only more text of an answer under way, to be passed on as it is. If not, `step` it."""
         attempt = self._attempt
-        if got.end or self.record.committed is None or attempt is None or attempt.number != got.id:
+        if got.end or not self._plain or attempt is None or attempt.number != got.id:
             return False
         for event in got.events:
             if event.__class__ is not TextDelta:
                 return False
-        self._heard = now
+        self._patience.heard = now
         return True
 
     def _received(self, got: Received, now: float) -> list[Command]:
         attempt = self._attempt
         if attempt is None or attempt.number != got.id:
             return []
-        first = self._heard is None
-        self._heard = now
+        first = self._patience.heard is None
+        self._patience.heard = now
         if got.status is not None:
             attempt.status = got.status
-        for event in got.events:
-            if isinstance(event, Usage):
-                attempt.input_tokens, attempt.output_tokens = event.input, event.output
-            elif isinstance(event, Finished):
-                attempt.finish = event.reason.value
+        self._heard.add(got.events, end=got.end)
         if self.record.committed is None:
             commands = self._before_commit(got, attempt, now)
         else:
             commands = self._after_commit(got, now)
         if first and not commands:
             commands = self._arm(now)
+        self._plain = self.record.committed is not None and not (self._heard.listens or self._held.ending)
         return commands
 
+    def _before_commit(self, got: Received, attempt: AttemptRecord, now: float) -> list[Command]:
+        found = self._held.before(got)
+        if isinstance(found, Failure):
+            return self._cut(found, now, open_still=not got.end)
+        if self._held.shows and attempt.first_event is None:
+            attempt.first_event = now
+        if not found:
+            return []
+        if got.end and (denied := self._denied()):
+            return self._deny(denied, now)
+        self.record.committed = now
+        commands: list[Command] = [self._held.taken(got.id, first=True)]
+        return commands + (self._finish("ok", now) if got.end else self._arm(now))
+
     def _after_commit(self, got: Received, now: float) -> list[Command]:
-        events = got.events
-        commands: list[Command] = [Emit(got.id, events, got.raw)] if got.raw or events else []
-        if events and isinstance(events[-1], Broken):
-            return commands + self._cut(events[-1].failure, now, open_still=not got.end)
+        emit, failure = self._held.after(got)
+        if failure is None and got.end and (denied := self._denied()):
+            return self._deny(denied, now)
+        commands: list[Command] = [emit] if emit is not None else []
+        if failure is not None:
+            return commands + self._cut(failure, now, open_still=not got.end)
         if got.end:
             commands += self._finish("ok", now)
         return commands
 
-    def _before_commit(self, got: Received, attempt: AttemptRecord, now: float) -> list[Command]:
-        held = self._held
-        held.add(got.events, got.raw, end=got.end)
-        failure = judge(held.events, self._fallback.after, complete=got.end, refused=held.refused is True)
-        if failure is not None:
-            return self._cut(failure, now, open_still=not got.end)
-        if attempt.first_event is None and any(shows(event) for event in got.events):
-            attempt.first_event = now
-        shown = attempt.first_event is not None
-        if not got.end and (not shown or held.refused is None):
-            if not held.full:
-                return []
-            if not shown:
-                endless = Failure(FailureKind.STREAM_BROKEN, "the provider sent a great deal, but no answer")
-                return self._cut(endless, now, open_still=True)
-        self.record.committed = now
-        commands: list[Command] = [Emit(got.id, tuple(held.events), held.raw, first=True)]
-        held.clear()
-        return commands + (self._finish("ok", now) if got.end else self._arm(now))
+    def _denied(self) -> Denial | None:
+        """Why the answer, which is complete, is not given."""
+        if self._review is None:
+            return None
+        self.verdict = verdict = self._review.of(self._candidates[self._place], self._heard.answer())
+        self.record.fired = verdict.fired
+        self.record.too_late = verdict.headers if self._stream and not verdict.denied else ()
+        return verdict.denied
+
+    def _deny(self, denied: Denial, now: float) -> list[Command]:
+        """The provider has done what it was asked; what comes of it is ours."""
+        self._close_attempt("ok", now)
+        return self._finish("denied", now, denied=denied)
 
     def _tick(self, tick: Tick, now: float) -> list[Command]:
         self._armed = None
-        if tick.backed_up and self._heard is not None:
-            self._heard = now
-        if now >= self._deadline:
-            late = Failure(FailureKind.TIMEOUT_TOTAL, f"not answered within {self._limits.total:g} s")
+        if tick.backed_up and self._patience.heard is not None:
+            self._patience.heard = now
+        late = self._patience.exhausted(self._attempt, now)
+        if late is not None:
             return self._cut(late, now, open_still=True)
-        if self._waiting is not None:
-            return self._open(self._waiting.place, now) if now >= self._waiting.at else self._arm(now)
-        silence = self._silence(now)
-        return self._arm(now) if silence is None else self._cut(silence, now, open_still=True)
-
-    def _silence(self, now: float) -> Failure | None:
-        attempt = self._attempt
-        if attempt is None or now < self._due():
-            return None
-        if self._heard is not None and now >= self._heard + self._limits.idle:
-            return Failure(FailureKind.TIMEOUT_IDLE, f"the provider fell silent for {self._limits.idle:g} s")
-        return Failure(FailureKind.TIMEOUT_TTFT, f"no first token within {self._limits.ttft:g} s")
-
-    def _due(self) -> float:
-        """When something has to be done even if nothing happens."""
-        if self._waiting is not None:
-            return self._waiting.at
-        due = self._deadline
-        attempt = self._attempt
-        if self._stream and attempt is not None:
-            if self._heard is not None:
-                due = min(due, self._heard + self._limits.idle)
-            if attempt.first_event is None:
-                due = min(due, attempt.opened + self._limits.ttft)
-        return due
+        if self._waiting is not None and now >= self._waiting.at:
+            return self._open(self._waiting.place, now)
+        return self._arm(now)
 
     def _arm(self, now: float) -> list[Command]:
         """Ask for a Tick, unless one is coming that is early enough: an idle timeout must not cost a timer a read."""
-        due = max(self._due(), now)
+        due = max(self._waiting.at if self._waiting is not None else self._patience.due(self._attempt), now)
         if self._armed is not None and self._armed <= due:
             return []
         self._armed = due
@@ -218,13 +210,16 @@ class Exchange:
             place = self._pass_over(place, out, now)
         else:
             return self._give_up(now)
-        self._note_passed(place)
+        self.record.skipped += self._turns.passed(place)
         self._turns.taken(place)
+        self._place = place
         number = len(self.record.attempts) + 1
+        if number > 1:
+            self._heard = self._heard.anew()
+            self._held = self._held.anew(self._heard)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, opened=now)
         self.record.attempts.append(self._attempt)
-        connect = min(self._limits.connect, self._deadline - now)
-        return [Open(number, Attempt(number, candidate, connect)), *self._arm(now)]
+        return [Open(number, Attempt(number, candidate, self._patience.connect(now))), *self._arm(now)]
 
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
@@ -246,7 +241,7 @@ class Exchange:
         self._close_attempt(failure.kind.value, now, failure)
         if self.committed:
             return self._finish(failure.kind.value, now, failure)
-        turn = self._turns.after(failure, now, self._deadline)
+        turn = self._turns.after(failure, now, self._patience.deadline)
         if turn is None:
             return self._give_up(now)
         if turn.at <= now:
@@ -254,36 +249,30 @@ class Exchange:
         self._waiting = turn
         return self._arm(now)
 
-    def _note_passed(self, place: int) -> None:
-        for passed, code in self._turns.passed(place):
-            candidate = self._candidates[passed]
-            self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
-
     def _give_up(self, now: float) -> list[Command]:
-        self._note_passed(len(self._candidates))
+        self.record.skipped += self._turns.passed(len(self._candidates))
         if not self._failures:
             nobody = Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more")
             self._failures.append((nobody, now))
         told = telling(self._failures, now)
         return self._finish(told.kind.value, now, told)
 
-    def _finish(self, outcome: str, now: float, failure: Failure | None = None) -> list[Command]:
+    def _finish(
+        self, outcome: str, now: float, failure: Failure | None = None, denied: Denial | None = None
+    ) -> list[Command]:
         self._close_attempt(outcome, now)
         self._waiting = None
         self.record.ended = now
         self.record.outcome = outcome
-        return [Done(self.record, failure)]
+        return [Done(self.record, failure, denied)]
 
     def _close_attempt(self, outcome: str, now: float, failure: Failure | None = None) -> None:
         attempt = self._attempt
         if attempt is None:
             return
         attempt.ended, attempt.outcome = now, outcome
-        if failure is not None:
-            attempt.status = failure.status if failure.status is not None else attempt.status
-            attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
-        self._attempt = self._heard = None
-        self._held.clear()
+        self._heard.note(attempt, failure)
+        self._attempt = self._patience.heard = None
 
     def _cancel(self) -> list[Command]:
         return [Cancel(self._attempt.number)] if self._attempt is not None else []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from policyroute.absent import Absent
 from policyroute.decide.decision import Candidate, ResolvedFallback
 from policyroute.failures import Failure, FailureKind
+from policyroute.record import Skipped
 
 SHORT_WAIT = 2.0
 """Seconds: a provider's Retry-After up to this is waited out, a longer one is a reason to go elsewhere."""
@@ -120,13 +121,13 @@ class Turns:
             return "context_window"
         return None
 
-    def passed(self, place: int) -> list[tuple[int, str]]:
-        """The candidates between the last one tried and `place` that failures so far rule out, each with the code."""
+    def passed(self, place: int) -> list[Skipped]:
+        """The candidates between the last one tried and `place` that failures so far rule out."""
         start = 0 if self._last is None else self._last + 1
         if start >= place or not (self._closed or self._window):
             return []
-        codes = ((between, self.ruled_out(between)) for between in range(start, place))
-        return [(between, code) for between, code in codes if code is not None]
+        between = [(candidate, self.ruled_out(start + n)) for n, candidate in enumerate(self._candidates[start:place])]
+        return [Skipped(out.target, out.provider.name, code) for out, code in between if code is not None]
 
     def _learn(self, candidate: Candidate, kind: FailureKind) -> None:
         """What no other key would change. Who has several keys knows which of them may still be used."""

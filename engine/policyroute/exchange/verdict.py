@@ -66,10 +66,10 @@ def judge(
     for event in events:
         if isinstance(event, Broken):
             return event.failure
-    shown = [event for event in events if shows(event)]
     ending = _ending(events, after)
-    if ending is not None:
+    if ending is not None or not (complete or FailureKind.REFUSED in after):
         return ending
+    shown = [event for event in events if shows(event)]
     if shown and FailureKind.REFUSED in after and all(isinstance(event, RefusalDelta) for event in shown):
         return Failure(FailureKind.REFUSED, "the model refused to answer")
     if refused and FailureKind.REFUSED in after:

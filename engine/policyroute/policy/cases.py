@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from policyroute.dialects import DIALECTS
+from policyroute.events import FinishReason
 from policyroute.policy.spelling import Delay, Name, ProfileName, Strict, one_of
 from policyroute.policy.vocabulary import ROLES
 from policyroute.request import Operation
@@ -100,12 +101,37 @@ class GivenTarget(Strict):
     in_flight: Count | None = None
 
 
+class GivenCall(Strict):
+    name: str
+
+
+class GivenResponse(Strict):
+    """What the first candidate is to have answered. `refused` is what the rest of it says, unless it is given."""
+
+    finish_reason: Annotated[str, one_of(FinishReason)] | None = None
+    refused: bool | None = None
+    text: str = ""
+    tool_calls: list[GivenCall] = []
+
+
+class GivenUsage(Strict):
+    """Tokens; what is left out is none."""
+
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cached_input_tokens: Count = 0
+    cache_write_tokens: Count = 0
+    reasoning_tokens: Count = 0
+
+
 class Given(Strict):
     request: GivenRequest = GivenRequest()
     client: GivenClient = GivenClient()
     session: GivenSession = GivenSession()
     gateway: GivenGateway = GivenGateway()
     targets: dict[str, GivenTarget] = {}
+    response: GivenResponse | None = None
+    usage: GivenUsage | None = None
 
 
 class Denied(Strict):
@@ -125,7 +151,7 @@ class Expect(Strict):
     """What must be so. Keys that are left out are not looked at.
 
     `fired`, `not_fired`, `shadow` and `excluded` say what must be among them; `candidates` is the whole list in order.
-    `denied: false` says that the request is let through.
+    `denied: false` says that the request is let through, and the answer where one is given.
     """
 
     route_rule: str | None = None

@@ -93,11 +93,9 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)
-    ids = {each.id for each in written}
-    tests = cases(files.own, ids, scope)
+    tests = cases(files.own, {each.id: each.spec.phase == "response" for each in written}, scope)
     callers = clients(files.own, scope)
-    fallbacks = [each.fallback for each in (*rules, last) if each is not None]
-    phrases = refusals(files.own, fallbacks, report)
+    phrases = refusals(files.own, rules, last, report)
     if last is None or profiles is None:
         return None
     return Program(

@@ -191,6 +191,9 @@ class RuleSpec(Strict):
 
     id: RuleId
     when: Cel | None = None
+    phase: Annotated[Literal["request", "response"], Field(description="response: asked when the answer is there")] = (
+        "request"
+    )
     mode: Literal["enforce", "shadow", "off"] = "enforce"
     deny: DenySpec | None = None
     require: Cel | None = None

@@ -161,4 +161,7 @@ EFFECTS: Mapping[str, str] = {
 CLOSED: Final = ("deny", "require", "quality_floor")
 """The effects that a condition which cannot be evaluated applies; it skips the others."""
 
+OF_ANSWERS: Final = ("deny", "response_headers")
+"""The effects that a rule with `phase: response` may have."""
+
 OPEN: Final = tuple(effect for effect in EFFECTS if effect not in CLOSED)

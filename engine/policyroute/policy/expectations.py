@@ -5,8 +5,7 @@ Rule of this module: a test that expects a name nothing has could never pass, or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping
 
 from policyroute.policy.model import Case
 from policyroute.policy.reading import Loaded
@@ -19,8 +18,8 @@ _TARGETS = ("target", "candidates", "excluded")
 _RULES = ("route_rule", "fired", "not_fired", "shadow")
 
 
-def cases(files: Iterable[Loaded], rules: AbstractSet[str], scope: Scope) -> tuple[Case, ...]:
-    """Every well-formed test, in order. `rules` are the ids of the set's rules."""
+def cases(files: Iterable[Loaded], rules: Mapping[str, bool], scope: Scope) -> tuple[Case, ...]:
+    """Every well-formed test, in order. `rules` are the set's by id: whether they see answers."""
     found: list[Case] = []
     names: set[str] = set()
     for loaded in files:
@@ -34,7 +33,7 @@ def cases(files: Iterable[Loaded], rules: AbstractSet[str], scope: Scope) -> tup
     return tuple(found)
 
 
-def _check(loaded: Loaded, path: Path, rules: AbstractSet[str], scope: Scope) -> None:
+def _check(loaded: Loaded, path: Path, rules: Mapping[str, bool], scope: Scope) -> None:
     written = loaded.file.data(path)
     for key in _TARGETS:
         for name, place in _named(written.get("expect", {}).get(key), (*path, "expect", key)):
@@ -52,6 +51,9 @@ def _check(loaded: Loaded, path: Path, rules: AbstractSet[str], scope: Scope) ->
             if name not in rules and name != "default" and scope.complete:
                 hint = suggestion(name, rules)
                 scope.error("unknown-rule", f"no rule is called `{name}`", loaded.file, place, hint)
+            elif rules.get(name) and not written.get("given", {}).keys() & {"response", "usage"}:
+                message = f"the rule `{name}` sees answers, and this test gives none"
+                scope.error("test-without-answer", message, loaded.file, place, "`given: {response: {text: ...}}`")
 
 
 def _check_profiles(loaded: Loaded, path: Path, scope: Scope) -> None:

@@ -155,7 +155,6 @@ REQUESTED: Final = "requested"
 @dataclass(frozen=True, slots=True)
 class Route:
     """`items` are target names or `requested`, each once. At most one of `weights` and `rank` is set.
-
     `rank` is `cost`, `latency`, or an expression over `target`: the smallest value comes first.
     """
 
@@ -234,13 +233,14 @@ class Limits:
 class Rule:
     """One `when:` and what it does. `id` is unique in the set; a pack's rule is `pack/rule`.
 
-    `when` is None where the rule always matches. `position` is the rule's place in the total order.
+    `when`: None where it always matches; `position`: in the total order; `of_answers`: asked when an answer is there.
     """
 
     id: str
     position: int
     span: Span
     mode: Mode = Mode.ENFORCE
+    of_answers: bool = False
     when: Expression | None = None
     deny: Deny | None = None
     require: Expression | None = None
@@ -270,7 +270,7 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An embedded test, checked against the schema but not yet run."""
+    """An embedded test, not yet run."""
 
     spec: CaseSpec
     span: Span

@@ -13,7 +13,7 @@ import re2 as untyped_re2  # type: ignore[import-untyped]
 
 from policyroute.cel import Demand, Expression
 from policyroute.cel.patterns import PatternError, compile_pattern
-from policyroute.cel.types import BOOL, STRING, Phase, Type
+from policyroute.cel.types import BOOL, STRING, Phase
 from policyroute.policy.effects import HeadersSpec, RewriteSpec, SystemSpec, TransformSpec
 from policyroute.policy.fields import BODY_FIELDS
 from policyroute.policy.model import Headers, Rewrite, Transform, Value
@@ -53,7 +53,6 @@ _NEUTRAL = {"max_completion_tokens": "max_tokens", "max_output_tokens": "max_tok
 
 _GROUP = re.compile(r"\\(\d)")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_WHERE = Demand(BOOL, Phase.CANDIDATE)
 
 
 def transform(spec: TransformSpec, file: File, path: Path, scope: Scope) -> Transform:
@@ -72,12 +71,20 @@ def transform(spec: TransformSpec, file: File, path: Path, scope: Scope) -> Tran
         safety={str(category): str(threshold) for category, threshold in (spec.safety or {}).items()},
         cache=spec.cache or False,
         raw=spec.raw or {},
-        where=_where(spec.where, file, path, scope),
+        where=_where(spec.where, Phase.REQUEST, file, path, scope),
     )
 
 
-def headers(spec: HeadersSpec, reserved: frozenset[str], file: File, path: Path, scope: Scope) -> Headers:
-    """`reserved` are the names that may not be written."""
+def headers(  # noqa: PLR0913 - what is written where, by whom and when
+    spec: HeadersSpec,
+    reserved: frozenset[str],
+    file: File,
+    path: Path,
+    scope: Scope,
+    *,
+    phase: Phase = Phase.REQUEST,
+) -> Headers:
+    """`reserved` are the names that may not be written, `phase` is that of the rule."""
     if not spec.set and not spec.remove:
         _empty(file, path, scope)
     values: dict[str, Value] = {}
@@ -88,15 +95,17 @@ def headers(spec: HeadersSpec, reserved: frozenset[str], file: File, path: Path,
             scope.error("bad-header", "a header's value is one line of printable ASCII", file, place)
         if name.lower() in values:
             scope.error("duplicate-item", f"`{name}` is set twice: case makes no difference", file, place)
-        values[name.lower()] = _value(value, STRING, file, place, scope)
+        values[name.lower()] = _value(value, Demand(STRING, phase), file, place, scope)
     for index, name in enumerate(spec.remove or ()):
         _allowed(name, reserved, file, (*path, "remove", index), scope)
     remove = tuple(dict.fromkeys(name.lower() for name in spec.remove or ()))
-    return Headers(values, remove, _where(spec.where, file, path, scope))
+    return Headers(values, remove, _where(spec.where, phase, file, path, scope))
 
 
-def _where(written: str | None, file: File, path: Path, scope: Scope) -> Expression | None:
-    return None if written is None else scope.expressions.compile(file, (*path, "where"), _WHERE)
+def _where(written: str | None, phase: Phase, file: File, path: Path, scope: Scope) -> Expression | None:
+    """A condition on the target, in a rule of this phase."""
+    demand = Demand(BOOL, max(phase, Phase.CANDIDATE))
+    return None if written is None else scope.expressions.compile(file, (*path, "where"), demand)
 
 
 def _empty(file: File, path: Path, scope: Scope) -> None:
@@ -112,15 +121,15 @@ def _fields(spec: Strict | None, file: File, path: Path, scope: Scope) -> Mappin
     if not spec.model_fields_set:
         _empty(file, path, scope)
     return {
-        name: _value(getattr(spec, name), BODY_FIELDS[name].type, file, (*path, name), scope)
+        name: _value(getattr(spec, name), Demand(BODY_FIELDS[name].type), file, (*path, name), scope)
         for name in BODY_FIELDS
         if name in spec.model_fields_set
     }
 
 
-def _value(written: object, type_: Type, file: File, path: Path, scope: Scope) -> Value:
+def _value(written: object, demand: Demand, file: File, path: Path, scope: Scope) -> Value:
     if isinstance(written, Computed):
-        return Value(expression=scope.expressions.compile(file, (*path, "cel"), Demand(type_)))
+        return Value(expression=scope.expressions.compile(file, (*path, "cel"), demand))
     return Value(literal=file.data(path))
 
 

@@ -5,14 +5,14 @@ Rule of this module: a phrase that every answer would begin with does not load.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from policyroute.cel.patterns import Opening, PatternError, compile_opening
 from policyroute.failures import FailureKind
 from policyroute.policy import symbols
 from policyroute.policy.document import PatternSpec
-from policyroute.policy.model import Fallback
+from policyroute.policy.model import Default, Fallback, Rule
 from policyroute.policy.openings import MARKS, Refusals, folded
 from policyroute.policy.reading import Loaded
 from policyroute.policy.report import Report
@@ -21,15 +21,18 @@ from policyroute.policy.tree import File, Path, dotted
 _HINT: Final = "write how a refusal begins"
 
 
-def refusals(files: Sequence[Loaded], fallbacks: Iterable[Fallback | None], report: Report) -> Refusals | None:
-    """The phrases of the set; None where no file has any. `fallbacks` are those of all rules and of the default."""
+def refusals(
+    files: Sequence[Loaded], rules: Sequence[Rule], default: Default | None, report: Report
+) -> Refusals | None:
+    """The phrases of the set; None where no file has any."""
     loaded = symbols.only("refusals", files, report)
     if loaded is None or loaded.document.refusals is None:
         return None
-    if not any(_goes_on(each) for each in fallbacks if each is not None):
+    fallbacks = [default.fallback if default else None, *[rule.fallback for rule in rules]]
+    if not any(_goes_on(each) for each in fallbacks if each) and not any(_asks(rule) for rule in rules):
         place: Path = ("refusals",)
-        message = "no `fallback.after` names `refused`, so nobody looks for these phrases"
-        hint = "in the rules where they count: `fallback: {after: {add: [refused]}}`"
+        message = "refusals are only counted: no `fallback.after` names `refused`, and no rule asks `response.refused`"
+        hint = "in the rules where they matter: `fallback: {after: {add: [refused]}}`"
         report.warning("refusals-unused", message, loaded.file.key_span(place), hint=hint, path=dotted(place))
     phrases: dict[str, None] = {}
     patterns: list[Opening] = []
@@ -47,6 +50,10 @@ def refusals(files: Sequence[Loaded], fallbacks: Iterable[Fallback | None], repo
             report.error("duplicate-item", message, span, hint="keep the first", path=dotted(path))
         phrases[phrase] = None
     return Refusals(tuple(phrases), tuple(patterns))
+
+
+def _asks(rule: Rule) -> bool:
+    return rule.when is not None and "response.refused" in rule.when.reads
 
 
 def _goes_on(fallback: Fallback) -> bool:

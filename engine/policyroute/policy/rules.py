@@ -8,13 +8,14 @@ from __future__ import annotations
 from policyroute.cel import Demand, Expression
 from policyroute.cel.types import BOOL, Phase
 from policyroute.policy.document import DefaultSpec, RuleSpec
-from policyroute.policy.effects import CLOSED, EFFECTS, DenySpec
+from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
 from policyroute.policy.model import Default, Deny, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
 from policyroute.policy.routes import Scope, fallback, limits, route
 from policyroute.policy.tree import File, Path, dotted
 
 _REQUIRE = Demand(BOOL, Phase.CANDIDATE, guarded=True)
+_PHASES = {"request": Phase.REQUEST, "response": Phase.RESPONSE}
 
 
 def fails_closed(spec: RuleSpec) -> bool:
@@ -36,6 +37,7 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         position=position,
         span=file.span((*path, "id")),
         mode=Mode(spec.mode),
+        of_answers=spec.phase == "response",
         when=_when(spec, file, path, scope),
         deny=_deny(spec.deny),
         require=_require(spec, file, path, scope),
@@ -46,7 +48,12 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         if spec.request_headers
         else None,
         response_headers=headers(
-            spec.response_headers, RESERVED_RESPONSE_HEADERS, file, (*path, "response_headers"), scope
+            spec.response_headers,
+            RESERVED_RESPONSE_HEADERS,
+            file,
+            (*path, "response_headers"),
+            scope,
+            phase=_PHASES[spec.phase],
         )
         if spec.response_headers
         else None,
@@ -77,6 +84,8 @@ def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None
         scope.report.error(
             "rule-without-effect", f"the rule `{spec.id}` does nothing", span, hint=hint, path=dotted(path)
         )
+    if spec.phase == "response":
+        _check_phase(spec, file, path, scope)
     for name in ("fallback", "limits"):
         section = getattr(spec, name)
         if section is not None and not section.model_fields_set:
@@ -85,10 +94,20 @@ def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None
             scope.report.error("empty-effect", message, file.key_span(place), hint="take it out", path=dotted(place))
 
 
+def _check_phase(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None:
+    for name in EFFECTS:
+        if name in spec.model_fields_set and name not in OF_ANSWERS:
+            message = f"`{name}` {EFFECTS[name]}: when the answer is there it is too late for that"
+            hint = f"with `phase: response` a rule may have {' and '.join(OF_ANSWERS)}; write another rule for `{name}`"
+            place = (*path, name)
+            scope.report.error("effect-too-late", message, file.key_span(place), hint=hint, path=dotted(place))
+
+
 def _when(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:
     if spec.when is None:
         return None
-    return scope.expressions.compile(file, (*path, "when"), Demand(BOOL, Phase.REQUEST, guarded=fails_closed(spec)))
+    demand = Demand(BOOL, _PHASES[spec.phase], guarded=fails_closed(spec))
+    return scope.expressions.compile(file, (*path, "when"), demand)
 
 
 def _require(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:

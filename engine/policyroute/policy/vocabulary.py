@@ -1,12 +1,12 @@
 """What CEL sees: every root and field, with type, phase, cost and meaning, in one table.
 
 Rule of this module: it is the only list. The checker compiles against it, `decide.facts` is tested against it, and
-the reference in docs/cel.md is generated from it (`reference`).
+the reference in docs/cel.md is generated from it (`policy.reference`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from policyroute.cel.types import (
@@ -20,7 +20,6 @@ from policyroute.cel.types import (
     TIMESTAMP,
     Cost,
     Field,
-    Kind,
     Phase,
     Type,
     enum_of,
@@ -31,6 +30,7 @@ from policyroute.cel.types import (
     total_map,
 )
 from policyroute.dialects import DIALECTS
+from policyroute.events import FinishReason
 from policyroute.request import PROFILES, Operation
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -221,13 +221,44 @@ def target_record(phase: Phase) -> Type:
 TARGET = target_record(Phase.CANDIDATE)
 
 
+def _answered(type_: Type, doc: str, *, cost: Cost = Cost.CHEAP, optional: bool = False) -> Field:
+    return Field(type_, doc, phase=Phase.RESPONSE, cost=cost, optional=optional)
+
+
+CALLED = record("called_tool", {"name": _answered(STRING, "the tool called")})
+
+RESPONSE: Mapping[str, Field] = {
+    "finish_reason": _answered(enum_of(*FinishReason), "why the answer ended"),
+    "refused": _answered(
+        BOOL, "whether it is a refusal: the provider says so or filtered it, or it begins with one of `refusals`"
+    ),
+    "text": _answered(STRING, "all its text, a refusal's words too; thoughts are not in it", cost=Cost.TEXT),
+    "tool_calls": _answered(list_of(CALLED), "the tools it calls, in order"),
+}
+
+USAGE: Mapping[str, Field] = {
+    "input_tokens": _answered(INT, "tokens of the prompt, cached ones too", optional=True),
+    "output_tokens": _answered(INT, "tokens of the answer, those of thinking too", optional=True),
+    "cached_input_tokens": _answered(INT, "of the prompt, read from the provider's cache", optional=True),
+    "cache_write_tokens": _answered(INT, "of the prompt, written to it", optional=True),
+    "reasoning_tokens": _answered(INT, "of the answer, for thinking", optional=True),
+    "cost_usd": _answered(DOUBLE, "what they cost by the target's price", optional=True),
+}
+"""Absent where the provider did not say; the cost also where the target has no price."""
+
+ANSWER_ROOTS = frozenset({"response", "usage"})
+"""What is known once the answer is there."""
+
+
 ROOT_DOCS: Mapping[str, str] = {
     "request": "the client's request, frozen at admission",
     "client": "who calls",
     "session": "the conversation",
     "gateway": "this process",
     "targets": 'every declared target by name, as `target`: `targets["gpt"].quality`',
-    "target": "the candidate at hand: in `require`, `where` and `rank`",
+    "target": "the candidate at hand: in `require`, `where` and `rank`; with `phase: response` the one that answered",
+    "response": "the answer, its first choice: in rules with `phase: response`",
+    "usage": "its tokens, where the provider says: in rules with `phase: response`",
     "variables": "the policy's own `variables`",
 }
 
@@ -246,38 +277,7 @@ def roots(
         "gateway": record("gateway", GATEWAY),
         "targets": map_by_name(targets, target_record(Phase.REQUEST)),
         "target": TARGET,
+        "response": record("response", RESPONSE),
+        "usage": record("usage", USAGE),
         "variables": record("variables", variables or {}),
     }
-
-
-def reference() -> str:
-    """The vocabulary as Markdown: a table for each root, generated into docs/cel.md."""
-    types = roots()
-    parts = [_section(name, types[name]) for name in ("request", "client", "session", "gateway", "target")]
-    others = [f"`{name}`: {ROOT_DOCS[name]}." for name in ("targets", "variables")]
-    return "\n\n".join([*parts, *others, "`constants`: the policy's own `constants`."])
-
-
-def _section(name: str, type_: Type) -> str:
-    rows = "\n".join(_rows(name, type_))
-    return f"### `{name}`\n\n{ROOT_DOCS[name].capitalize()}.\n\n| field | type | meaning |\n|---|---|---|\n{rows}"
-
-
-def _rows(prefix: str, type_: Type) -> Iterator[str]:
-    for name, field in type_.fields.items():
-        place = f"{prefix}.{name}"
-        inner = field.type.item if field.type.kind is Kind.LIST else field.type
-        notes = [field.doc, *(["optional: ask `has()` first"] if field.optional else [])]
-        yield f"| `{place}` | {_spelled(field.type)} | {'; '.join(notes)} |"
-        if inner is not None and inner.kind is Kind.RECORD:
-            yield from _rows(f"{place}[]" if inner is not field.type else place, inner)
-
-
-def _spelled(type_: Type) -> str:
-    if type_.choices:
-        return "one of " + ", ".join(f"`{choice}`" for choice in type_.choices)
-    if type_.total:
-        return "total map of strings"
-    if type_.kind is Kind.LIST:
-        return f"list of {_spelled(type_.item or DYN)}"
-    return str(type_)

@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from policyroute.author.answers import answer_of
 from policyroute.author.load import load_untried
 from policyroute.author.trial import client_of, given_client, request_of, state_of
 from policyroute.changes import Change
 from policyroute.decide.decision import Decision
+from policyroute.decide.judging import Verdict
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
@@ -45,6 +47,7 @@ _MARKS = {
     "not matched": "[dim]no [/]",
     "false": "[dim]no [/]",
     "off": "[dim]off[/]",
+    "open": "[yellow] ? [/]",
     "error": "[red]err[/]",
 }
 
@@ -89,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         render.complain(f"no gateway would take this request: {error}")
         return FINDINGS
     state = state_of(policy.program, given)
-    traced = trace(policy, request, state, request.time, client_of(given))
+    answer = answer_of(given, policy.program.refusals)
+    traced = trace(policy, request, state, request.time, client_of(given), answer=answer)
     adapted = _adapted(policy, traced.decision, request, state)
     if arguments.format is Format.JSON:
         render.as_json(_as_json(traced, adapted, policy.program.targets))
@@ -154,6 +158,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 def _show(traced: Trace, adapted: Adapted, targets: Mapping[str, Target], out: Console) -> None:
     _outcome(traced.decision, out)
+    _verdict(traced.verdict, out)
     out.print("\n[bold]rules[/]")
     for rule in traced.rules:
         _rule(rule, out)
@@ -191,8 +196,17 @@ def _outcome(decision: Decision, out: Console) -> None:
         )
 
 
+def _verdict(verdict: Verdict, out: Console) -> None:
+    if denied := verdict.denied:
+        by = f" by rule {denied.rule}" if denied.rule else ""
+        out.print(f"[red]answer denied[/] {denied.status} {escape(denied.code)}{escape(by)}: {escape(denied.message)}")
+    if verdict.fired:
+        out.print(f"applied to the answer: {escape(', '.join(verdict.fired))}")
+
+
 def _rule(rule: RuleTrace, out: Console) -> None:
-    mode = "" if rule.mode == "enforce" else f" ({rule.mode})"
+    marks = [*([rule.mode] if rule.mode != "enforce" else []), *(["response"] if rule.phase == "response" else [])]
+    mode = f" ({', '.join(marks)})" if marks else ""
     out.print(f"  {_MARKS[rule.result]} [bold]{escape(rule.id)}[/]{mode} [dim]{escape(rule.at)}[/]")
     for part in rule.parts:
         _part(part, out)

@@ -48,6 +48,7 @@ class MessageReader:
         self._secrets = secrets
         self.started = False
         self._stop_reason = ""
+        self._reason: FinishReason | None = None
         self._usage: dict[str, Any] = {}
         self._calls: dict[int, int] = {}
         self._unsaid: dict[int, Any] = {}
@@ -69,8 +70,11 @@ class MessageReader:
         elif kind == "message_delta":
             self._stop_reason = text(obj(event.get("delta")).get("stop_reason")) or self._stop_reason
             self._count(event, events)
+            if self._stop_reason:
+                self._end(events)
         elif kind == "message_stop":
-            self._finish(events)
+            self._end(events)
+            self.finished = self._reason
         return True
 
     def read_whole(self, message: dict[str, Any], events: list[StreamEvent]) -> bool:
@@ -82,7 +86,8 @@ class MessageReader:
             self._block(index, obj(block), events)
             self._close(index, events)
         self._stop_reason = text(message.get("stop_reason"))
-        self._finish(events)
+        self._end(events)
+        self.finished = self._reason
         return True
 
     def _start(self, message: dict[str, Any], events: list[StreamEvent]) -> None:
@@ -133,12 +138,15 @@ class MessageReader:
             self._usage |= {name: value for name, value in usage.items() if value is not None}
             events.append(read_usage(self._usage))
 
-    def _finish(self, events: list[StreamEvent]) -> None:
+    def _end(self, events: list[StreamEvent]) -> None:
+        """Why the answer ends is said before it does. Once."""
+        if self._reason is not None:
+            return
         # A reason nobody documented still says that the answer has ended.
         reason = _FINISH.get(self._stop_reason, FinishReason.STOP)
         if reason is FinishReason.STOP and self._calls:
             reason = FinishReason.TOOL_CALLS
-        self.finished = reason
+        self._reason = reason
         events.append(Finished(reason))
 
 

@@ -1,0 +1,131 @@
+"""What is known of an answer while it comes in: how it ended, whether it is a refusal, what it said and cost.
+
+Rule of this module: it keeps only what somebody asks for, within a bound, and it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from policyroute.decide.answers import Answer
+from policyroute.events import (
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from policyroute.exchange.verdict import as_word, shows
+from policyroute.failures import Failure, FailureKind
+from policyroute.policy.openings import Refusals
+from policyroute.record import AttemptRecord
+
+LONGEST_TEXT: Final = 1_048_576
+"""Characters of an answer that rules can read: one that is longer cannot be judged by its words."""
+MOST_TOOLS: Final = 1024
+"""Tool calls of an answer that rules are told of."""
+
+_REFUSING: Final = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
+_REFUSALS: Final = frozenset({FailureKind.REFUSED, FailureKind.CONTENT_FILTERED})
+
+
+class Heard:
+    """One attempt's answer. `refusals` are how a refusal may begin, None where nobody says; `words`: the text is kept.
+
+    `finish` and the text are those of the first choice.
+    """
+
+    # Of the class until they are set: an answer of which nobody asks anything is to cost little.
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+    _opening = ""
+    _says_so = False
+    _length = 0
+    _tools: tuple[str, ...] = ()
+
+    def __init__(self, refusals: Refusals | None, *, words: bool) -> None:
+        self._refusals = refusals
+        self._words = words
+        self._parts: list[str] = []
+        self.opening: bool | None = False if refusals is None else None
+        """Whether the text begins as a refusal does. None: that cannot be told yet."""
+
+    def anew(self) -> Heard:
+        """For the next attempt."""
+        return Heard(self._refusals, words=self._words)
+
+    @property
+    def listens(self) -> bool:
+        """Whether it wants to hear of text that is no more than that."""
+        return self._words or self.opening is None
+
+    @property
+    def refused(self) -> bool:
+        return self._says_so or self.opening is True
+
+    def add(self, events: Sequence[StreamEvent], *, end: bool) -> None:
+        for event in events:
+            if self.opening is None:
+                self._open(event)
+            if isinstance(event, TextDelta):
+                if self._words:
+                    self._keep(event)
+            elif isinstance(event, Usage):
+                self.usage = event
+            elif isinstance(event, Finished):
+                self._finished(event)
+            else:
+                self._else(event)
+        if end and self.opening is None:
+            self.opening = self._told(whole=True)
+
+    def answer(self) -> Answer:
+        """All of it, when it is complete."""
+        text = "".join(self._parts) if self._length <= LONGEST_TEXT else None
+        return Answer(self.finish or FinishReason.STOP, self.refused, text, self._tools, self.usage)
+
+    def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
+        """Write down how the attempt ended: what was heard of it, and the trouble there was."""
+        attempt.refused = self.refused or (failure is not None and failure.kind in _REFUSALS)
+        if self.finish is not None:
+            attempt.finish = self.finish.value
+        if self.usage is not None:
+            attempt.input_tokens, attempt.output_tokens = self.usage.input, self.usage.output
+        if failure is not None:
+            attempt.status = failure.status if failure.status is not None else attempt.status
+            attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
+
+    def _finished(self, event: Finished) -> None:
+        self._says_so = self._says_so or event.reason in _REFUSING
+        if event.choice == 0 or self.finish is None:
+            self.finish = event.reason
+
+    def _else(self, event: StreamEvent) -> None:
+        if isinstance(event, RefusalDelta):
+            self._says_so = self._says_so or event.text != ""
+            if self._words:
+                self._keep(event)
+        elif isinstance(event, ToolCallDelta) and event.name and event.choice == 0 and len(self._tools) < MOST_TOOLS:
+            self._tools += (event.name,)
+
+    def _keep(self, event: TextDelta | RefusalDelta) -> None:
+        if event.choice == 0 and self._length <= LONGEST_TEXT:
+            self._parts.append(event.text)
+            self._length += len(event.text)
+
+    def _open(self, event: StreamEvent) -> None:
+        """Thoughts come before the text. Whatever else shows, the text that there is ends with it."""
+        if isinstance(event, ReasoningDelta) or not shows(event):
+            return
+        if isinstance(event, TextDelta) and event.choice == 0:
+            self._opening += event.text
+            self.opening = self._told(whole=False)
+        else:
+            self.opening = self._told(whole=True)
+
+    def _told(self, *, whole: bool) -> bool | None:
+        return self._refusals.tell(self._opening, whole=whole) if self._refusals is not None else False
