@@ -122,6 +122,31 @@ def test_a_call_and_its_result_get_the_same_id_that_fits(rule: str) -> None:
     assert later[:3] == first
 
 
+def test_a_result_goes_with_the_call_that_no_other_dialect_has_words_for() -> None:
+    asked = {"id": "c 1", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
+    told = ({"role": "assistant", "tool_calls": [asked]}, {"role": "tool", "tool_call_id": "c 1", "content": "a.pdf"})
+    for dialect in ("openai_responses", "anthropic", "gemini"):
+        result = fitted(chat(USER, *told, USER), takes(dialect), dialect)
+        assert "a.pdf" not in orjson.dumps(result.data).decode()
+        assert {"messages.tool_calls=dropped", "messages.result=dropped"} <= said(result)
+    kept = fitted(chat(USER, *told, USER, temperature=2), takes(call_id="nine", temperature_max=1))
+    assert body(kept)["messages"][1:3] == list(told)
+
+
+def test_a_result_that_does_not_say_whose_it_is_is_that_of_the_first_call_that_has_none() -> None:
+    calls: list[dict[str, Any]] = [
+        {"id": f"c{number}", "type": "function", "function": FUNCTION | {"arguments": "{}"}} for number in (1, 2)
+    ]
+    told = [
+        {"role": "assistant", "tool_calls": calls},
+        {"role": "tool", "content": "a"},
+        {"role": "tool", "content": "b"},
+    ]
+    result = body(fitted(chat(USER, *told), takes("gemini"), "gemini"))
+    answers = [part["functionResponse"] for part in result["contents"][2]["parts"]]
+    assert [(each["id"], each["name"]) for each in answers] == [("c1", "look"), ("c2", "look")]
+
+
 def test_ids_that_fit_stay() -> None:
     assert fitted(chat(USER, CALLS, *RESULTS), takes(call_id="word")).data is None
 

@@ -17,7 +17,7 @@ from policyroute import BadRequest, ModelRequest
 from policyroute.adapt import Room, fit
 from policyroute.catalogue import Traits, traits
 from policyroute.dialects import DIALECTS, Dialect
-from policyroute.dialects.shapes import dumps
+from policyroute.dialects.shapes import dumps, items, obj
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken
 
@@ -50,14 +50,11 @@ def read(dialect: str, value: Any) -> ModelRequest | None:
 
 def is_place(value: Any, path: str) -> bool:
     """But for its last step, which may be what is missing."""
-    steps = re.findall(r"[^.\[\]]+", path)
-    for step in steps[:-1]:
-        if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        elif isinstance(value, dict) and step in value:
-            value = value[step]
-        else:
+    for step in re.findall(r"[^.\[\]]+", path)[:-1]:
+        inner = obj(value).get(step) if isinstance(value, dict) else dict(enumerate(items(value))).get(int(step))
+        if inner is None:
             return False
+        value = inner
     return isinstance(value, dict | list)
 
 
@@ -79,7 +76,7 @@ def test_requests(client: str) -> None:
         dialect = dice.choice(list(DIALECTS.values()))
         model, taker = dice.choice(takers(dialect.name))
         told = fit(request.prompt, dialect, model, taker, dice.choice(ROOMS), stream=False, interactive=True)
-        if told.data is not None:
+        if told.data is not None and dialect.name != client and not dialect.asks_nothing(told.data):
             again = json.loads(dumps(told.data))
             assert ModelRequest.read(dialect.name, json.dumps(again).encode(), path=PATH), value
         for concern in dialect.concerns.values() if dialect.name == client else ():
@@ -125,7 +122,7 @@ def stream(dialect: Dialect, said: list[Any]) -> list[Any]:
     reader = dialect.stream()
     events: list[Any] = []
     for value in said:
-        kind = value.get("type") if isinstance(value, dict) else None
+        kind = obj(value).get("type")
         name = f"event: {kind}\n" if isinstance(kind, str) and kind.isprintable() else ""
         events += reader.feed(f"{name}data: {json.dumps(value)}\n\n".encode())[0]
         if events and isinstance(events[-1], Broken):

@@ -7,6 +7,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from policyroute.dialects.shapes import items, obj
+
 ODD: tuple[Any, ...] = (
     None,
     True,
@@ -37,7 +39,7 @@ Place = tuple[Any, Any]
 
 def places(value: Any) -> Iterator[Place]:
     """Every object or array in it with each of its keys."""
-    keys: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value)))
+    keys: list[Any] = [*obj(value)] or [*range(len(items(value)))]
     for key in keys:
         yield value, key
         if isinstance(value[key], dict | list):
@@ -63,7 +65,7 @@ def _change(holder: Any, key: Any, every: list[Place], dice: random.Random) -> N
     elif what == 1:
         other, at = dice.choice(every)
         holder[key] = copy.deepcopy(other[at])
-    elif what == 2 and isinstance(holder, list):
+    elif what == 2 and isinstance(key, int):
         holder.insert(key, copy.deepcopy(holder[key]))
     elif what == 2:
         holder["".join("_" + c.lower() if c.isupper() else c for c in str(key))] = holder[key]

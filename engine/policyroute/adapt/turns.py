@@ -42,6 +42,8 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -
         changes.add("emulated", "prefill")
         turns = (*turns, Turn("user", (Text(_GO_ON),)))
     if any(map(_ruled, turns)):
+        if foreign:
+            turns = _answered(turns, changes)
         if (wanted := _IDS.get(traits.call_id)) is not None:
             turns = _renamed(turns, wanted, traits.call_id, changes)
         turns = _shown(turns, traits, changes)
@@ -59,12 +61,42 @@ def _is_begun(turns: tuple[Turn, ...]) -> bool:
     return spoken and not any(isinstance(part, Call) for part in parts)
 
 
+def _answered(turns: tuple[Turn, ...], changes: Changes) -> tuple[Turn, ...]:
+    """Without results whose calls are not told, as no other dialect has words for them: nobody takes these. A result
+    that does not say whose it is is that of the first call that has none."""
+    waiting: list[Call] = []
+    answered: set[str] = set()
+
+    def kept(part: Part) -> Part | None:
+        if isinstance(part, Call):
+            waiting.append(part)
+        if not isinstance(part, Result) or part.call_id in answered:
+            return part
+        call = next((call for call in waiting if _is_of(part, call)), None)
+        if call is None:
+            changes.add("dropped", "messages.result")
+            return None
+        waiting.remove(call)
+        if part.call_id:
+            answered.add(part.call_id)
+            return part
+        return replace(part, call_id=call.id, name=call.name)
+
+    return _each(turns, kept)
+
+
+def _is_of(result: Result, call: Call) -> bool:
+    return result.call_id == call.id if result.call_id else result.name in ("", call.name)
+
+
 def _renamed(turns: tuple[Turn, ...], wanted: re.Pattern[str], rule: str, changes: Changes) -> tuple[Turn, ...]:
+    called = {part.id for turn in turns for part in turn.parts if isinstance(part, Call) and part.id}
+
     def named(part: Part) -> Part:
         if isinstance(part, Call) and part.id and not wanted.fullmatch(part.id):
             changes.add("renamed", "messages.call.id")
             return replace(part, id=_id(part.id, rule))
-        if isinstance(part, Result) and part.call_id and not wanted.fullmatch(part.call_id):
+        if isinstance(part, Result) and part.call_id in called and not wanted.fullmatch(part.call_id):
             return replace(part, call_id=_id(part.call_id, rule))
         return part
 
