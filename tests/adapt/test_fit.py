@@ -137,7 +137,7 @@ def test_a_result_that_does_not_say_whose_it_is_is_that_of_the_first_call_that_h
     calls: list[dict[str, Any]] = [
         {"id": f"c{number}", "type": "function", "function": FUNCTION | {"arguments": "{}"}} for number in (1, 2)
     ]
-    told = [
+    told: list[dict[str, Any]] = [
         {"role": "assistant", "tool_calls": calls},
         {"role": "tool", "content": "a"},
         {"role": "tool", "content": "b"},
