@@ -18,8 +18,9 @@ class AttemptRecord:
     `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed`, `cancelled` or a
     failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text;
     `finish` why the answer ended, by the provider (`stop`, `length`, ...); `refused` whether it is a refusal;
-    `key` where the key is from that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise
-    than the client's request; `lost` what of the answer the client's dialect has no words for.
+    `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
+    that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
+    `lost` what of the answer the client's dialect has no words for.
     """
 
     number: int
@@ -35,6 +36,7 @@ class AttemptRecord:
     retry_after: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    max_tokens: int | None = None
     finish: str | None = None
     refused: bool = False
     key: str | None = None
@@ -55,6 +57,7 @@ class AttemptRecord:
             "total_ms": _ms(self.opened, self.ended),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
+            "max_tokens": self.max_tokens,
             "finish": self.finish,
             "refused": self.refused,
             "adapted": [change.as_json() for change in self.adapted],

@@ -158,6 +158,7 @@ class Drive:
             self._running = self._scope = None
             made = self.record.attempts[opened.attempt.number - 1]
             made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
+            made.max_tokens = self._upstream.max_tokens
         if scope.made:
             return  # the machine has cancelled it
         if self._done is not None or self._next is not None:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from policyroute.absent import ABSENT
 from policyroute.decide.decision import Decision, RuleError
 from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
+from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
 from policyroute_asgi.latency import Latencies
@@ -93,8 +93,9 @@ class Telemetry:
     def _learn(self, attempt: AttemptRecord, request: ModelRequest | None) -> None:
         if request is None or request.operation is not Operation.CHAT:
             return
-        limited = attempt.finish == "length" and request.max_tokens is not ABSENT
-        window = self.windows.add(attempt, lambda: request.input_tokens, limited=limited)
+        if attempt.outcome == FailureKind.CONTEXT_OVERFLOW and request.modalities != ("text",):
+            return  # nobody has estimated what an image takes
+        window = self.windows.add(attempt, lambda: request.input_tokens)
         if window is not None:
             logger.warning("%s at %s takes %d tokens, it turned out", attempt.target, attempt.provider, window)
 

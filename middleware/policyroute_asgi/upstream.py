@@ -52,8 +52,8 @@ class Upstream:
     """The attempts of one request.
 
     `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open.
-    An answer that is told to the client by us is called `answer_id`, of [A-Za-z0-9]. `hop`, `adapted` and `lost` are
-    the last attempt's.
+    An answer that is told to the client by us is called `answer_id`, of [A-Za-z0-9]. `hop`, `adapted`, `lost`
+    and `max_tokens` are the last attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
@@ -68,6 +68,7 @@ class Upstream:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
         self.lost: set[str] = set()
+        self.max_tokens: int | None = None
         self._answer_id = answer_id
         self._request = request
         self._hop_of = hop_of
@@ -118,7 +119,7 @@ class Upstream:
         learn = partial(self._access.learn, candidate, key)
         secrets = (key.value,) if key is not None else ()
         payload = build(self._request, self.hop, key.value if key is not None else None)
-        self.adapted, self.lost = payload.changes, set()
+        self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))

@@ -15,6 +15,8 @@ from policyroute.record import AttemptRecord
 
 FORGOTTEN_AFTER: Final = 3600.0
 """Seconds until a learnt window counts no more."""
+SMALLEST: Final = 1024
+"""Tokens of the smallest window that is believed."""
 SAMPLED: Final = 16
 """One answer in so many is compared with the estimate: estimating costs more than the comparison is worth."""
 _STEP: Final = 0.2
@@ -43,15 +45,15 @@ class Windows(Mapping[Place, Counted]):
         self._clock = clock
         self._places: dict[Place, _Learnt] = {}
 
-    def add(self, attempt: AttemptRecord, estimate: Callable[[], int], *, limited: bool) -> int | None:
-        """Learn from an attempt that is over. `estimate` is the prompt's, asked for only where it is needed; `limited`:
-        the client set a limit to the answer. Gives the window that was learnt, if one was."""
+    def add(self, attempt: AttemptRecord, estimate: Callable[[], int]) -> int | None:
+        """Learn from an attempt that is over. `estimate` is the prompt's tokens, asked for only where it is needed.
+        Gives the window that was learnt, if one was."""
         place = attempt.target, attempt.provider
         if attempt.outcome == FailureKind.CONTEXT_OVERFLOW:
-            return self._narrowed(place, max(1, int(estimate() * self._at(place).ratio) - 1))
+            return self._overflowed(place, estimate(), attempt.max_tokens or 0)
         if attempt.outcome != "ok" or not attempt.input_tokens:
             return None
-        if attempt.finish == "length" and not limited and attempt.output_tokens:
+        if attempt.finish == "length" and attempt.max_tokens is None and attempt.output_tokens:
             return self._narrowed(place, attempt.input_tokens + attempt.output_tokens)
         learnt = self._at(place)
         if learnt.seen % SAMPLED == 0 and (guessed := estimate()):
@@ -60,6 +62,12 @@ class Windows(Mapping[Place, Counted]):
             learnt.ratio += (ratio - learnt.ratio) * (_STEP if learnt.seen else 1.0)
         learnt.seen += 1
         return None
+
+    def _overflowed(self, place: Place, estimate: int, asked: int) -> int | None:
+        """A prompt that was too long, unless it was the answer that was asked for with it. No model in use takes as
+        little as some providers say when something else is wrong."""
+        prompt = int(estimate * self._at(place).ratio)
+        return None if asked > prompt or prompt < SMALLEST else self._narrowed(place, prompt + asked - 1)
 
     def _at(self, place: Place) -> _Learnt:
         learnt = self._places.get(place)

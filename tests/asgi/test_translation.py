@@ -147,6 +147,7 @@ async def test_what_was_changed_is_in_the_header_and_in_the_log(tmp_path: Path, 
     assert "seed=dropped" in answered.headers["x-policyroute-adapted"].split(", ")
     (attempt,) = log.lines[-1]["attempts"]
     assert {"action": "dropped", "field": "seed", "detail": ""} in attempt["adapted"]
+    assert attempt["max_tokens"] == 4000
     assert PROMPT not in orjson.dumps(attempt).decode()
 
 

@@ -52,11 +52,13 @@ class Outbound:
 @dataclass(frozen=True, slots=True)
 class Payload:
     """`changes` are what it says otherwise than the client's request, beyond what the rules changed. `told`: the answer
-    is told to the client by us; None where the provider's own bytes are."""
+    is told to the client by us; None where the provider's own bytes are. `max_tokens` is what it lets the answer have
+    at most, None where it says nothing of that."""
 
     outbound: Outbound
     changes: tuple[Change, ...] = ()
     told: Amendments | None = None
+    max_tokens: int | None = None
 
 
 def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
@@ -78,7 +80,17 @@ def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
     body = dialect.with_model(request.body if data is request.data else b"", data, model)
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
     outbound = Outbound("POST", url, _headers(request, hop, dialect, key), body)
-    return Payload(outbound, fitted.changes, told)
+    return Payload(outbound, fitted.changes, told, _limit(dialect, data, request.operation))
+
+
+def _limit(dialect: Dialect, data: dict[str, Any], operation: Operation) -> int | None:
+    """Of a body that a policy's `raw` may have made anything of."""
+    if operation is not Operation.CHAT:
+        return None
+    try:
+        return dialect.requests[operation].max_tokens(data) or None
+    except (TypeError, ValueError):
+        return None
 
 
 def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -> dict[str, Any]:
@@ -110,13 +122,13 @@ def _has_to_be_read(request: ModelRequest, data: dict[str, Any], hop: Hop, diale
         or "serviceTier" in data
         or any(transform.safety or transform.cache for _, transform in hop.transforms)
         or any(concern(data, traits) for concern in candidate.concerns)
-        or _asks_for_much(request, dialect.requests[Operation.CHAT].max_tokens(data), candidate.spec)
+        or _asks_for_much(request, _limit(dialect, data, Operation.CHAT), candidate.spec)
     )
 
 
-def _asks_for_much(request: ModelRequest, asked: int | Absent, spec: Target) -> bool:
+def _asks_for_much(request: ModelRequest, asked: int | None, spec: Target) -> bool:
     """Whether the answer may be longer than there is room for. A token is at least a byte of the body."""
-    if isinstance(asked, Absent):
+    if asked is None:
         return False
     longest, window = spec.max_output_tokens, spec.context_window
     if not isinstance(longest, Absent) and asked > longest:
