@@ -35,12 +35,22 @@ class Said:
 
 @dataclass(frozen=True)
 class Ask:
-    """`tool`: the one tool `look` must be called; `schema`: the answer has to be by SCHEMA."""
+    """`tool`: the one tool `look` must be called; `schema`: the answer has to be by SCHEMA; `limit`: tokens of it.
+
+    `gave`: what `look` gave when it was called, once for each letter from `x` on, after the prompt.
+    """
 
     prompt: str
     system: str = ""
     tool: bool = False
     schema: bool = False
+    limit: int = 0
+    gave: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, str], str]]:
+        """Id, arguments and result of each call."""
+        return [(f"call_{at}", {"q": chr(ord("x") + at)}, said) for at, said in enumerate(self.gave)]
 
 
 class Speaker(Protocol):
@@ -55,8 +65,18 @@ class Chat:
     def _body(self, model: str, ask: Ask) -> dict[str, Any]:
         system = [{"role": "system", "content": ask.system}] if ask.system else []
         body: dict[str, Any] = {"model": model, "messages": [*system, {"role": "user", "content": ask.prompt}]}
+        if ask.gave:
+            called = [
+                {"id": id_, "type": "function", "function": {"name": "look", "arguments": json.dumps(arguments)}}
+                for id_, arguments, _ in ask.calls
+            ]
+            body["messages"].append({"role": "assistant", "tool_calls": called})
+            body["messages"] += [{"role": "tool", "tool_call_id": id_, "content": said} for id_, _, said in ask.calls]
+        if ask.limit:
+            body["max_tokens"] = ask.limit
         if ask.tool:
             body["tools"] = [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]
+        if ask.tool and not ask.gave:
             body["tool_choice"] = {"type": "function", "function": {"name": "look"}}
         if ask.schema:
             form = {"name": "found", "schema": SCHEMA, "strict": True}
@@ -92,10 +112,22 @@ class Responses:
 
     def _body(self, model: str, ask: Ask) -> dict[str, Any]:
         body: dict[str, Any] = {"model": model, "input": ask.prompt}
+        if ask.gave:
+            body["input"] = [{"role": "user", "content": ask.prompt}]
+            body["input"] += [
+                {"type": "function_call", "call_id": id_, "name": "look", "arguments": json.dumps(arguments)}
+                for id_, arguments, _ in ask.calls
+            ]
+            body["input"] += [
+                {"type": "function_call_output", "call_id": id_, "output": said} for id_, _, said in ask.calls
+            ]
+        if ask.limit:
+            body["max_output_tokens"] = ask.limit
         if ask.system:
             body["instructions"] = ask.system
         if ask.tool:
             body["tools"] = [{"type": "function", "name": "look", "parameters": SCHEMA, "strict": True}]
+        if ask.tool and not ask.gave:
             body["tool_choice"] = {"type": "function", "name": "look"}
         if ask.schema:
             body["text"] = {"format": {"type": "json_schema", "name": "found", "schema": SCHEMA, "strict": True}}
@@ -131,13 +163,18 @@ class Messages:
     def _body(self, model: str, ask: Ask) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": model,
-            "max_tokens": 1000,
+            "max_tokens": ask.limit or 1000,
             "messages": [{"role": "user", "content": ask.prompt}],
         }
+        if ask.gave:
+            called = [{"type": "tool_use", "id": id_, "name": "look", "input": inner} for id_, inner, _ in ask.calls]
+            given = [{"type": "tool_result", "tool_use_id": id_, "content": said} for id_, _, said in ask.calls]
+            body["messages"] += [{"role": "assistant", "content": called}, {"role": "user", "content": given}]
         if ask.system:
             body["system"] = ask.system
         if ask.tool:
             body["tools"] = [{"name": "look", "input_schema": SCHEMA}]
+        if ask.tool and not ask.gave:
             body["tool_choice"] = {"type": "tool", "name": "look"}
         if ask.schema:
             body["output_config"] = {"format": {"type": "json_schema", "schema": SCHEMA}}
@@ -170,10 +207,23 @@ class Google:
         if ask.tool:
             function = {"name": "look", "parameters_json_schema": SCHEMA}
             config["tools"] = [{"function_declarations": [function]}]
+        if ask.tool and not ask.gave:
             config["tool_config"] = {"function_calling_config": {"mode": "ANY", "allowed_function_names": ["look"]}}
         if ask.schema:
             config |= {"response_mime_type": "application/json", "response_json_schema": SCHEMA}
-        return {"model": model, "contents": ask.prompt, "config": config}
+        if ask.limit:
+            config["max_output_tokens"] = ask.limit
+        contents: list[dict[str, Any]] = [{"role": "user", "parts": [{"text": ask.prompt}]}]
+        if ask.gave:
+            called = [
+                {"function_call": {"id": id_, "name": "look", "args": arguments}} for id_, arguments, _ in ask.calls
+            ]
+            given = [
+                {"function_response": {"id": id_, "name": "look", "response": {"output": said}}}
+                for id_, _, said in ask.calls
+            ]
+            contents += [{"role": "model", "parts": called}, {"role": "user", "parts": given}]
+        return {"model": model, "contents": contents, "config": config}
 
     async def whole(self, model: str, ask: Ask) -> Said:
         return self._said([await self._models.generate_content(**self._body(model, ask))])
