@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from itertools import product
+from typing import Any
 
 import httpx
 import openai
@@ -100,7 +101,7 @@ async def test_it_stops_where_it_is_told_to(url: str) -> None:
 
 
 async def test_who_hangs_up_makes_room_for_the_next(url: str) -> None:
-    body = {"model": "at-openai_chat", "stream": True, "max_tokens": 1900}
+    body: dict[str, Any] = {"model": "at-openai_chat", "stream": True, "max_tokens": 1900}
     body["messages"] = [{"role": "user", "content": "Say anything."}]
     async with httpx.AsyncClient(base_url=url) as http:
         for _ in range(3):
