@@ -115,7 +115,7 @@ def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallbac
     what is asked: it is judged by what it was."""
     foreign = endpoint.dialect != request.dialect
     minds = fallback.on_unsupported != "adapt"
-    wordless = foreign and _is_wordless(request)
+    wordless = foreign and request.wordless
     if not (minds or wordless):
         return ""
     traits = endpoint.spec.traits[endpoint.provider.name]
@@ -135,15 +135,6 @@ def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallbac
     if wordless and dialect.asks_nothing(fitted.data or {}):
         return f"nothing of what is asked can be said to it ({', '.join(lost) or 'there are no words in it'})"
     return f"it cannot be given {', '.join(lost)}" if minds and lost else ""
-
-
-def _is_wordless(request: ModelRequest) -> bool:
-    """Whether what the user said last has no words: then there may be nothing of it left in another dialect. Nearly
-    every request is known to have some at a glance."""
-    if DIALECTS[request.dialect].speaks(request.data):
-        return False
-    last = next((message for message in reversed(request.messages) if message.role != "system"), None)
-    return last is not None and last.role != "assistant" and not last.text
 
 
 def _lacking(endpoint: Endpoint, request: ModelRequest) -> str | None:

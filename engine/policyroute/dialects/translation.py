@@ -67,11 +67,6 @@ class Translates(Protocol):
         """A body for a provider. Of a prompt of the same dialect it is the body that was read, as JSON."""
         ...
 
-    def speaks(self, data: dict[str, Any]) -> bool:
-        """At a glance, of a body that was checked: the last turn says something that every dialect has words for. If
-        not, another may, or nothing."""
-        ...
-
     def asks_nothing(self, data: dict[str, Any]) -> bool:
         """Of a body that was written for a prompt which ends with the user: nothing of what the user said last is in
         it."""

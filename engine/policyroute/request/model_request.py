@@ -44,6 +44,11 @@ class RequestReader(Protocol):
         nothing of the kind."""
         ...
 
+    def speaks(self, data: dict[str, Any]) -> bool:
+        """At a glance, of a body that was checked: the last turn says something that every dialect has words for. If
+        not, another may, or nothing."""
+        ...
+
     def prompt_bytes(self, data: dict[str, Any]) -> int:
         """UTF-8 bytes of everything a tokenizer would see: texts, tool calls, tool definitions, schema."""
         ...
@@ -193,6 +198,15 @@ class ModelRequest:
     def params(self) -> dict[str, Any]:
         """The other sampling parameters that are set, by the dialect's own names."""
         return self._reader.params(self.data)
+
+    @Lazy
+    def wordless(self) -> bool:
+        """What the user said last has no words, so that there may be nothing of it left in another dialect. Nearly
+        every request is known to have some at a glance."""
+        if self._reader.speaks(self.data):
+            return False
+        last = next((message for message in reversed(self.messages) if message.role != "system"), None)
+        return last is not None and last.role != "assistant" and not last.text
 
     @Lazy
     def modalities(self) -> tuple[str, ...]:

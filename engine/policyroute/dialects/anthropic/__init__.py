@@ -13,7 +13,6 @@ from policyroute.dialects.anthropic.stream_writer import MessageWriter
 from policyroute.dialects.common import JsonDialect
 from policyroute.dialects.concerns import Concerns
 from policyroute.dialects.dialect import Editor
-from policyroute.dialects.shapes import has_words
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -64,10 +63,6 @@ class Anthropic(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, self.name)
-
-    def speaks(self, data: dict[str, Any]) -> bool:
-        last = data["messages"][-1]
-        return last["role"] == "user" and has_words(last.get("content"), "tool_use_id")
 
     def asks_nothing(self, data: dict[str, Any]) -> bool:
         said = [message["content"] for message in data["messages"] if message["role"] != "system"]

@@ -15,7 +15,7 @@ from policyroute.absent import ABSENT, Absent
 from policyroute.dialects.anthropic.blocks import kinds, places, spoken, text_of
 from policyroute.dialects.anthropic.check import check
 from policyroute.dialects.conversation import ConversationRequests
-from policyroute.dialects.shapes import compact, items, obj, text, utf8_length
+from policyroute.dialects.shapes import compact, has_words, items, obj, text, utf8_length
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
 _PARAMS = (
@@ -68,6 +68,10 @@ class MessagesRequests(ConversationRequests):
 
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in _PARAMS if data.get(name) is not None}
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        last = data["messages"][-1]
+        return last["role"] == "user" and has_words(last.get("content"), "tool_use_id")
 
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         given = {

@@ -13,9 +13,9 @@ from policyroute.dialects.dialect import Editor
 from policyroute.dialects.gemini import edit, prompt, reader, told, write
 from policyroute.dialects.gemini.concerns import BESIDE, CONCERNS
 from policyroute.dialects.gemini.request import ContentRequests, CountRequests
-from policyroute.dialects.gemini.spelling import many, settled
+from policyroute.dialects.gemini.spelling import settled
 from policyroute.dialects.gemini.stream_writer import ContentWriter
-from policyroute.dialects.shapes import dumps, has_words, obj
+from policyroute.dialects.shapes import dumps
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -83,9 +83,6 @@ class Gemini(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, prompt.dialect == self.name)
-
-    def speaks(self, data: dict[str, Any]) -> bool:
-        return has_words(obj(many(data.get("contents"))[-1]).get("parts"), "functionResponse")
 
     def asks_nothing(self, data: dict[str, Any]) -> bool:
         return not data["contents"] or data["contents"][-1]["role"] == "model"

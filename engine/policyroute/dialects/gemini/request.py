@@ -17,7 +17,7 @@ from policyroute.dialects.gemini.check import check
 from policyroute.dialects.gemini.parts import media, parts, places, spoken, text_of
 from policyroute.dialects.gemini.schema import standard
 from policyroute.dialects.gemini.spelling import camel, either, key, many
-from policyroute.dialects.shapes import compact, items, obj, text, utf8_length
+from policyroute.dialects.shapes import compact, has_words, items, obj, text, utf8_length
 from policyroute.request import BadRequest, Message, ResponseFormat, Tool, ToolCall
 
 _CALLED: Final = re.compile(r"(?:.*?/v1(?:beta|alpha)?(?=/))?.*?/(?:models|(tunedModels))/(.+?)(?::(\w+))?", re.DOTALL)
@@ -91,6 +91,9 @@ class ContentRequests:
         config = {camel(name): value for name, value in _config(data).items() if value is not None}
         found = {name: value for name, value in config.items() if name not in _READ}
         return found | {name: value for name in _BESIDE if (value := either(data, name)) is not None}
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        return has_words(obj(many(data.get("contents"))[-1]).get("parts"), "functionResponse")
 
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         given = {kind for content in spoken(data) for kind in media(parts(content))}

@@ -12,7 +12,6 @@ from policyroute.dialects.openai_chat import edit, embeddings, prompt, reader, t
 from policyroute.dialects.openai_chat.concerns import BESIDE, CONCERNS
 from policyroute.dialects.openai_chat.request import ChatRequests
 from policyroute.dialects.openai_chat.stream_writer import ChatWriter
-from policyroute.dialects.shapes import has_words
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -60,10 +59,6 @@ class OpenAIChat(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
-
-    def speaks(self, data: dict[str, Any]) -> bool:
-        last = data["messages"][-1]
-        return last["role"] == "tool" or (last["role"] == "user" and has_words(last.get("content")))
 
     def asks_nothing(self, data: dict[str, Any]) -> bool:
         said = [message["role"] for message in data["messages"] if message["role"] != "system"]

@@ -69,6 +69,9 @@ class EmbeddingRequests:
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in _TYPES if data.get(name) is not None}
 
+    def speaks(self, data: dict[str, Any]) -> bool:
+        return True
+
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         return ("text",)
 

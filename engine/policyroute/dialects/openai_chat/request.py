@@ -13,7 +13,7 @@ import orjson
 from policyroute.absent import ABSENT, Absent
 from policyroute.dialects.conversation import ConversationRequests
 from policyroute.dialects.openai_chat.check import check
-from policyroute.dialects.shapes import items, obj, text, utf8_length
+from policyroute.dialects.shapes import has_words, items, obj, text, utf8_length
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
 _READ_AS = {"developer": "system", "function": "tool"}
@@ -78,6 +78,10 @@ class ChatRequests(ConversationRequests):
 
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in SAMPLING if data.get(name) is not None}
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        last = data["messages"][-1]
+        return last["role"] == "tool" or (last["role"] == "user" and has_words(last.get("content")))
 
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         asked = {text(name) for name in items(data.get("modalities"))}

@@ -12,7 +12,6 @@ from policyroute.dialects.openai_responses import edit, kept, prompt, reader, to
 from policyroute.dialects.openai_responses.concerns import BESIDE, CONCERNS
 from policyroute.dialects.openai_responses.request import ResponsesRequests
 from policyroute.dialects.openai_responses.stream_writer import ResponsesWriter
-from policyroute.dialects.shapes import has_words, items, obj
 from policyroute.dialects.translation import Frame, Written
 from policyroute.events import StreamEvent
 from policyroute.request import ModelRequest, Operation, RequestReader
@@ -59,13 +58,6 @@ class OpenAIResponses(JsonDialect):
 
     def write(self, prompt: Prompt, model: str, stream: bool) -> Written:
         return write.write(prompt, model, stream, own=prompt.dialect == self.name)
-
-    def speaks(self, data: dict[str, Any]) -> bool:
-        given = data.get("input")
-        if isinstance(given, str):
-            return bool(given)
-        last = obj(items(given)[-1]) if items(given) else {}
-        return bool(last.get("output")) or (last.get("role") == "user" and has_words(last.get("content")))
 
     def asks_nothing(self, data: dict[str, Any]) -> bool:
         said = [item for item in data["input"] if item.get("role") != "developer"]

@@ -26,7 +26,7 @@ from policyroute.dialects.openai_responses.items import (
     variables_of,
 )
 from policyroute.dialects.openai_responses.kept import kept
-from policyroute.dialects.shapes import compact, items, obj, text, utf8_length
+from policyroute.dialects.shapes import compact, has_words, items, obj, text, utf8_length
 from policyroute.request import Message, ResponseFormat, Tool, ToolCall
 
 _PARAMS: Final = tuple(
@@ -80,6 +80,13 @@ class ResponsesRequests(ConversationRequests):
 
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in _PARAMS if data.get(name) is not None}
+
+    def speaks(self, data: dict[str, Any]) -> bool:
+        given = data.get("input")
+        if isinstance(given, str):
+            return bool(given)
+        last = obj(items(given)[-1]) if items(given) else {}
+        return bool(last.get("output")) or (last.get("role") == "user" and has_words(last.get("content")))
 
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         asked = {text(name) for name in items(data.get("modalities"))}

@@ -203,6 +203,16 @@ class ResponsesWriter:
         self._number += 1
 
 
+class Gathering(ResponsesWriter):
+    """Tells nothing: the response at the end is all that is wanted."""
+
+    def _event(self, kind: str, fields: dict[str, Any], out: list[bytes]) -> None:
+        del kind, fields, out
+
+    def _tell_word(self, before: bytes, said: str, out: list[bytes]) -> None:
+        del before, said, out
+
+
 def _before(fields: dict[str, Any]) -> bytes:
     """An event of words up to the words."""
     return b"event: %s\ndata: %s" % (fields["type"].encode(), dumps(fields)[:-1] + b',"delta":')
