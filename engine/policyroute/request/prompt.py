@@ -2,7 +2,8 @@
 
 Rule of this module: values. What only the dialect that was read has words for stands in `extra` (fields, by the names
 they have there) or is an `Other` (a part or tool, as it came): written again in that dialect, left out of any other.
-Text may come from a prompt, so that no value here shows itself in a `repr`.
+Text may come from a prompt, so that no value here shows itself in a `repr`. None is changed once it was made;
+those that a request has many of are not frozen, which would make them three times as dear.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ Role = Literal["system", "user", "assistant"]
 MediaKind = Literal["image", "file", "audio", "video"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Text:
     text: str
     extra: Extra | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Media:
     """Something to see, hear or read. One of `data` (base64), `url` and `file_id` says where it is: with the request,
     anywhere, or kept by an account. `mime` and `name` are empty where they are not said; `detail` is how closely to
@@ -40,7 +41,7 @@ class Media:
     extra: Extra | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Thought:
     """What a model thought. Its signature or ciphertext, which only its own provider takes back, is in `extra`."""
 
@@ -48,7 +49,7 @@ class Thought:
     extra: Extra | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Refusal:
     """What a model said when it refused."""
 
@@ -56,7 +57,7 @@ class Refusal:
     extra: Extra | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Call:
     """A tool that the model called. `arguments` is JSON text; `id` is empty where the dialect has none."""
 
@@ -66,7 +67,7 @@ class Call:
     extra: Extra | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Other:
     """A part that only its own dialect has words for: `kind` is its name there, `raw` the part as it came."""
 
@@ -74,7 +75,7 @@ class Other:
     raw: Any
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Result:
     """What a call gave. `call_id` and `name` say which call's; either may be empty, as dialects differ in which they
     say. `content` are Text, Media and Other; `error`: the tool failed."""
@@ -89,7 +90,7 @@ class Result:
 Part = Text | Media | Thought | Refusal | Call | Result | Other
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Turn:
     """One message or item of a conversation, as it came: adjacent turns of one role are not joined.
 
@@ -133,7 +134,7 @@ class Format:
     extra: Extra | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Prompt:
     """A chat request. `dialect` is the one it was read from; `extra` are the fields at its top. None is what was not
     said; numbers are as they were written. Model and `stream` are routing's: they are not here.

@@ -20,7 +20,7 @@ _TEXTS: Final = frozenset({"input_text", "output_text", "text"})
 ContentPart = Text | Media | Refusal | Other
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Item(Other):
     """An item of the input that only this dialect has words for. Any other `Other` is a part of a content or a tool."""
 
