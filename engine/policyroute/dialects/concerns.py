@@ -36,10 +36,37 @@ def says(*names: str) -> Concern:
     return lambda data, traits: not fields.isdisjoint(data)
 
 
-def held(tools: Iterable[dict[str, Any]], traits: Traits) -> bool:
-    """A tool is held to its schema: any is by some, else one that asks to be."""
-    every = SUBSETS[traits.schema].tells
-    return any(every or "strict" in tool or "strict" in obj(tool.get("function")) for tool in tools)
+def too_hot(data: dict[str, Any], traits: Traits) -> bool:
+    return (data.get("temperature") or 0) > traits.temperature_max
+
+
+def tool_names(data: dict[str, Any], traits: Traits) -> bool:
+    return odd_names(items(data.get("tools")), traits)
+
+
+def held_to(form: Concern) -> Concern:
+    """The answer is to have a form, or a tool is held to its schema: any is by some targets, else one that asks to
+    be."""
+
+    def concern(data: dict[str, Any], traits: Traits) -> bool:
+        every = SUBSETS[traits.schema].tells
+        tools = items(data.get("tools"))
+        return form(data, traits) or any(
+            every or "strict" in each or "strict" in obj(each.get("function")) for each in tools
+        )
+
+    return concern
+
+
+def ends_with(turns: str, *roles: str) -> Concern:
+    """The last turn is of one of these roles."""
+
+    def concern(data: dict[str, Any], traits: Traits) -> bool:
+        del traits
+        given = items(data.get(turns))
+        return bool(given) and obj(given[-1]).get("role") in roles
+
+    return concern
 
 
 def odd_names(tools: Iterable[dict[str, Any]], traits: Traits) -> bool:
@@ -58,11 +85,15 @@ def odd_ids(ids: Iterable[Any], traits: Traits) -> bool:
     return any(len(each) > _LONG or _WORD.fullmatch(each) is None for each in ids if isinstance(each, str) and each)
 
 
-def other_effort(effort: Any, traits: Traits) -> bool:
-    """Said, and not to be passed on as it is."""
-    return effort is not None and not (traits.reasoning in ("effort", "effort_or_budget") and effort in traits.efforts)
-
-
-def last_is(turns: Any, *roles: str) -> bool:
-    given = items(turns)
-    return bool(given) and obj(given[-1]).get("role") in roles
+def table(*, form: Concern, thinking: Concern, sampling: Concern, **more: Concern) -> Concerns:
+    """Of a dialect: what every one has, and its own."""
+    return {
+        **dict.fromkeys(("json_object", "json_schema", "tools_with_schema"), form),
+        **dict.fromkeys(("reasoning", "efforts", "adaptive"), thinking),
+        **dict.fromkeys(("sampling", "sampling_reasoning"), sampling),
+        **dict.fromkeys(("image_urls", "system", "mid_system", "alternate", "reasoning_echo"), always),
+        "schema": held_to(form),
+        "tool_name_max": tool_names,
+        "temperature_max": too_hot,
+        **more,
+    }

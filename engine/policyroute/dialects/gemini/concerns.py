@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from policyroute.catalogue import Traits
-from policyroute.dialects.concerns import Concern, Concerns, always, odd_ids, odd_names
+from policyroute.dialects.concerns import Concern, Concerns, odd_ids, odd_names, table
 from policyroute.dialects.gemini.parts import parts, spoken
 from policyroute.dialects.gemini.spelling import either, many
 from policyroute.dialects.shapes import obj
@@ -38,8 +38,6 @@ def _config(data: dict[str, Any]) -> dict[str, Any]:
 
 
 _FORMAT: Final = _configured("responseMimeType", "responseSchema", "responseJsonSchema")
-_THINKING: Final = _configured("thinkingConfig")
-_SAMPLING: Final = _configured("temperature", "topP", "topK", "presencePenalty", "frequencyPenalty", "responseLogprobs")
 
 
 def _schema(data: dict[str, Any], traits: Traits) -> bool:
@@ -77,29 +75,21 @@ def _too_hot(data: dict[str, Any], traits: Traits) -> bool:
     return (_config(data).get("temperature") or 0) > traits.temperature_max
 
 
-CONCERNS: Final[Concerns] = {
-    "tool_choice": _says("toolConfig"),
-    "tool_name_max": _names,
-    "json_object": _FORMAT,
-    "json_schema": _FORMAT,
-    "tools_with_schema": _FORMAT,
-    "schema": _schema,
-    "image_urls": always,
-    "system": _says("systemInstruction"),
-    "user_last": _begun,
-    "alternate": always,
-    "call_id": _ids,
-    "reasoning_echo": always,
-    "reasoning": _THINKING,
-    "efforts": _THINKING,
-    "adaptive": _THINKING,
-    "sampling": _SAMPLING,
-    "sampling_reasoning": _SAMPLING,
-    "temperature_max": _too_hot,
-    "penalties": _configured("presencePenalty", "frequencyPenalty"),
-    "seed": _configured("seed"),
-    "logprobs": _configured("responseLogprobs", "logprobs"),
-    "n": _configured("candidateCount"),
-    "max_tokens_needed": _without_limit,
-    "stop_max": _configured("stopSequences"),
-}
+CONCERNS: Final[Concerns] = table(
+    form=_FORMAT,
+    thinking=_configured("thinkingConfig"),
+    sampling=_configured("temperature", "topP", "topK", "presencePenalty", "frequencyPenalty", "responseLogprobs"),
+    tool_choice=_says("toolConfig"),
+    tool_name_max=_names,
+    schema=_schema,
+    system=_says("systemInstruction"),
+    user_last=_begun,
+    call_id=_ids,
+    temperature_max=_too_hot,
+    penalties=_configured("presencePenalty", "frequencyPenalty"),
+    seed=_configured("seed"),
+    logprobs=_configured("responseLogprobs", "logprobs"),
+    n=_configured("candidateCount"),
+    stop_max=_configured("stopSequences"),
+    max_tokens_needed=_without_limit,
+)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from policyroute.catalogue import Traits
-from policyroute.dialects.concerns import Concerns, always, held, last_is, odd_ids, odd_names, other_effort, says
+from policyroute.dialects.concerns import Concerns, always, ends_with, odd_ids, says, table, tool_names
 from policyroute.dialects.shapes import items, obj
 
 BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -19,18 +19,12 @@ BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Fields of an `extra` that no target takes without the trait."""
 
-_FORMAT: Final = says("response_format")
-_SAMPLING: Final = says("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logprobs")
 _SEED: Final = says("seed", "random_seed")
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 
 
-def _schema(data: dict[str, Any], traits: Traits) -> bool:
-    return _FORMAT(data, traits) or "functions" in data or held(items(data.get("tools")), traits)
-
-
 def _names(data: dict[str, Any], traits: Traits) -> bool:
-    return "functions" in data or odd_names(items(data.get("tools")), traits)
+    return "functions" in data or tool_names(data, traits)
 
 
 def _ids(data: dict[str, Any], traits: Traits) -> bool:
@@ -49,17 +43,10 @@ def _in_parts(data: dict[str, Any], traits: Traits) -> bool:
     return any(isinstance(message.get("content"), list) for message in data["messages"])
 
 
-def _begun(data: dict[str, Any], traits: Traits) -> bool:
-    del traits
-    return last_is(data["messages"], "assistant", "system", "developer")
-
-
 def _thinking(data: dict[str, Any], traits: Traits) -> bool:
-    return "reasoning" in data or other_effort(data.get("reasoning_effort"), traits)
-
-
-def _too_hot(data: dict[str, Any], traits: Traits) -> bool:
-    return (data.get("temperature") or 0) > traits.temperature_max
+    effort = data.get("reasoning_effort")
+    as_it_is = traits.reasoning in ("effort", "effort_or_budget") and effort in traits.efforts
+    return "reasoning" in data or (effort is not None and not as_it_is)
 
 
 def _stops(data: dict[str, Any], traits: Traits) -> bool:
@@ -71,35 +58,24 @@ def _other_limit(data: dict[str, Any], traits: Traits) -> bool:
     return any(name in data for name in _LIMITS if name != traits.max_tokens_name)
 
 
-CONCERNS: Final[Concerns] = {
-    "tool_choice": says("tool_choice", "function_call"),
-    "parallel_tools": says("parallel_tool_calls"),
-    "tool_name_max": _names,
-    "json_object": _FORMAT,
-    "json_schema": _FORMAT,
-    "tools_with_schema": _FORMAT,
-    "schema": _schema,
-    "image_urls": _in_parts,
-    "system": always,
-    "mid_system": always,
-    "developer": _developer,
-    "user_last": _begun,
-    "alternate": always,
-    "call_id": _ids,
-    "reasoning_echo": always,
-    "reasoning": _thinking,
-    "efforts": _thinking,
-    "adaptive": _thinking,
-    "off_name": says("reasoning_effort"),
-    "sampling": _SAMPLING,
-    "sampling_reasoning": _SAMPLING,
-    "temperature_max": _too_hot,
-    "penalties": says("presence_penalty", "frequency_penalty", *BESIDE["penalties"]),
-    "seed": _SEED,
-    "seed_name": _SEED,
-    "logprobs": says(*BESIDE["logprobs"]),
-    "n": says("n"),
-    "stop_max": _stops,
-    "max_tokens_name": _other_limit,
-    "max_tokens_needed": always,
-}
+CONCERNS: Final[Concerns] = table(
+    form=says("response_format", "functions"),
+    thinking=_thinking,
+    sampling=says("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logprobs"),
+    tool_choice=says("tool_choice", "function_call"),
+    parallel_tools=says("parallel_tool_calls"),
+    tool_name_max=_names,
+    image_urls=_in_parts,
+    developer=_developer,
+    user_last=ends_with("messages", "assistant", "system", "developer"),
+    call_id=_ids,
+    off_name=says("reasoning_effort"),
+    penalties=says("presence_penalty", "frequency_penalty", *BESIDE["penalties"]),
+    seed=_SEED,
+    seed_name=_SEED,
+    logprobs=says(*BESIDE["logprobs"]),
+    n=says("n"),
+    stop_max=_stops,
+    max_tokens_name=_other_limit,
+    max_tokens_needed=always,
+)
