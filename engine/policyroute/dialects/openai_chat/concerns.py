@@ -66,6 +66,7 @@ CONCERNS: Final[Concerns] = table(
     parallel_tools=says("parallel_tool_calls"),
     tool_name_max=_names,
     image_urls=_in_parts,
+    mid_system=always,
     developer=_developer,
     user_last=ends_with("messages", "assistant", "system", "developer"),
     call_id=_ids,

@@ -31,6 +31,7 @@ CONCERNS: Final[Concerns] = table(
     sampling=says("temperature", "top_p", "include", "top_logprobs"),
     tool_choice=says("tool_choice"),
     parallel_tools=says("parallel_tool_calls"),
+    mid_system=always,
     developer=_developer,
     user_last=ends_with("input", "assistant", "system", "developer"),
     call_id=_ids,
