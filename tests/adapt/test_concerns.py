@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 import pytest
+from tests.support.aimed import asked, policy
 
+from policyroute import RoutingState
 from policyroute.adapt import Room, fit
 from policyroute.catalogue import BY_DIALECT, FREE, VENDORS, Traits, traits
 from policyroute.catalogue.traits import NAMES
@@ -203,10 +205,30 @@ def test_what_no_concern_is_about_would_not_be_changed(dialect: str) -> None:
     everything = [(body, spoken.read(body)) for body in bodies(dialect)]
     kept = 0
     for taker in takers(dialect):
-        asked = {concern for name, concern in spoken.concerns.items() if getattr(taker, name) != getattr(FREE, name)}
+        wanted = {concern for name, concern in spoken.concerns.items() if getattr(taker, name) != getattr(FREE, name)}
         for body, prompt in everything:
-            if not any(concern(body, taker) for concern in asked):
+            if not any(concern(body, taker) for concern in wanted):
                 fitted = fit(prompt, spoken, "m", taker, Room(), stream=False, interactive=True)
                 assert fitted.data is None, (taker, body, fitted.changes)
                 kept += 1
     assert kept > len(everything)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "vendor", "model"),
+    [
+        ("openai_chat", "openai", "gpt-5.5"),
+        ("openai_chat", "deepseek", "deepseek-chat"),
+        ("openai_responses", "openai", "gpt-5.5"),
+        ("anthropic", "anthropic", "claude-sonnet-5"),
+        ("gemini", "gemini", "gemini-3-pro-preview"),
+    ],
+)
+def test_plain_words_go_to_a_vendors_own_model_without_being_read(dialect: str, vendor: str, model: str) -> None:
+    provider = f"{{vendor: {vendor}, dialect: {dialect}}}"
+    rules = policy(provider, f"{{provider: p, model: {model}}}")
+    body = conversations(dialect)[0]
+    decision = rules.decide(asked(dialect, body), RoutingState.empty(), 0.0)
+    candidate = decision.candidates[0]
+    assert candidate.concerns
+    assert not any(concern(body, candidate.traits) for concern in candidate.concerns)
