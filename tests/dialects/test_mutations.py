@@ -31,6 +31,9 @@ MODELS = {
 MANY = int(os.environ.get("POLICYROUTE_MUTATIONS", "250"))
 """How many of each dialect's are tried."""
 PATH = "/v1beta/models/m:generateContent"
+FACTS = """messages system last_user tools tool_choice response_format max_tokens temperature params modalities metadata
+    kept input_tokens""".split()
+"""What rules may ask of any request that was not refused."""
 ROOMS = (Room(), Room(window=700, max_output=100, prompt=600, trim=True))
 
 
@@ -73,6 +76,8 @@ def test_requests(client: str) -> None:
         if request is None:
             continue
         passed += 1
+        for name in FACTS:
+            getattr(request, name)
         dialect = dice.choice(list(DIALECTS.values()))
         model, taker = dice.choice(takers(dialect.name))
         told = fit(request.prompt, dialect, model, taker, dice.choice(ROOMS), stream=False, interactive=True)
