@@ -89,6 +89,24 @@ def test_requests(client: str) -> None:
     assert passed > MANY // 4
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
+def test_arguments_with_numbers_that_json_cannot_say_stay_text(number: str, provider: str) -> None:
+    """These dialects take arguments as JSON; `null` is not what the model had said."""
+    said = f'{{"at": {number}}}'
+    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": said}}
+    messages = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "a cat"},
+    ]
+    request = read("openai_chat", {"model": "m", "messages": messages})
+    assert request is not None
+    model, taker = takers(provider)[0]
+    told = fit(request.prompt, DIALECTS[provider], model, taker, ROOMS[0], stream=False, interactive=True)
+    assert dumps({"input": said}) in dumps(told.data)
+
+
 def sse(dialect: Dialect, answer: bytes) -> list[Any]:
     """The events of an answer, as this dialect streams it."""
     frame = Frame("id", "m", 1, ModelRequest.read(dialect.name, json.dumps(example(dialect.name)).encode(), path=PATH))
