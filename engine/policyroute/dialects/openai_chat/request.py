@@ -82,7 +82,9 @@ class ChatRequests(ConversationRequests):
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         asked = {text(name) for name in items(data.get("modalities"))}
         given = {
-            _MEDIA.get(text(part.get("type")), "") for message in data["messages"] for part in items(message.get("content"))
+            _MEDIA.get(text(part.get("type")), "")
+            for message in data["messages"]
+            for part in items(message.get("content"))
         }
         return tuple(sorted({"text", *asked, *given} - {""}))
 
