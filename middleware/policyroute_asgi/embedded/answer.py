@@ -26,8 +26,8 @@ _PIECE: Final = re.compile(r"\s+|\S+\s*")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `field` is where its text goes: `content`, `refusal`, or `arguments` of a call of the tool `tool`, which
-    is called `calls` times. `cut`: the token limit was reached before its end."""
+    """One answer. `field` is where its text goes: `content`, `refusal`, or `arguments` of a call of the tool `tool`,
+    which is called `calls` times. `cut`: the token limit was reached before its end."""
 
     id: str
     field: str
