@@ -163,6 +163,17 @@ BAD: list[tuple[bytes | dict[str, Any], str, str | None]] = [
     ({"model": "m", "messages": [*HI, {"role": "root", "content": ""}]}, "invalid_role", "messages[1].role"),
     ({"model": "m", "messages": [{"role": ["user"]}]}, "invalid_role", "messages[0].role"),
     (
+        {
+            "model": "m",
+            "messages": [
+                {"role": "user", "content": "x", "tool_calls": [{"id": "c1", "function": {"name": "f"}}]},
+                {"role": "tool", "tool_call_id": "c1", "content": "x"},
+            ],
+        },
+        "result_without_call",
+        "messages[1].tool_call_id",
+    ),
+    (
         {"model": "m", "messages": [*HI, {"role": "tool", "tool_call_id": "c1", "content": "x"}]},
         "result_without_call",
         "messages[1].tool_call_id",
