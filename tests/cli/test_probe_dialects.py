@@ -18,6 +18,7 @@ from tests.support.asgi import serving
 from tests.support.written import WRITTEN
 
 from policyroute.dialects import DIALECTS
+from policyroute.dialects.shapes import items, obj
 from policyroute_asgi.cli import probe as command
 from policyroute_asgi.embedded import EmbeddedProvider
 
@@ -111,12 +112,10 @@ def anyio_backend() -> str:
 def paths(value: Any, path: str = "") -> Iterator[str]:
     """Where each value in it is, by names; arrays by `[]`."""
     yield path
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from paths(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for each in value:
-            yield from paths(each, f"{path}.[]")
+    for name, each in obj(value).items():
+        yield from paths(each, f"{path}.{name}" if path else name)
+    for each in items(value):
+        yield from paths(each, f"{path}.[]")
 
 
 NATIVE: Mapping[str, Mapping[str, str]] = {
