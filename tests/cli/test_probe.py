@@ -171,6 +171,22 @@ def test_a_truncated_answer_is_seen(probe: Probing, tmp_path: Path) -> None:
     assert seen["words"]["drift"] == [{"what": "truncated", "was": False, "is": True}]
 
 
+@pytest.mark.parametrize(
+    ("case", "code", "what"),
+    [("person", "json_validate_failed", "schema_valid"), ("call", "tool_use_failed", "arguments_valid")],
+)
+def test_what_its_provider_calls_malformed_is_invalid_and_no_outage(
+    case: str, code: str, what: str, probe: Probing
+) -> None:
+    probe.compared("--save", "--record", probe.recorded)
+    (file,) = probe.recorded.glob(f"*{case}*")
+    failed = {"error": {"message": "Failed to generate.", "type": "invalid_request_error", "code": code}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "status": 400, "body": json.dumps(failed)}))
+    status, seen = probe.results("--baseline", probe.baseline, "--recordings", probe.recorded)
+    assert status == 1
+    assert {"what": what, "was": True, "is": False} in seen[case]["drift"]
+
+
 def test_recordings_answer_without_the_provider_and_its_key(probe: Probing, monkeypatch: pytest.MonkeyPatch) -> None:
     probe.policy.write_text(KEYED)
     monkeypatch.setenv("PROBE_KEY", "sk-probe-0123456789")

@@ -133,6 +133,11 @@ def test_parameters() -> None:
     assert read(max_tokens=5, max_completion_tokens=None).max_tokens == 5
 
 
+def test_a_part_of_no_kind_there_could_be_is_of_none() -> None:
+    request = read(messages=[{"role": "user", "content": [{"type": ["image_url"]}, {"type": {}}, {"type": None}]}])
+    assert (request.modalities, request.last_user) == (("text",), "")
+
+
 def test_the_estimate_grows_with_everything_a_model_reads() -> None:
     assert read(messages=[{"role": "user", "content": "x" * 400}]).input_tokens == 100
     assert read(messages=[{"role": "user", "content": "é" * 200}]).input_tokens == 100
@@ -157,6 +162,17 @@ BAD: list[tuple[bytes | dict[str, Any], str, str | None]] = [
     ({"model": "m", "messages": [{"content": "hi"}]}, "invalid_role", "messages[0].role"),
     ({"model": "m", "messages": [*HI, {"role": "root", "content": ""}]}, "invalid_role", "messages[1].role"),
     ({"model": "m", "messages": [{"role": ["user"]}]}, "invalid_role", "messages[0].role"),
+    (
+        {
+            "model": "m",
+            "messages": [
+                {"role": "user", "content": "x", "tool_calls": [{"id": "c1", "function": {"name": "f"}}]},
+                {"role": "tool", "tool_call_id": "c1", "content": "x"},
+            ],
+        },
+        "result_without_call",
+        "messages[1].tool_call_id",
+    ),
     (
         {"model": "m", "messages": [*HI, {"role": "tool", "tool_call_id": "c1", "content": "x"}]},
         "result_without_call",

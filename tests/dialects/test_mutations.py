@@ -31,6 +31,9 @@ MODELS = {
 MANY = int(os.environ.get("POLICYROUTE_MUTATIONS", "250"))
 """How many of each dialect's are tried."""
 PATH = "/v1beta/models/m:generateContent"
+FACTS = """messages system last_user tools tool_choice response_format max_tokens temperature params modalities metadata
+    kept input_tokens""".split()
+"""What rules may ask of any request that was not refused."""
 ROOMS = (Room(), Room(window=700, max_output=100, prompt=600, trim=True))
 
 
@@ -73,6 +76,8 @@ def test_requests(client: str) -> None:
         if request is None:
             continue
         passed += 1
+        for name in FACTS:
+            getattr(request, name)
         dialect = dice.choice(list(DIALECTS.values()))
         model, taker = dice.choice(takers(dialect.name))
         told = fit(request.prompt, dialect, model, taker, dice.choice(ROOMS), stream=False, interactive=True)
@@ -82,6 +87,24 @@ def test_requests(client: str) -> None:
         for concern in dialect.concerns.values() if dialect.name == client else ():
             concern(request.data, taker)
     assert passed > MANY // 4
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
+def test_arguments_with_numbers_that_json_cannot_say_stay_text(number: str, provider: str) -> None:
+    """These dialects take arguments as JSON; `null` is not what the model had said."""
+    said = f'{{"at": {number}}}'
+    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": said}}
+    messages = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "a cat"},
+    ]
+    request = read("openai_chat", {"model": "m", "messages": messages})
+    assert request is not None
+    model, taker = takers(provider)[0]
+    told = fit(request.prompt, DIALECTS[provider], model, taker, ROOMS[0], stream=False, interactive=True)
+    assert dumps({"input": said}) in dumps(told.data)
 
 
 def sse(dialect: Dialect, answer: bytes) -> list[Any]:

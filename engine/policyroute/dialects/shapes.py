@@ -6,6 +6,7 @@ Rule of this module: it never raises. Validation that must refuse says so itself
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -62,6 +63,31 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def loads(said: str) -> Any:
+    """The JSON value that a text inside of JSON is, or None. Half a surrogate pair may be in it, as in any text, but no
+    number that JSON cannot say: it could only be written as null."""
+    try:
+        return orjson.loads(said)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(said, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(said: str) -> float:
+    number = float(said)
+    if not math.isfinite(number):
+        raise ValueError(said)
+    return number
+
+
+def _whole(said: str) -> int:
+    _finite(said)
+    return int(said)
 
 
 def compact(value: Any) -> str:

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.changes import Change, Changes, plain
-from policyroute.dialects.shapes import obj
-from policyroute.dialects.stream import parse
+from policyroute.dialects.shapes import loads, obj
 from policyroute.request.prompt import Call, Function, Other, Part, Prompt, Result, Text, Turn
 
 
@@ -39,7 +38,7 @@ def after_opening(turns: Sequence[Turn], said: str) -> tuple[Turn, ...]:
 
 def arguments(said: str) -> dict[str, Any]:
     """A call's arguments as the object that most dialects want; what is none stands in one under `input`."""
-    value: Any = parse(said.encode("utf-8", "surrogatepass")) if said else dict[str, Any]()
+    value: Any = loads(said) if said else dict[str, Any]()
     return obj(value) if isinstance(value, dict) else {"input": said if value is None else value}
 
 

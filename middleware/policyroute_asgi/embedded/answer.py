@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from policyroute import ModelRequest
@@ -20,17 +20,21 @@ from policyroute_asgi.embedded.instance import instance
 
 _LONGEST_ECHO: Final = 400
 _LONGEST: Final = 100_000
+_MOST_CALLS: Final = 100
 _PIECE: Final = re.compile(r"\s+|\S+\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `field` is where its text goes: `content`, `refusal`, or `arguments` of a call of the tool `tool`."""
+    """One answer. `field` is where its text goes: `content`, `refusal`, or `arguments` of a call of the tool `tool`,
+    which is called `calls` times. `cut`: the token limit was reached before its end."""
 
     id: str
     field: str
     said: str
     tool: str = ""
+    calls: int = 1
+    cut: bool = False
 
     @property
     def pieces(self) -> list[str]:
@@ -39,11 +43,23 @@ class Answer:
 
     @property
     def tokens(self) -> int:
-        return max(1, len(self.pieces))
+        return max(1, len(self.pieces)) * self.calls
+
+    def call_id(self, number: int) -> str:
+        return f"{self.id[:16]}{number or ''}"
 
 
 def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
     """What a request gets that is answered at all."""
+    said = _uncut(request, behaviour)
+    if behaviour.name != "truncated":
+        return said
+    pieces = said.pieces
+    most = int(min(behaviour.number, len(pieces)))
+    return replace(said, said="".join(pieces[:most]), cut=most < len(pieces))
+
+
+def _uncut(request: ModelRequest, behaviour: Behaviour) -> Answer:
     id = hashlib.sha256(request.body).hexdigest()[:24]
     if behaviour.name == "refuse":
         return Answer(id, "refusal", "I cannot help with that.")
@@ -51,10 +67,11 @@ def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
         return Answer(id, "content", "")
     tool = _forced_tool(request)
     if tool is not None:
-        schema = obj(tool.get("parameters")) or obj(tool.get("input_schema")) or obj(tool.get("parametersJsonSchema"))
-        return Answer(
-            id, "arguments", _broken(json.dumps(instance(standard(schema))), behaviour), text(tool.get("name"))
+        schema = (
+            obj(tool.get("parameters")) or obj(tool.get("input_schema")) or obj(either(tool, "parametersJsonSchema"))
         )
+        arguments = _broken(json.dumps(obj(instance(standard(schema)))), behaviour)
+        return Answer(id, "arguments", arguments, text(tool.get("name")), _calls(request, behaviour))
     form = request.response_format
     if form and form.type.startswith("json"):
         wanted = instance(dict(form.schema)) if form.schema else {"answer": _echo(request)}
@@ -63,6 +80,12 @@ def answer(request: ModelRequest, behaviour: Behaviour) -> Answer:
         words = (f"word{number}" for number in range(1, int(min(behaviour.number, _LONGEST)) + 1))
         return Answer(id, "content", " ".join(words))
     return Answer(id, "content", _broken(f"{request.model} says: {_echo(request)}", behaviour))
+
+
+def _calls(request: ModelRequest, behaviour: Behaviour) -> int:
+    if behaviour.name != "parallel" or request.prompt.parallel is False:
+        return 1
+    return int(max(1, min(behaviour.number, _MOST_CALLS)))
 
 
 def _echo(request: ModelRequest) -> str:

@@ -48,7 +48,7 @@ class Messages(AnthropicErrors):
         said = answer(request, behaviour)
         content: list[dict[str, Any]] = []
         if said.tool:
-            content = [_tool(said, _parsed(said.said))]
+            content = [_tool(said, number, _parsed(said.said)) for number in range(said.calls)]
         elif said.said and said.field != "refusal":
             content = [{"type": "text", "text": said.said}]
         return orjson.dumps(_message(request, said, content, said.tokens) | _ending(said))
@@ -59,10 +59,12 @@ class Messages(AnthropicErrors):
         words: list[bytes] = []
         closing = b""
         if said.field != "refusal":
-            block = _tool(said, {}) if said.tool else {"type": "text", "text": ""}
-            opening += _event("content_block_start", index=0, content_block=block) + _event("ping")
-            words = [_event("content_block_delta", index=0, delta=_delta(said, piece)) for piece in said.pieces]
+            opening += _opened(said, 0) + _event("ping")
+            words = _deltas(said, 0)
             closing = _event("content_block_stop", index=0)
+            for number in range(1, said.calls):
+                words += [closing + _opened(said, number), *_deltas(said, number)]
+                closing = _event("content_block_stop", index=number)
         closing += _event("message_delta", delta=_ending(said), usage={"output_tokens": said.tokens})
         return Speech(opening, words, closing, _event("message_stop"))
 
@@ -96,12 +98,23 @@ def _message(request: ModelRequest, said: Answer, content: list[dict[str, Any]],
 
 
 def _ending(said: Answer) -> dict[str, Any]:
+    if said.cut:
+        return {"stop_reason": "max_tokens", "stop_sequence": None}
     reason = "refusal" if said.field == "refusal" else "tool_use" if said.tool else "end_turn"
     return {"stop_reason": reason, "stop_sequence": None}
 
 
-def _tool(said: Answer, arguments: Any) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{said.id[:16]}", "name": said.tool, "input": arguments}
+def _opened(said: Answer, number: int) -> bytes:
+    block = _tool(said, number, {}) if said.tool else {"type": "text", "text": ""}
+    return _event("content_block_start", index=number, content_block=block)
+
+
+def _deltas(said: Answer, number: int) -> list[bytes]:
+    return [_event("content_block_delta", index=number, delta=_delta(said, piece)) for piece in said.pieces]
+
+
+def _tool(said: Answer, number: int, arguments: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_{said.call_id(number)}", "name": said.tool, "input": arguments}
 
 
 def _delta(said: Answer, piece: str) -> dict[str, Any]:

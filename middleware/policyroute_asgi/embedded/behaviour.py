@@ -14,6 +14,8 @@ DESCRIBED: Final[dict[str, tuple[str, float, str]]] = {
     "slow": ("s", 0.05, "answers, with this time between the events of a stream"),
     "slow-first-token": ("s", 2, "begins at once, but says its first word after this time"),
     "long": ("words", 2000, "answers with this many words"),
+    "parallel": ("calls", 2, "where it must call a tool, calls it this many times in one answer"),
+    "truncated": ("words", 3, "is cut at the token limit after this many words"),
     "throttle": ("s", 1, "429 `rate_limit_exceeded`, with this time as Retry-After"),
     "quota": ("", 0, "429 `insufficient_quota`"),
     "overloaded": ("", 0, "503 `server_is_overloaded`"),
@@ -40,7 +42,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """`number` is seconds, words or tokens, as `DESCRIBED` says."""
+    """`number` is seconds, words, calls or tokens, as `DESCRIBED` says."""
 
     name: str
     number: float

@@ -41,15 +41,15 @@ class Contents:
 
     def whole(self, request: ModelRequest, behaviour: Behaviour) -> bytes:
         said = answer(request, behaviour)
-        parts = _call(said) if said.tool else [{"text": said.said}] if _has_words(said) else []
+        parts = _calls(said) if said.tool else [{"text": said.said}] if _has_words(said) else []
         return orjson.dumps(_response(request, said, parts, _finish(said)))
 
     def speech(self, request: ModelRequest, behaviour: Behaviour) -> Speech:
         said = answer(request, behaviour)
         opening = _event(_response(request, said, [{"text": ""}]))
         words: list[bytes] = []
-        if said.tool and _call(said):
-            words = [_event(_response(request, said, _call(said)))]
+        if said.tool and _calls(said):
+            words = [_event(_response(request, said, [part])) for part in _calls(said)]
         elif _has_words(said):
             words = [_event(_response(request, said, [{"text": piece}])) for piece in said.pieces]
         return Speech(opening, words, _event(_response(request, said, [{"text": ""}], _finish(said))), b"")
@@ -93,16 +93,19 @@ def _has_words(said: Answer) -> bool:
 def _finish(said: Answer) -> str:
     if said.field == "refusal":
         return "SAFETY"
-    return "MALFORMED_FUNCTION_CALL" if said.tool and not _call(said) else "STOP"
+    if said.cut:
+        return "MAX_TOKENS"
+    return "MALFORMED_FUNCTION_CALL" if said.tool and not _calls(said) else "STOP"
 
 
-def _call(said: Answer) -> list[dict[str, Any]]:
-    """A call stands there whole, or not at all."""
+def _calls(said: Answer) -> list[dict[str, Any]]:
+    """Calls stand there whole, or not at all."""
     try:
         arguments = orjson.loads(said.said)
     except orjson.JSONDecodeError:
         return []
-    return [{"functionCall": {"id": f"call_{said.id[:16]}", "name": said.tool, "args": arguments}}]
+    calls = (f"call_{said.call_id(number)}" for number in range(said.calls))
+    return [{"functionCall": {"id": id, "name": said.tool, "args": arguments}} for id in calls]
 
 
 def _response(

@@ -63,7 +63,7 @@ class Chat(OpenAIErrors):
         said = answer(request, behaviour)
         message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
         if said.field == "arguments":
-            message["tool_calls"] = [_call(said, said.said)]
+            message["tool_calls"] = [_call(said, number, said.said) for number in range(said.calls)]
         else:
             message[said.field] = said.said
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(said)}
@@ -107,17 +107,19 @@ def _vector(request: ModelRequest, given: Any, size: int) -> list[float] | str:
 
 
 def _finish(said: Answer) -> str:
+    if said.cut:
+        return "length"
     return "tool_calls" if said.tool else "stop"
 
 
 def _words(request: ModelRequest, said: Answer) -> Iterator[bytes]:
-    for number, piece in enumerate(said.pieces):
-        if said.field != "arguments":
-            yield _chunk(request, said, {said.field: piece})
-        elif number == 0:
-            yield _chunk(request, said, {"tool_calls": [{"index": 0, **_call(said, piece)}]})
-        else:
-            yield _chunk(request, said, {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})
+    if said.field != "arguments":
+        yield from (_chunk(request, said, {said.field: piece}) for piece in said.pieces)
+        return
+    for index in range(said.calls):
+        for number, piece in enumerate(said.pieces):
+            call = {"function": {"arguments": piece}} if number else _call(said, index, piece)
+            yield _chunk(request, said, {"tool_calls": [{"index": index, **call}]})
 
 
 def _error(message: str, type: str, code: str | None) -> bytes:
@@ -139,9 +141,9 @@ def _frame(request: ModelRequest, said: Answer, kind: str, choices: list[dict[st
     }
 
 
-def _call(said: Answer, arguments: str) -> dict[str, Any]:
+def _call(said: Answer, number: int, arguments: str) -> dict[str, Any]:
     return {
-        "id": f"call_{said.id[:16]}",
+        "id": f"call_{said.call_id(number)}",
         "type": "function",
         "function": {"name": said.tool, "arguments": arguments},
     }

@@ -36,19 +36,18 @@ class Responses(OpenAIErrors):
         told = _Telling()
         begun = _response(request, said, "in_progress")
         opening = told.event("response.created", response=begun) + told.event("response.in_progress", response=begun)
-        place: dict[str, Any] = {"item_id": _id(said), "output_index": 0}
-        opening += told.event("response.output_item.added", output_index=0, item=_item(said, "", "in_progress"))
-        if not said.tool:
-            place["content_index"] = 0
-            opening += told.event("response.content_part.added", **place, part=_part(said, ""))
-        kind, field = _NAMES[said.field]
-        more: dict[str, Any] = {"logprobs": []} if said.field == "content" else {}
-        words = [told.event(f"response.{kind}.delta", **place, delta=piece, **more) for piece in said.pieces]
-        closing = told.event(f"response.{kind}.done", **place, **{field: said.said}, **more)
-        if not said.tool:
-            closing += told.event("response.content_part.done", **place, part=_part(said, said.said))
-        closing += told.event("response.output_item.done", output_index=0, item=_item(said, said.said, "completed"))
-        return Speech(opening, words, closing, told.event("response.completed", response=_ended(request, said)))
+        words: list[bytes] = []
+        closing = b""
+        for number in range(said.calls):
+            begins, spoken, ends = _output(said, number, told)
+            if number:
+                spoken = [closing + begins + spoken[0], *spoken[1:]] if spoken else [closing + begins]
+            else:
+                opening += begins
+            words += spoken
+            closing = ends
+        ended = _ended(request, said)
+        return Speech(opening, words, closing, told.event(f"response.{ended['status']}", response=ended))
 
 
 _NAMES: Final = {
@@ -70,6 +69,27 @@ class _Telling:
         return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(told))
 
 
+def _output(said: Answer, number: int, told: _Telling) -> tuple[bytes, list[bytes], bytes]:
+    """The events of one item: how it begins, its words, how it ends."""
+    place: dict[str, Any] = {"item_id": _id(said, number), "output_index": number}
+    begins = told.event("response.output_item.added", output_index=number, item=_item(said, number, "", "in_progress"))
+    if not said.tool:
+        place["content_index"] = 0
+        begins += told.event("response.content_part.added", **place, part=_part(said, ""))
+    kind, field = _NAMES[said.field]
+    more: dict[str, Any] = {"logprobs": []} if said.field == "content" else {}
+    words = [told.event(f"response.{kind}.delta", **place, delta=piece, **more) for piece in said.pieces]
+    ends = told.event(f"response.{kind}.done", **place, **{field: said.said}, **more)
+    if not said.tool:
+        ends += told.event("response.content_part.done", **place, part=_part(said, said.said))
+    item = _item(said, number, said.said, _status(said))
+    return begins, words, ends + told.event("response.output_item.done", output_index=number, item=item)
+
+
+def _status(said: Answer) -> str:
+    return "incomplete" if said.cut else "completed"
+
+
 def _ended(request: ModelRequest, said: Answer) -> dict[str, Any]:
     usage = {
         "input_tokens": request.input_tokens,
@@ -78,8 +98,10 @@ def _ended(request: ModelRequest, said: Answer) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": request.input_tokens + said.tokens,
     }
-    output = [_item(said, said.said, "completed")] if said.said else []
-    return _response(request, said, "completed") | {"output": output, "usage": usage}
+    status = _status(said)
+    output = [_item(said, number, said.said, status) for number in range(said.calls)] if said.said else []
+    more: dict[str, Any] = {"incomplete_details": {"reason": "max_output_tokens"}} if said.cut else {}
+    return _response(request, said, status) | {"output": output, "usage": usage, **more}
 
 
 def _response(request: ModelRequest, said: Answer, status: str) -> dict[str, Any]:
@@ -100,16 +122,16 @@ def _response(request: ModelRequest, said: Answer, status: str) -> dict[str, Any
     }
 
 
-def _id(said: Answer) -> str:
-    return f"fc_{said.id}" if said.tool else f"msg_{said.id}"
+def _id(said: Answer, number: int) -> str:
+    return f"fc_{said.id}{number or ''}" if said.tool else f"msg_{said.id}"
 
 
-def _item(said: Answer, text: str, status: str) -> dict[str, Any]:
+def _item(said: Answer, number: int, text: str, status: str) -> dict[str, Any]:
     if said.tool:
-        call = {"call_id": f"call_{said.id[:16]}", "name": said.tool, "arguments": text}
-        return {"type": "function_call", "id": _id(said), "status": status, **call}
+        call = {"call_id": f"call_{said.call_id(number)}", "name": said.tool, "arguments": text}
+        return {"type": "function_call", "id": _id(said, number), "status": status, **call}
     content = [_part(said, text)] if text else []
-    return {"type": "message", "id": _id(said), "status": status, "role": "assistant", "content": content}
+    return {"type": "message", "id": _id(said, number), "status": status, "role": "assistant", "content": content}
 
 
 def _part(said: Answer, text: str) -> dict[str, Any]:

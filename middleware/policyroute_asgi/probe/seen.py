@@ -64,8 +64,8 @@ class Seen:
 
     @property
     def measured(self) -> bool:
-        """Whether the model had its say: a refusal and an empty answer count, an outage does not."""
-        return self.outcome == "ok" or self.refused or self.truncated or self.empty
+        """Whether the model had its say: a refusal, an empty or an unreadable answer count, an outage does not."""
+        return self.outcome == "ok" or self.refused or self.truncated or self.empty or self.valid is False
 
 
 def measure(heard: Heard, request: ModelRequest) -> Seen:
@@ -75,6 +75,7 @@ def measure(heard: Heard, request: ModelRequest) -> Seen:
     usage = next((event for event in reversed(events) if isinstance(event, Usage)), None)
     declined = any(isinstance(event, RefusalDelta) and event.text for event in events)
     kind = failure.kind if failure is not None else None
+    malformed = kind is FailureKind.SCHEMA_INVALID  # the provider itself could not read the call, or the JSON
     refused = finish in _REFUSING or declined or kind in _REFUSED
     text = "".join(event.text for event in events if isinstance(event, TextDelta) and event.choice == 0)
     calls = _calls(events)
@@ -85,8 +86,8 @@ def measure(heard: Heard, request: ModelRequest) -> Seen:
         truncated=finish is FinishReason.LENGTH or kind is FailureKind.TRUNCATED,
         empty=kind is FailureKind.EMPTY or (judged and not any(map(shows, events))),
         finish=finish.value if finish is not None else None,
-        schema_valid=_answer_valid(text, request) if judged and not calls else None,
-        arguments_valid=_arguments_valid(calls, request) if judged and calls else None,
+        schema_valid=_answer_valid(text, request) if judged and not calls else _no(malformed and not request.tools),
+        arguments_valid=_arguments_valid(calls, request) if judged and calls else _no(malformed and request.tools),
         tools=tuple(name for name, _ in calls),
         input_tokens=usage.input if usage else None,
         output_tokens=usage.output if usage else None,
@@ -111,6 +112,10 @@ def unmet(seen: Seen, expect: Expect) -> tuple[str, ...]:
     )
     failed = tuple(said for holds, said in checks if not holds)
     return failed if seen.measured else failed[:1]
+
+
+def _no(certain: object) -> bool | None:
+    return False if certain else None
 
 
 def _word(value: bool | None) -> str:

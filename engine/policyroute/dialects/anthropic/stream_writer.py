@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
-from policyroute.dialects.shapes import compact, dumps
-from policyroute.dialects.stream import parse
+from policyroute.dialects.shapes import compact, dumps, loads
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
 from policyroute.events import (
@@ -63,7 +62,7 @@ class _Block:
         if self.kind != _CALL:
             return True
         said = "".join(self.said)
-        return said.rstrip().endswith("}") and parse(said.encode("utf-8", "surrogatepass")) is not None
+        return said.rstrip().endswith("}") and loads(said) is not None
 
     def next(self) -> str:
         """What can be told of it now. Arguments are, once they are seen to be an object's."""

@@ -44,8 +44,9 @@ def check(data: dict[str, Any]) -> None:
     called: set[str] = set()
     for index, content in enumerate(_objects("contents", contents)):
         if not is_plain_turn(content):
-            _check_content(f"contents[{index}]", content)
-            _check_results(f"contents[{index}]", content, called)
+            path = _place("contents", contents, index)
+            _check_content(path, content)
+            _check_results(path, content, called)
     system = either(data, "systemInstruction")
     if system is not None:
         name = key(data, "systemInstruction")
@@ -69,14 +70,16 @@ def _check_content(path: str, content: dict[str, Any]) -> None:
 
 def _check_results(path: str, content: dict[str, Any], called: set[str]) -> None:
     """A response has the name of a function that was called before it. Adds the names of those that are called."""
-    for index, part in enumerate(many(content.get("parts"))):
+    parts = content.get("parts")
+    for index, part in enumerate(many(parts)):
         if is_plain(part):
             continue
         if call := obj(either(part, "functionCall")):
             called.add(text(call.get("name")))
         elif either(part, "functionResponse") is not None:
             name = obj(either(part, "functionResponse")).get("name")
-            checks.answers_a_call(f"{path}.parts[{index}].{key(part, 'functionResponse')}.name", name, called)
+            at = f"{_place(f'{path}.parts', parts, index)}.{key(part, 'functionResponse')}.name"
+            checks.answers_a_call(at, name, called)
 
 
 def _check_parts(path: str, content: dict[str, Any]) -> None:
@@ -86,7 +89,7 @@ def _check_parts(path: str, content: dict[str, Any]) -> None:
     for index, part in enumerate(_objects(f"{path}.parts", parts)):
         if is_plain(part):
             continue
-        at = f"{path}.parts[{index}]"
+        at = _place(f"{path}.parts", parts, index)
         _once(f"{at}.", part, _OF_PART)
         said = part.get("text")
         if said is not None and not isinstance(said, str):
@@ -117,20 +120,26 @@ def _check_config(data: dict[str, Any]) -> None:
 
 def _check_tools(tools: Any) -> None:
     for index, tool in enumerate(_objects("tools", tools)):
-        _once(f"tools[{index}].", tool, ("functionDeclarations",))
+        at = _place("tools", tools, index)
+        _once(f"{at}.", tool, ("functionDeclarations",))
         declared = either(tool, "functionDeclarations")
         if declared is None:
             continue
-        path = f"tools[{index}].{key(tool, 'functionDeclarations')}"
+        path = f"{at}.{key(tool, 'functionDeclarations')}"
         for number, function in enumerate(_objects(path, declared)):
             if not isinstance(function.get("name"), str):
-                checks.refuse("invalid_tool", f"{path}[{number}]", "a function with a name")
+                checks.refuse("invalid_tool", _place(path, declared, number), "a function with a name")
 
 
 def _objects(path: str, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, dict):
         checks.objects(path, value, _OBJECTS)
     return many(value)
+
+
+def _place(path: str, value: Any, index: int) -> str:
+    """Where the object is: one that stands alone has no number."""
+    return path if isinstance(value, dict) else f"{path}[{index}]"
 
 
 def _once(prefix: str, fields: dict[str, Any], names: Container[str]) -> None:

@@ -12,8 +12,7 @@ from typing import Any, Final
 from policyroute.dialects.gemini.left import Left
 from policyroute.dialects.gemini.parts import is_plain, kind_of
 from policyroute.dialects.gemini.spelling import camel, either, many
-from policyroute.dialects.shapes import compact, obj, text
-from policyroute.dialects.stream import parse
+from policyroute.dialects.shapes import compact, loads, obj, text
 from policyroute.request.prompt import Call, Media, MediaKind, Other, Part, Result, Role, Text, Thought, Turn
 
 _SAYS: Final = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
@@ -126,12 +125,12 @@ def _response(response: dict[str, Any]) -> tuple[str, bool]:
 
 def _is_plain(value: Any) -> bool:
     """A text that is no JSON object."""
-    return isinstance(value, str) and not isinstance(parse(value.encode("utf-8", "surrogatepass")), dict)
+    return isinstance(value, str) and not isinstance(loads(value), dict)
 
 
 def written_response(said: str, error: bool) -> dict[str, Any]:
     """The object that Gemini wants of every function: what is one already, else `output` or `error` with the text."""
-    value = parse(said.encode("utf-8", "surrogatepass"))
+    value = loads(said)
     found = obj(value) if isinstance(value, dict) else None
     if error:
         return {"error": said if found is None else found}

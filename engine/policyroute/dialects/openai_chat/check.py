@@ -46,8 +46,9 @@ def _check_message(index: int, message: Any, calls: set[Any]) -> None:
     called = fields.get("tool_calls")
     if called is not None:
         checks.objects(f"messages[{index}].tool_calls", called, "an array of objects")
-        calls.update([id for call in called if isinstance(id := call.get("id"), str)])
-    elif fields["role"] == "tool":
+        if fields["role"] == "assistant":  # nobody else calls anything, and no other's calls are translated
+            calls.update([id for call in called if isinstance(id := call.get("id"), str)])
+    if fields["role"] == "tool":
         checks.answers_a_call(f"messages[{index}].tool_call_id", fields.get("tool_call_id"), calls)
 
 

@@ -86,10 +86,9 @@ class ChatRequests(ConversationRequests):
     def modalities(self, data: dict[str, Any]) -> tuple[str, ...]:
         asked = {text(name) for name in items(data.get("modalities"))}
         given = {
-            _MEDIA[part["type"]]
+            _MEDIA.get(text(part.get("type")), "")
             for message in data["messages"]
             for part in items(message.get("content"))
-            if part.get("type") in _MEDIA
         }
         return tuple(sorted({"text", *asked, *given} - {""}))
 

@@ -13,8 +13,7 @@ from typing import Any
 from policyroute.dialects.openai_responses import words
 from policyroute.dialects.openai_responses.kept import MADE_UP
 from policyroute.dialects.openai_responses.output import SPELLINGS, Called, Part, Spoken, Status, Words, unique
-from policyroute.dialects.shapes import dumps
-from policyroute.dialects.stream import parse
+from policyroute.dialects.shapes import dumps, loads
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -221,4 +220,4 @@ def _before(fields: dict[str, Any]) -> bytes:
 def _is_whole(arguments: str) -> bool:
     """Whether no more of them can come."""
     said = arguments.rstrip()
-    return said.endswith(("}", "]")) and parse(said.encode("utf-8", "surrogatepass")) is not None
+    return said.endswith(("}", "]")) and loads(said) is not None
