@@ -10,7 +10,7 @@ import json
 from base64 import urlsafe_b64encode
 from dataclasses import astuple, dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from policyroute.policy.accounts import EntraApp
 from policyroute.policy.addresses import base_url_trouble
@@ -80,10 +80,11 @@ def of_app(app: EntraApp, client_secret: str) -> EntraGrant:
 def of_service_account(text: str) -> GoogleGrant:
     """From the JSON that Google's console gives. Raises Unusable."""
     try:
-        said: Any = json.loads(text)
+        read: object = json.loads(text)
     except (ValueError, RecursionError):
         raise Unusable("it is not JSON") from None
-    if not isinstance(said, dict) or said.get("type") != "service_account":
+    said = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+    if said.get("type") != "service_account":
         raise Unusable("it is not the key of a service account (`type` is not `service_account`)")
     missing = [name for name in _NEEDED if not (isinstance(said.get(name), str) and said[name])]
     if missing:

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import orjson
@@ -181,10 +181,10 @@ def _of_use(account: _Account, now: float) -> bool:
 
 def _read(body: bytes) -> dict[str, Any]:
     try:
-        said: Any = orjson.loads(body)
+        said: object = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
 def _token(said: dict[str, Any], asked: float) -> _Token:

@@ -191,7 +191,7 @@ async def test_what_is_no_token_is_a_failure_that_shows_nothing_of_it(caplog: py
 async def test_the_endpoint_is_reached_by_the_providers_proxy() -> None:
     async with forward_proxy() as proxy, place(Endpoint()) as at:
         found = await at.tokens.of(at.key, Connection(proxy=proxy.url))
-        assert isinstance(found, Given) and len(at.endpoint.asked) == 1
+        assert isinstance(found, Given) and len(proxy.lines) == len(at.endpoint.asked) == 1
 
 
 async def test_a_name_that_leads_to_a_machines_own_addresses_is_not_asked(caplog: pytest.LogCaptureFixture) -> None:

@@ -192,7 +192,8 @@ def _key(spec: KeySource, file: File, path: Path, report: Report) -> KeyRef | No
 def _app(spec: EntraSpec, file: File, path: Path, report: Report) -> EntraApp | None:
     trouble = base_url_trouble(spec.authority, insecure=False)
     if trouble is not None:
-        _complain(trouble, file, (*path, "authority"), report)
+        hint = "an https address such as https://login.microsoftonline.us"
+        _complain((*trouble[:2], hint), file, (*path, "authority"), report)
         return None
     secret, authority = _secret(spec.client_secret), spec.authority.rstrip("/")
     return EntraApp(spec.tenant, spec.client_id, secret, authority, spec.scope)

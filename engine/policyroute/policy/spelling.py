@@ -231,6 +231,10 @@ class KeySource(Secret):
     azure_ad: EntraSpec | None = None
 
 
+ACCOUNT_WORDS = frozenset({"google", "azure_ad"}) | GoogleSpec.model_fields.keys() | EntraSpec.model_fields.keys()
+"""The keys under a key's that are no secrets themselves."""
+
+
 def _source(value: Any) -> Any:
     if is_map(value) and len(value.keys() & KeySource.model_fields.keys()) > 1:
         hint = "write {env: NAME}, {file: path}, {google: ...} or {azure_ad: ...}, one of them"
