@@ -194,15 +194,6 @@ async def test_the_endpoint_is_reached_by_the_providers_proxy() -> None:
         assert isinstance(found, Given) and len(proxy.lines) == len(at.endpoint.asked) == 1
 
 
-async def test_a_name_that_leads_to_a_machines_own_addresses_is_not_asked(caplog: pytest.LogCaptureFixture) -> None:
-    grant = of_service_account(service_account("https://169.254.169.254.nip.invalid/token"))
-    transport = provider_transport(TransportSettings(trust_env=False))
-    found = await Tokens(sender(transport)).of(key_of(grant), DIRECT)
-    await transport.aclose()
-    assert isinstance(found, Failure) and found.code == "token_unavailable"
-    assert "nip" not in caplog.text
-
-
 # What signs ----------------------------------------------------------------------------------------------------------
 
 
