@@ -24,7 +24,7 @@ from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Sender, whole
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.secrets import Key
-from policyroute_asgi.trouble import TRANSPORT_ERRORS
+from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 
 logger = logging.getLogger("policyroute.keys")
 
@@ -163,8 +163,11 @@ class Tokens:
                     await answer.close()
         except Unusable as error:
             raise _NoToken(_REFUSED, str(error)) from None
+        except TimeoutError:
+            raise _NoToken(_AWAY, "its endpoint did not answer in time") from None
         except TRANSPORT_ERRORS as error:
-            raise _NoToken(_AWAY, f"its endpoint could not be asked ({type(error).__name__})") from None
+            failure = failure_of(error, answered=False)
+            raise _NoToken(_AWAY, f"its endpoint could not be asked ({failure.code or failure.kind})") from None
         said = _read(body or b"")
         if answer.status != 200:
             refused = answer.status in (400, 401, 403)

@@ -169,6 +169,34 @@ async def test_without_a_token_the_next_candidate_answers(  # noqa: PLR0913, PLR
     assert not any(secret in written for secret in (MARK, EMAIL, *pem().split("\n")[1:-2]))
 
 
+async def test_a_token_that_is_slow_to_come_is_time_to_the_first_token(
+    tmp_path: Path, endpoint: Endpoint, log: Log
+) -> None:
+    endpoint.gate = asyncio.Event()
+    async with serving(endpoint, ours=False) as url, provider(whole) as vendor, provider(whole) as spare:
+        write_account(tmp_path, f"{url}/token")
+        folder = policy(tmp_path, f"base_url: {vendor.base_url}, {GOOGLE}", f"base_url: {spare.base_url}")
+        written = (folder / "policy.yaml").read_text()
+        (folder / "policy.yaml").write_text(written.replace("fallback:", "limits: {ttft: 50ms}, fallback:"))
+        async with running(folder, log) as app:
+            assert (await post(app, stream=True)).status == 200
+            endpoint.gate.set()
+    assert not vendor.asked and len(spare.asked) == 1
+    assert log.lines[0]["attempts"][0]["outcome"] == "timeout_ttft"
+
+
+async def test_a_token_that_a_provider_repeats_in_an_error_is_taken_out(tmp_path: Path, endpoint: Endpoint) -> None:
+    async def repeats(asked: Asked) -> bool:
+        await asked.say(http("400 Bad Request", error(f"what is {asked.headers['authorization']}?", "bad")))
+        return True
+
+    async with serving(endpoint, ours=False) as url, provider(repeats) as vendor:
+        write_account(tmp_path, f"{url}/token")
+        async with running(policy(tmp_path, f"base_url: {vendor.base_url}, {GOOGLE}")) as app:
+            refused = await post(app)
+    assert b"what is" in refused.body and MARK.encode() not in refused.body
+
+
 async def test_an_endpoint_that_is_not_there_is_told_to_the_client_without_secrets(
     tmp_path: Path, endpoint: Endpoint
 ) -> None:

@@ -194,6 +194,18 @@ async def test_the_endpoint_is_reached_by_the_providers_proxy() -> None:
         assert isinstance(found, Given) and len(proxy.lines) == len(at.endpoint.asked) == 1
 
 
+async def test_a_name_that_leads_to_a_machines_own_addresses_is_not_asked(caplog: pytest.LogCaptureFixture) -> None:
+    # The system's resolver reads this as 169.254.169.254; an account with it would not load.
+    grant = of_app(EntraApp("t", "app", SecretRef("env", "X"), "http://0xA9FEA9FE", "https://x/.default"), "secret")
+    transport = provider_transport(TransportSettings(trust_env=False))
+    try:
+        found = await Tokens(sender(transport)).of(key_of(grant), DIRECT)
+    finally:
+        await transport.aclose()
+    assert isinstance(found, Failure) and found.code == "token_unavailable"
+    assert "(forbidden_address)" in caplog.text and "A9FE" not in caplog.text
+
+
 # What signs ----------------------------------------------------------------------------------------------------------
 
 
