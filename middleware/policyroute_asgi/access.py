@@ -16,6 +16,7 @@ from policyroute_asgi.brought_keys import NO_KEYS, BroughtKeys, missing, refused
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import Pools, ProviderKeys
 from policyroute_asgi.secrets import Key
+from policyroute_asgi.tokens import Given, Tokens
 
 _NOBODY: frozenset[Key] = frozenset()
 
@@ -33,18 +34,19 @@ class Access:
     """`active` has the keys of ours and how each provider is connected to, `client` are the caller's keys.
 
     `one_key` is asked where there are several: whether the request refers to what an account keeps. Two keys may be of
-    two accounts, so that the first one stays.
+    two accounts, so that the first one stays. `tokens` are shown for keys that have a grant.
     """
 
-    __slots__ = ("_active", "_client", "_conversation", "_first", "_keys", "_one_key", "_tried")
+    __slots__ = ("_active", "_client", "_conversation", "_first", "_keys", "_one_key", "_tokens", "_tried")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one name for each thing that a request brings
         self,
         keys: ProviderKeys,
         active: Settings,
         conversation: str = "",
         client: BroughtKeys = NO_KEYS,
         *,
+        tokens: Tokens,
         one_key: Callable[[], bool] = bool,
     ) -> None:
         self._keys = keys
@@ -52,6 +54,7 @@ class Access:
         self._conversation = conversation
         self._client = client
         self._one_key = one_key
+        self._tokens = tokens
         self._first: Key | None = None
         self._tried: dict[tuple[str, str], frozenset[Key]] = {}
 
@@ -76,6 +79,14 @@ class Access:
     def connection(self, candidate: Candidate) -> Connection | None:
         """How its provider is to be connected to, None as usual."""
         return self._active.connections.get(candidate.provider.name)
+
+    async def token(self, candidate: Candidate, key: Key) -> Given | Failure:
+        """What the provider is shown of a key that has a grant."""
+        return await self._tokens.of(key, self.connection(candidate))
+
+    def refused(self, key: Key, given: Given) -> None:
+        """The provider does not take this token any more."""
+        self._tokens.refused(key, given)
 
     def opened(self, candidate: Candidate, key: Key | None) -> None:
         """An attempt begins with what `pick` gave. `closed` follows."""

@@ -47,6 +47,18 @@ class Sender(Protocol):
         ...
 
 
+async def whole(answer: Incoming, limit: int) -> bytes | None:
+    """All of it, None where it is longer than `limit`. Raises TRANSPORT_ERRORS."""
+    parts: list[bytes] = []
+    size = 0
+    while chunk := await answer.read():
+        size += len(chunk)
+        if size > limit:
+            return None
+        parts.append(chunk)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 class DirectTransport(httpx.AsyncBaseTransport, ABC):
     """An httpx transport that is a sender too."""
 

@@ -30,6 +30,7 @@ from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.telemetry import Served, Telemetry
+from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
 
@@ -52,6 +53,7 @@ class Routed:
     def __init__(self, holder: PolicySource, sender: Sender, telemetry: Telemetry, bounds: Bounds) -> None:
         self._holder = holder
         self._sender = sender
+        self._tokens = Tokens(sender)
         self._telemetry = telemetry
         self._places = bounds.places
         self._rooms = bounds.rooms
@@ -147,7 +149,7 @@ class Routed:
             scope = visit.scope
             found = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
             brought = found.within(origins)
-        return Access(keys, active, conversation, brought, one_key=lambda: bool(request.kept))
+        return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=lambda: bool(request.kept))
 
     def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)

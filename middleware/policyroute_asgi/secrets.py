@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from policyroute.policy.model import DIRECT, Program, Provider, SecretRef
+from policyroute.policy.accounts import EntraApp, KeyRef, SecretRef
+from policyroute.policy.model import DIRECT, Program, Provider
 from policyroute.policy.text import is_like_key
 from policyroute.problems import Problem, Severity
+from policyroute_asgi.grants import Grant, digest, of_app, of_service_account
+from policyroute_asgi.grants import Unusable as NoGrant
 from policyroute_asgi.provider_connections import PLAIN, Connection, Unusable, ssl_context
 
 _LARGEST = 1 << 20
@@ -22,10 +25,14 @@ _LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a provider. `place` says where it is from (`env NAME`, `file NAME`, else its number), for people."""
+    """One key of a provider. `place` says where it is from (`env NAME`, `file NAME`, else its number), for people.
+
+    With a `grant`, tokens are shown in its place, and `value` only tells it from others.
+    """
 
     place: str
     value: str = field(repr=False)
+    grant: Grant | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +104,26 @@ class _Reading:
         pool = len(provider.api_keys) > 1
         for index, ref in enumerate(provider.api_keys):
             path = f"api_keys[{index}]" if pool else "api_key"
-            value = self._secret(ref, provider, path, "the key")
-            if value is not None:
-                place = f"key {index + 1}" if is_like_key(ref.name) else f"{ref.kind} {ref.name}"
-                yield Key(place, value)
+            try:
+                yield self._key(ref, index)
+            except _Trouble as trouble:
+                self._report(trouble, provider, path, "the key")
+
+    def _key(self, ref: KeyRef, index: int) -> Key:
+        """Raises _Trouble."""
+        if isinstance(ref, SecretRef):
+            return Key(_place(ref, index), self._value(ref))
+        if isinstance(ref, EntraApp):
+            app = of_app(ref, self._value(ref.client_secret))
+            return Key(f"azure_ad {_place(ref.client_secret, index)}", digest(app), app)
+        source = ref.credentials
+        text = self._text(source)
+        try:
+            account = of_service_account(text)
+            account.form(0.0)  # whether it can sign
+        except NoGrant as error:
+            raise _Trouble("credentials-unusable", f"{_where(source)}: {error}") from None
+        return Key(f"google {_place(source, index)}", digest(account), account)
 
     def connection(self, provider: Provider) -> Connection | None:
         tls = provider.tls
@@ -125,15 +148,21 @@ class _Reading:
 
     def _secret(self, ref: SecretRef, provider: Provider, path: str, what: str) -> str | None:
         try:
-            if ref.kind == "env":
-                place = f"the environment variable {_named(ref.name)}"
-                value = _usable(self._environment.get(ref.name), place)
-            else:
-                value = _usable(self._read(ref.name), f"the file {_named(ref.name)}")
+            return self._value(ref)
         except _Trouble as trouble:
             self._report(trouble, provider, path, what)
             return None
-        return value
+
+    def _value(self, ref: SecretRef) -> str:
+        """Raises _Trouble."""
+        return _usable(self._text(ref), _where(ref))
+
+    def _text(self, ref: SecretRef) -> str:
+        """Raises _Trouble."""
+        text = self._environment.get(ref.name) if ref.kind == "env" else self._read(ref.name)
+        if text is None:
+            raise _Trouble("missing-secret", f"{_where(ref)} is not set")
+        return text
 
     def _file(self, name: str | None, provider: Provider, path: str, *, anywhere: bool = False) -> str | None:
         if name is None:
@@ -178,14 +207,21 @@ class _Reading:
 _HINTS: Mapping[str, str] = {
     "missing-secret": "set it where the gateway runs, or take it out of the policy if the provider needs none",
     "secret-outside": "put it there, or name the directory it is in with --secrets-dir",
+    "credentials-unusable": "make a key (JSON) for the service account in Google's console, and put it there whole",
     "tls-unusable": "see what `openssl x509 -in FILE -noout -subject` and `openssl pkey -in FILE -noout` make of them",
 }
 
 
-def _usable(value: str | None, place: str) -> str:
+def _place(ref: SecretRef, index: int) -> str:
+    return f"key {index + 1}" if is_like_key(ref.name) else f"{ref.kind} {ref.name}"
+
+
+def _where(ref: SecretRef) -> str:
+    return f"the {'environment variable' if ref.kind == 'env' else 'file'} {_named(ref.name)}"
+
+
+def _usable(value: str, place: str) -> str:
     """Raises _Trouble."""
-    if value is None:
-        raise _Trouble("missing-secret", f"{place} is not set")
     value = value.strip()
     if not value:
         raise _Trouble("missing-secret", f"{place} is empty")

@@ -25,7 +25,7 @@ from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
 from policyroute_asgi.inflate import plain
-from policyroute_asgi.outward import Incoming, Sender
+from policyroute_asgi.outward import Incoming, Sender, whole
 from policyroute_asgi.rooms import FULL, Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
@@ -112,22 +112,42 @@ class Upstream:
             self._rooms.closed(candidate)
 
     async def _attempt(self, opened: Open, key: Key | None, tell: Tell) -> None:
+        if key is None or key.grant is None:
+            await self._ask(opened, key, key.value if key is not None else None, tell)
+            return
+        candidate = opened.attempt.candidate
+        for again in (True, False):
+            given = await self._access.token(candidate, key)
+            if isinstance(given, Failure):
+                await tell(Failed(opened.id, self._access.learn(candidate, key, given)))
+                return
+            # A token may end before its time, and that is not the account's fault.
+            if await self._ask(opened, key, given.value, tell, outlived=again and not given.waited):
+                return
+            self._access.refused(key, given)
+
+    async def _ask(
+        self, opened: Open, key: Key | None, shown: str | None, tell: Tell, *, outlived: bool = False
+    ) -> bool:
+        """`shown` is what the provider sees of the key. With `outlived`, a refusal of it is not told: False."""
         assert self.hop is not None, "a hop is asked for before each attempt"
         candidate = opened.attempt.candidate
         provider = candidate.provider
         # Learnt before it is told: the next attempt may begin with the telling.
         learn = partial(self._access.learn, candidate, key)
-        secrets = (key.value,) if key is not None else ()
-        payload = build(self._request, self.hop, key.value if key is not None else None)
+        secrets = (shown,) if shown is not None else ()
+        payload = build(self._request, self.hop, shown)
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
-            return
+            return True
         dialect = DIALECTS[provider.dialect]
         try:
+            if answer.status == 401 and outlived:
+                return False
             if not 200 <= answer.status < 300:
                 await tell(Failed(opened.id, learn(await _failure(answer, dialect, secrets))))
             elif self._request.stream:
@@ -138,6 +158,7 @@ class Upstream:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
             await answer.close()
+        return True
 
     def _reader(self, dialect: Dialect, secrets: Secrets, told: Amendments | None) -> StreamReader:
         reader = dialect.stream(secrets)
@@ -150,7 +171,7 @@ class Upstream:
     async def _json(  # noqa: PLR0913, PLR0917 - an answer is read with all of these
         self, id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, told: Amendments | None, learn: Learn
     ) -> Received | Failed:
-        body = await _whole(answer, MAX_ANSWER)
+        body = await whole(answer, MAX_ANSWER)
         if body is None:
             return Failed(id, Failure(FailureKind.UNAVAILABLE, "The provider's answer is too large.", answer.status))
         request = self._request
@@ -200,18 +221,7 @@ async def _failure(answer: Incoming, dialect: Dialect, secrets: Secrets) -> Fail
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
     try:
         async with asyncio.timeout(ERROR_PATIENCE):
-            page = await _whole(answer, MAX_ERROR) or b""
+            page = await whole(answer, MAX_ERROR) or b""
     except TRANSPORT_ERRORS:
         page = b""
     return dialect.failure(answer.status, headers, page, time.time(), secrets)
-
-
-async def _whole(answer: Incoming, limit: int) -> bytes | None:
-    parts: list[bytes] = []
-    size = 0
-    while chunk := await answer.read():
-        size += len(chunk)
-        if size > limit:
-            return None
-        parts.append(chunk)
-    return parts[0] if len(parts) == 1 else b"".join(parts)

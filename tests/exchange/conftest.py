@@ -7,7 +7,8 @@ import pytest
 from policyroute.absent import ABSENT
 from policyroute.clearance import Clearance
 from policyroute.decide.decision import Candidate
-from policyroute.policy.model import Price, Provider, SecretRef, Target
+from policyroute.policy.accounts import SecretRef
+from policyroute.policy.model import Price, Provider, Target
 from policyroute.problems import Span
 
 SPAN = Span("policy.yaml", 1, 1, 1, 2)

@@ -10,6 +10,7 @@ from policyroute.absent import ABSENT
 from policyroute.cel.compile import Compiler
 from policyroute.clearance import Clearance
 from policyroute.failures import GROUPS, FailureKind
+from policyroute.policy.accounts import SecretRef
 from policyroute.policy.compile import compile_policy
 from policyroute.policy.files import shipped_packs
 from policyroute.policy.model import (
@@ -21,7 +22,6 @@ from policyroute.policy.model import (
     RateLimit,
     Rewrite,
     Route,
-    SecretRef,
     Value,
 )
 from policyroute.request import PROFILES, Client, Profiles

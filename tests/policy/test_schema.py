@@ -88,5 +88,5 @@ def test_right_shapes_are_valid(text: str) -> None:
 def test_the_keys_of_a_place_are_known() -> None:
     assert known_keys(("rules", 0, "limits")) == {"connect", "ttft", "idle", "total"}
     assert known_keys(("rules", 3, "route", "map")) == {"targets", "weights", "rank"}
-    assert known_keys(("providers", "any", "api_key")) == {"env", "file"}
+    assert known_keys(("providers", "any", "api_key")) == {"env", "file", "google", "azure_ad"}
     assert "rules" in known_keys(())

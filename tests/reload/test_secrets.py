@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from tests.support.tokens import CLIENT_SECRET, service_account
 
 from policyroute_asgi.preparation import Active, Preparation, Prepared
 from policyroute_asgi.provider_connections import Connection
@@ -131,6 +132,39 @@ def test_a_pasted_key_is_not_repeated(put: Callable[[str], Path], reference: str
     assert problem(prepared) == "missing-secret"
     pasted = reference.split(": ")[1]
     assert pasted not in str(prepared.problems)
+
+
+def test_accounts_are_read_whole_and_can_be_sent_to_other_processes(put: Callable[[str], Path]) -> None:
+    app = "{azure_ad: {tenant: t, client_id: c, client_secret: {env: S}}}"
+    directory = put(f"api_keys: [{{google: {{credentials: {{file: sa.json}}}}}}, {app}]")
+    (directory / "sa.json").write_text(service_account("https://oauth2.googleapis.com/token"))
+    environment = {"S": CLIENT_SECRET}
+    found = active(Preparation(directory, environment=environment).from_directory()).keys["here"]
+    assert [key.place for key in found] == ["google file sa.json", "azure_ad env S"]
+    sent = pickle.loads(pickle.dumps(found))
+    assert [key.grant for key in sent] == [key.grant for key in found] and None not in [key.grant for key in sent]
+    again = Preparation(directory, environment=environment).from_directory()
+    assert active(again).keys["here"] == found
+    changed = Preparation(directory, environment={"S": "another"}).from_directory()
+    assert active(changed).keys["here"] != found
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (None, "missing-secret"),
+        (f"not json, but {SECRET}", "credentials-unusable"),
+        (f'{{"type": "authorized_user", "refresh_token": "{SECRET}"}}', "credentials-unusable"),
+        (service_account("https://x.example", private_key=SECRET), "credentials-unusable"),
+    ],
+)
+def test_what_is_no_service_account_is_a_problem(put: Callable[[str], Path], text: str | None, code: str) -> None:
+    directory = put("api_key: {google: {credentials: {file: sa.json}}}")
+    if text is not None:
+        (directory / "sa.json").write_text(text)
+    prepared = Preparation(directory).from_directory()
+    assert problem(prepared) == code
+    assert "`sa.json`" in prepared.problems[0].message
 
 
 def test_tls_files_are_read_as_text(put: Callable[[str], Path], tmp_path: Path) -> None:

@@ -173,9 +173,12 @@ def _overheard(app: ASGIApp) -> ASGIApp:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, **options: Any) -> AsyncGenerator[str]:
-    """The app behind uvicorn on a free port of 127.0.0.1; yields its base URL."""
-    config = uvicorn.Config(_overheard(app), host="127.0.0.1", port=0, log_config=None, access_log=False, **options)
+async def serving(app: ASGIApp, *, ours: bool = True, **options: Any) -> AsyncGenerator[str]:
+    """The app behind uvicorn on a free port of 127.0.0.1; yields its base URL. What an app that is not `ours` says may
+    hold keys."""
+    config = uvicorn.Config(
+        _overheard(app) if ours else app, host="127.0.0.1", port=0, log_config=None, access_log=False, **options
+    )
     server = uvicorn.Server(config)
     task = asyncio.ensure_future(server._serve())  # pyright: ignore[reportPrivateUsage]
     while not server.started:

@@ -15,7 +15,8 @@ from policyroute.clearance import Clearance
 from policyroute.decide.decision import Candidate, Decision, Denial, Hop, ResolvedFallback, ResolvedLimits
 from policyroute.decide.state import Place
 from policyroute.failures import DEFAULT_AFTER, Failure
-from policyroute.policy.model import Price, Provider, SecretRef, Target
+from policyroute.policy.accounts import SecretRef
+from policyroute.policy.model import Price, Provider, Target
 from policyroute.problems import Span
 from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
@@ -28,6 +29,7 @@ from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import ProviderKeys
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.secrets import Key
+from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.upstream import Upstream
 
@@ -130,8 +132,11 @@ class Gateway:
         body = b'{"model":"auto","messages":[{"role":"user","content":"Hi"}],"stream":%s}'
         request = ModelRequest.read("openai_chat", body % (b"true" if stream else b"false"))
         candidates = [self.candidate("abcd"[number], url) for number, url in enumerate(base_urls)]
-        access = Access(self.ring, Given(self.pools(), self.connections), conversation, self.own_keys)
-        upstream = Upstream(request, hop_of, access, sender(self.transport), Rooms(self.open, LoadLimits()), "d1")
+        way = sender(self.transport)
+        access = Access(
+            self.ring, Given(self.pools(), self.connections), conversation, self.own_keys, tokens=Tokens(way)
+        )
+        upstream = Upstream(request, hop_of, access, way, Rooms(self.open, LoadLimits()), "d1")
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(

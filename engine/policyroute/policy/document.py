@@ -27,6 +27,7 @@ from policyroute.policy.spelling import (
     Digests,
     FilePath,
     Identifier,
+    KeyReference,
     Name,
     ProfileName,
     RuleId,
@@ -64,7 +65,7 @@ class ProviderSpec(Strict):
     dialect: str | None = None
     base_url: str | None = None
     api_key: ApiKey | None = None
-    api_keys: Annotated[list[SecretReference], Field(min_length=1, max_length=64)] | None = None
+    api_keys: Annotated[list[KeyReference], Field(min_length=1, max_length=64)] | None = None
     auth: Annotated[str, one_of(AUTH_STYLES), Field(description="how a key is shown")] | None = None
     proxy: Annotated[str, Field(description="http://host:port, or none for no proxy")] | None = None
     proxy_auth: Annotated[SecretReference, Field(description="user:password for the proxy")] | None = None

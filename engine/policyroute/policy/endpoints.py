@@ -12,11 +12,12 @@ from policyroute.catalogue import VENDORS, vendor_at
 from policyroute.clearance import Clearance
 from policyroute.dialects import DIALECTS
 from policyroute.policy import known
+from policyroute.policy.accounts import EntraApp, GoogleAccount, KeyRef, SecretRef
 from policyroute.policy.addresses import base_url_trouble, proxy_trouble
 from policyroute.policy.document import ProviderSpec, TargetSpec
-from policyroute.policy.model import DIRECT, REQUESTED, Provider, SecretRef, Target, Tls
+from policyroute.policy.model import DIRECT, REQUESTED, Provider, Target, Tls
 from policyroute.policy.report import Report, suggestion
-from policyroute.policy.spelling import Secret
+from policyroute.policy.spelling import EntraSpec, KeySource, Secret
 from policyroute.policy.tree import File, Path, dotted
 
 EMBEDDED = "embedded:"
@@ -51,7 +52,7 @@ def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provi
         proxy_auth=_secret(spec.proxy_auth) if spec.proxy_auth else None,
         tls=Tls(spec.tls.ca, spec.tls.cert, spec.tls.key),
         vendor=vendor.name if vendor else "",
-        auth=spec.auth or (VENDORS[spec.vendor].auth if spec.vendor else ""),
+        auth=spec.auth or _shown(keys, spec),
     )
 
 
@@ -155,22 +156,54 @@ def _complain(trouble: tuple[str, str, str], file: File, path: Path, report: Rep
     report.error(code, message, file.key_span(path), hint=hint, path=dotted(path))
 
 
-def _keys(spec: ProviderSpec, file: File, path: Path, report: Report) -> tuple[SecretRef, ...] | None:
+def _keys(spec: ProviderSpec, file: File, path: Path, report: Report) -> tuple[KeyRef, ...] | None:
     """The pool of keys, or None where it is wrong."""
     if spec.api_keys is None:
-        return (_secret(spec.api_key),) if isinstance(spec.api_key, Secret) else ()
+        if not isinstance(spec.api_key, KeySource):
+            return ()
+        ref = _key(spec.api_key, file, (*path, "api_key"), report)
+        return None if ref is None else (ref,)
     if spec.api_key is not None:
         hint = "write one of the two keys"
         _complain(("wrong-value", "a provider has one `api_key`, or several `api_keys`", hint), file, path, report)
         return None
-    found: dict[SecretRef, None] = {}
+    found: dict[KeyRef | None, None] = {}
     for index, each in enumerate(spec.api_keys):
-        ref = _secret(each)
-        if ref in found:
-            place = (*path, "api_keys", index)
+        place = (*path, "api_keys", index)
+        ref = _key(each, file, place, report)
+        if ref is not None and ref in found:
             _complain(("duplicate-item", "this key is in the pool already", "take it out"), file, place, report)
         found[ref] = None
-    return tuple(found)
+    pool = tuple(ref for ref in found if ref is not None)
+    if len({isinstance(ref, SecretRef) for ref in pool}) > 1:
+        hint = "write two providers, and a target that is at both"
+        trouble = ("wrong-value", "keys and tokens of accounts are shown in different ways", hint)
+        _complain(trouble, file, (*path, "api_keys"), report)
+        return None
+    return pool if len(pool) == len(found) else None
+
+
+def _key(spec: KeySource, file: File, path: Path, report: Report) -> KeyRef | None:
+    if spec.google is not None:
+        return GoogleAccount(_secret(spec.google.credentials))
+    return _secret(spec) if spec.azure_ad is None else _app(spec.azure_ad, file, (*path, "azure_ad"), report)
+
+
+def _app(spec: EntraSpec, file: File, path: Path, report: Report) -> EntraApp | None:
+    trouble = base_url_trouble(spec.authority, insecure=False)
+    if trouble is not None:
+        hint = "an https address such as https://login.microsoftonline.us"
+        _complain((*trouble[:2], hint), file, (*path, "authority"), report)
+        return None
+    secret, authority = _secret(spec.client_secret), spec.authority.rstrip("/")
+    return EntraApp(spec.tenant, spec.client_id, secret, authority, spec.scope)
+
+
+def _shown(keys: tuple[KeyRef, ...], spec: ProviderSpec) -> str:
+    """How, where the policy does not say: tokens are bearers' wherever they are taken."""
+    if keys and not isinstance(keys[0], SecretRef):
+        return "bearer"
+    return VENDORS[spec.vendor].auth if spec.vendor else ""
 
 
 def _reached(spec: ProviderSpec, address: str | None, file: File, path: Path, report: Report) -> bool:

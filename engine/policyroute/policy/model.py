@@ -16,6 +16,7 @@ from policyroute.catalogue import Traits
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
+from policyroute.policy.accounts import KeyRef, SecretRef
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
@@ -27,14 +28,6 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
     SHADOW = "shadow"
     OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRef:
-    """Where a secret is, never what it is. `kind` is `env` (a variable's name) or `file` (a path)."""
-
-    kind: str
-    name: str
 
 
 DIRECT: Final = "none"
@@ -63,7 +56,7 @@ class Provider:
     name: str
     dialect: str
     base_url: str
-    api_keys: tuple[SecretRef, ...]
+    api_keys: tuple[KeyRef, ...]
     region: str
     clearance: Clearance
     failure_domains: tuple[str, ...]

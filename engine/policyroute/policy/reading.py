@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from policyroute.policy.complaints import NULLABLE, complain
 from policyroute.policy.document import Document
 from policyroute.policy.report import Report
-from policyroute.policy.spelling import ENVIRONMENT, FROM_CLIENT, is_map
+from policyroute.policy.spelling import ACCOUNT_WORDS, ENVIRONMENT, FROM_CLIENT, is_map
 from policyroute.policy.text import DIGEST, SECRET_KEY, SourceText, is_like_key
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
@@ -157,7 +157,7 @@ def _secrets(node: Node, inside: bool = False) -> Iterator[tuple[int, int]]:
             yield from _secrets(item, inside)
     else:
         for key, (written, value) in node.entries.items():
-            if inside:
+            if inside and key not in ACCOUNT_WORDS:
                 yield written.start, written.end
             yield from _secrets(value, inside or SECRET_KEY.search(key) is not None)
 

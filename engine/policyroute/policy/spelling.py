@@ -202,8 +202,50 @@ def _reference(value: Any) -> Any:
 
 SecretReference = Annotated[Secret, BeforeValidator(_reference)]
 
+
+class GoogleSpec(Strict):
+    """A Google service account, which gets tokens for Vertex AI and the Gemini API."""
+
+    credentials: Annotated[SecretReference, Field(description="the account's key: Google's JSON")]
+
+
+_Id = Annotated[str, spelled(r"^[A-Za-z0-9][A-Za-z0-9.-]*$", "A-Z, a-z, 0-9 and `.-`, as Entra shows it", 128)]
+
+
+class EntraSpec(Strict):
+    """An application of Microsoft Entra ID (Azure AD), which gets tokens with its client secret."""
+
+    tenant: _Id
+    client_id: _Id
+    client_secret: SecretReference
+    authority: Annotated[str, Field(description="of another cloud")] = "https://login.microsoftonline.com"
+    scope: Annotated[str, spelled(r"^[a-z]+://[!-~]+$", "an address, such as https://ai.azure.com/.default", 256)] = (
+        "https://cognitiveservices.azure.com/.default"
+    )
+
+
+class KeySource(Secret):
+    """Where a key is, or the account that gets tokens in its place."""
+
+    google: GoogleSpec | None = None
+    azure_ad: EntraSpec | None = None
+
+
+ACCOUNT_WORDS = frozenset({"google", "azure_ad"}) | GoogleSpec.model_fields.keys() | EntraSpec.model_fields.keys()
+"""The keys under a key's that are no secrets themselves."""
+
+
+def _source(value: Any) -> Any:
+    if is_map(value) and len(value.keys() & KeySource.model_fields.keys()) > 1:
+        hint = "write {env: NAME}, {file: path}, {google: ...} or {azure_ad: ...}, one of them"
+        raise wrong("wrong-value", "a key is at one place, or an account gets it", hint)
+    return _reference(value)
+
+
+KeyReference = Annotated[KeySource, BeforeValidator(_source)]
+
 ApiKey = Annotated[
-    Annotated[SecretReference, Tag("secret")] | Annotated[Literal["from_client"], Tag("client")],
+    Annotated[KeyReference, Tag("secret")] | Annotated[Literal["from_client"], Tag("client")],
     Discriminator(lambda value: "client" if value == FROM_CLIENT else "secret"),
 ]
-"""A secret, or `from_client`."""
+"""A key's place, an account, or `from_client`."""

@@ -23,7 +23,7 @@ DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _SECRET_IN_LINE = re.compile(
     r"""(?ix)
       (?: api[_-]?keys? | proxy[_-]?auth | secret | password | passwd | authorization | credentials? )
-      ["']? \s* : \s* (?! [\[\s]* \{ \s* (?:env|file)\b | from_client\b ) .+
+      ["']? \s* : \s* (?! [\[\s]* \{ \s* (?:env|file|google|azure_ad)\b | from_client\b ) .+
     | \b key_sha256 ["']? \s* : \s* (?! [\[\s"']* (?: [0-9a-f]{64} [\s"',]* )+ (?: [\]}\#] | $ ) ) .+
     | \b bearer \s+ \S+
     | (?<= ://) [^\s/@"']+ @

@@ -6,7 +6,7 @@ Rule of this module: no secret is written. Of headers only those on a list, of a
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -106,9 +106,10 @@ def _read(said: Any) -> Recording:
 
 
 class Recorder:
-    """A sender that keeps the last answer that went through it. `secrets` are taken out of what is kept."""
+    """A sender that keeps the last answer that went through it. `secrets` are taken out of what is kept, all
+    that there are by then."""
 
-    def __init__(self, inner: Sender, secrets: tuple[str, ...]) -> None:
+    def __init__(self, inner: Sender, secrets: Callable[[], tuple[str, ...]]) -> None:
         self._inner = inner
         self._secrets = secrets
         self._taken: _Taken | None = None
@@ -129,7 +130,7 @@ class Recorder:
         return Recording(asked, taken.status, kept, self._clean(b"".join(taken.parts)), heard.first, heard.total)
 
     def _clean(self, said: bytes) -> bytes:
-        for secret in self._secrets:
+        for secret in self._secrets():
             for spelled in {secret.encode(), orjson.dumps(secret)[1:-1]}:
                 said = said.replace(spelled, _GONE)
         return said

@@ -32,6 +32,7 @@ from policyroute_asgi.probe.suite import Case, Suite, read
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import ProviderKeys
 from policyroute_asgi.secrets import Key, Secrets
+from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.transport import provider_transport
 
 AT_ONCE: Final = 4
@@ -124,6 +125,7 @@ class _Asking:
     def __init__(self, plan: Plan, way: Sender) -> None:
         self._plan = plan
         self._way = way
+        self._tokens = Tokens(way)
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def case(self, candidate: Candidate, case: Case) -> Result:
@@ -163,13 +165,15 @@ class _Asking:
             path = recordings.file_of(plan.recorded, candidate, case, number)
             kept = await asyncio.to_thread(recordings.load, path, asked)
             keyless = replace(candidate, provider=_keyless(candidate.provider))
-            access = Access(ProviderKeys(time.monotonic), Settings({}, {}))
+            access = Access(ProviderKeys(time.monotonic), Settings({}, {}), tokens=self._tokens)
             heard = await ask(keyless, request, access, recordings.Player(kept), plan.suite.timeout)
             heard.first, heard.total = kept.first, kept.total
             return measure(heard, request)
         keys = plan.secrets.keys
-        recorder = recordings.Recorder(self._way, tuple(key.value for pool in keys.values() for key in pool))
-        access = Access(ProviderKeys(time.monotonic), Settings(keys, plan.secrets.connections))
+        known = tuple(key.value for pool in keys.values() for key in pool)
+        recorder = recordings.Recorder(self._way, lambda: (*known, *self._tokens.values()))
+        settings = Settings(keys, plan.secrets.connections)
+        access = Access(ProviderKeys(time.monotonic), settings, tokens=self._tokens)
         heard = await ask(candidate, request, access, recorder if plan.record else self._way, plan.suite.timeout)
         seen = measure(heard, request)
         # An outage is worth no recording, and error pages show parts of keys.
