@@ -24,6 +24,8 @@ Compiled = tuple[Program | None, tuple[Problem, ...]]
         f"{{dialect: openai_chat, base_url: https://a.example, api_keys: [{SECRET}]}}",
         f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{google: {SECRET}}}}}",
         f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{google: {{credentials: {SECRET}}}}}}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{{SECRET}: 1}}}}",
+        f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{google: {{{SECRET}: 1}}}}}}",
         f"{{dialect: openai_chat, base_url: https://a.example, api_key: {{azure_ad: {{client_secret: {SECRET}}}}}}}",
         f"{{dialect: openai_chat, bogus: 1, api_key: {{azure_ad: {{tenant: a, client_id: {SECRET}}}}}}}",
         f"{{dialect: openai_chat, base_url: 'https://me:{SECRET}@a.example'}}",

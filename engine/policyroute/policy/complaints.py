@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from policyroute.policy.names import may_hold
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.schema import known_keys
+from policyroute.policy.text import SECRET_KEY
 from policyroute.policy.tree import File, Path, Scalar, dotted
 from policyroute.policy.yaml_errors import quoting_hint
 
@@ -88,10 +89,12 @@ def _real(path: Path, file: File) -> Path:
 
 
 def _unknown_key(path: Path, file: File, report: Report) -> None:
-    key = str(path[-1])
-    span = file.key_span(path)
+    key, real = str(path[-1]), _real(path, file)
     hint = suggestion(key, known_keys(path[:-1]))
-    report.error("unknown-key", f"`{key}` is not a key here", span, hint=hint, path=dotted(_real(path, file)))
+    # What stands where a secret is kept may be one, as a key too.
+    hidden = any(SECRET_KEY.search(str(step)) for step in path[:-1])
+    name, real = ("this", real[:-1]) if hidden else (f"`{key}`", real)
+    report.error("unknown-key", f"{name} is not a key here", file.key_span(path), hint=hint, path=dotted(real))
 
 
 def _wrong_type(expected: str, path: Path, file: File, report: Report) -> None:
