@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 from tests.support.asgi import serving
 from tests.support.canaries import MARK
 from tests.support.forward_proxy import forward_proxy
+from tests.support.providers import Asked, answer, http, provider
 from tests.support.tokens import CLIENT_SECRET, KEY, OTHER, Endpoint, claims, pem, service_account, token
 
+from policyroute.exchange.payload import Outbound
 from policyroute.failures import Failure, FailureKind
 from policyroute.policy.accounts import EntraApp, SecretRef
 from policyroute_asgi.grants import Grant, Unusable, digest, of_app, of_service_account
 from policyroute_asgi.outward import sender
+from policyroute_asgi.probe.ask import Heard
+from policyroute_asgi.probe.recordings import Recorder
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.tokens import Given, Tokens
@@ -204,6 +208,24 @@ async def test_a_name_that_leads_to_a_machines_own_addresses_is_not_asked(caplog
         await transport.aclose()
     assert isinstance(found, Failure) and found.code == "token_unavailable"
     assert "(forbidden_address)" in caplog.text and "A9FE" not in caplog.text
+
+
+async def test_a_token_that_an_answer_repeats_is_not_in_what_is_recorded_of_it() -> None:
+    async def repeats(asked: Asked) -> bool:
+        await asked.say(http("200 OK", answer(asked.headers["authorization"])))
+        return True
+
+    async with place(Endpoint()) as at, provider(repeats) as vendor:
+        transport = provider_transport(TransportSettings(trust_env=False))
+        recorder = Recorder(sender(transport), at.tokens.values)
+        headers = [("authorization", f"Bearer {await at.value()}")]
+        said = await recorder.send(Outbound("POST", vendor.base_url, headers, b"{}"), 5.0)
+        while await said.read():
+            pass
+        await said.close()
+        await transport.aclose()
+        kept = recorder.recording("asked", Heard())
+    assert kept is not None and b"Bearer " in kept.body and MARK.encode() not in kept.body
 
 
 # What signs ----------------------------------------------------------------------------------------------------------
