@@ -23,7 +23,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclass
 class Said:
-    """One answer as its SDK sees it: text, refusal, calls, why it ended, and tokens (in, out)."""
+    """One answer as its SDK sees it: text, refusal, calls, why it ended, tokens (in, out), and what was thought."""
 
     text: str = ""
     refusal: str = ""
@@ -31,6 +31,7 @@ class Said:
     finish: str = ""
     usage: tuple[int, int] = (0, 0)
     model: str = ""
+    thought: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Chat:
             answer.choices[0].finish_reason,
             (usage.prompt_tokens, usage.completion_tokens),
             answer.model,
+            getattr(message, "reasoning_content", None) or "",
         )
 
 
@@ -150,6 +152,8 @@ class Responses:
         for item in answer.output:
             if item.type == "function_call":
                 said.calls.append((item.name, json.loads(item.arguments)))
+            if item.type == "reasoning":
+                said.thought += "".join(part.text for part in item.summary)
             for part in item.content or () if item.type == "message" else ():
                 said.refusal += part.refusal if part.type == "refusal" else ""
         said.usage = (answer.usage.input_tokens, answer.usage.output_tokens)
@@ -193,7 +197,8 @@ class Messages:
         text = "".join(block.text for block in answer.content if block.type == "text")
         calls = [(block.name, block.input) for block in answer.content if block.type == "tool_use"]
         usage = (answer.usage.input_tokens, answer.usage.output_tokens)
-        return Said(text, "", calls, answer.stop_reason, usage, answer.model)
+        thought = "".join(block.thinking for block in answer.content if block.type == "thinking")
+        return Said(text, "", calls, answer.stop_reason, usage, answer.model, thought)
 
 
 class Google:
@@ -238,6 +243,7 @@ class Google:
             candidate = chunk.candidates[0] if chunk.candidates else None
             for part in (candidate.content.parts or ()) if candidate and candidate.content else ():
                 said.text += part.text or "" if not part.thought else ""
+                said.thought += part.text or "" if part.thought else ""
                 if part.function_call:
                     said.calls.append((part.function_call.name, part.function_call.args))
             if candidate and candidate.finish_reason:
