@@ -131,7 +131,7 @@ async def test_each_error_is_what_it_is(url: str, provider: str) -> None:
 
 @pytest.mark.parametrize("route", ["at", "swap"])
 async def test_a_cut_stream_is_never_whole(pair: Pair, route: str) -> None:
-    """Nor is the answer of another put behind what was told. Of a response the mock cuts what comes before the words."""
+    """Nor is the answer of another put behind what was told. Responses the mock cuts before their first word."""
     spoken, _, provider = pair
     if (route, provider) == ("swap", "openai_responses"):
         assert (await spoken.streamed(f"swap-{provider}", Ask("cut"))).text == "ok says: cut"
