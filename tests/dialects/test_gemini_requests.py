@@ -235,6 +235,16 @@ def test_the_estimate_counts_everything_that_is_said() -> None:
         ),
         ({"contents": [*HI, {"parts": "hi"}]}, "invalid_type", "contents[1].parts"),
         ({"contents": [{"parts": [{"text": 1}]}]}, "invalid_type", "contents[0].parts[0].text"),
+        (
+            {
+                "contents": [
+                    {"role": "user", "parts": [{"functionCall": {"name": "f"}}]},
+                    {"role": "user", "parts": [{"functionResponse": {"name": "f"}}]},
+                ]
+            },
+            "result_without_call",
+            "contents[1].parts[0].functionResponse.name",
+        ),
         ({"contents": {"parts": {"text": 1}}}, "invalid_type", "contents.parts.text"),
         (
             {"contents": [*HI, {"parts": {"function_response": {"name": "f"}}}]},

@@ -18,8 +18,8 @@ def check(data: dict[str, Any]) -> None:
     """Raises BadRequest with the path of the first field that cannot be served."""
     calls: set[Any] = set()
     for index, message in enumerate(checks.opening(data)):
-        content = checks.turn(index, message, _ROLES).get("content")
-        _check_blocks(f"messages[{index}].content", items(content), calls)
+        turn = checks.turn(index, message, _ROLES)
+        _check_blocks(f"messages[{index}].content", turn, calls)
     system = data.get("system")
     if system is not None and not isinstance(system, str):
         checks.objects("system", system, "a string or an array of objects")
@@ -29,11 +29,11 @@ def check(data: dict[str, Any]) -> None:
         _check_tools(tools)
 
 
-def _check_blocks(path: str, blocks: list[Any], calls: set[Any]) -> None:
-    """Adds the ids of what is called."""
-    for index, block in enumerate(blocks):
+def _check_blocks(path: str, turn: dict[str, Any], calls: set[Any]) -> None:
+    """Adds the ids of what is called: by an assistant, as nobody else's calls are translated."""
+    for index, block in enumerate(items(turn.get("content"))):
         kind = block.get("type")
-        if kind == "tool_use" and isinstance(block.get("id"), str):
+        if kind == "tool_use" and turn["role"] == "assistant" and isinstance(block.get("id"), str):
             calls.add(block["id"])
         elif kind == "tool_result":
             checks.answers_a_call(f"{path}[{index}].tool_use_id", block.get("tool_use_id"), calls)

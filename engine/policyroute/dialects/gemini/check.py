@@ -69,13 +69,15 @@ def _check_content(path: str, content: dict[str, Any]) -> None:
 
 
 def _check_results(path: str, content: dict[str, Any], called: set[str]) -> None:
-    """A response has the name of a function that was called before it. Adds the names of those that are called."""
+    """A response has the name of a function that was called before it. Adds the names of those that are called: by a
+    model, as nobody else's calls are translated."""
     parts = content.get("parts")
     for index, part in enumerate(many(parts)):
         if is_plain(part):
             continue
         if call := obj(either(part, "functionCall")):
-            called.add(text(call.get("name")))
+            if content.get("role") == "model":
+                called.add(text(call.get("name")))
         elif either(part, "functionResponse") is not None:
             name = obj(either(part, "functionResponse")).get("name")
             at = f"{_place(f'{path}.parts', parts, index)}.{key(part, 'functionResponse')}.name"
