@@ -75,23 +75,26 @@ def _parted(candidates: Sequence[Candidate], of: Callable[[Candidate], str], cod
 def _obstacle(
     endpoint: Endpoint, request: ModelRequest, state: RoutingState, fallback: ResolvedFallback, *, decided: bool
 ) -> tuple[str, str] | None:
-    if endpoint.dialect != request.dialect and (trouble := _untranslated(request)):
-        return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}, and {trouble}"
+    foreign = endpoint.dialect != request.dialect
+    chat = request.operation is Operation.CHAT
+    if foreign and (not chat or request.kept):
+        why = f"`{request.kept}` refers to what an account keeps" if chat else "only conversations are translated"
+        return "dialect", f"it speaks {endpoint.dialect}, the client {request.dialect}, and {why}"
     if state.missing_secrets and endpoint.provider.name in state.missing_secrets:
         return "missing_secret", f"the key of provider {endpoint.provider.name} could not be read"
     lacking = _lacking(endpoint, request)
     if lacking is not None:
         return "supports", f"the request needs {lacking}, which the target does not support"
-    if request.operation is Operation.CHAT and not decided and (lost := _unsaid(endpoint, request, fallback)):
+    minds = fallback.on_unsupported != "adapt"
+    wordless = foreign and chat and request.wordless
+    if (minds or wordless) and chat and not decided and (lost := _unsaid(endpoint, request, minds, wordless)):
         return "unsupported", lost
-    return None if fallback.trims else _too_long(endpoint, request, state)
+    return _too_long(endpoint, request, state) if chat and not fallback.trims else None
 
 
 def _too_long(endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> tuple[str, str] | None:
     """A token is at least a byte of the body: where the bytes fit, nobody has to count tokens. A prompt that is only to
     be counted may be too long, and of a batch to be embedded the window holds for each part."""
-    if request.operation is not Operation.CHAT:
-        return None
     counted = state.counts.at((endpoint.spec.name, endpoint.provider.name))
     window = endpoint.window if counted.window is None else min(endpoint.window, counted.window)
     if request.size <= window:
@@ -103,23 +106,11 @@ def _too_long(endpoint: Endpoint, request: ModelRequest, state: RoutingState) ->
     return "context_window", f"the prompt is about {tokens} tokens, the context window {window}{learnt}"
 
 
-def _untranslated(request: ModelRequest) -> str:
-    """Why only a provider of the client's own dialect can answer; empty where any can."""
-    if request.operation is not Operation.CHAT:
-        return "only conversations are translated"
-    return f"`{request.kept}` refers to what an account keeps" if request.kept else ""
-
-
-def _unsaid(endpoint: Endpoint, request: ModelRequest, fallback: ResolvedFallback) -> str:
+def _unsaid(endpoint: Endpoint, request: ModelRequest, minds: bool, wordless: bool) -> str:
     """Why the client would get less than it asks for, if the rules mind that, or nothing at all. Rules may yet change
     what is asked: it is judged by what it was."""
-    foreign = endpoint.dialect != request.dialect
-    minds = fallback.on_unsupported != "adapt"
-    wordless = foreign and request.wordless
-    if not (minds or wordless):
-        return ""
     traits = endpoint.spec.traits[endpoint.provider.name]
-    if not foreign and traits is BY_DIALECT[endpoint.dialect]:
+    if endpoint.dialect == request.dialect and traits is BY_DIALECT[endpoint.dialect]:
         return ""
     dialect = DIALECTS[endpoint.dialect]
     fitted = fit(

@@ -68,8 +68,9 @@ def unsaid(prompt: Prompt) -> tuple[Change, ...]:
     found = Changes()
     parts = _with_more(prompt)
     for owner, extra in _extras(prompt, parts):
-        for name in (name for name, value in extra.items() if name not in _ROUTING and _says_anything(value)):
-            found.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
+        for name, value in extra.items():
+            if value is not ABSENT and name not in _ROUTING and _says_anything(value):
+                found.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
     for owner, other in _others(prompt, parts):
         found.add("dropped", f"{owner}.{plain(other.kind)}")
     return found.all()

@@ -14,7 +14,7 @@ import orjson
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.dialects.gemini.check import check
-from policyroute.dialects.gemini.parts import media, parts, places, spoken, text_of
+from policyroute.dialects.gemini.parts import is_plain_turn, media, parts, places, spoken, text_of
 from policyroute.dialects.gemini.schema import standard
 from policyroute.dialects.gemini.spelling import camel, either, key, many
 from policyroute.dialects.shapes import compact, has_words, items, obj, text, utf8_length
@@ -104,7 +104,8 @@ class ContentRequests:
         """Caches and uploaded files are an account's own; other addresses may be anybody's."""
         if either(data, "cachedContent") is not None:
             return key(data, "cachedContent")
-        files = (obj(either(part, "fileData")) for content in spoken(data) for part in parts(content))
+        told = (content for content in spoken(data) if not is_plain_turn(content))
+        files = (obj(either(part, "fileData")) for content in told for part in parts(content))
         found = next((file for file in files if _UPLOADED.search(text(either(file, "fileUri")))), None)
         return "" if found is None else key(found, "fileUri")
 

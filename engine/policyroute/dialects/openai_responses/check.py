@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from policyroute.dialects import checks
-from policyroute.dialects.openai_responses.items import kind_of
+from policyroute.dialects.openai_responses.items import is_plain, kind_of
 from policyroute.dialects.shapes import items, obj, text
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
@@ -60,15 +60,18 @@ def _check_items(data: dict[str, Any], given: Any) -> None:
     if given is not None and not isinstance(given, list):
         checks.refuse("invalid_type", "input", "a text or an array of items")
     calls: set[Any] = set()
+    others: list[tuple[int, Any]] = []
     for index, item in enumerate(items(given)):
-        _check_item(index, item, calls)
-    if not any(data.get(name) for name in _INSTEAD) and not any(kind_of(item) == _KEPT for item in items(given)):
-        _check_results(items(given), calls)
+        if not (isinstance(item, dict) and is_plain(obj(item))):
+            _check_item(index, item, calls)
+            others.append((index, item))
+    if not any(data.get(name) for name in _INSTEAD) and not any(kind_of(item) == _KEPT for _, item in others):
+        _check_results(others, calls)
 
 
-def _check_results(given: list[Any], calls: set[Any]) -> None:
+def _check_results(given: list[tuple[int, Any]], calls: set[Any]) -> None:
     """Where the account keeps part of the conversation, the calls may stand there."""
-    for index, item in enumerate(given):
+    for index, item in given:
         if kind_of(item) in _RESULTS:
             checks.answers_a_call(f"input[{index}].call_id", item.get("call_id"), calls)
 

@@ -30,6 +30,12 @@ def kind_of(item: dict[str, Any]) -> str:
     return text(item.get("type")) or "message"
 
 
+def is_plain(item: dict[str, Any]) -> bool:
+    """A role and a text, and nothing else: nearly every message."""
+    said = item.get("content")
+    return len(item) == 2 and said.__class__ is str and said != "" and item.get("role") in ("user", "assistant")
+
+
 def is_system(item: dict[str, Any]) -> bool:
     return kind_of(item) == "message" and item.get("role") in SYSTEM
 

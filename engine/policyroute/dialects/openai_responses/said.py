@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from policyroute.absent import ABSENT
 from policyroute.dialects.extras import take_text
-from policyroute.dialects.openai_responses.items import kind_of
+from policyroute.dialects.openai_responses.items import is_plain, kind_of
 from policyroute.dialects.openai_responses.parts import Item, content, usual
 from policyroute.dialects.shapes import compact, items, obj, text, without
 from policyroute.request.prompt import Call, Media, Other, Result, Role, Text, Thought, Turn
@@ -29,7 +29,12 @@ ROLES: Final[dict[str, Role]] = {
 _OF_THE_CLIENT: Final = ("_output", "_response")
 
 
+_UNTYPED: Final = {"type": ABSENT}
+
+
 def turn(item: dict[str, Any]) -> Turn:
+    if is_plain(item):
+        return Turn(item["role"], (Text(item["content"]),), _UNTYPED)
     kind = kind_of(item)
     read = _READERS.get(kind)
     return (read(item) if read else None) or Turn(_speaker(kind, item), (Item(kind, item),))
