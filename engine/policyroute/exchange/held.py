@@ -78,7 +78,7 @@ class Held:
 
     def taken(self, id: int, *, first: bool = False) -> Emit:
         """All that is held, which it is no more."""
-        emit = Emit(id, tuple(self._events), b"".join(self._raw), first)
+        emit = Emit(id, self._events, b"".join(self._raw), first)
         self._events, self._raw, self._size, self._count = [], [], 0, 0
         return emit
 

@@ -62,7 +62,7 @@ def _check_items(data: dict[str, Any], given: Any) -> None:
     calls: set[Any] = set()
     others: list[tuple[int, Any]] = []
     for index, item in enumerate(items(given)):
-        if not (isinstance(item, dict) and is_plain(obj(item))):
+        if not is_plain(obj(item)):
             _check_item(index, item, calls)
             others.append((index, item))
     if not any(data.get(name) for name in _INSTEAD) and not any(kind_of(item) == _KEPT for _, item in others):
