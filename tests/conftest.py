@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.support.counted import COUNTED, told
 from tests.support.written import LOGGERS, WRITTEN, Listening
 
 _FOUND = "written"
+_COUNTED = "counted"
 _listening = Listening(WRITTEN)
 
 settings.register_profile("policyroute", deadline=None)  # how long an example takes is the machine's business
@@ -41,13 +43,14 @@ class _Others:
         found = getattr(node, "workeroutput", {}).get(_FOUND)  # a process that died has told nothing
         if found:
             WRITTEN.merge(found)
+        COUNTED.update(getattr(node, "workeroutput", {}).get(_COUNTED, {}))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
-    if told is not None:
-        told[_FOUND] = WRITTEN.found()
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output |= {_FOUND: WRITTEN.found(), _COUNTED: COUNTED}
         return
     folder: Path | None = getattr(session.config, "_tmp_path_factory")._basetemp  # noqa: B009 - None: unused
     if folder is not None:
@@ -64,6 +67,8 @@ def _lacking(config: pytest.Config) -> set[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in told():
+        terminalreporter.write_line(line)
     if WRITTEN.sizes:
         terminalreporter.write_line(f"looked for keys and prompts in {WRITTEN.told()}")
     for leak in WRITTEN.leaks:

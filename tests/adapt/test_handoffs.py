@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.support.aimed import sent
+from tests.support.counted import counted
 
 from policyroute.dialects import DIALECTS
 from policyroute.request.prompt import Call, Prompt, Result, Text, Turn
@@ -158,6 +159,7 @@ def test_ours_is_what_the_second_vendor_took(known: list[Handoff]) -> None:
             counts[difference.__name__] += (mine, theirs) != before
         assert mine == theirs, each.name
         counts["tried"] += 1
+    counted("recorded conversations that went on at another vendor", counts)
     assert counts == {"tried": 7, "thoughts": 1, "search_for_tools": 2, "notice_of_tools": 1, "wrapped_results": 1}
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
 
 from tests.dialects.test_anything import ANYTHING, OBJECTS
+from tests.support.counted import counted
 
 from policyroute import BadRequest, ModelRequest
 from policyroute.absent import ABSENT
@@ -54,6 +55,7 @@ def test_every_recorded_request_is_written_as_it_was(messages: list[Recording]) 
             continue
         assert again(recording.request) == recording.request, recording.name
         equal += 1
+    counted("recorded Anthropic requests", {"tried": len(messages), "exact": equal})
     assert equal >= 214
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import httpx2
 import pytest
+from tests.support.counted import counted
 
 if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
@@ -175,6 +176,7 @@ def test_a_stream_cut_before_its_end_is_never_complete(streams: list[Recording])
             assert not reader.complete, recording.name
             assert kind(copy.deepcopy(reader).end()) is FailureKind.STREAM_BROKEN, recording.name
             checked += 1
+    counted("recorded Anthropic streams", {"streams": len(streams), "cuts": checked})
     assert checked > 2000
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.counted import counted
 
 from policyroute import BadRequest, ModelRequest
 from policyroute.dialects.openai_chat import OpenAIChat
@@ -90,6 +91,7 @@ def test_every_recorded_body_is_written_as_it_was_read(recordings: list[Recordin
             otherwise = copy.deepcopy(body)
             normalise(otherwise)
             counts[normalise.__name__] += otherwise != body
+    counted("recorded Chat requests", {"tried": len(recordings), **counts})
     assert len(recordings) >= 597
     assert all(counts[name] >= least for name, least in COUNTS.items()), counts
 

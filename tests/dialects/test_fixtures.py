@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.dialects.conftest import corpus
+from tests.support.counted import counted
 
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.sse import Framer
@@ -89,6 +90,7 @@ def test_all_are_read_to_their_end(fixtures: list[Kept]) -> None:
         events = read(one)
         assert isinstance(events[-1], Broken) is one.name.endswith(BROKEN), one.name
         counts[one.dialect, "streams" if one.sse else "whole"] += 1
+    counted("answers kept by others", {" ".join(kind): count for kind, count in counts.items()})
     assert counts == {
         ("openai_chat", "whole"): 20,
         ("openai_chat", "streams"): 14,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.counted import counted
 
 from policyroute import BadRequest, ModelRequest
 from policyroute.dialects.gemini import Gemini
@@ -99,6 +100,7 @@ def test_every_recorded_request_is_written_as_it_was_read(contents: list[Recordi
                 found[normalise.__name__] += 1
                 body = normal
         assert in_camel_case(written) == body, recording.name  # what has no place keeps its spelling
+    counted("recorded Gemini requests", found)
     assert found["refused"] == 1  # a role that there is none of
     assert found["tried"] >= 220 and found["equal"] >= 133
     assert found["in_camel_case"] <= 78 and found["without_a_model"] <= 2 and found["in_capitals"] <= 7

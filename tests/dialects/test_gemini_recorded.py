@@ -14,6 +14,7 @@ import orjson
 import pytest
 from google import genai
 from google.genai import types
+from tests.support.counted import counted
 
 if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
@@ -206,6 +207,7 @@ def test_a_stream_cut_before_its_end_is_never_complete(streams: list[Recording])
             reader.feed(block)
             assert kind(copy.deepcopy(reader).end()) is FailureKind.STREAM_BROKEN, recording.name
             checked += 1
+    counted("recorded Gemini streams", {"streams": len(streams), "cuts": checked})
     assert checked > 150
 
 

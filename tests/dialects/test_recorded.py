@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
+from tests.support.counted import counted
 
 if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
@@ -226,6 +227,7 @@ def test_a_stream_cut_before_its_finish_is_never_complete(streams: list[Recordin
                 break
             checked += 1
             assert is_cut(reader), recording.name
+    counted("recorded Chat streams", {"streams": len(streams), "cuts": checked})
     assert checked > 5000
 
 

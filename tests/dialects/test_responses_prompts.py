@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.counted import counted
 
 from policyroute import BadRequest, ModelRequest
 from policyroute.dialects import DIALECTS
@@ -83,6 +84,7 @@ def test_every_recorded_body_is_written_as_it_was_read(responses: list[Recording
             otherwise = copy.deepcopy(body)
             normalise(otherwise)
             counts[normalise.__name__] += otherwise != body
+    counted("recorded Responses requests", {"tried": len(responses), **counts})
     assert counts["exact"] + counts["unstreamed"] == len(responses) - counts["refused"]
     assert all(counts[name] >= least for name, least in COUNTS.items()), counts
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import openai
 import pytest
+from tests.support.counted import counted
 
 if TYPE_CHECKING:
     from tests.dialects.conftest import Recording
@@ -193,6 +194,7 @@ def test_a_stream_cut_before_its_end_is_never_complete(streams: list[Recording])
             assert not any(isinstance(event, Finished) for event in events), recording.name
             assert kind(copy.deepcopy(reader).end()) is FailureKind.STREAM_BROKEN, recording.name
             checked += 1
+    counted("recorded Responses streams", {"streams": len(streams), "cuts": checked})
     assert checked > 3000
 
 
