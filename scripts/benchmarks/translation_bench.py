@@ -28,18 +28,22 @@ Cost = Callable[[Ask, int], float]
 
 
 def _whole(cost: Cost, requests: int) -> list[Figure]:
-    asks = {name: ask("mini", stream=False) for name, ask in conversations.FOREIGN.items()}
-    asks["a known vendor, its own dialect"] = conversations.chat(gateway_bench.KNOWN, stream=False)
-    found = _on_top(cost, conversations.chat("mini", stream=False), asks, requests)
-    return [
-        Figure(f"JSON answer, client: {name}", more, "µs", _A_REQUEST, f"beside {plain:.0f} µs a request")
-        for name, (more, plain) in found.items()
-    ]
+    figures: list[Figure] = []
+    for what, said in (("one question", conversations.QUESTION), ("18 turns", conversations.CONVERSATION)):
+        asks = {f"client: {name}": ask("mini", said, stream=False) for name, ask in conversations.FOREIGN.items()}
+        asks["a known vendor, its own dialect"] = conversations.chat(gateway_bench.KNOWN, said, stream=False)
+        found = _on_top(cost, conversations.chat("mini", said, stream=False), asks, requests)
+        figures += [
+            Figure(f"JSON answer, {what}, {name}", more, "µs", _A_REQUEST, f"beside {plain:.0f} µs a request")
+            for name, (more, plain) in found.items()
+        ]
+    return figures
 
 
 def _streamed(cost: Cost, requests: int) -> list[Figure]:
-    asks = {name: ask("mini", stream=True) for name, ask in conversations.FOREIGN.items()}
-    found = _on_top(cost, conversations.chat("mini", stream=True), asks, requests)
+    said = conversations.CONVERSATION
+    asks = {name: ask("mini", said, stream=True) for name, ask in conversations.FOREIGN.items()}
+    found = _on_top(cost, conversations.chat("mini", said, stream=True), asks, requests)
     return [
         Figure(
             f"{EVENTS}-event stream, burst, client: {name}",
