@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from policyroute.failures import Failure
 
@@ -22,6 +22,10 @@ class FinishReason(StrEnum):
     CONTENT_FILTER = "content_filter"
     REFUSAL = "refusal"
     ERROR = "error"
+
+
+REFUSING: Final = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
+"""Ends that say that the model, or a filter, would not answer."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class FailureKind(StrEnum):
@@ -50,6 +51,9 @@ DEFAULT_AFTER: frozenset[FailureKind] = frozenset(
     }
 )
 """What `fallback.after` means where no rule sets it."""
+
+REFUSALS: Final = frozenset({FailureKind.REFUSED, FailureKind.CONTENT_FILTERED})
+"""The model, or a filter, would not answer."""
 
 
 @dataclass(frozen=True, slots=True)

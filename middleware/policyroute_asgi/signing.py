@@ -5,16 +5,13 @@ Rule of this module: it is the one that knows cryptography, which is an optional
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
-@lru_cache(maxsize=64)
-def loaded(pem: str) -> RSAPrivateKey:
+def _loaded(pem: str) -> RSAPrivateKey:
     """Raises ValueError, which shows nothing of it."""
     try:
         key = load_pem_private_key(pem.encode(), None)
@@ -27,4 +24,4 @@ def loaded(pem: str) -> RSAPrivateKey:
 
 def rs256(pem: str, signed: bytes) -> bytes:
     """Raises ValueError. Computes for a millisecond or two."""
-    return loaded(pem).sign(signed, PKCS1v15(), SHA256())
+    return _loaded(pem).sign(signed, PKCS1v15(), SHA256())

@@ -46,9 +46,10 @@ _HEADERS: Final = [
     ("accept", "application/json"),
     ("accept-encoding", "identity"),
 ]
-_REFUSED: Final = Failure(FailureKind.AUTH, "The provider's account gets no token.", code="token_refused")
+_LOGGED: Final = "the gateway's log says why."
+_REFUSED: Final = Failure(FailureKind.AUTH, f"The provider's account gets no token: {_LOGGED}", code="token_refused")
 _AWAY: Final = Failure(
-    FailureKind.UNAVAILABLE, "No token for the provider could be had from its endpoint.", code="token_unavailable"
+    FailureKind.UNAVAILABLE, f"No token could be had from the provider's endpoint: {_LOGGED}", code="token_unavailable"
 )
 
 
@@ -174,6 +175,8 @@ class Tokens:
             code = said.get("error")
             why = f" {code}" if isinstance(code, str) and _ERROR.fullmatch(code) else ""
             raise _NoToken(_REFUSED if refused else _AWAY, f"its endpoint answered {answer.status}{why}")
+        if body is None:
+            raise _NoToken(_AWAY, f"its endpoint's answer is longer than {MAX_ANSWER} bytes")
         return _token(said, asked)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.adapt import thinking
-from policyroute.catalogue import Traits
+from policyroute.catalogue import LATER, Traits
 from policyroute.changes import Changes, plain
 from policyroute.dialects.shapes import without
 from policyroute.request.prompt import Prompt
@@ -20,9 +20,6 @@ _SAMPLING: Final = ("temperature", "top_p", "top_k", "presence_penalty", "freque
 _DENIED: Final = (False, "none")
 _NOTHING: Final[tuple[Any, ...]] = (None, ABSENT, False, {})
 _PENALTIES: Final = ("presence_penalty", "frequency_penalty")
-
-_LATER: Final = ("batch", "flex")
-"""Tiers that answer when there is room: cheap, and nothing for whoever waits."""
 
 
 def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: bool) -> Prompt:
@@ -40,8 +37,8 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, interactive: boo
         changes.add("dropped", "n", str(prompt.n))
         changed["n"] = None
     tier = prompt.service_tier
-    if tier is not None and (not traits.service_tier or (interactive and tier in _LATER)):
-        changes.add("dropped", "service_tier", tier if tier in _LATER else "")
+    if tier is not None and (not traits.service_tier or (interactive and tier in LATER)):
+        changes.add("dropped", "service_tier", tier if tier in LATER else "")
         changed["service_tier"] = None
     changed |= thinking.fitted(prompt, traits, changes)
     return replace(prompt, **changed) if changed else prompt

@@ -29,6 +29,9 @@ SeedName = Literal["any", "seed", "random_seed"]
 OffName = Literal["any", "thinking"]
 """`any`: both are taken, or nobody knows: the client's stays."""
 
+LATER: Final = ("batch", "flex")
+"""Service tiers that answer when there is room: cheap, and nothing for whoever waits."""
+
 MANY: Final = 1 << 20
 """A limit that nobody reaches."""
 

@@ -71,8 +71,7 @@ class UsageFacts:
 
 def cost_usd(usage: Usage, price: Price) -> float | Absent:
     """What the tokens cost. A kind of input that has no price of its own costs as much as any other."""
-    if price.above is not None and usage.input > price.above[0]:
-        price = price.above[1]
+    price = price.at(usage.input)
     if isinstance(price.input, Absent) or isinstance(price.output, Absent):
         return ABSENT
     cached = price.input if isinstance(price.cached_input, Absent) else price.cached_input

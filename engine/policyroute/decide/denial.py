@@ -60,7 +60,8 @@ def all_out(excluded: Sequence[Excluded]) -> Denial:
         message = "None of the models that may serve this request is granted to this client"
         return Denial(403, "model_not_granted", message, None)
     if all(out.code == "unsupported" for out in excluded):
-        message = f"No model that may serve this can take it as it is: {excluded[0].detail}"
+        why = "; ".join(dict.fromkeys(f"{out.target}: {out.detail}" for out in excluded))
+        message = f"No model that may serve this can take it as it is ({why}): leave that out, or ask for another model"
         return Denial(400, "unsupported", message, None)
     causes = dict.fromkeys(_cause(out) for out in excluded)
     rule = next((out.rule for out in excluded if out.rule), None)

@@ -87,7 +87,12 @@ def _obstacle(
         return "supports", f"the request needs {lacking}, which the target does not support"
     minds = fallback.on_unsupported != "adapt"
     wordless = foreign and chat and request.wordless
-    if (minds or wordless) and chat and not decided and (lost := _unsaid(endpoint, request, minds, wordless)):
+    if (
+        (minds or wordless)
+        and chat
+        and not decided
+        and (lost := _why_less(endpoint, request, minds=minds, wordless=wordless))
+    ):
         return "unsupported", lost
     return _too_long(endpoint, request, state) if chat and not fallback.trims else None
 
@@ -106,7 +111,7 @@ def _too_long(endpoint: Endpoint, request: ModelRequest, state: RoutingState) ->
     return "context_window", f"the prompt is about {tokens} tokens, the context window {window}{learnt}"
 
 
-def _unsaid(endpoint: Endpoint, request: ModelRequest, minds: bool, wordless: bool) -> str:
+def _why_less(endpoint: Endpoint, request: ModelRequest, *, minds: bool, wordless: bool) -> str:
     """Why the client would get less than it asks for, if the rules mind that, or nothing at all. Rules may yet change
     what is asked: it is judged by what it was."""
     traits = endpoint.spec.traits[endpoint.provider.name]

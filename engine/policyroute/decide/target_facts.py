@@ -74,9 +74,8 @@ class TargetFacts:
 
     @Lazy
     def est_cost_usd(self) -> float | Absent:
-        price, asked, most = self.price, self._request.max_tokens, self.max_output_tokens
-        if price.above is not None and self._request.input_tokens > price.above[0]:
-            price = price.above[1]
+        asked, most = self._request.max_tokens, self.max_output_tokens
+        price = self.price.at(self._request.input_tokens) if self.price.above is not None else self.price
         if isinstance(price.input, Absent) or isinstance(price.output, Absent):
             return ABSENT
         output = DEFAULT_OUTPUT_TOKENS if isinstance(asked, Absent) else max(asked, 0)

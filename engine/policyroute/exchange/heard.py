@@ -10,6 +10,7 @@ from typing import Final
 
 from policyroute.decide.answers import Answer
 from policyroute.events import (
+    REFUSING,
     Finished,
     FinishReason,
     ReasoningDelta,
@@ -20,7 +21,7 @@ from policyroute.events import (
     Usage,
 )
 from policyroute.exchange.verdict import as_word, shows
-from policyroute.failures import Failure, FailureKind
+from policyroute.failures import REFUSALS, Failure
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord
 
@@ -28,9 +29,6 @@ LONGEST_TEXT: Final = 1_048_576
 """Characters of an answer that rules can read: one that is longer cannot be judged by its words."""
 MOST_TOOLS: Final = 1024
 """Tool calls of an answer that rules are told of."""
-
-_REFUSING: Final = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
-_REFUSALS: Final = frozenset({FailureKind.REFUSED, FailureKind.CONTENT_FILTERED})
 
 
 class Heard:
@@ -90,7 +88,7 @@ class Heard:
 
     def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
         """Write down how the attempt ended: what was heard of it, and the trouble there was."""
-        attempt.refused = self.refused or (failure is not None and failure.kind in _REFUSALS)
+        attempt.refused = self.refused or (failure is not None and failure.kind in REFUSALS)
         if self.finish is not None:
             attempt.finish = self.finish.value
         if self.usage is not None:
@@ -100,7 +98,7 @@ class Heard:
             attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
 
     def _finished(self, event: Finished) -> None:
-        self._says_so = self._says_so or event.reason in _REFUSING
+        self._says_so = self._says_so or event.reason in REFUSING
         if event.choice == 0 or self.finish is None:
             self.finish = event.reason
 

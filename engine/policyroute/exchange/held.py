@@ -59,11 +59,14 @@ class Held:
             if shows(event):
                 self.shows = True
                 break
-        if got.end or (self.shows and not self.ending and not (self._opens and self._heard.opening is None)):
+        undecided = self._opens and self._heard.opening is None
+        if got.end or (self.shows and not self.ending and not undecided):
             return True
         if not self._full:
             return False
-        return (_NO_END if self.ending else _ENDLESS) if self.ending or not self.shows else True
+        if self.ending:
+            return _NO_END
+        return True if self.shows else _ENDLESS
 
     def after(self, got: Received) -> tuple[Emit | None, Failure | None]:
         """Once something was shown: what is to be shown now, and what is wrong with the rest."""

@@ -25,12 +25,11 @@ from policyroute.exchange.transforms import applied, in_its_words, noted
 from policyroute.policy.model import Target
 from policyroute.policy.payloads import CONNECTION_HEADERS
 from policyroute.request import ModelRequest, Operation
+from policyroute.request.profiles import BATCH
 from policyroute.request.prompt import Prompt
 
 _PROMPTS: Final = PromptEditor()
 _AS_IT_IS: Final = Fitted(None)
-_BATCH: Final = "BATCH"
-"""The profile of those who wait: only they may be served by and by."""
 
 PASSED_ON: Final = ("x-request-id", "traceparent", "tracestate")
 """The client's headers that a provider gets to see: those that tie traces together."""
@@ -69,18 +68,20 @@ def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
     told: Amendments | None = None
     if provider.dialect == request.dialect:
         data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
-        fitted = _same(request, data, hop, dialect) if _has_to_be_read(request, data, hop, dialect) else _AS_IT_IS
+        asked = _limit(dialect, data, request.operation)
+        fitted = _same(request, data, hop, dialect) if _has_to_be_read(request, data, hop, asked) else _AS_IT_IS
         told = fitted.ours if fitted.ours else None
     else:
-        data = request.data
+        data, asked = request.data, None
         fitted = _translated(request, hop, dialect)
         told = fitted.ours
     if fitted.data is not None:
         data = fitted.data
+        asked = _limit(dialect, data, request.operation)
     body = dialect.with_model(request.body if data is request.data else b"", data, model)
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
     outbound = Outbound("POST", url, _headers(request, hop, dialect, key), body)
-    return Payload(outbound, fitted.changes, told, _limit(dialect, data, request.operation))
+    return Payload(outbound, fitted.changes, told, asked)
 
 
 def _limit(dialect: Dialect, data: dict[str, Any], operation: Operation) -> int | None:
@@ -110,8 +111,8 @@ def _translated(request: ModelRequest, hop: Hop, dialect: Dialect) -> Fitted:
     return replace(fitted, data=data)
 
 
-def _has_to_be_read(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> bool:
-    """Whether a target of the client's own dialect may not take all of what it says."""
+def _has_to_be_read(request: ModelRequest, data: dict[str, Any], hop: Hop, asked: int | None) -> bool:
+    """Whether a target of the client's own dialect may not take all of what it says. `asked`: tokens of the answer."""
     if request.operation is not Operation.CHAT:
         return False
     candidate = hop.candidate
@@ -122,7 +123,7 @@ def _has_to_be_read(request: ModelRequest, data: dict[str, Any], hop: Hop, diale
         or "serviceTier" in data
         or any(transform.safety or transform.cache for _, transform in hop.transforms)
         or any(concern(data, traits) for concern in candidate.concerns)
-        or _asks_for_much(request, _limit(dialect, data, Operation.CHAT), candidate.spec)
+        or _asks_for_much(request, asked, candidate.spec)
     )
 
 
@@ -152,7 +153,7 @@ def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> F
         candidate.traits,
         room(request, candidate.spec, trim=hop.trim),
         stream=request.stream,
-        interactive=request.profile != _BATCH,
+        interactive=request.profile != BATCH,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from policyroute.catalogue import batch_at
+from policyroute.catalogue import LATER, batch_at
 from policyroute.cel import Expression
 from policyroute.cel.canonical import canonical
 from policyroute.cel.syntax import Ident, Select
@@ -18,13 +18,10 @@ from policyroute.policy.conflicts import PlacedRule
 from policyroute.policy.model import Default, Mode, Route, Rule, Target
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, Path, dotted
-
-BATCH: Final = "BATCH"
-"""The profile of callers who can wait."""
+from policyroute.request.profiles import BATCH
 
 _PROFILE: Final = canonical(Select(operand=Ident(name="request"), field="profile"))
 _FIELDS: Final = ("service_tier", "serviceTier")
-_LATER: Final = ("flex", "batch")
 _HINT: Final = f'write `request.profile == "{BATCH}"` in its `when`'
 
 Variables = Mapping[str, Expression]
@@ -88,7 +85,7 @@ def _slow_tiers(rule: Rule) -> Iterator[tuple[str, str, str]]:
     """Dialect, field and tier of what the rule's `raw` asks for."""
     for dialect, fields in rule.transform.raw.items() if rule.transform else ():
         for field in _FIELDS:
-            if isinstance(tier := fields.get(field), str) and tier.lower() in _LATER:
+            if isinstance(tier := fields.get(field), str) and tier.lower() in LATER:
                 yield dialect, field, tier
 
 

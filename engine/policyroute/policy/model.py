@@ -82,6 +82,10 @@ class Price:
     above: tuple[int, Price] | None = None
     tiers: Mapping[str, Price] = field(default_factory=dict[str, "Price"])
 
+    def at(self, tokens: int) -> Price:
+        """Of a request with that many input tokens."""
+        return self.above[1] if self.above is not None and tokens > self.above[0] else self
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

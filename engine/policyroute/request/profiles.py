@@ -11,7 +11,10 @@ from typing import Final
 
 from policyroute.request.values import BadRequest
 
-PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
+BATCH: Final = "BATCH"
+"""The profile of callers who can wait: only they may be served by and by."""
+
+PROFILES: Final = ("CHAT", "AGENT", BATCH, "SAVINGS")
 """The profiles that are known where a policy names none of its own; the first is what no header means."""
 
 

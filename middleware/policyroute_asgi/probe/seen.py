@@ -18,6 +18,7 @@ from referencing.exceptions import Unresolvable
 
 from policyroute.dialects.shapes import items, obj
 from policyroute.events import (
+    REFUSING,
     Finished,
     FinishReason,
     RefusalDelta,
@@ -27,14 +28,12 @@ from policyroute.events import (
     Usage,
 )
 from policyroute.exchange.verdict import shows
-from policyroute.failures import FailureKind
+from policyroute.failures import REFUSALS, FailureKind
 from policyroute.request import ModelRequest
 from policyroute_asgi.probe.ask import Heard
 from policyroute_asgi.probe.suite import Expect
 
 _NOTHING: Registry[Any] = Registry()  # pyright: ignore[reportUnknownArgumentType]
-_REFUSING = frozenset({FinishReason.REFUSAL, FinishReason.CONTENT_FILTER})
-_REFUSED = frozenset({FailureKind.REFUSED, FailureKind.CONTENT_FILTERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def measure(heard: Heard, request: ModelRequest) -> Seen:
     declined = any(isinstance(event, RefusalDelta) and event.text for event in events)
     kind = failure.kind if failure is not None else None
     malformed = kind is FailureKind.SCHEMA_INVALID  # the provider itself could not read the call, or the JSON
-    refused = finish in _REFUSING or declined or kind in _REFUSED
+    refused = finish in REFUSING or declined or kind in REFUSALS
     text = "".join(event.text for event in events if isinstance(event, TextDelta) and event.choice == 0)
     calls = _calls(events)
     judged = failure is None and not refused
