@@ -92,7 +92,10 @@ def of_service_account(text: str) -> GoogleGrant:
     url, key_id = said.get("token_uri", GOOGLE_TOKENS), said.get("private_key_id", "")
     if not isinstance(url, str) or base_url_trouble(url, insecure=False) is not None:
         raise Unusable("its `token_uri` is no https address")
-    return GoogleGrant(url, said["client_email"], key_id if isinstance(key_id, str) else "", said["private_key"])
+    grant = GoogleGrant(url, said["client_email"], key_id if isinstance(key_id, str) else "", said["private_key"])
+    if not "".join(astuple(grant)).isascii():  # JSON may even hold what no UTF-8 can
+        raise Unusable("it has characters that no key of a service account has")
+    return grant
 
 
 def _signature(pem: str, signed: str) -> bytes:

@@ -156,6 +156,7 @@ def test_accounts_are_read_whole_and_can_be_sent_to_other_processes(put: Callabl
         (f"not json, but {SECRET}", "credentials-unusable"),
         (f'{{"type": "authorized_user", "refresh_token": "{SECRET}"}}', "credentials-unusable"),
         (service_account("https://x.example", private_key=SECRET), "credentials-unusable"),
+        (service_account("https://x.example", private_key_id="k\ud800"), "credentials-unusable"),
     ],
 )
 def test_what_is_no_service_account_is_a_problem(put: Callable[[str], Path], text: str | None, code: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -244,7 +245,11 @@ def test_another_key_is_another_account() -> None:
         ("{", "not JSON"),
         ("[]", "service account"),
         ('{"type": "authorized_user"}', "service account"),
+        (service_account("https://x", type="authorized_user"), "service account"),
         (service_account("https://x", client_email=""), "client_email"),
+        (service_account("https://x", client_email="a@x.example\ud800"), "characters"),
+        (service_account("https://x", private_key_id="k\ud800"), "characters"),
+        (service_account("https://x", private_key=f"{pem()}\ud800"), "characters"),
         (service_account("https://x", private_key=1), "private_key"),
         (service_account("http://x.example/token"), "token_uri"),
         (service_account("https://169.254.169.254/token"), "token_uri"),
@@ -255,6 +260,12 @@ def test_what_is_no_service_account_is_said_without_showing_it(text: str, said: 
     with pytest.raises(Unusable, match=said) as error:
         of_service_account(text).form(0.0)
     assert pem()[60:120] not in str(error.value)
+
+
+def test_who_cannot_sign_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "policyroute_asgi.signing", None)
+    with pytest.raises(Unusable, match=r"pip install 'policyroute\[google\]'"):
+        of_service_account(service_account("https://x")).form(0.0)
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(json.dumps))
