@@ -18,6 +18,8 @@ class AttemptRecord:
     `first_event` is the first that shows the client something; `outcome` is `ok`, `client_closed`, `cancelled` or a
     failure kind; `code` the provider's or the transport's own word for the failure, where it is a word and no text;
     `finish` why the answer ended, by the provider (`stop`, `length`, ...); `refused` whether it is a refusal;
+    `estimated`: the provider did not say how many tokens there were, and these are about as many; `carried` how it was
+    asked to go on with what another attempt had begun (`prefill`, `instruct`, `afresh`);
     `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
     that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
     `lost` what of the answer the client's dialect has no words for.
@@ -36,6 +38,9 @@ class AttemptRecord:
     retry_after: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    estimated: bool = False
+    schema_intact: bool | None = None
+    carried: str | None = None
     max_tokens: int | None = None
     finish: str | None = None
     refused: bool = False
@@ -57,6 +62,8 @@ class AttemptRecord:
             "total_ms": _ms(self.opened, self.ended),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
+            "estimated": self.estimated,
+            "carried": self.carried,
             "max_tokens": self.max_tokens,
             "finish": self.finish,
             "refused": self.refused,
@@ -94,6 +101,7 @@ class ExchangeRecord:
     outcome: str = "open"
     fired: tuple[str, ...] = ()
     too_late: tuple[str, ...] = ()
+    schema_intact: bool | None = None
 
     @property
     def refused(self) -> bool:

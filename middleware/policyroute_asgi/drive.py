@@ -16,29 +16,33 @@ from typing import Protocol
 from policyroute.changes import Change
 from policyroute.decide.decision import Decision, Denial, Hop
 from policyroute.decide.judging import Verdict
+from policyroute.exchange.answering import Asks
+from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
+    Acked,
     Attempt,
     Cancel,
     Cancelled,
+    Checkpoint,
     Command,
     Done,
     Emit,
     Failed,
     HungUp,
     Open,
+    Persist,
     Received,
     Tick,
     Wake,
 )
 from policyroute.exchange.machine import Exchange
-from policyroute.exchange.review import Review
 from policyroute.failures import Failure, FailureKind
-from policyroute.policy.openings import Refusals
 from policyroute.record import ExchangeRecord
 from policyroute_asgi.cut import Cut
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.upstream import Upstream
 
+_ASKS = Asks()
 LAST_WORDS = 5.0
 """Seconds for telling a client of a failure: one that has stopped reading must not hold the request for ever."""
 WATCH_AFTER = 0.1
@@ -82,8 +86,21 @@ class ClientSide(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Who keeps where an exchange stands."""
+
+    async def keep(self, checkpoint: Checkpoint) -> None:
+        """Returns when it is kept, or cannot be: never raises."""
+        ...
+
+    def keep_later(self, checkpoint: Checkpoint) -> None:
+        """The same, when nobody waits for it any more."""
+        ...
+
+
 class Drive:
-    """One exchange. `record` is there from the start, and says what happened even where `run` is cancelled."""
+    """One exchange. `record` is there from the start, and says what happened even where `run` is cancelled. `keeper`
+    is told where there is work that others may take over; None where nobody could look for it."""
 
     def __init__(  # noqa: PLR0913 - one name for each thing that an exchange needs
         self,
@@ -92,8 +109,9 @@ class Drive:
         client: ClientSide,
         *,
         stream: bool,
-        refusals: Refusals | None = None,
-        review: Review | None = None,
+        asks: Asks = _ASKS,
+        carrying: Carrying | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._machine = Exchange(
             decision.candidates,
@@ -102,12 +120,16 @@ class Drive:
             stream=stream,
             eligible=upstream.eligible,
             spare_key=upstream.has_other_key,
-            refusals=refusals,
-            review=review,
+            asks=asks,
+            carrying=carrying,
+            keeps=keeper is not None,
         )
         self.record: ExchangeRecord = self._machine.record
         self._upstream = upstream
         self._client = client
+        self._keeper = keeper
+        self._keeping: asyncio.Task[None] | None = None
+        self._rest = b""  # of an answer whose end came from nobody's news
         self._next: Open | None = None
         self._done: Done | None = None
         self._running: Open | None = None
@@ -131,10 +153,15 @@ class Drive:
                     raise self._fault
             await self._finish(self._done)
         except asyncio.CancelledError as error:
-            self._machine.step(HungUp() if is_hung_up(error) else Cancelled(), time.monotonic())
+            gone = self._machine.step(HungUp() if is_hung_up(error) else Cancelled(), time.monotonic())
+            for command in gone:
+                if isinstance(command, Persist):
+                    self._keep(command, last=True)
             raise
         finally:
             start.cancel()
+            if self._keeping is not None:
+                self._keeping.cancel()
             if self._watcher is not None:
                 self._watcher.cancel()
             if self._timer is not None:
@@ -159,6 +186,8 @@ class Drive:
             made = self.record.attempts[opened.attempt.number - 1]
             made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
             made.max_tokens = self._upstream.max_tokens
+            if made.estimated and made.input_tokens is None:
+                made.input_tokens = self._upstream.input_tokens
         if scope.made:
             return  # the machine has cancelled it
         if self._done is not None or self._next is not None:
@@ -213,9 +242,11 @@ class Drive:
         return self._running is not None
 
     def _obey(self, commands: list[Command], *, inside: bool = False) -> None:
-        """Everything but `Emit`, which only an attempt's own news brings about. `inside`: these come of such news."""
+        """What can be done at once. `inside`: these come of an attempt's own news."""
         for command in commands:
-            if isinstance(command, Open):
+            if isinstance(command, Emit):
+                self._rest += command.raw
+            elif isinstance(command, Open):
                 self._next = command
             elif isinstance(command, Done):
                 self._done = command
@@ -223,8 +254,21 @@ class Drive:
                 self._arm(command)
             elif isinstance(command, Cancel):
                 self._cut(command, inside)
+            else:
+                self._keep(command, last=isinstance(commands[-1], Done))
         if self._next is not None or self._done is not None:
             self._wake()
+
+    def _keep(self, persist: Persist, *, last: bool) -> None:
+        assert self._keeper is not None, "the machine was told that there is none"
+        if last:
+            self._keeper.keep_later(persist.checkpoint)
+        else:
+            self._keeping = asyncio.create_task(self._kept(self._keeper, persist), name="policyroute-keep")
+
+    async def _kept(self, keeper: Keeper, persist: Persist) -> None:
+        await keeper.keep(persist.checkpoint)
+        self._outside(Acked(persist.token))
 
     def _cut(self, cancel: Cancel, inside: bool) -> None:
         if self._next is not None and self._next.id == cancel.id:
@@ -258,7 +302,7 @@ class Drive:
         await self._client.hung_up()
         self._outside(HungUp())
 
-    def _outside(self, given: Tick | HungUp) -> None:
+    def _outside(self, given: Tick | HungUp | Acked) -> None:
         """News that comes while the request's own task waits for something else."""
         try:
             self._obey(self._machine.step(given, time.monotonic()))
@@ -287,4 +331,4 @@ class Drive:
                 elif done.denied is not None:
                     await self._client.deny(done.denied)
                 else:
-                    await self._client.send(b"", more=False)
+                    await self._client.send(self._rest, more=False)

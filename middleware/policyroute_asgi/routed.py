@@ -16,6 +16,8 @@ from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
+from policyroute.exchange.answering import Asks
+from policyroute.exchange.carrying import carrying
 from policyroute.exchange.review import Review
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
@@ -131,12 +133,13 @@ class Routed:
             self._sender,
             self._rooms,
             served.decision_id,
+            decision.resume,
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
-        refusals = active.policy.program.refusals
-        review = self._review(active, decision, served)
-        exchange = Drive(decision, upstream, reply, stream=request.stream, refusals=refusals, review=review)
+        asks = Asks(active.policy.program.refusals, self._review(active, decision, served), decision.hold)
+        goes_on = carrying(request, decision, upstream.frame)
+        exchange = Drive(decision, upstream, reply, stream=request.stream, asks=asks, carrying=goes_on)
         served.record = exchange.record
         await exchange.run()
 

@@ -13,14 +13,17 @@ from contextlib import suppress
 from functools import partial
 
 from policyroute.changes import Change
-from policyroute.decide.decision import Candidate, Excluded, Hop
+from policyroute.decide.decision import Candidate, Excluded, Hop, ResolvedResume
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
-from policyroute.dialects.amendments import Amender, Amendments, amended
+from policyroute.dialects.amendments import NOTHING, Amender, Amendments, amended
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
+from policyroute.exchange.carrying import Carried, seam_of
 from policyroute.exchange.commands import Failed, Open, Received
 from policyroute.exchange.payload import build
+from policyroute.exchange.resume import Addition, Work
+from policyroute.exchange.seam import Seam
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
@@ -39,6 +42,8 @@ ERROR_PATIENCE = 5.0
 DRAIN = 0.2
 """Seconds to wait for the end of an answer that is complete."""
 
+_RESUME = ResolvedResume()
+
 Secrets = tuple[str, ...]
 
 Learn = Callable[[Failure], Failure]
@@ -52,7 +57,8 @@ class Upstream:
     """The attempts of one request.
 
     `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open.
-    An answer that is told to the client by us is called `answer_id`, of [A-Za-z0-9]. `hop`, `adapted`, `lost`
+    An answer that is told to the client by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is
+    told of what another did, `work` what there is to tell. `hop`, `adapted`, `lost`
     and `max_tokens` are the last attempt's.
     """
 
@@ -64,6 +70,8 @@ class Upstream:
         sender: Sender,
         rooms: Rooms,
         answer_id: str,
+        resume: ResolvedResume = _RESUME,
+        work: Work | None = None,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -76,6 +84,8 @@ class Upstream:
         self._sender = sender
         self._rooms = rooms
         self._key: Key | None = None
+        self._resume = resume
+        self._work = work
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -136,7 +146,9 @@ class Upstream:
         # Learnt before it is told: the next attempt may begin with the telling.
         learn = partial(self._access.learn, candidate, key)
         secrets = (shown,) if shown is not None else ()
-        payload = build(self._request, self.hop, shown)
+        attempt = opened.attempt
+        addition = Addition(attempt, self._resume, self._work) if self._work is not None or attempt.number > 1 else None
+        payload = build(self._request, self.hop, shown, addition)
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
         connection = self._access.connection(candidate)
         try:
@@ -151,7 +163,8 @@ class Upstream:
             if not 200 <= answer.status < 300:
                 await tell(Failed(opened.id, learn(await _failure(answer, dialect, secrets))))
             elif self._request.stream:
-                await _stream(opened.id, answer, self._reader(dialect, secrets, payload.told), learn, tell)
+                reader, seam = self._reader(dialect, secrets, payload.told, attempt.carried)
+                await _stream(opened.id, answer, reader, seam, learn, tell)
             else:
                 await tell(await self._json(opened.id, answer, dialect, secrets, payload.told, learn))
         except TRANSPORT_ERRORS as error:
@@ -160,13 +173,21 @@ class Upstream:
             await answer.close()
         return True
 
-    def _reader(self, dialect: Dialect, secrets: Secrets, told: Amendments | None) -> StreamReader:
+    def _reader(
+        self, dialect: Dialect, secrets: Secrets, told: Amendments | None, carried: Carried | None
+    ) -> tuple[StreamReader, Seam | None]:
         reader = dialect.stream(secrets)
-        if told is None:
-            return reader
-        writer = DIALECTS[self._request.dialect].writer(self._frame())
+        if told is None and carried is None:
+            return reader, None
+        client, amender = DIALECTS[self._request.dialect], Amender(told or NOTHING)
+        if carried is None:
+            writer = client.writer(self.frame())
+            self.lost = writer.lost
+            return Translated(reader, writer, amender), None
+        seam = seam_of(carried)
+        writer = client.resumed(self.frame(), carried.sent)
         self.lost = writer.lost
-        return Translated(reader, writer, Amender(told))
+        return Translated(reader, writer, amender, seam), seam
 
     async def _json(  # noqa: PLR0913, PLR0917 - an answer is read with all of these
         self, id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, told: Amendments | None, learn: Learn
@@ -181,15 +202,23 @@ class Upstream:
             everything = dialect.name == request.dialect
             events = dialect.answer(body, secrets, request, everything=everything)
             events = _learnt(amended(events, told), learn)
-            body, self.lost = DIALECTS[request.dialect].whole(events, self._frame())
+            body, self.lost = DIALECTS[request.dialect].whole(events, self.frame())
         return Received(id, events, body, end=True, status=answer.status)
 
-    def _frame(self) -> Frame:
+    @property
+    def input_tokens(self) -> int:
+        """About as many as the request has."""
+        return self._request.input_tokens
+
+    def frame(self) -> Frame:
+        """What we tell answers with."""
         request = self._request
         return Frame(self._answer_id, request.model, int(request.time), request)
 
 
-async def _stream(id: int, answer: Incoming, reader: StreamReader, learn: Learn, tell: Tell) -> None:
+async def _stream(  # noqa: PLR0913, PLR0917 - a stream is read with all of these
+    id: int, answer: Incoming, reader: StreamReader, seam: Seam | None, learn: Learn, tell: Tell
+) -> None:
     status = answer.status
     while chunk := await answer.read():
         events, raw = reader.feed(chunk)
@@ -197,7 +226,8 @@ async def _stream(id: int, answer: Incoming, reader: StreamReader, learn: Learn,
             await tell(Received(id, _learnt([*events, *reader.end()], learn), raw + reader.tail, True, status))
             await _drain(answer)
             return
-        if not await tell(Received(id, _learnt(events, learn), raw, False, status)):
+        said = seam is not None and seam.holds
+        if not await tell(Received(id, _learnt(events, learn), raw, False, status, said)):
             return
     await tell(Received(id, _learnt(reader.end(), learn), reader.tail, True, status))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
 from policyroute.decide.judging import Verdict
 from policyroute.events import Broken, Finished, FinishReason, Started, StreamEvent, TextDelta, Usage
+from policyroute.exchange.answering import Asks
 from policyroute.exchange.commands import (
     Acked,
     Cancel,
@@ -154,7 +155,9 @@ def test_every_exchange_ends_once_and_keeps_its_limits(
 
     denial = data.draw(st.sampled_from([None, Denial(403, "no", "No", "rule")]))
     review = data.draw(st.sampled_from([None, Review(lambda _candidate, _answer: Verdict(denied=denial))]))
-    exchange = Exchange(candidates, fallback, limits, stream=data.draw(st.booleans()), eligible=eligible, review=review)
+    exchange = Exchange(
+        candidates, fallback, limits, stream=data.draw(st.booleans()), eligible=eligible, asks=Asks(review=review)
+    )
     now = 100.0
     watch = Watch(exchange, fallback.max_attempts, now + limits.total)
     raw: dict[int, bytes] = {}

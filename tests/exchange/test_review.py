@@ -22,6 +22,7 @@ from policyroute.events import (
     ToolCallDelta,
     Usage,
 )
+from policyroute.exchange.answering import Asks
 from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, Open, Received
 from policyroute.exchange.heard import LONGEST_TEXT
 from policyroute.exchange.held import HELD_EVENTS
@@ -50,9 +51,10 @@ class Play:
 
         after = more.pop("after", DEFAULT_AFTER)
         fallback = ResolvedFallback(after=after, retries=0, max_swaps=2, max_attempts=4, swap_delay=0.0)
-        more = {"stream": True, "refusals": Refusals(("i can't",)), **more}
+        asks = Asks(refusals=more.pop("refusals", Refusals(("i can't",))), review=Review(judge, words))
+        more = {"stream": True, **more}
         self.exchange = Exchange(
-            candidates, fallback, LIMITS, eligible=lambda _candidate, _now: None, review=Review(judge, words), **more
+            candidates, fallback, LIMITS, eligible=lambda _candidate, _now: None, asks=asks, **more
         )
         self.exchange.start(0.0)
 

@@ -22,6 +22,7 @@ from policyroute.events import (
     TextDelta,
     ToolCallDelta,
 )
+from policyroute.exchange.answering import Asks
 from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, Open, Received, Tick
 from policyroute.exchange.held import HELD_EVENTS
 from policyroute.exchange.machine import Exchange
@@ -57,7 +58,12 @@ class Play:
     def __init__(self, *candidates: Candidate, fallback: ResolvedFallback = FALLBACK, phrases: Refusals = PLAIN):
         self.now = 0.0
         self.exchange = Exchange(
-            candidates, fallback, LIMITS, stream=True, eligible=lambda _candidate, _now: None, refusals=phrases
+            candidates,
+            fallback,
+            LIMITS,
+            stream=True,
+            eligible=lambda _candidate, _now: None,
+            asks=Asks(refusals=phrases),
         )
         self.words(self.exchange.start(self.now))
 

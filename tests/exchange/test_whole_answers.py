@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from policyroute.dialects import DIALECTS
-from policyroute.exchange.verdict import judge
+from policyroute.events import StreamEvent
+from policyroute.exchange.verdict import Seen, judge
+from policyroute.failures import Failure
 from policyroute.failures import FailureKind as K
 
 AFTER = frozenset({K.REFUSED, K.CONTENT_FILTERED, K.EMPTY, K.TRUNCATED})
@@ -99,9 +102,15 @@ ANSWERS: list[tuple[str, dict[str, Any], K | None]] = [
 ]
 
 
+def judged(events: list[StreamEvent], after: Collection[K]) -> Failure | None:
+    seen = Seen()
+    seen.add(events)
+    return judge(events, after, seen, complete=True)
+
+
 @pytest.mark.parametrize(("dialect", "body", "expected"), ANSWERS)
 def test_what_a_whole_answer_means(dialect: str, body: dict[str, Any], expected: K | None) -> None:
-    failure = judge(DIALECTS[dialect].answer(json.dumps(body).encode()), AFTER, complete=True)
+    failure = judged(DIALECTS[dialect].answer(json.dumps(body).encode()), AFTER)
     assert (failure.kind if failure else None) is expected
 
 
@@ -109,6 +118,6 @@ def test_what_a_whole_answer_means(dialect: str, body: dict[str, Any], expected:
 def test_a_refusal_or_a_block_is_passed_on_where_no_rule_says_otherwise(
     dialect: str, body: dict[str, Any], expected: K | None
 ) -> None:
-    failure = judge(DIALECTS[dialect].answer(json.dumps(body).encode()), (), complete=True)
+    failure = judged(DIALECTS[dialect].answer(json.dumps(body).encode()), ())
     reported = expected in {K.EMPTY, K.SCHEMA_INVALID} or body.get("status") == "failed"
     assert (failure is not None) == reported

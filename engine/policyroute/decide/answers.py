@@ -26,6 +26,7 @@ class Answer:
     text: str | None = field(repr=False)
     tools: tuple[str, ...] = ()
     usage: Usage | None = None
+    schema_valid: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,7 @@ class ResolvedFallback:
     swap_delay: float
     on_unsupported: str = "adapt"
     on_overflow: str = "larger_window"
+    mid_stream: str = "abort"
 
     @property
     def trims(self) -> bool:
@@ -179,6 +180,21 @@ class ResolvedFallback:
             "on_unsupported": self.on_unsupported,
             "on_overflow": self.on_overflow,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedHold:
+    tools: bool = False
+    schema: bool = False
+    max_bytes: int = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedResume:
+    enabled: bool = True
+    message: str | None = None
+    instruction: str | None = None
+    max_bytes: int = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +242,9 @@ class Decision:
     errors: tuple[RuleError, ...]
     grounds: Grounds | None = field(default=None, repr=False, compare=False)
     awaiting: Awaiting | None = None
+    hold: ResolvedHold = ResolvedHold()
+    resume: ResolvedResume = ResolvedResume()
+    expected: Any = None
 
     @property
     def reasons(self) -> tuple[str, ...]:

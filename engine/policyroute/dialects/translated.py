@@ -6,36 +6,58 @@ breaks off with is never told as an end.
 
 from __future__ import annotations
 
-from policyroute.dialects.amendments import Amender
+from typing import Protocol
+
 from policyroute.dialects.dialect import StreamReader
 from policyroute.dialects.translation import StreamWriter
 from policyroute.events import Broken, StreamEvent
 
 
-class Translated:
-    """`reader` reads the provider, `writer` tells the client; `amender` has our part."""
+class Stage(Protocol):
+    """What changes an answer between its provider and the client. `ended`: it has ended the answer by itself."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, amender: Amender) -> None:
+    @property
+    def ended(self) -> bool: ...
+    def passed(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """What of these goes on."""
+        ...
+
+    def rest(self) -> list[StreamEvent]:
+        """At the end: what is held back still."""
+        ...
+
+
+class Translated:
+    """`reader` reads the provider, `writer` tells the client; each of `stages` has a part in it, in this order."""
+
+    def __init__(self, reader: StreamReader, writer: StreamWriter, *stages: Stage) -> None:
         self.malformed = 0
         self.tail = b""
         self._reader = reader
         self._writer = writer
-        self._amender = amender
+        self._stages = stages
 
     @property
     def complete(self) -> bool:
-        return self._reader.complete or self._amender.ended
+        return self._reader.complete or self._ended
+
+    @property
+    def _ended(self) -> bool:
+        return any(stage.ended for stage in self._stages)
 
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         events, _ = self._reader.feed(chunk)
         self.malformed = self._reader.malformed
-        events = self._amender.passed(events)
+        for stage in self._stages:
+            events = stage.passed(events)
         return events, self._writer.write(events)
 
     def end(self) -> list[StreamEvent]:
         """Where we ended the answer, whatever the provider would have said after it does not matter."""
-        events = [] if self._amender.ended else self._amender.passed(self._reader.end())
-        events += self._amender.rest()
+        events = [] if self._ended else self._reader.end()
+        for stage in self._stages:
+            events = stage.passed(events)
+            events += stage.rest()
         broken = bool(events) and isinstance(events[-1], Broken)
         self.tail = self._writer.write(events) + (b"" if broken else self._writer.end())
         return events

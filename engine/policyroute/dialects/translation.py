@@ -76,6 +76,11 @@ class Translates(Protocol):
         """For a client that asked for a stream."""
         ...
 
+    def resumed(self, frame: Frame, sent: bytes) -> StreamWriter:
+        """For a client that was sent this of an answer already: whole events, by whoever, with no call in it that is
+        not whole. The answer keeps its id and its model; an end that was told is not told again."""
+        ...
+
     def answer(
         self,
         body: bytes,

@@ -6,11 +6,12 @@ Rule of this module: values only. The machine (`exchange.machine`) decides; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policyroute.decide.decision import Candidate, Denial
 from policyroute.events import StreamEvent
-from policyroute.failures import Failure
+from policyroute.exchange.carrying import Carried
+from policyroute.failures import Failure, FailureKind
 from policyroute.record import ExchangeRecord
 
 # Inputs -------------------------------------------------------------------------------------------------------------
@@ -21,7 +22,8 @@ class Received:
     """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body)
     when client and provider speak the same dialect. `end` is set once, when the answer is complete: nothing more will
     come. `status` is the HTTP status of the provider's answer, with the first of them. A ping has no events. Nothing
-    follows a `Broken`, and its bytes are not in `raw`.
+    follows a `Broken`, and its bytes are not in `raw`. `said`: something
+    was said that whoever reads the provider holds back.
     """
 
     id: int
@@ -29,6 +31,7 @@ class Received:
     raw: bytes = b""
     end: bool = False
     status: int | None = None
+    said: bool = False
 
 
 @dataclass(slots=True)
@@ -73,12 +76,46 @@ Input = Received | Failed | Acked | Tick | HungUp | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """Whose work is taken over, and why it ended."""
+
+    candidate: Candidate
+    cause: FailureKind
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """An answer that does not fit the schema, and what is wrong with it, for the model that gave it."""
+
+    answer: str = field(repr=False)
+    complaint: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one candidate. `number` counts from 1 over the exchange; `connect` is the connect timeout, seconds."""
+    """One try at one candidate. `number` counts from 1 over the exchange; `connect` is the connect timeout, seconds.
+
+    `carried`: its answer follows what was sent already. `handover`: another candidate was tried before.
+    """
 
     number: int
     candidate: Candidate
     connect: float
+    carried: Carried | None = None
+    handover: Handover | None = None
+    repair: Repair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where an exchange stands when an attempt is over and nobody knows whether there will be another: why it ended,
+    whose it was and whose is next (None: nobody's), and what the client has seen, as bytes of its dialect."""
+
+    number: int
+    cause: str
+    candidate: Candidate
+    following: Candidate | None
+    sent: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +131,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
+    """Keep this. `Acked(token)` is waited for, but not for ever."""
+
     token: int
-    record: ExchangeRecord
+    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

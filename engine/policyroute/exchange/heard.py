@@ -32,7 +32,8 @@ MOST_TOOLS: Final = 1024
 
 
 class Heard:
-    """One attempt's answer. `refusals` are how a refusal may begin, None where nobody says; `words`: the text is kept.
+    """One attempt's answer. `refusals` are how a refusal may begin, None where nobody says; `words`: the text is kept;
+    `before` is what was said of it by others.
 
     `finish` and the text are those of the first choice.
     """
@@ -42,19 +43,22 @@ class Heard:
     usage: Usage | None = None
     _opening = ""
     _says_so = False
-    _length = 0
+    _said = 0
     _tools: tuple[str, ...] = ()
 
-    def __init__(self, refusals: Refusals | None, *, words: bool) -> None:
+    def __init__(self, refusals: Refusals | None, *, words: bool, before: str = "") -> None:
         self._refusals = refusals
         self._words = words
-        self._parts: list[str] = []
+        self._parts = [before]
+        self._length = len(before)
         self.opening: bool | None = False if refusals is None else None
         """Whether the text begins as a refusal does. None: that cannot be told yet."""
 
-    def anew(self) -> Heard:
-        """For the next attempt."""
-        return Heard(self._refusals, words=self._words)
+    def anew(self, carried: str | None = None) -> Heard:
+        """For the next attempt. `carried`: it goes on with an answer of which this was said."""
+        if carried is None:
+            return Heard(self._refusals, words=self._words)
+        return Heard(None, words=self._words, before=carried)
 
     @property
     def listens(self) -> bool:
@@ -65,11 +69,22 @@ class Heard:
     def refused(self) -> bool:
         return self._says_so or self.opening is True
 
+    def words(self, events: Sequence[StreamEvent]) -> bool:
+        """Of an answer that nobody listens to: whether these are words and nothing else. Then they are counted."""
+        said = 0
+        for event in events:
+            if not isinstance(event, TextDelta):
+                return False
+            said += len(event.text)
+        self._said += said
+        return True
+
     def add(self, events: Sequence[StreamEvent], *, end: bool) -> None:
         for event in events:
             if self.opening is None:
                 self._open(event)
             if isinstance(event, TextDelta):
+                self._said += len(event.text)
                 if self._words:
                     self._keep(event)
             elif isinstance(event, Usage):
@@ -93,6 +108,8 @@ class Heard:
             attempt.finish = self.finish.value
         if self.usage is not None:
             attempt.input_tokens, attempt.output_tokens = self.usage.input, self.usage.output
+        elif self._said and failure is not None:
+            attempt.estimated, attempt.output_tokens = True, (self._said + 3) // 4
         if failure is not None:
             attempt.status = failure.status if failure.status is not None else attempt.status
             attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)
@@ -103,7 +120,9 @@ class Heard:
             self.finish = event.reason
 
     def _else(self, event: StreamEvent) -> None:
-        if isinstance(event, RefusalDelta):
+        if isinstance(event, ReasoningDelta):
+            self._said += len(event.text)
+        elif isinstance(event, RefusalDelta):
             self._says_so = self._says_so or event.text != ""
             if self._words:
                 self._keep(event)

@@ -7,36 +7,42 @@ event that shows something; every path ends in exactly one `Done`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
 from policyroute.decide.judging import Verdict
-from policyroute.events import TextDelta
+from policyroute.exchange.answering import Answering, Asks
+from policyroute.exchange.carrying import Carried, Carrying, Way
 from policyroute.exchange.commands import (
+    Acked,
     Attempt,
     Cancel,
-    Cancelled,
+    Checkpoint,
     Command,
     Done,
     Failed,
+    Handover,
     HungUp,
     Input,
     Open,
+    Persist,
     Received,
     Tick,
     Wake,
 )
-from policyroute.exchange.heard import Heard
-from policyroute.exchange.held import Held
 from policyroute.exchange.patience import Patience
-from policyroute.exchange.review import Review
-from policyroute.exchange.turns import SpareKey, Turn, Turns
+from policyroute.exchange.turns import Course, SpareKey, Turn, Turns
 from policyroute.exchange.verdict import as_word, telling
 from policyroute.failures import Failure, FailureKind
-from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
+
+KEEPING: Final = 1.0
+"""Seconds that an exchange waits until what it stands at is kept. Then it goes on all the same."""
+
+_ASKS: Final = Asks()
 
 
 def _no_spare_key(candidate: Candidate) -> bool:
@@ -49,9 +55,9 @@ class Exchange:
 
     Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
-    constraints hold on each hop. `spare_key` is asked where a key failed. `refusals` are how a text begins that
-    refuses. `review` is asked of an answer that is complete and would be given; `verdict` is what it said. Inputs of
-    attempts that are over are ignored, as is everything after `Done`.
+    constraints hold on each hop. `spare_key` is asked where a key failed. `asks` is what is asked of the answer.
+    `carrying` goes on with an answer that broke off, None where nobody may. `keeps`: whoever takes over does so when
+    what there is to take over is kept. Inputs of attempts that are over are ignored, as is everything after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -63,25 +69,25 @@ class Exchange:
         stream: bool,
         eligible: Eligible,
         spare_key: SpareKey = _no_spare_key,
-        refusals: Refusals | None = None,
-        review: Review | None = None,
+        asks: Asks = _ASKS,
+        carrying: Carrying | None = None,
+        keeps: bool = False,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
-        self.verdict: Verdict | None = None
         self._candidates = candidates
-        self._stream = stream
         self._eligible = eligible
-        self._review = review
+        self._carrying = carrying
+        self._keeps = keeps
         self._turns = Turns(candidates, fallback, spare_key)
         self._patience = Patience(limits, stream=stream)
+        self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
         # At most one of these two is set: the attempt that is open, or the turn that is waited for.
         self._attempt: AttemptRecord | None = None
         self._waiting: Turn | None = None
-        self._place = 0  # of the candidate that is or was asked last
-        self._heard = Heard(refusals, words=review is not None and review.words)
-        self._held = Held(fallback.after, self._heard, reviewed=review is not None)
+        self._kept_by: float | None = None  # as long as what was done so far is not kept yet
+        self._asked: Attempt | None = None  # last, whether it is over or not
         self._plain = False  # text that follows need only be passed on
 
     @property
@@ -91,6 +97,16 @@ class Exchange:
     @property
     def done(self) -> bool:
         return self.record.ended is not None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the rules made of the answer, where it is complete and they were asked."""
+        return self._answer.verdict
+
+    @property
+    def text(self) -> str | None:
+        """Of the answer so far, where somebody wants it."""
+        return self._answer.text()
 
     def start(self, now: float) -> list[Command]:
         self.record.started = now
@@ -108,20 +124,21 @@ class Exchange:
             attempt = self._attempt
             over = attempt is None or attempt.number != given.id
             return [] if over else self._broke(given.failure, now)
-        if isinstance(given, HungUp | Cancelled):
-            outcome = "client_closed" if isinstance(given, HungUp) else "cancelled"
-            return [*self._cancel(), *self._finish(outcome, now)]
-        return []
+        if isinstance(given, Acked):
+            return self._acked(given, now)
+        outcome = "client_closed" if isinstance(given, HungUp) else "cancelled"
+        return [*self._cancel(), *self._left(outcome), *self._finish(outcome, now)]
 
     def goes_on(self, got: Received, now: float) -> bool:
         """Whether this is only more text of an answer under way, to be passed on as it is. If not, `step` it."""
         attempt = self._attempt
         if got.end or not self._plain or attempt is None or attempt.number != got.id:
             return False
-        for event in got.events:
-            if event.__class__ is not TextDelta:
-                return False
+        if not self._answer.is_words(got):
+            return False
         self._patience.heard = now
+        if self._carrying is not None:
+            self._carrying.emitted(got.raw)
         return True
 
     def _received(self, got: Received, now: float) -> list[Command]:
@@ -132,54 +149,26 @@ class Exchange:
         self._patience.heard = now
         if got.status is not None:
             attempt.status = got.status
-        self._heard.add(got.events, end=got.end)
-        if self.record.committed is None:
-            commands = self._before_commit(got, attempt, now)
-        else:
-            commands = self._after_commit(got, now)
-        if first and not commands:
-            commands = self._arm(now)
-        self._plain = self.record.committed is not None and not (self._heard.listens or self._held.ending)
-        return commands
-
-    def _before_commit(self, got: Received, attempt: AttemptRecord, now: float) -> list[Command]:
-        found = self._held.before(got)
-        if isinstance(found, Failure):
-            return self._cut(found, now, open_still=not got.end)
-        if self._held.shows and attempt.first_event is None:
-            attempt.first_event = now
-        if not found:
-            return []
-        if got.end and (denied := self._denied()):
-            return self._deny(denied, now)
-        self.record.committed = now
-        commands: list[Command] = [self._held.taken(got.id, first=True)]
-        return commands + (self._finish("ok", now) if got.end else self._arm(now))
-
-    def _after_commit(self, got: Received, now: float) -> list[Command]:
-        emit, failure = self._held.after(got)
-        if failure is None and got.end and (denied := self._denied()):
-            return self._deny(denied, now)
-        commands: list[Command] = [emit] if emit is not None else []
+        emit, failure, denied = self._answer.told(got, attempt, now)
+        commands: list[Command] = []
+        if emit is not None:
+            commands.append(emit)
+            if self.record.committed is None:
+                self.record.committed = now
+                first = True
+            if self._carrying is not None:
+                self._carrying.emitted(emit.raw)
         if failure is not None:
-            return commands + self._cut(failure, now, open_still=not got.end)
-        if got.end:
+            commands += self._cut(failure, now, open_still=not got.end)
+        elif denied is not None:
+            # The provider has done what it was asked; what comes of it is ours.
+            commands += self._finish("denied", now, denied=denied)
+        elif got.end:
             commands += self._finish("ok", now)
+        elif first:
+            commands += self._arm(now)
+        self._plain = self.committed and not self._answer.busy
         return commands
-
-    def _denied(self) -> Denial | None:
-        """Why the answer, which is complete, is not given."""
-        if self._review is None:
-            return None
-        self.verdict = verdict = self._review.of(self._candidates[self._place], self._heard.answer())
-        self.record.fired = verdict.fired
-        self.record.too_late = verdict.headers if self._stream and not verdict.denied else ()
-        return verdict.denied
-
-    def _deny(self, denied: Denial, now: float) -> list[Command]:
-        """The provider has done what it was asked; what comes of it is ours."""
-        self._close_attempt("ok", now)
-        return self._finish("denied", now, denied=denied)
 
     def _tick(self, tick: Tick, now: float) -> list[Command]:
         self._armed = None
@@ -188,13 +177,29 @@ class Exchange:
         late = self._patience.exhausted(self._attempt, now)
         if late is not None:
             return self._cut(late, now, open_still=True)
-        if self._waiting is not None and now >= self._waiting.at:
+        if self._kept_by is not None and now >= self._kept_by:
+            self._kept_by = None
+        return self._go_on(now)
+
+    def _acked(self, acked: Acked, now: float) -> list[Command]:
+        if acked.token != len(self.record.attempts):
+            return []
+        self._kept_by = None
+        return self._go_on(now)
+
+    def _go_on(self, now: float) -> list[Command]:
+        """Open what is waited for, if it is time."""
+        if self._waiting is not None and now >= self._due(self._waiting):
             return self._open(self._waiting.place, now)
         return self._arm(now)
 
+    def _due(self, waiting: Turn) -> float:
+        return waiting.at if self._kept_by is None else max(waiting.at, self._kept_by)
+
     def _arm(self, now: float) -> list[Command]:
         """Ask for a Tick, unless one is coming that is early enough: an idle timeout must not cost a timer a read."""
-        due = max(self._waiting.at if self._waiting is not None else self._patience.due(self._attempt), now)
+        due = self._due(self._waiting) if self._waiting is not None else self._patience.due(self._attempt)
+        due = max(due, now)
         if self._armed is not None and self._armed <= due:
             return []
         self._armed = due
@@ -210,16 +215,34 @@ class Exchange:
             place = self._pass_over(place, out, now)
         else:
             return self._give_up(now)
+        carried = self._carried(candidate)
+        if self.committed and carried is None:
+            return self._give_up(now)
         self.record.skipped += self._turns.passed(place)
+        worth = self._turns.could_go_on(place)
         self._turns.taken(place)
-        self._place = place
-        number = len(self.record.attempts) + 1
-        if number > 1:
-            self._heard = self._heard.anew()
-            self._held = self._held.anew(self._heard)
-        self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, opened=now)
+        self._asked = asked = self._attempt_at(candidate, carried, now)
+        self._answer.begin(candidate, carried, worth=worth)
+        self._attempt = AttemptRecord(asked.number, candidate.target, candidate.provider.name, candidate.model, now)
+        self._attempt.carried = carried.way.value if carried is not None else None
         self.record.attempts.append(self._attempt)
-        return [Open(number, Attempt(number, candidate, self._patience.connect(now))), *self._arm(now)]
+        return [Open(asked.number, asked), *self._arm(now)]
+
+    def _attempt_at(self, candidate: Candidate, carried: Carried | None, now: float) -> Attempt:
+        last, handover, repair = self._asked, None, None
+        if last is not None:
+            handover = last.handover
+            if last.candidate is not candidate:
+                handover = Handover(last.candidate, self._failures[-1][0].kind)
+            else:
+                repair = self._answer.repair
+        number = len(self.record.attempts) + 1
+        return Attempt(number, candidate, self._patience.connect(now), carried, handover, repair)
+
+    def _carried(self, candidate: Candidate) -> Carried | None:
+        if not self.committed or self._carrying is None:
+            return None
+        return self._carrying.carried(candidate)
 
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
@@ -238,16 +261,44 @@ class Exchange:
 
     def _broke(self, failure: Failure, now: float) -> list[Command]:
         self._failures.append((failure, now))
+        if self.committed and self._carrying is not None and self._answer.over and self._attempt is not None:
+            rest = self._answer.rest(self._attempt.number)
+            rest.raw += self._carrying.ending(rest.raw, self._answer.last)
+            return [rest, *self._finish("ok", now)]
         self._close_attempt(failure.kind.value, now, failure)
-        if self.committed:
-            return self._finish(failure.kind.value, now, failure)
-        turn = self._turns.after(failure, now, self._patience.deadline)
+        if self.committed and not (self._carrying is not None and self._carrying.possible):
+            return self._give_up(now)
+        turn = self._turns.after(failure, now, self._patience.deadline, self._course(failure))
         if turn is None:
             return self._give_up(now)
-        if turn.at <= now:
-            return self._open(turn.place, now)
         self._waiting = turn
-        return self._arm(now)
+        kept = self._keep(self._candidates[turn.place], failure.kind.value)
+        if kept:
+            self._kept_by = now + KEEPING
+        return kept + self._go_on(now)
+
+    def _course(self, failure: Failure) -> Course:
+        asked = self._asked
+        if asked is not None and asked.repair is not None and failure.kind is FailureKind.SCHEMA_INVALID:
+            return Course.ELSEWHERE
+        if asked is None or asked.carried is None or failure.kind is not FailureKind.INVALID_REQUEST:
+            return Course.USUAL
+        if asked.carried.way is not Way.PREFILL or self._carrying is None:
+            return Course.ELSEWHERE
+        self._carrying.refused(asked.candidate)
+        return Course.AGAIN
+
+    def _keep(self, following: Candidate | None, cause: str) -> list[Command]:
+        """Have what was done so far kept, if anybody could look for it."""
+        asked = self._asked
+        if not self._keeps or asked is None:
+            return []
+        sent = self._carrying.sent if self._carrying is not None else b""
+        return [Persist(asked.number, Checkpoint(asked.number, cause, asked.candidate, following, sent))]
+
+    def _left(self, outcome: str) -> list[Command]:
+        """Nobody waits for the rest of an answer that was begun."""
+        return self._keep(None, outcome) if self.committed and self._attempt is not None else []
 
     def _give_up(self, now: float) -> list[Command]:
         self.record.skipped += self._turns.passed(len(self._candidates))
@@ -260,8 +311,8 @@ class Exchange:
     def _finish(
         self, outcome: str, now: float, failure: Failure | None = None, denied: Denial | None = None
     ) -> list[Command]:
-        self._close_attempt(outcome, now)
-        self._waiting = None
+        self._close_attempt("ok" if denied is not None else outcome, now)
+        self._waiting = self._kept_by = None
         self.record.ended = now
         self.record.outcome = outcome
         return [Done(self.record, failure, denied)]
@@ -271,7 +322,7 @@ class Exchange:
         if attempt is None:
             return
         attempt.ended, attempt.outcome = now, outcome
-        self._heard.note(attempt, failure)
+        self._answer.note(attempt, failure)
         self._attempt = self._patience.heard = None
 
     def _cancel(self) -> list[Command]:

@@ -21,6 +21,7 @@ from policyroute.dialects import DIALECTS
 from policyroute.dialects.amendments import Amendments
 from policyroute.dialects.dialect import Dialect, Editor
 from policyroute.dialects.prompt_edit import PromptEditor
+from policyroute.exchange.resume import Addition
 from policyroute.exchange.transforms import applied, in_its_words, noted
 from policyroute.policy.model import Target
 from policyroute.policy.payloads import CONNECTION_HEADERS
@@ -60,20 +61,24 @@ class Payload:
     max_tokens: int | None = None
 
 
-def build(request: ModelRequest, hop: Hop, key: str | None) -> Payload:
-    """The attempt that `hop` describes; `key` is the secret it goes with, where the provider asks for one."""
+def build(request: ModelRequest, hop: Hop, key: str | None, addition: Addition | None = None) -> Payload:
+    """The attempt that `hop` describes; `key` is the secret it goes with, where the provider asks for one. `addition`
+    is what it is told beyond the request: as all else in it, it is transformed and adapted."""
     candidate = hop.candidate
+    added = None if addition is None or addition.empty else addition.to(request.prompt)
     provider, model = candidate.provider, candidate.model
     dialect = DIALECTS[provider.dialect]
     told: Amendments | None = None
     if provider.dialect == request.dialect:
-        data = _transformed(request.data, hop, dialect.editors[request.operation], dialect.name)
+        data = request.data if added is None else dialect.write(added, model, request.stream).data
+        data = _transformed(data, hop, dialect.editors[request.operation], dialect.name)
         asked = _limit(dialect, data, request.operation)
-        fitted = _same(request, data, hop, dialect) if _has_to_be_read(request, data, hop, asked) else _AS_IT_IS
+        read = added is not None or _has_to_be_read(request, data, hop, asked)
+        fitted = _same(request, data, hop, dialect) if read else _AS_IT_IS
         told = fitted.ours if fitted.ours else None
     else:
         data, asked = request.data, None
-        fitted = _translated(request, hop, dialect)
+        fitted = _translated(request, added or request.prompt, hop, dialect)
         told = fitted.ours
     if fitted.data is not None:
         data = fitted.data
@@ -100,8 +105,7 @@ def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -
     return data
 
 
-def _translated(request: ModelRequest, hop: Hop, dialect: Dialect) -> Fitted:
-    prompt = request.prompt
+def _translated(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> Fitted:
     for _, transform in hop.transforms:
         prompt = applied(prompt, transform, _PROMPTS)
     fitted = _fit(request, prompt, hop, dialect)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from policyroute.absent import Absent
 from policyroute.decide.decision import Candidate, ResolvedFallback
@@ -41,6 +42,16 @@ SpareKey = Callable[[Candidate], bool]
 """Whether the candidate's provider has a key that may be used now and was not tried in this exchange."""
 
 
+class Course(StrEnum):
+    """What a failure is to lead to, where it is not up to its kind."""
+
+    USUAL = "usual"
+    AGAIN = "again"
+    """The same candidate, at once: it will be asked in another way."""
+    ELSEWHERE = "elsewhere"
+    """Another candidate, whatever the kind: what was wrong is that this one was asked as the client never did."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """The candidate at `place` may be tried at time `at`."""
@@ -56,7 +67,7 @@ class Turns:
         self._candidates = candidates
         self._fallback = fallback
         self._spare_key = spare_key
-        self._other_key = False
+        self._uncounted = False
         self._attempts = 0
         self._retries = 0
         self._swaps = 0
@@ -69,32 +80,40 @@ class Turns:
         if self._last != place:
             self._swaps += self._last is not None
             self._retries = 0
-        elif not self._other_key:
+        elif not self._uncounted:
             self._retries += 1
-        self._other_key = False
+        self._uncounted = False
         self._last = place
         self._attempts += 1
 
-    def after(self, failure: Failure, now: float, deadline: float) -> Turn | None:
+    def after(self, failure: Failure, now: float, deadline: float, course: Course = Course.USUAL) -> Turn | None:
         """Who is next now that the last one failed; None where nobody is. No turn begins at the deadline or later."""
         place = self._last
-        if place is None or not self.goes_on(failure) or _is_the_clients(failure):
+        if place is None or _is_the_clients(failure) or (course is Course.USUAL and not self.goes_on(failure)):
             return None
         candidate = self._candidates[place]
-        self._other_key = failure.kind in _OF_A_KEY and self._spare_key(candidate)
-        if not self._other_key:
+        other_key = course is Course.USUAL and failure.kind in _OF_A_KEY and self._spare_key(candidate)
+        self._uncounted = other_key or course is Course.AGAIN
+        if not other_key:
             self._learn(candidate, failure.kind)
         if self._attempts >= self._fallback.max_attempts:
             return None
-        if self._other_key:
+        if self._uncounted:
             return Turn(place, now) if now < deadline else None
         other = self.following(place)
-        wait = self._wait(failure, alone=other is None and len(candidate.provider.api_keys) < 2)
+        alone = other is None and len(candidate.provider.api_keys) < 2
+        wait = self._wait(failure, alone=alone) if course is Course.USUAL else None
         if wait is not None and now + wait < deadline:
             return Turn(place, now + wait)
         if other is not None and now + self._fallback.swap_delay < deadline:
             return Turn(other, now + self._fallback.swap_delay)
         return None
+
+    def could_go_on(self, place: int) -> bool:
+        """Whether anybody could take over should the attempt that begins at `place` break."""
+        if self._attempts + 1 >= self._fallback.max_attempts:
+            return False
+        return self._fallback.retries > 0 or self.following(place) is not None
 
     def goes_on(self, failure: Failure) -> bool:
         """Whether somebody else may be asked after this. A key that the client did not send is nobody's failure."""

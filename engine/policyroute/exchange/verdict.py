@@ -58,23 +58,45 @@ def shows(event: StreamEvent) -> bool:
     return isinstance(event, SEMANTIC) and (isinstance(event, _WORDLESS) or event.text != "")
 
 
+class Seen:
+    """What an answer of which nothing was given to the client has shown so far: anything (`shows`), anything but a
+    refusal (`says`), or an end that says why there may be nothing (`excused`: filtered, refused, no tokens left)."""
+
+    __slots__ = ("excused", "says", "shows")
+
+    def __init__(self) -> None:
+        self.shows = self.says = self.excused = False
+
+    def add(self, events: Sequence[StreamEvent]) -> None:
+        for event in events:
+            if shows(event):
+                self.shows = True
+                self.says = self.says or not isinstance(event, RefusalDelta)
+            elif isinstance(event, Finished) and event.reason in _ENDINGS:
+                self.excused = True
+
+
 def judge(
-    events: Sequence[StreamEvent], after: Collection[FailureKind], *, complete: bool, refused: bool = False
+    events: Sequence[StreamEvent],
+    after: Collection[FailureKind],
+    seen: Seen,
+    *,
+    complete: bool,
+    refused: bool = False,
 ) -> Failure | None:
-    """What is wrong with an answer of which nothing was shown yet. None: show it, or go on reading. `refused`: its text
-    begins with a refusal."""
+    """What is wrong with an answer of which nothing was shown yet. None: show it, or go on reading. `events` are the
+    latest of it, `seen` knows of all; `refused`: its text begins with a refusal."""
     for event in events:
         if isinstance(event, Broken):
             return event.failure
     ending = _ending(events, after)
-    if ending is not None or not (complete or FailureKind.REFUSED in after):
+    if ending is not None:
         return ending
-    shown = [event for event in events if shows(event)]
-    if shown and FailureKind.REFUSED in after and all(isinstance(event, RefusalDelta) for event in shown):
-        return Failure(FailureKind.REFUSED, "the model refused to answer")
-    if refused and FailureKind.REFUSED in after:
+    if FailureKind.REFUSED in after and refused:
         return Failure(FailureKind.REFUSED, "the model's answer begins with a refusal")
-    if complete and not shown and FailureKind.EMPTY in after and not _excused(events):
+    if FailureKind.REFUSED in after and seen.shows and not seen.says:
+        return Failure(FailureKind.REFUSED, "the model refused to answer")
+    if complete and not seen.shows and FailureKind.EMPTY in after and not seen.excused:
         return Failure(FailureKind.EMPTY, "the provider gave an answer without content")
     return None
 
@@ -89,11 +111,6 @@ def _ending(events: Sequence[StreamEvent], after: Collection[FailureKind]) -> Fa
         if kind is not None and kind in after:
             return Failure(kind, message)
     return None
-
-
-def _excused(events: Sequence[StreamEvent]) -> bool:
-    """An answer that says why it has no content (filtered, refused, no tokens left) is an answer."""
-    return any(isinstance(event, Finished) and event.reason in _ENDINGS for event in events)
 
 
 def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:

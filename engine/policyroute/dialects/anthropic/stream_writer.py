@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
-from policyroute.dialects.shapes import compact, dumps, loads
+from policyroute.dialects.sent import events_of
+from policyroute.dialects.shapes import compact, count, dumps, loads, obj, text
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
 from policyroute.events import (
@@ -93,6 +94,35 @@ class MessageWriter:
         self._blocks: deque[_Block] = deque()  # the first is the open one
         self._calls: dict[int, _Block] = {}
         self._word = b""  # what comes before each word, while a text is open and nothing is held
+        self._told: set[str] = set()  # of a message that others began: the events that end it
+        self._called = False
+
+    @classmethod
+    def resumed(cls, frame: Frame, sent: bytes) -> MessageWriter:
+        """Goes on telling a message of which this was sent."""
+        writer = cls(frame)
+        for event in events_of(sent):
+            writer._recall(event)
+        return writer
+
+    def _recall(self, event: dict[str, Any]) -> None:
+        match event.get("type"):
+            case "message_start":
+                self._begun = True
+            case "content_block_start":
+                self._index = count(event.get("index"))
+                start = obj(event.get("content_block"))
+                block = _Block(text(start.get("type")), start)
+                block.begun = block.told = True
+                self._called = self._called or block.kind == _CALL
+                self._blocks = deque([block])
+            case "content_block_stop":
+                self._blocks.clear()
+                self._index = count(event.get("index")) + 1
+            case "message_delta" | "message_stop":
+                self._told.add(text(event.get("type")))
+            case _:
+                pass
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         out: list[bytes] = []
@@ -109,10 +139,12 @@ class MessageWriter:
             self._flush(out)
             self._close(out)
         self._begin(out)
-        reason = words.stop_reason(self._reason, called=bool(self._calls), refused=self._refused)
-        delta = {"stop_reason": reason, "stop_sequence": None}
-        out.append(_event("message_delta", {"delta": delta, "usage": words.counted(self._usage)}))
-        out.append(_event("message_stop", {}))
+        if "message_delta" not in self._told:
+            reason = words.stop_reason(self._reason, called=self._called, refused=self._refused)
+            delta = {"stop_reason": reason, "stop_sequence": None}
+            out.append(_event("message_delta", {"delta": delta, "usage": words.counted(self._usage)}))
+        if "message_stop" not in self._told:
+            out.append(_event("message_stop", {}))
         return b"".join(out)
 
     def _tell(self, event: StreamEvent, out: list[bytes]) -> None:
@@ -156,6 +188,7 @@ class MessageWriter:
 
     def _call(self, event: ToolCallDelta, out: list[bytes]) -> None:
         block = self._calls.get(event.index)
+        self._called = True
         if block is None:
             id_ = words.call_id(event, self._frame)
             block = _Block(_CALL, {"type": "tool_use", "id": id_, "name": event.name or "", "input": {}})

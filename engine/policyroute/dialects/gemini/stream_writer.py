@@ -7,10 +7,12 @@ finish reasons and the usage, is told last and once, whatever order it came in.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from policyroute.dialects.gemini.told import FINISH, Calls, usage_metadata
-from policyroute.dialects.shapes import compact, dumps
+from policyroute.dialects.sent import events_of
+from policyroute.dialects.shapes import compact, dumps, items, obj, text
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -38,6 +40,23 @@ class ContentWriter:
         self._finished: dict[int, FinishReason] = {}
         self._usage: Usage | None = None
         self._said = False
+        self._fixed = False  # what it is called by
+        self._over = False
+
+    @classmethod
+    def resumed(cls, frame: Frame, sent: bytes) -> ContentWriter:
+        """Goes on telling an answer of which this was sent."""
+        writer = cls(frame)
+        for response in events_of(sent):
+            writer._recall(response)
+        return writer
+
+    def _recall(self, response: dict[str, Any]) -> None:
+        self._said = self._fixed = True
+        self._model = text(response.get("modelVersion")) or self._model
+        self._frame = replace(self._frame, id=text(response.get("responseId")) or self._frame.id)
+        if any(obj(candidate).get("finishReason") for candidate in items(response.get("candidates"))):
+            self._over = True
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         told: list[bytes] = []
@@ -68,8 +87,9 @@ class ContentWriter:
     def _other(self, event: StreamEvent) -> bytes:
         match event:
             case Started():
-                self._model = event.model or self._model
-                self._around.clear()
+                if not self._fixed:
+                    self._model = event.model or self._model
+                    self._around.clear()
             case ReasoningDelta(said, choice):
                 return self._text(said, choice, True)
             case RefusalDelta(said, choice):
@@ -94,6 +114,8 @@ class ContentWriter:
         return self._response([self._candidate(finished.choice, calls.parts(self._frame))]) if calls else b""
 
     def end(self) -> bytes:
+        if self._over:
+            return b""
         reasons = self._finished
         if not self._said and reasons and set(reasons.values()) == {FinishReason.CONTENT_FILTER}:
             return self._response(None, {"promptFeedback": {"blockReason": "SAFETY"}, **self._counted()})

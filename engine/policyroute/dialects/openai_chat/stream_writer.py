@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policyroute.dialects.openai_chat.words import ID, Calls, older, reason, usage, wants_usage
-from policyroute.dialects.shapes import dumps
+from policyroute.dialects.sent import events_of
+from policyroute.dialects.shapes import count, dumps, items, obj
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -28,6 +29,8 @@ from policyroute.events import (
 
 _WORDS: Final = (TextDelta, ReasoningDelta, RefusalDelta)
 _NAMES: Final[dict[type[Any], str]] = dict(zip(_WORDS, ("content", "reasoning_content", "refusal"), strict=True))
+_HEAD: Final = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
+"""What every chunk of an answer repeats."""
 _AFTER: Final = b'},"finish_reason":null}]}\n\n'
 
 
@@ -47,6 +50,29 @@ class ChatWriter:
         self._older = older(frame.request)
         self._silent: dict[tuple[int, int], None] = {}
         self._usage: Usage | None = None
+        self._told: set[int] = set()  # choices whose end the client knows
+        self._over = False
+
+    @classmethod
+    def resumed(cls, frame: Frame, sent: bytes) -> ChatWriter:
+        """Goes on telling an answer of which this was sent."""
+        writer = cls(frame)
+        for chunk in events_of(sent):
+            writer._recall(chunk)
+        return writer
+
+    def _recall(self, chunk: dict[str, Any]) -> None:
+        if not self._head:
+            head = {name: chunk[name] for name in _HEAD if name in chunk}
+            self._head = b"data: " + dumps(head)[:-1] + b',"choices":'
+        for choice in map(obj, items(chunk.get("choices"))):
+            index = count(choice.get("index"))
+            self._begun[index] = None
+            if choice.get("finish_reason") is not None:
+                self._told.add(index)
+            for call in map(obj, items(obj(choice.get("delta")).get("tool_calls"))):
+                self._calls.told(index, count(call.get("index")))
+        self._over = self._over or bool(chunk.get("usage"))
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         told: list[bytes] = []
@@ -63,9 +89,10 @@ class ChatWriter:
     def end(self) -> bytes:
         told: list[bytes] = []
         for choice in sorted(self._begun.keys() | self._ended.keys()) or [0]:
-            self._begin(choice, told)
-            self._end(choice, told)
-        if self._usage is not None and wants_usage(self._frame.request):
+            if choice not in self._told:
+                self._begin(choice, told)
+                self._end(choice, told)
+        if self._usage is not None and not self._over and wants_usage(self._frame.request):
             told += (self._start(), b'[],"usage":', dumps(usage(self._usage)), b"}\n\n")
         told.append(b"data: [DONE]\n\n")
         return b"".join(told)

@@ -62,6 +62,10 @@ class Calls:
         self._of[event.choice] = number + 1
         return number, True
 
+    def told(self, choice: int, number: int) -> None:
+        """The client knows this call already."""
+        self._of[choice] = max(self._of.get(choice, 0), number + 1)
+
     def any(self, choice: int) -> bool:
         return choice in self._of
 

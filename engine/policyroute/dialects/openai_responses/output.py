@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from policyroute.dialects.shapes import obj, text
 from policyroute.events import ReasoningDelta, RefusalDelta, TextDelta
 
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -87,6 +88,34 @@ class Spoken:
         if self.kind == "reasoning":
             return {"id": self.id, "type": "reasoning", "summary": parts}
         return {"id": self.id, "type": "message", "status": self.status, "content": parts, "role": "assistant"}
+
+    def recall(self, kind: str, event: dict[str, Any]) -> None:
+        """What the client was told of it."""
+        if kind.endswith("_part.added"):
+            part = obj(event.get("part"))
+            spelling = next((each for each in SPELLINGS.values() if each.part == part.get("type")), None)
+            if spelling is not None:
+                self.parts.append(Part(spelling, [text(part.get(spelling.name))]))
+        elif self.parts and kind == f"{self.parts[-1].spelling.event}.delta":
+            self.parts[-1].said.append(text(event.get("delta")))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An item that others told whole, as they did."""
+
+    item: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return self.item
+
+
+def begun(item: dict[str, Any], place: int) -> Spoken | Kept:
+    """An item that others began."""
+    kind = item.get("type")
+    if kind == "message":
+        return Spoken(text(item.get("id")), place, "message")
+    return Spoken(text(item.get("id")), place, "reasoning") if kind == "reasoning" else Kept(item)
 
 
 @dataclass(slots=True)

@@ -12,8 +12,19 @@ from typing import Any
 
 from policyroute.dialects.openai_responses import words
 from policyroute.dialects.openai_responses.kept import MADE_UP
-from policyroute.dialects.openai_responses.output import SPELLINGS, Called, Part, Spoken, Status, Words, unique
-from policyroute.dialects.shapes import dumps, loads
+from policyroute.dialects.openai_responses.output import (
+    SPELLINGS,
+    Called,
+    Kept,
+    Part,
+    Spoken,
+    Status,
+    Words,
+    begun,
+    unique,
+)
+from policyroute.dialects.sent import events_of
+from policyroute.dialects.shapes import count, dumps, loads, obj, text
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
     Finished,
@@ -43,13 +54,38 @@ class ResponsesWriter:
         self._refused = False
         self._usage: Usage | None = None
         self._number = 0
-        self._items: list[Spoken | Called] = []
+        self._items: list[Spoken | Called | Kept] = []
         self._spoken: Spoken | None = None  # the one that is not whole
         self._calls: dict[int, Called] = {}
         self._open: list[Called] = []
         self._kind: type[Words] | None = None  # of the words that are being told
         self._word = b""  # what stands before each of them
         self._said: list[str] = []  # where those words are gathered
+        self._over = False
+
+    @classmethod
+    def resumed(cls, frame: Frame, sent: bytes) -> ResponsesWriter:
+        """Goes on telling a response of which this was sent."""
+        writer = cls(frame)
+        for event in events_of(sent):
+            writer._recall(text(event.get("type")), event)
+        return writer
+
+    def _recall(self, kind: str, event: dict[str, Any]) -> None:
+        self._number = max(self._number, count(event.get("sequence_number")) + 1)
+        item = self._items[-1] if self._items else None
+        if kind in {"response.created", "response.in_progress"}:
+            self.response = obj(event.get("response"))
+        elif kind in {"response.completed", "response.incomplete", "response.failed"}:
+            self._over = True
+        elif kind == "response.output_item.added":
+            self._items.append(begun(obj(event.get("item")), len(self._items)))
+            self._spoken = last if isinstance(last := self._items[-1], Spoken) else None
+        elif kind == "response.output_item.done" and item is not None:
+            self._items[-1] = Kept(obj(event.get("item")))
+            self._spoken = None
+        elif isinstance(item, Spoken):
+            item.recall(kind, event)
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         out: list[bytes] = []
@@ -63,6 +99,8 @@ class ResponsesWriter:
 
     def end(self) -> bytes:
         out: list[bytes] = []
+        if self._over:
+            return b""
         self._begin(out)
         status, why = words.ending(self._reason or FinishReason.STOP, refused=self._refused)
         last: Status = "completed" if status == "completed" else "incomplete"

@@ -1,0 +1,165 @@
+"""The answer that the client gets, over all attempts at it: what is kept back, what is looked at before it is given.
+
+Rule of this module: it knows no time and opens nothing. It is told what an attempt says, and says what of that goes out
+and what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from policyroute.decide.decision import Candidate, Denial, ResolvedHold
+from policyroute.decide.judging import Verdict
+from policyroute.events import Finished, FinishReason, StreamEvent
+from policyroute.exchange.carrying import Carried
+from policyroute.exchange.commands import Emit, Received, Repair
+from policyroute.exchange.heard import Heard
+from policyroute.exchange.held import Held, Holding
+from policyroute.exchange.integrity import Demand, unfit
+from policyroute.exchange.review import Review
+from policyroute.exchange.verdict import shows
+from policyroute.failures import Failure, FailureKind
+from policyroute.policy.openings import Refusals
+from policyroute.record import AttemptRecord, ExchangeRecord
+
+_NO_HOLD: Final = ResolvedHold()
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What is asked of an answer. `refusals` are how a text begins that refuses; `hold` is what is kept back until it
+    is whole; `demand` the schema it has to fit; `review` sees one that is complete and would be given; `words`:
+    somebody wants its text afterwards."""
+
+    refusals: Refusals | None = None
+    review: Review | None = None
+    hold: ResolvedHold = _NO_HOLD
+    demand: Demand | None = None
+    words: bool = False
+
+    @property
+    def text(self) -> bool:
+        return self.words or self.demand is not None or (self.review is not None and self.review.words)
+
+
+class Told(NamedTuple):
+    """What comes of an attempt's news: what goes out, what is wrong with the attempt, or why its answer is not given.
+    `first`: with it the answer is committed."""
+
+    emit: Emit | None = None
+    failure: Failure | None = None
+    denied: Denial | None = None
+
+
+class Answering:
+    """`after` is what the fallback goes on after; `carries`: another attempt may go on with an answer that was begun.
+
+    `verdict` is what the review said, `repair` what is to be mended of an answer that did not fit.
+    """
+
+    def __init__(
+        self, record: ExchangeRecord, asks: Asks, after: Collection[FailureKind], *, stream: bool, carries: bool
+    ) -> None:
+        self.verdict: Verdict | None = None
+        self.repair: Repair | None = None
+        self._record = record
+        self._asks = asks
+        self._after = after
+        self._stream = stream
+        self._carries = carries
+        self._enforced = asks.demand is not None and FailureKind.SCHEMA_INVALID in after
+        self._candidate: Candidate | None = None
+        self._heard = Heard(asks.refusals, words=asks.text)
+        self._held = Held(after, self._heard, Holding())
+
+    def begin(self, candidate: Candidate, carried: Carried | None, *, worth: bool) -> None:
+        """An attempt is opened. `worth`: somebody else could take over from it."""
+        self._candidate = candidate
+        self.repair = None
+        self._heard = self._heard.anew(carried.text if carried is not None else None)
+        hold, asks = self._asks.hold, self._asks
+        committed = self._record.committed is not None
+        holding = Holding(
+            end=asks.review is not None or (self._stream and self._carries),
+            calls=self._stream and hold.tools and worth,
+            all=self._stream
+            and hold.schema
+            and asks.demand is not None
+            and (worth or self._enforced)
+            and not committed,
+            max_bytes=hold.max_bytes,
+        )
+        self._held = Held(self._after, self._heard, holding)
+
+    @property
+    def over(self) -> bool:
+        """Whether all was said of the answer but that it is over."""
+        return self._held.ending
+
+    @property
+    def busy(self) -> bool:
+        """Whether more has to be done about a text than to pass it on."""
+        return self._heard.listens or self._held.busy
+
+    def is_words(self, got: Received) -> bool:
+        return self._heard.words(got.events)
+
+    def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
+        self._heard.note(attempt, failure)
+
+    def text(self) -> str | None:
+        """Of the answer, where it was kept."""
+        return self._heard.answer().text if self._asks.text else None
+
+    def told(self, got: Received, attempt: AttemptRecord, now: float) -> Told:
+        self._heard.add(got.events, end=got.end)
+        committed = self._record.committed is not None
+        if not committed:
+            found = self._held.before(got)
+            failure = found if isinstance(found, Failure) else None
+            if failure is None and self._held.shows and attempt.first_event is None:
+                attempt.first_event = now
+            emit = None
+            if failure is not None or not found:
+                return Told(failure=failure)
+        else:
+            emit, failure = self._held.after(got)
+            if attempt.first_event is None and (got.said or any(map(shows, got.events))):
+                attempt.first_event = now
+        if got.end and failure is None:
+            failure, denied = self._looked_at(attempt, committed=committed)
+            if failure is not None or denied is not None:
+                return Told(failure=failure, denied=denied)
+        return Told(emit if committed else self._held.taken(got.id, first=True), failure)
+
+    @property
+    def last(self) -> list[StreamEvent]:
+        """Why it ended and what it cost."""
+        usage = [self._heard.usage] if self._heard.usage is not None else []
+        return [*usage, Finished(self._heard.finish or FinishReason.STOP)]
+
+    def rest(self, id: int) -> Emit:
+        """What is held of an answer that lacks nothing but its end."""
+        return self._held.taken(id)
+
+    def _looked_at(self, attempt: AttemptRecord, *, committed: bool) -> tuple[Failure | None, Denial | None]:
+        """What is wrong with an answer that is complete, and why it is not given."""
+        demand, review = self._asks.demand, self._asks.review
+        if demand is None and review is None:
+            return None, None
+        answer = self._heard.answer()
+        if demand is not None:
+            intact, found = demand.measured(answer)
+            self._record.schema_intact = attempt.schema_intact = intact
+            if found is not None and self._enforced and not committed:
+                self.repair = Repair(answer.text or "", found.message)
+                return unfit(found), None
+            answer = replace(answer, schema_valid=found is None)
+        if review is None or self._candidate is None:
+            return None, None
+        self.verdict = verdict = review.of(self._candidate, answer)
+        self._record.fired = verdict.fired
+        self._record.too_late = verdict.headers if self._stream and not verdict.denied else ()
+        return None, verdict.denied
