@@ -10,20 +10,14 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
 
-from policyroute.changes import Change
-from policyroute.decide.decision import Decision, Denial, Hop
-from policyroute.decide.judging import Verdict
+from policyroute.decide.decision import Decision
 from policyroute.exchange.answering import Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
     Acked,
-    Attempt,
     Cancel,
     Cancelled,
-    Checkpoint,
     Command,
     Done,
     Emit,
@@ -38,6 +32,7 @@ from policyroute.exchange.commands import (
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import ExchangeRecord
+from policyroute_asgi.client_side import Answer, ClientSide, Keeper
 from policyroute_asgi.cut import Cut
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.upstream import Upstream
@@ -49,53 +44,6 @@ WATCH_AFTER = 0.1
 """Seconds until the client's connection is watched: what is over sooner need not pay for a task."""
 _SLOW = 0.05
 """Seconds: a client that takes longer over one chunk has kept the provider waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Whose answer the client is about to get, and what was asked otherwise than the client did."""
-
-    attempt: Attempt
-    hop: Hop
-    adapted: tuple[Change, ...] = ()
-    verdict: Verdict | None = None
-    """What the rules made of it, where it is whole and they were asked."""
-
-
-class ClientSide(Protocol):
-    """The client, as far as an exchange needs it. OSError from sending means that it is gone."""
-
-    async def commit(self, answer: Answer) -> None:
-        """Once, right before the first `send`: from now on it is this provider's answer."""
-        ...
-
-    async def send(self, raw: bytes, *, more: bool) -> None:
-        """Part of the answer, returning when the client can take more. `more=False`: the answer is complete."""
-        ...
-
-    async def fail(self, failure: Failure) -> None:
-        """The end, in failure: an HTTP error where nothing was committed, else an error inside the stream."""
-        ...
-
-    async def deny(self, denial: Denial) -> None:
-        """The same, where it is a rule that does not let the answer pass."""
-        ...
-
-    async def hung_up(self) -> None:
-        """Returns when the client is gone. Cancelled when the exchange is over."""
-        ...
-
-
-class Keeper(Protocol):
-    """Who keeps where an exchange stands."""
-
-    async def keep(self, checkpoint: Checkpoint) -> None:
-        """Returns when it is kept, or cannot be: never raises."""
-        ...
-
-    def keep_later(self, checkpoint: Checkpoint) -> None:
-        """The same, when nobody waits for it any more."""
-        ...
 
 
 class Drive:

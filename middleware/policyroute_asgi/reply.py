@@ -13,7 +13,7 @@ from policyroute.changes import Change
 from policyroute.decide.decision import Denial
 from policyroute.dialects import ClientError, Voice
 from policyroute.failures import Failure, FailureKind
-from policyroute_asgi.drive import Answer
+from policyroute_asgi.client_side import Answer
 
 _MOST_ADAPTED = 50
 """Changes that a header lists: the record has all of them."""

@@ -16,7 +16,7 @@ from policyroute import ModelRequest
 from policyroute.decide.decision import Candidate, Hop
 from policyroute.dialects import DIALECTS
 from policyroute.exchange.payload import Outbound, build
-from policyroute.policy.model import Rewrite, Transform, Value
+from policyroute.policy.actions import Rewrite, Transform, Value
 
 CHAT = DIALECTS["openai_chat"]
 MakeCandidate = Callable[..., Candidate]

@@ -13,7 +13,7 @@ import pytest
 from policyroute import ModelRequest
 from policyroute.decide.decision import Candidate, Hop
 from policyroute.exchange.payload import Outbound, build
-from policyroute.policy.model import Rewrite, Transform, Value
+from policyroute.policy.actions import Rewrite, Transform, Value
 
 MakeCandidate = Callable[..., Candidate]
 Send = Callable[..., tuple[dict[str, Any], Outbound]]

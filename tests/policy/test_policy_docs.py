@@ -12,7 +12,7 @@ from policyroute.author.load import build
 from policyroute.failures import FailureKind
 from policyroute.policy.cases import Expect
 from policyroute.policy.document import Document, ProviderSpec, TargetSpec
-from policyroute.policy.effects import EFFECTS, FallbackSpec, LimitsSpec
+from policyroute.policy.effects import EFFECTS, FallbackSpec, HoldSpec, LimitsSpec, ResumeSpec
 from policyroute.policy.fields import BODY_FIELDS
 from policyroute.policy.files import shipped_packs
 
@@ -41,6 +41,8 @@ def test_a_fragment_compiles(text: str, based: Callable[[str], Mapping[str, str]
         ("## Rules", EFFECTS.keys()),
         ("### transform", set(BODY_FIELDS)),
         ("### fallback", FallbackSpec.model_fields.keys() | set(FailureKind)),
+        ("### hold", {each.alias or name for name, each in HoldSpec.model_fields.items()}),
+        ("### resume", ResumeSpec.model_fields.keys()),
         ("### limits", LimitsSpec.model_fields.keys()),
         ("## Tests", Expect.model_fields.keys()),
         ("## Packs", set(shipped_packs())),

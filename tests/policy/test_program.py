@@ -11,19 +11,10 @@ from policyroute.cel.compile import Compiler
 from policyroute.clearance import Clearance
 from policyroute.failures import GROUPS, FailureKind
 from policyroute.policy.accounts import SecretRef
+from policyroute.policy.actions import Deny, Fallback, Limits, Rewrite, Route, Value
 from policyroute.policy.compile import compile_policy
 from policyroute.policy.files import shipped_packs
-from policyroute.policy.model import (
-    Deny,
-    Fallback,
-    Limits,
-    Mode,
-    Program,
-    RateLimit,
-    Rewrite,
-    Route,
-    Value,
-)
+from policyroute.policy.model import Mode, Program, RateLimit
 from policyroute.request import PROFILES, Client, Profiles
 
 Make = Callable[[str], Program]

@@ -22,7 +22,8 @@ from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
 from policyroute_asgi.brought_keys import NO_KEYS, BroughtKeys
-from policyroute_asgi.drive import Answer, Drive
+from policyroute_asgi.client_side import Answer
+from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.outward import sender
 from policyroute_asgi.provider_connections import Connection

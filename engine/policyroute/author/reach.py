@@ -15,7 +15,8 @@ from policyroute.absent import Absent
 from policyroute.cel import EvaluationError, Expression
 from policyroute.cel.region import ALWAYS, Condition
 from policyroute.decide.constraints import rests_on_policy
-from policyroute.policy.model import Mode, Program, Route, Rule, Target
+from policyroute.policy.actions import Route
+from policyroute.policy.model import Mode, Program, Rule, Target
 from policyroute.problems import Problem, Severity, Span
 
 StaticFacts = Callable[[Target], tuple[Any, ...]]

@@ -17,7 +17,8 @@ from policyroute.decide.facts import Facts
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.dialects.concerns import Concern
 from policyroute.failures import FailureKind
-from policyroute.policy.model import Headers, Provider, Target, Transform
+from policyroute.policy.actions import Headers, Transform
+from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
 
 _JSON = frozenset({int, float, str, bool, type(None)})

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
-from policyroute.policy.model import Fallback, Headers, Limits, Mode, Route, Rule, Transform
+from policyroute.policy.actions import Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.model import Mode, Rule
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ class Effects:
         )
         self.fallback: Column[Fallback] = Column(rules, lambda rule: rule.fallback)
         self.limits: Column[Limits] = Column(rules, lambda rule: rule.limits)
+        self.hold: Column[Hold] = Column(rules, lambda rule: rule.hold)
+        self.resume: Column[Resume] = Column(rules, lambda rule: rule.resume)
 
     def named(self, bitmap: int) -> tuple[str, ...]:
         """The ids of these rules, in order."""

@@ -13,7 +13,7 @@ from policyroute.absent import ABSENT
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop, RuleError
 from policyroute.decide.facts import Facts
-from policyroute.policy.model import Headers, Transform, Value
+from policyroute.policy.actions import Headers, Transform, Value
 
 _LONGEST_HEADER = 4096
 """Characters: what servers commonly take is 8 KiB for all headers together."""

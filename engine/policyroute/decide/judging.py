@@ -19,7 +19,8 @@ from policyroute.decide.decision import Denial, RuleError
 from policyroute.decide.facts import Facts
 from policyroute.decide.hops import changed_headers
 from policyroute.decide.matching import errors_of, holds
-from policyroute.policy.model import Headers, Mode, Rule
+from policyroute.policy.actions import Headers
+from policyroute.policy.model import Mode, Rule
 from policyroute.policy.vocabulary import ANSWER_ROOTS
 
 _LATER: Final = ANSWER_ROOTS | {"target"}

@@ -1,4 +1,5 @@
-"""Fallback and limits: each key from the first matching rule that sets it, then `default`, then the built-in.
+"""What is merged key by key (fallback, limits, hold, resume): each key from the first matching rule that sets it, then
+`default`, then the built-in.
 
 Rule of this module: plain values in and out; which rules match is somebody else's business.
 """
@@ -8,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
-from policyroute.decide.decision import ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import ResolvedFallback, ResolvedHold, ResolvedLimits, ResolvedResume
 from policyroute.decide.effects import Column
 from policyroute.failures import DEFAULT_AFTER, FailureKind
-from policyroute.policy.model import Fallback, Limits
+from policyroute.policy.actions import Fallback, Hold, Limits, Resume
 
 DEFAULT_FALLBACK: Final = ResolvedFallback(after=DEFAULT_AFTER, retries=1, max_swaps=2, max_attempts=4, swap_delay=0.05)
 
 DEFAULT_LIMITS: Final = ResolvedLimits(connect=5.0, ttft=60.0, idle=60.0, total=600.0)
 """A connection that takes 5 s will not come; a model may think for a minute before its first word and between two;
 and ten minutes is what the vendors' own SDKs wait for a whole answer."""
+
+DEFAULT_HOLD: Final = ResolvedHold()
+DEFAULT_RESUME: Final = ResolvedResume()
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,6 +66,7 @@ def fallback(rules: Sequence[Fallback], base: ResolvedFallback = DEFAULT_FALLBAC
         swap_delay=_first((rule.swap_delay for rule in rules), base.swap_delay),
         on_unsupported=_first((rule.on_unsupported for rule in rules), base.on_unsupported),
         on_overflow=on_overflow,
+        mid_stream=_first((rule.mid_stream for rule in rules), base.mid_stream),
     )
 
 
@@ -72,6 +77,25 @@ def limits(rules: Sequence[Limits], base: ResolvedLimits = DEFAULT_LIMITS) -> Re
         ttft=_first((rule.ttft for rule in rules), base.ttft),
         idle=_first((rule.idle for rule in rules), base.idle),
         total=_first((rule.total for rule in rules), base.total),
+    )
+
+
+def hold(rules: Sequence[Hold], base: ResolvedHold = DEFAULT_HOLD) -> ResolvedHold:
+    """`rules` in order."""
+    return ResolvedHold(
+        tools=_first((rule.tools for rule in rules), base.tools),
+        schema=_first((rule.schema for rule in rules), base.schema),
+        max_bytes=_first((rule.max_bytes for rule in rules), base.max_bytes),
+    )
+
+
+def resume(rules: Sequence[Resume], base: ResolvedResume = DEFAULT_RESUME) -> ResolvedResume:
+    """`rules` in order."""
+    return ResolvedResume(
+        enabled=_first((rule.enabled for rule in rules), base.enabled),
+        message=_first((rule.message for rule in rules), base.message),
+        instruction=_first((rule.instruction for rule in rules), base.instruction),
+        max_bytes=_first((rule.max_bytes for rule in rules), base.max_bytes),
     )
 
 

@@ -16,7 +16,7 @@ from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.decide.decision import Candidate, RuleError
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
-from policyroute.policy.model import Route
+from policyroute.policy.actions import Route
 from policyroute.request import ModelRequest
 
 

@@ -58,6 +58,10 @@ class PolicySet:
         limits = merge.limits([default.limits] if default.limits else [])
         self._fallback = merge.Merged(self._effects.fallback, fallback, merge.fallback)
         self._limits = merge.Merged(self._effects.limits, limits, merge.limits)
+        hold = merge.hold([default.hold] if default.hold else [])
+        resume = merge.resume([default.resume] if default.resume else [])
+        self._hold = merge.Merged(self._effects.hold, hold, merge.hold)
+        self._resume = merge.Merged(self._effects.resume, resume, merge.resume)
 
     @property
     def revision(self) -> str:
@@ -123,6 +127,8 @@ class PolicySet:
             tuple(errors),
             Grounds(facts, constraints),
             self._answers.awaiting(facts) if self._answers is not None and denied is None and is_chat else None,
+            self._hold.of(enforced),
+            self._resume.of(enforced),
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from policyroute.decide.decision import Candidate
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
 from policyroute.decide.ordering import key_of, weighted
-from policyroute.policy.model import REQUESTED, Route
+from policyroute.policy.actions import REQUESTED, Route
 from policyroute.request import ModelRequest, Operation
 
 Named = tuple[Endpoint, Candidate]

@@ -12,26 +12,23 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
 from policyroute.decide.judging import Verdict
 from policyroute.exchange.answering import Answering, Asks
-from policyroute.exchange.carrying import Carried, Carrying, Way
+from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
     Acked,
-    Attempt,
     Cancel,
-    Checkpoint,
     Command,
     Done,
     Failed,
-    Handover,
     HungUp,
     Input,
     Open,
-    Persist,
     Received,
     Tick,
     Wake,
 )
 from policyroute.exchange.patience import Patience
-from policyroute.exchange.turns import Course, SpareKey, Turn, Turns
+from policyroute.exchange.takeover import Takeover
+from policyroute.exchange.turns import SpareKey, Turn, Turns
 from policyroute.exchange.verdict import as_word, telling
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
@@ -76,8 +73,7 @@ class Exchange:
         self.record = ExchangeRecord(started=0.0)
         self._candidates = candidates
         self._eligible = eligible
-        self._carrying = carrying
-        self._keeps = keeps
+        self._takeover = Takeover(carrying, keeps=keeps)
         self._turns = Turns(candidates, fallback, spare_key)
         self._patience = Patience(limits, stream=stream)
         self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
@@ -87,7 +83,6 @@ class Exchange:
         self._attempt: AttemptRecord | None = None
         self._waiting: Turn | None = None
         self._kept_by: float | None = None  # as long as what was done so far is not kept yet
-        self._asked: Attempt | None = None  # last, whether it is over or not
         self._plain = False  # text that follows need only be passed on
 
     @property
@@ -137,8 +132,7 @@ class Exchange:
         if not self._answer.is_words(got):
             return False
         self._patience.heard = now
-        if self._carrying is not None:
-            self._carrying.emitted(got.raw)
+        self._takeover.sent(got.raw)
         return True
 
     def _received(self, got: Received, now: float) -> list[Command]:
@@ -156,8 +150,7 @@ class Exchange:
             if self.record.committed is None:
                 self.record.committed = now
                 first = True
-            if self._carrying is not None:
-                self._carrying.emitted(emit.raw)
+            self._takeover.sent(emit.raw)
         if failure is not None:
             commands += self._cut(failure, now, open_still=not got.end)
         elif denied is not None:
@@ -215,34 +208,20 @@ class Exchange:
             place = self._pass_over(place, out, now)
         else:
             return self._give_up(now)
-        carried = self._carried(candidate)
+        carried = self._takeover.carried(candidate) if self.committed else None
         if self.committed and carried is None:
             return self._give_up(now)
         self.record.skipped += self._turns.passed(place)
         worth = self._turns.could_go_on(place)
         self._turns.taken(place)
-        self._asked = asked = self._attempt_at(candidate, carried, now)
+        number, connect = len(self.record.attempts) + 1, self._patience.connect(now)
+        failure = self._failures[-1][0] if self._failures else None
+        asked = self._takeover.attempt(number, candidate, connect, carried, self._answer.repair, failure)
         self._answer.begin(candidate, carried, worth=worth)
-        self._attempt = AttemptRecord(asked.number, candidate.target, candidate.provider.name, candidate.model, now)
+        self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, now)
         self._attempt.carried = carried.way.value if carried is not None else None
         self.record.attempts.append(self._attempt)
-        return [Open(asked.number, asked), *self._arm(now)]
-
-    def _attempt_at(self, candidate: Candidate, carried: Carried | None, now: float) -> Attempt:
-        last, handover, repair = self._asked, None, None
-        if last is not None:
-            handover = last.handover
-            if last.candidate is not candidate:
-                handover = Handover(last.candidate, self._failures[-1][0].kind)
-            else:
-                repair = self._answer.repair
-        number = len(self.record.attempts) + 1
-        return Attempt(number, candidate, self._patience.connect(now), carried, handover, repair)
-
-    def _carried(self, candidate: Candidate) -> Carried | None:
-        if not self.committed or self._carrying is None:
-            return None
-        return self._carrying.carried(candidate)
+        return [Open(number, asked), *self._arm(now)]
 
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
@@ -261,44 +240,26 @@ class Exchange:
 
     def _broke(self, failure: Failure, now: float) -> list[Command]:
         self._failures.append((failure, now))
-        if self.committed and self._carrying is not None and self._answer.over and self._attempt is not None:
+        carrying = self._takeover.carrying
+        if self.committed and carrying is not None and self._answer.over and self._attempt is not None:
             rest = self._answer.rest(self._attempt.number)
-            rest.raw += self._carrying.ending(rest.raw, self._answer.last)
+            rest.raw += carrying.ending(rest.raw, self._answer.last)
             return [rest, *self._finish("ok", now)]
         self._close_attempt(failure.kind.value, now, failure)
-        if self.committed and not (self._carrying is not None and self._carrying.possible):
+        if self.committed and not self._takeover.possible:
             return self._give_up(now)
-        turn = self._turns.after(failure, now, self._patience.deadline, self._course(failure))
+        turn = self._turns.after(failure, now, self._patience.deadline, self._takeover.course(failure))
         if turn is None:
             return self._give_up(now)
         self._waiting = turn
-        kept = self._keep(self._candidates[turn.place], failure.kind.value)
+        kept = self._takeover.kept(self._candidates[turn.place], failure.kind.value)
         if kept:
             self._kept_by = now + KEEPING
         return kept + self._go_on(now)
 
-    def _course(self, failure: Failure) -> Course:
-        asked = self._asked
-        if asked is not None and asked.repair is not None and failure.kind is FailureKind.SCHEMA_INVALID:
-            return Course.ELSEWHERE
-        if asked is None or asked.carried is None or failure.kind is not FailureKind.INVALID_REQUEST:
-            return Course.USUAL
-        if asked.carried.way is not Way.PREFILL or self._carrying is None:
-            return Course.ELSEWHERE
-        self._carrying.refused(asked.candidate)
-        return Course.AGAIN
-
-    def _keep(self, following: Candidate | None, cause: str) -> list[Command]:
-        """Have what was done so far kept, if anybody could look for it."""
-        asked = self._asked
-        if not self._keeps or asked is None:
-            return []
-        sent = self._carrying.sent if self._carrying is not None else b""
-        return [Persist(asked.number, Checkpoint(asked.number, cause, asked.candidate, following, sent))]
-
     def _left(self, outcome: str) -> list[Command]:
         """Nobody waits for the rest of an answer that was begun."""
-        return self._keep(None, outcome) if self.committed and self._attempt is not None else []
+        return self._takeover.kept(None, outcome) if self.committed and self._attempt is not None else []
 
     def _give_up(self, now: float) -> list[Command]:
         self.record.skipped += self._turns.passed(len(self._candidates))

@@ -14,7 +14,7 @@ from typing import Any, Final
 import re2 as untyped_re2  # type: ignore[import-untyped]
 
 from policyroute.dialects.dialect import Body, Edits
-from policyroute.policy.model import Transform
+from policyroute.policy.actions import Transform
 from policyroute.policy.spelling import is_map
 from policyroute.request.prompt import Prompt
 

@@ -14,8 +14,9 @@ from policyroute.catalogue import LATER, batch_at
 from policyroute.cel import Expression
 from policyroute.cel.canonical import canonical
 from policyroute.cel.syntax import Ident, Select
+from policyroute.policy.actions import Route
 from policyroute.policy.conflicts import PlacedRule
-from policyroute.policy.model import Default, Mode, Route, Rule, Target
+from policyroute.policy.model import Default, Mode, Rule, Target
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.request.profiles import BATCH

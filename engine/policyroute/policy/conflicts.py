@@ -12,7 +12,8 @@ from typing import Any
 
 from policyroute.cel import Atom, Operator
 from policyroute.cel.region import exclude
-from policyroute.policy.model import Headers, Mode, Rule, Transform
+from policyroute.policy.actions import Headers, Transform
+from policyroute.policy.model import Mode, Rule
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, MapNode, Path, dotted
 

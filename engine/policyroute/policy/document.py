@@ -17,7 +17,9 @@ from policyroute.policy.effects import (
     DenySpec,
     FallbackSpec,
     HeadersSpec,
+    HoldSpec,
     LimitsSpec,
+    ResumeSpec,
     RouteSpec,
     TransformSpec,
 )
@@ -205,6 +207,8 @@ class RuleSpec(Strict):
     response_headers: HeadersSpec | None = None
     fallback: FallbackSpec | None = None
     limits: LimitsSpec | None = None
+    hold: HoldSpec | None = None
+    resume: ResumeSpec | None = None
 
 
 class DefaultSpec(Strict):
@@ -213,6 +217,8 @@ class DefaultSpec(Strict):
     route: RouteSpec
     fallback: FallbackSpec | None = None
     limits: LimitsSpec | None = None
+    hold: HoldSpec | None = None
+    resume: ResumeSpec | None = None
 
 
 class Document(Strict):

@@ -134,6 +134,9 @@ class FallbackSpec(Strict):
     swap_delay: Delay | None = None
     on_unsupported: Literal["adapt", "route_away", "error"] | None = None
     on_overflow: Literal["larger_window", "trim", "error"] | None = None
+    mid_stream: Annotated[
+        Literal["abort", "continue", "restart"] | None, Field(description="what becomes of an answer that breaks off")
+    ] = None
 
 
 class LimitsSpec(Strict):
@@ -143,6 +146,27 @@ class LimitsSpec(Strict):
     ttft: Duration | None = None
     idle: Duration | None = None
     total: Duration | None = None
+
+
+class HoldSpec(Strict):
+    """What of a streamed answer is kept back until it is whole."""
+
+    tools: Annotated[bool | None, Field(description="tool calls, and what follows the first of them")] = None
+    schema_bound: bool | None = Field(None, alias="schema", description="answers that have to fit a schema")
+    max_bytes: Annotated[int, Field(ge=1024, le=67_108_864, description="at most; more is sent as it comes")] | None = (
+        None
+    )
+
+
+class ResumeSpec(Strict):
+    """What an attempt is told of those before it."""
+
+    enabled: Annotated[bool | None, Field(description="false: nothing, but to go on with an answer that broke off")] = (
+        None
+    )
+    message: Annotated[Text | None, Field(description="where the work stands, with {task} and the like")] = None
+    instruction: Annotated[Text | None, Field(description="to go on with an answer that broke off")] = None
+    max_bytes: Annotated[int, Field(ge=512, le=1_048_576, description="of the message")] | None = None
 
 
 EFFECTS: Mapping[str, str] = {
@@ -155,6 +179,8 @@ EFFECTS: Mapping[str, str] = {
     "response_headers": "changes headers to the client",
     "fallback": "when and how often another attempt is made",
     "limits": "how long is waited",
+    "hold": "what is kept back until it is whole",
+    "resume": "what an attempt is told of those before it",
 }
 """Every effect, and what it does. A rule has at least one."""
 

@@ -13,9 +13,10 @@ from policyroute.clearance import Clearance
 from policyroute.dialects import DIALECTS
 from policyroute.policy import known
 from policyroute.policy.accounts import EntraApp, GoogleAccount, KeyRef, SecretRef
+from policyroute.policy.actions import REQUESTED
 from policyroute.policy.addresses import base_url_trouble, proxy_trouble
 from policyroute.policy.document import ProviderSpec, TargetSpec
-from policyroute.policy.model import DIRECT, REQUESTED, Provider, Target, Tls
+from policyroute.policy.model import DIRECT, Provider, Target, Tls
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.spelling import EntraSpec, KeySource, Secret
 from policyroute.policy.tree import File, Path, dotted

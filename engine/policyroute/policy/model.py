@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from policyroute.absent import Absent
 from policyroute.catalogue import Traits
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
-from policyroute.failures import FailureKind
 from policyroute.policy.accounts import KeyRef, SecretRef
+from policyroute.policy.actions import Deny, Fallback, Headers, Hold, Limits, Resume, Route, Transform
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
@@ -131,102 +131,6 @@ class KnownClient:
 
 
 @dataclass(frozen=True, slots=True)
-class Deny:
-    status: int
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """Something written in a policy: a literal, or an expression (`{cel: ...}`) when `expression` is set."""
-
-    literal: Any = None
-    expression: Expression | None = None
-
-
-REQUESTED: Final = "requested"
-"""The route item that stands for whatever serves the client's `model`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """`items` are target names or `requested`, each once. At most one of `weights` and `rank` is set.
-    `rank` is `cost`, `latency`, or an expression over `target`: the smallest value comes first.
-    """
-
-    items: tuple[str, ...]
-    weights: Mapping[str, float] | None = None
-    rank: str | Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """Replace what `find` (RE2, checked at load) matches in text sent to the model. `replace` may use `\\1`."""
-
-    find: str
-    replace: str
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """Changes to the request before it is written for a candidate. `where` sees `target`.
-
-    `safety` are thresholds by category, for vendors that can be told; `cache`: mark the prompt's steady parts for
-    vendors that cache only what is marked.
-    """
-
-    set: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    default: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    remove: tuple[str, ...] = ()
-    system_prepend: str | None = None
-    system_append: str | None = None
-    system_replace: str | None = None
-    rewrite: tuple[Rewrite, ...] = ()
-    safety: Mapping[str, str] = field(default_factory=dict[str, str])
-    cache: bool = False
-    raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    where: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Headers:
-    """Header changes, names lower-cased. `where` sees `target`."""
-
-    set: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    remove: tuple[str, ...] = ()
-    where: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """Each key is None where the rule does not set it. `swap_delay` is seconds.
-
-    `on_unsupported` is `adapt`, `route_away` or `error`; `on_overflow` `larger_window`, `trim` or `error`.
-    """
-
-    after: frozenset[FailureKind] | None = None
-    after_add: frozenset[FailureKind] = frozenset()
-    after_remove: frozenset[FailureKind] = frozenset()
-    retries: int | None = None
-    max_swaps: int | None = None
-    max_attempts: int | None = None
-    swap_delay: float | None = None
-    on_unsupported: str | None = None
-    on_overflow: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds; None where the rule does not set it."""
-
-    connect: float | None = None
-    ttft: float | None = None
-    idle: float | None = None
-    total: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
     """One `when:` and what it does. `id` is unique in the set; a pack's rule is `pack/rule`.
 
@@ -248,6 +152,8 @@ class Rule:
     response_headers: Headers | None = None
     fallback: Fallback | None = None
     limits: Limits | None = None
+    hold: Hold | None = None
+    resume: Resume | None = None
 
     @property
     def fails_closed(self) -> bool:
@@ -257,12 +163,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """What happens where no rule says: the mandatory route, and the last word on fallback and limits."""
+    """What happens where no rule says: the mandatory route, and the last word on what is merged key by key."""
 
     route: Route
     fallback: Fallback | None
     limits: Limits | None
     span: Span
+    hold: Hold | None = None
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ import re2 as untyped_re2  # type: ignore[import-untyped]
 from policyroute.cel import Demand, Expression
 from policyroute.cel.patterns import PatternError, compile_pattern
 from policyroute.cel.types import BOOL, STRING, Phase
+from policyroute.policy.actions import Headers, Rewrite, Transform, Value
 from policyroute.policy.effects import HeadersSpec, RewriteSpec, SystemSpec, TransformSpec
 from policyroute.policy.fields import BODY_FIELDS
-from policyroute.policy.model import Headers, Rewrite, Transform, Value
 from policyroute.policy.routes import Scope
 from policyroute.policy.spelling import Computed, Strict
 from policyroute.policy.tree import File, Path, dotted

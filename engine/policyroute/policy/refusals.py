@@ -11,8 +11,9 @@ from typing import Final
 from policyroute.cel.patterns import Opening, PatternError, compile_opening
 from policyroute.failures import FailureKind
 from policyroute.policy import symbols
+from policyroute.policy.actions import Fallback
 from policyroute.policy.document import PatternSpec
-from policyroute.policy.model import Default, Fallback, Rule
+from policyroute.policy.model import Default, Rule
 from policyroute.policy.openings import MARKS, Refusals, folded
 from policyroute.policy.reading import Loaded
 from policyroute.policy.report import Report

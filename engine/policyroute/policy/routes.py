@@ -1,10 +1,11 @@
-"""Routes, fallback and limits: names resolved.
+"""Routes, fallback, limits and what else is merged key by key: names resolved.
 
 Rule of this module: what a route says is complete: a weight or rank for something that is not in it is an error.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,18 @@ from policyroute.cel import Demand
 from policyroute.cel.trouble import TYPE
 from policyroute.cel.types import Kind, Phase
 from policyroute.failures import GROUPS, FailureKind
-from policyroute.policy.effects import AfterEdit, FallbackSpec, LimitsSpec, RouteMap
+from policyroute.policy.actions import REQUESTED, Fallback, Hold, Limits, Resume, Route
+from policyroute.policy.effects import AfterEdit, FallbackSpec, HoldSpec, LimitsSpec, ResumeSpec, RouteMap
 from policyroute.policy.expressions import Expressions
-from policyroute.policy.model import REQUESTED, Fallback, Limits, Route, Target
+from policyroute.policy.model import Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.request import Profiles
 
+PLACES = ("task", "step", "progress", "previous", "cause", "outputs", "partial", "schema")
+"""What a resume message may have a place for."""
+
+_PLACE = re.compile(r"\{(\w+)\}")
 _KINDS = frozenset(kind.value for kind in FailureKind)
 _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN})
 
@@ -118,6 +124,7 @@ def fallback(spec: FallbackSpec, file: File, path: Path, scope: Scope) -> Fallba
         spec.swap_delay,
         spec.on_unsupported,
         spec.on_overflow,
+        spec.mid_stream,
     )
 
 
@@ -136,3 +143,15 @@ def _kinds(names: Iterable[str], file: File, path: Path, scope: Scope) -> frozen
 
 def limits(spec: LimitsSpec) -> Limits:
     return Limits(spec.connect, spec.ttft, spec.idle, spec.total)
+
+
+def hold(spec: HoldSpec) -> Hold:
+    return Hold(spec.tools, spec.schema_bound, spec.max_bytes)
+
+
+def resume(spec: ResumeSpec, file: File, path: Path, scope: Scope) -> Resume:
+    for name in dict.fromkeys(_PLACE.findall(spec.message or "")):
+        if name not in PLACES:
+            hint = suggestion(name, PLACES) or "there are " + ", ".join(f"{{{place}}}" for place in PLACES)
+            scope.error("unknown-place", f"nothing is known of `{{{name}}}` here", file, (*path, "message"), hint)
+    return Resume(spec.enabled, spec.message, spec.instruction, spec.max_bytes)

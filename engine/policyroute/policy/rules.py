@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from policyroute.cel import Demand, Expression
 from policyroute.cel.types import BOOL, Phase
+from policyroute.policy.actions import Deny
 from policyroute.policy.document import DefaultSpec, RuleSpec
 from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
-from policyroute.policy.model import Default, Deny, Mode, Rule
+from policyroute.policy.model import Default, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
-from policyroute.policy.routes import Scope, fallback, limits, route
+from policyroute.policy.routes import Scope, fallback, hold, limits, resume, route
 from policyroute.policy.tree import File, Path, dotted
 
 _REQUIRE = Demand(BOOL, Phase.CANDIDATE, guarded=True)
@@ -59,6 +60,8 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         else None,
         fallback=fallback(spec.fallback, file, (*path, "fallback"), scope) if spec.fallback else None,
         limits=limits(spec.limits) if spec.limits else None,
+        hold=hold(spec.hold) if spec.hold else None,
+        resume=resume(spec.resume, file, (*path, "resume"), scope) if spec.resume else None,
     )
 
 
@@ -68,6 +71,8 @@ def default(spec: DefaultSpec, file: File, scope: Scope) -> Default:
         route=route(spec.route, file, (*path, "route"), scope),
         fallback=fallback(spec.fallback, file, (*path, "fallback"), scope) if spec.fallback else None,
         limits=limits(spec.limits) if spec.limits else None,
+        hold=hold(spec.hold) if spec.hold else None,
+        resume=resume(spec.resume, file, (*path, "resume"), scope) if spec.resume else None,
         span=file.key_span(path),
     )
 
@@ -86,7 +91,7 @@ def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None
         )
     if spec.phase == "response":
         _check_phase(spec, file, path, scope)
-    for name in ("fallback", "limits"):
+    for name in ("fallback", "limits", "hold", "resume"):
         section = getattr(spec, name)
         if section is not None and not section.model_fields_set:
             place = (*path, name)

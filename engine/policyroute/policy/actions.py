@@ -1,0 +1,131 @@
+"""What a rule does, resolved: the values of its effects.
+
+Rule of this module: no behaviour. Who combines effects, and how, is `decide`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from policyroute.cel import Expression
+from policyroute.failures import FailureKind
+
+REQUESTED: Final = "requested"
+"""The route item that stands for whatever serves the client's `model`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Something written in a policy: a literal, or an expression (`{cel: ...}`) when `expression` is set."""
+
+    literal: Any = None
+    expression: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`items` are target names or `requested`, each once. At most one of `weights` and `rank` is set.
+    `rank` is `cost`, `latency`, or an expression over `target`: the smallest value comes first.
+    """
+
+    items: tuple[str, ...]
+    weights: Mapping[str, float] | None = None
+    rank: str | Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Replace what `find` (RE2, checked at load) matches in text sent to the model. `replace` may use `\\1`."""
+
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Changes to the request before it is written for a candidate. `where` sees `target`.
+
+    `safety` are thresholds by category, for vendors that can be told; `cache`: mark the prompt's steady parts for
+    vendors that cache only what is marked.
+    """
+
+    set: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    default: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    remove: tuple[str, ...] = ()
+    system_prepend: str | None = None
+    system_append: str | None = None
+    system_replace: str | None = None
+    rewrite: tuple[Rewrite, ...] = ()
+    safety: Mapping[str, str] = field(default_factory=dict[str, str])
+    cache: bool = False
+    raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header changes, names lower-cased. `where` sees `target`."""
+
+    set: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    remove: tuple[str, ...] = ()
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Each key is None where the rule does not set it. `swap_delay` is seconds.
+
+    `on_unsupported` is `adapt`, `route_away` or `error`; `on_overflow` `larger_window`, `trim` or `error`; `mid_stream`
+    `abort`, `continue` or `restart`.
+    """
+
+    after: frozenset[FailureKind] | None = None
+    after_add: frozenset[FailureKind] = frozenset()
+    after_remove: frozenset[FailureKind] = frozenset()
+    retries: int | None = None
+    max_swaps: int | None = None
+    max_attempts: int | None = None
+    swap_delay: float | None = None
+    on_unsupported: str | None = None
+    on_overflow: str | None = None
+    mid_stream: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds; None where the rule does not set it."""
+
+    connect: float | None = None
+    ttft: float | None = None
+    idle: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What of a streamed answer is kept back until it is whole: tool calls, and answers bound to a schema; at most so
+    many bytes. None where the rule does not set it."""
+
+    tools: bool | None = None
+    schema: bool | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """How an attempt is told of what others did before it: `message` is a template, `instruction` asks to go on with an
+    answer that broke off. None where the rule does not set it."""
+
+    enabled: bool | None = None
+    message: str | None = None
+    instruction: str | None = None
+    max_bytes: int | None = None
