@@ -89,8 +89,10 @@ class ExchangeRecord:
     """One exchange: the attempts in order, and how it ended. `outcome` is `ok`, `client_closed`, `cancelled`
     (by us), `denied` (by a rule that saw the answer) or a failure kind.
 
-    `committed` is when the first of the answer went to the client; after that no other candidate is tried. `fired` are
-    the rules that apply to the answer, `too_late` those of them whose headers could not be sent any more.
+    `schema_intact`: whether the answer fits the schema that was demanded (`schema_hash` names it), None where none was
+    or that could not be told. `committed` is when the first of the answer went to the client; after that nobody else
+    begins it anew. `fired` are the rules that apply to the answer, `too_late` those of them whose headers could not be
+    sent any more.
     """
 
     started: float
@@ -102,6 +104,12 @@ class ExchangeRecord:
     fired: tuple[str, ...] = ()
     too_late: tuple[str, ...] = ()
     schema_intact: bool | None = None
+    schema_hash: str | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the answer is there, whatever it says."""
+        return self.outcome in {"ok", "denied"}
 
     @property
     def refused(self) -> bool:
@@ -112,6 +120,9 @@ class ExchangeRecord:
         return {
             "outcome": self.outcome,
             "refused": self.refused,
+            "completed": self.completed,
+            "schema_intact": self.schema_intact,
+            "schema_hash": self.schema_hash,
             "fired": list(self.fired),
             "too_late": list(self.too_late),
             "commit_ms": _ms(self.started, self.committed),

@@ -18,6 +18,7 @@ from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks
 from policyroute.exchange.carrying import carrying
+from policyroute.exchange.integrity import demanded
 from policyroute.exchange.review import Review
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
@@ -137,7 +138,8 @@ class Routed:
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
-        asks = Asks(active.policy.program.refusals, self._review(active, decision, served), decision.hold)
+        demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
+        asks = Asks(active.policy.program.refusals, self._review(active, decision, served), decision.hold, demand)
         goes_on = carrying(request, decision, upstream.frame)
         exchange = Drive(decision, upstream, reply, stream=request.stream, asks=asks, carrying=goes_on)
         served.record = exchange.record

@@ -153,6 +153,7 @@ class Answering:
         if demand is not None:
             intact, found = demand.measured(answer)
             self._record.schema_intact = attempt.schema_intact = intact
+            self._record.schema_hash = demand.hash or None
             if found is not None and self._enforced and not committed:
                 self.repair = Repair(answer.text or "", found.message)
                 return unfit(found), None

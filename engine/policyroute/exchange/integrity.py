@@ -6,28 +6,61 @@ in words (it calls tools, it refuses) is not measured by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from policyroute.absent import Absent
 from policyroute.decide.answers import Answer
 from policyroute.events import REFUSING
 from policyroute.failures import Failure, FailureKind
-from policyroute.schemas.validation import Invalid
+from policyroute.integrity.validation import ANY_OBJECT, Invalid, Unusable, validator
+from policyroute.request import ModelRequest, Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`check` says what is wrong with a text; `hash` names the schema."""
+    """`check` says what is wrong with a text, and raises Unusable where it cannot tell; `hash` names the schema, empty
+    where it cannot be checked; `schema` is for those who are to know it."""
 
     check: Callable[[str], Invalid | None]
     hash: str
+    schema: Mapping[str, Any] = field(repr=False)
 
     def measured(self, answer: Answer) -> tuple[bool | None, Invalid | None]:
         """Whether the answer fits, None where that cannot be said, and what is wrong with it."""
         if answer.text is None or answer.tools or answer.refused or answer.finish in REFUSING:
             return None, None
-        found = self.check(answer.text)
+        try:
+            found = self.check(answer.text)
+        except Unusable:
+            return None, None
         return found is None, found
+
+
+def demanded(request: ModelRequest, expected: Mapping[str, Any] | None) -> Demand | None:
+    """What the answer to this request has to fit: what a rule `expected`, else what the client asked for."""
+    if request.operation is not Operation.CHAT:
+        return None
+    schema = expected
+    if schema is None:
+        wanted = request.response_format
+        if isinstance(wanted, Absent) or wanted.type == "text":
+            return None
+        schema = wanted.schema or ANY_OBJECT
+    try:
+        made = validator(schema)
+    except Unusable as unusable:
+        return Demand(_cannot_tell(unusable), "", schema)
+    return Demand(made.check, made.hash, schema)
+
+
+def _cannot_tell(why: Unusable) -> Callable[[str], Invalid | None]:
+    def check(text: str) -> Invalid | None:
+        del text
+        raise why
+
+    return check
 
 
 def unfit(found: Invalid) -> Failure:

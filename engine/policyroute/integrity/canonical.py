@@ -1,0 +1,41 @@
+"""A schema in one form, so that what asks for the same has the same bytes.
+
+Rule of this module: only what says nothing about a value is left out, and only where it is a keyword: a property may
+well be called `title`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from policyroute.schemas.vocabulary import is_list, is_map
+
+_SILENT: Final = frozenset({"title", "description", "examples", "example", "$comment", "default", "$id", "$schema"})
+_NAMED: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_VALUES: Final = frozenset({"enum", "const", "required", "dependentRequired", "type"})
+
+
+def canonical(schema: Mapping[str, Any]) -> bytes:
+    """Its bytes as JSON."""
+    return orjson.dumps(_of(schema), option=orjson.OPT_SORT_KEYS)
+
+
+def _of(schema: Any) -> Any:
+    if is_list(schema):
+        return [_of(each) for each in schema]
+    if not is_map(schema):
+        return schema
+    found: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in _SILENT:
+            continue
+        if keyword in _VALUES:
+            found[keyword] = value
+        elif keyword in _NAMED and is_map(value):
+            found[keyword] = {name: _of(inner) for name, inner in value.items()}
+        else:
+            found[keyword] = _of(value)
+    return found
