@@ -1,0 +1,51 @@
+"""What a store promises, whatever it keeps things in.
+
+Rule of this module: bytes under a kind and a key, for a time. What `put` has returned from is kept as well as the store
+can; nobody who reads waits for anybody who writes.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+MAX_VALUE: Final = 2 * 1024 * 1024
+"""Bytes of one value."""
+
+
+class StateError(Exception):
+    """It could not be kept: the disk is full or gone, or too much waits to be written. No request fails for it."""
+
+
+class StateStore(Protocol):
+    """Used on one event loop. Raises StateError where it says so."""
+
+    async def get(self, kind: str, key: str) -> bytes | None:
+        """What was put last, unless its time is over or it cannot be read."""
+        ...
+
+    async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
+        """Keep this for `ttl` seconds. Returns when it is kept: see the store for what it then survives. Raises
+        StateError, and ValueError for a value that is larger than `MAX_VALUE`."""
+        ...
+
+    def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
+        """The same where nobody waits. What cannot be kept is dropped, and counted in `dropped`."""
+        ...
+
+    async def delete(self, kind: str, key: str) -> None:
+        """Raises StateError."""
+        ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    async def aclose(self) -> None:
+        """What was put is written, or given up after a moment."""
+        ...
+
+
+def checked(value: bytes) -> bytes:
+    """Raises ValueError for one that is too large."""
+    if len(value) > MAX_VALUE:
+        raise ValueError(f"a value has at most {MAX_VALUE} bytes")
+    return value
