@@ -4,9 +4,10 @@ cool-downs is the test's own."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 from tests.support.exchanges import FALLBACK, Gateway, Listener, candidate, transport_of
@@ -70,13 +71,10 @@ class Site:
 @asynccontextmanager
 async def site(
     kind: str, fallback: ResolvedFallback = FALLBACK, keys: dict[str, str | tuple[str, ...]] | None = None
-) -> AsyncIterator[Site]:
+) -> AsyncGenerator[Site]:
     it = Site(dict.fromkeys("abc", WELL))
     async with AsyncExitStack() as stack:
-        it.providers = {
-            name: await stack.enter_async_context(provider(lambda asked, name=name: it.script(name, asked)))
-            for name in "abc"
-        }
+        it.providers = {name: await stack.enter_async_context(provider(partial(it.script, name))) for name in "abc"}
         resting = Resting(lambda: it.now)
         it.gateway = Gateway(transport_of(kind), keys=keys or {}, fallback=fallback, resting=resting)
         await stack.enter_async_context(it.gateway)

@@ -60,9 +60,9 @@ class Exchange:
     Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
     constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
-    failed. `asks` is what is asked of the answer.
-    `carrying` goes on with an answer that broke off, None where nobody may. `keeps`: whoever takes over does so when
-    what there is to take over is kept. Inputs of attempts that are over are ignored, as is everything after `Done`.
+    failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
+    may. `keeps`: whoever takes over does so when what there is to take over is kept. Inputs of attempts that are over
+    are ignored, as is everything after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
