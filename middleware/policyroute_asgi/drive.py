@@ -169,7 +169,7 @@ class Drive:
 
     async def _commit(self) -> None:
         assert self._running is not None and self._upstream.hop is not None
-        self._upstream.begun(self._running.attempt.candidate)
+        self._upstream.begun()
         verdict = self._machine.verdict
         await self._client.commit(Answer(self._running.attempt, self._upstream.hop, self._upstream.adapted, verdict))
 

@@ -56,7 +56,7 @@ class Resting:
 class Caution:
     """One request's. `after` are the kinds of failure that another candidate may be asked after."""
 
-    __slots__ = ("_after", "_candidates", "_clock", "_operation", "_own", "_table", "_waited")
+    __slots__ = ("_after", "_asked", "_candidates", "_clock", "_operation", "_own", "_table", "_waited")
 
     def __init__(
         self, resting: Resting, candidates: Sequence[Candidate], after: Collection[FailureKind], operation: Operation
@@ -66,37 +66,39 @@ class Caution:
         self._candidates = candidates
         self._after = after
         self._operation = operation
+        self._asked: tuple[Candidate, Key | None] | None = None
         self._own: tuple[Candidate, float] | None = None
         self._waited = False
 
     def passed_over(self, candidate: Candidate, key: Key | None, usable: Usable) -> Failure | None:
         """Why the candidate is not asked now, though it could be. None: the attempt begins, and `ended` follows."""
-        if not self._table:
-            return None
-        now = self._clock()
-        place = self._place(candidate, key)
-        cooling = self._table.cooling(place, now)
-        if (
-            cooling is not None
-            and not self._is_own(candidate, cooling)
-            and self._has_better(candidate, cooling, usable)
-        ):
-            message = "The target rests after it has failed."
-            return Failure(cooling.kind, message, code=COOLING, retry_after=cooling.until - now)
-        self._waited = self._table.admitted(place, now)
+        if self._table:
+            now = self._clock()
+            place = self._place(candidate, key)
+            cooling = self._table.cooling(place, now)
+            if (
+                cooling is not None
+                and not self._is_own(candidate, cooling)
+                and self._has_better(candidate, cooling, usable)
+            ):
+                message = "The target rests after it has failed."
+                return Failure(cooling.kind, message, code=COOLING, retry_after=cooling.until - now)
+            self._waited = self._table.admitted(place, now)
+        self._asked = candidate, key
         return None
 
-    def begun(self, candidate: Candidate, key: Key | None) -> None:
+    def begun(self) -> None:
         """The attempt has something to show."""
-        if self._table:
-            self._table.begun(self._place(candidate, key), self._clock())
+        if self._table and self._asked is not None:
+            self._table.begun(self._place(*self._asked), self._clock())
 
-    def ended(self, candidate: Candidate, key: Key | None, failure: Failure | None, *, ok: bool) -> None:
+    def ended(self, failure: Failure | None, *, ok: bool) -> None:
         """The attempt is over. Where neither `ok` nor a failure is there to be told, it was ended from our side."""
-        if failure is None and not self._table:
+        if self._asked is None or (failure is None and not self._table):
             return
         now = self._clock()
-        place = self._place(candidate, key)
+        candidate, _ = self._asked
+        place = self._place(*self._asked)
         if failure is not None:
             until = self._table.failed(place, failure, now, reached=is_reached(failure))
             self._own = (candidate, until)

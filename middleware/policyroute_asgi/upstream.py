@@ -108,15 +108,15 @@ class Upstream:
             return hop.excluded
         return FULL if self._rooms.full(candidate) else self._access.pick(candidate)
 
-    def begun(self, candidate: Candidate) -> None:
-        """The first of the candidate's answer goes to the client."""
+    def begun(self) -> None:
+        """The first of an answer goes to the client."""
         if self._caution is not None:
-            self._caution.begun(candidate, self._key)
+            self._caution.begun()
 
-    def ended(self, candidate: Candidate, outcome: str, failure: Failure | None) -> None:
+    def ended(self, outcome: str, failure: Failure | None) -> None:
         """What the state machine says when an attempt is over, before it asks for another."""
         if self._caution is not None:
-            self._caution.ended(candidate, self._key, failure, ok=outcome == "ok")
+            self._caution.ended(failure, ok=outcome == "ok")
 
     @property
     def key(self) -> str | None:

@@ -36,8 +36,8 @@ from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
 
-Ended = Callable[[Candidate, str, Failure | None], None]
-"""An attempt at the candidate is over, with this outcome and trouble."""
+Ended = Callable[[str, Failure | None], None]
+"""An attempt is over, with this outcome and trouble."""
 
 KEEPING: Final = 1.0
 """Seconds that an exchange waits until what it stands at is kept. Then it goes on all the same."""
@@ -48,10 +48,6 @@ _ASKS: Final = Asks()
 def _no_spare_key(candidate: Candidate) -> bool:
     del candidate
     return False
-
-
-def _unheard(candidate: Candidate, outcome: str, failure: Failure | None) -> None:
-    del candidate, outcome, failure
 
 
 class Exchange:
@@ -74,7 +70,7 @@ class Exchange:
         stream: bool,
         eligible: Eligible,
         spare_key: SpareKey = _no_spare_key,
-        ended: Ended = _unheard,
+        ended: Ended | None = None,
         asks: Asks = _ASKS,
         carrying: Carrying | None = None,
         keeps: bool = False,
@@ -294,8 +290,8 @@ class Exchange:
             return
         attempt.ended, attempt.outcome = now, outcome
         self._answer.note(attempt, failure)
-        if self._asked is not None:
-            self._ended(self._asked.candidate, outcome, failure)
+        if self._ended is not None:
+            self._ended(outcome, failure)
         self._attempt = self._patience.heard = None
 
     def _cancel(self) -> list[Command]:
