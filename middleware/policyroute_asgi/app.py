@@ -46,7 +46,9 @@ class Gateway:
         self._guard = guard
         self._serve = _shared_with_pages(self._http, guard.origins)
         self._endpoints = Endpoints(prefix, whole=True)
-        self.operator = operator = Operator(services.metrics, services.status, lambda: services.draining)
+        self.operator = operator = Operator(
+            services.metrics, services.status, lambda: services.draining, services.telemetry.resting.states
+        )
         self._pages: Pages = {**operator.probes, **(operator.inside if inside is None else inside)}
 
     def drain(self) -> None:

@@ -67,6 +67,7 @@ class Drive:
             decision.limits,
             stream=stream,
             eligible=upstream.eligible,
+            ended=upstream.ended,
             spare_key=upstream.has_other_key,
             asks=asks,
             carrying=carrying,
@@ -168,6 +169,7 @@ class Drive:
 
     async def _commit(self) -> None:
         assert self._running is not None and self._upstream.hop is not None
+        self._upstream.begun()
         verdict = self._machine.verdict
         await self._client.commit(Answer(self._running.attempt, self._upstream.hop, self._upstream.adapted, verdict))
 

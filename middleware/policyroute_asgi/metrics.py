@@ -82,6 +82,27 @@ class _Keys(Collector):
         yield family
 
 
+RestingStates = Callable[[], Iterable[tuple[str, str, str, float]]]
+"""(target, provider, reason, seconds left)."""
+
+
+class _Resting(Collector):
+    """Read whenever the metrics are, and only who rests is there: most targets never do."""
+
+    def __init__(self, states: RestingStates) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "policyroute_cooling",
+            "1 for each target that is passed over for a while, since it failed",
+            labels=["target", "provider", "reason"],
+        )
+        for target, provider, reason, _ in self._states():
+            family.add_metric([target, provider, reason], 1)
+        yield family
+
+
 class ConnectionCounts(Protocol):
     """`refused` counts what no app got to see, by the error's code."""
 
@@ -174,9 +195,11 @@ class Metrics:
         queued: Callable[[], float],
         dropped: Callable[[], float],
         keys: KeyStates,
+        resting: RestingStates,
     ) -> None:
         """Have these read whenever the metrics are. Once."""
         self.registry.register(_Keys(keys))
+        self.registry.register(_Resting(resting))
         self.in_flight.set_function(in_flight)
         self.queued.set_function(queued)
         self._dropped.set_function(dropped)

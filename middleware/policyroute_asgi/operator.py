@@ -13,7 +13,7 @@ from starlette.types import Scope, Send
 
 from policyroute_asgi import metrics
 from policyroute_asgi.activation import Status
-from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.metrics import Metrics, RestingStates
 
 Page = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -29,11 +29,19 @@ READING: Final = frozenset({"GET", "HEAD"})
 class Operator:
     """The pages of one process. `probes` are for whoever may connect, `inside` for operators.
 
-    `status` gives what is served, None as long as nothing is; `draining` whether shutdown has begun.
+    `status` gives what is served, None as long as nothing is; `draining` whether shutdown has begun; `resting` who is
+    left alone for a while.
     """
 
-    def __init__(self, metrics: Metrics, status: Callable[[], Status | None], draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        status: Callable[[], Status | None],
+        draining: Callable[[], bool],
+        resting: RestingStates,
+    ) -> None:
         self._metrics = metrics
+        self._resting = resting
         self._status = status
         self._draining = draining
         self.probes: Pages = {"/healthz": health, "/readyz": self._ready}
@@ -47,7 +55,7 @@ class Operator:
         return numbers(self._metrics.exposition())
 
     async def _policy(self) -> Page:
-        return policy(self._status())
+        return policy(self._status(), cooling=list(map(_cooling, self._resting())))
 
 
 async def health() -> Page:
@@ -84,6 +92,11 @@ async def answer(page: Page, scope: Scope, send: Send) -> None:
     headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _cooling(state: tuple[str, str, str, float]) -> dict[str, Any]:
+    target, provider, reason, left = state
+    return {"target": target, "provider": provider, "reason": reason, "seconds": round(left, 3)}
 
 
 def _standing(status: Status | None) -> str:

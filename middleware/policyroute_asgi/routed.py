@@ -31,6 +31,7 @@ from policyroute_asgi.load import Places, Refused
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
+from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
@@ -135,6 +136,7 @@ class Routed:
             self._rooms,
             served.decision_id,
             decision.resume,
+            caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))

@@ -187,7 +187,9 @@ class Services:
 
     def _use(self, holder: PolicySource) -> None:
         active = holder.current
-        self.telemetry.provider_keys.use(active.keys, active.policy.program.providers)
+        program = active.policy.program
+        self.telemetry.provider_keys.use(active.keys, program.providers)
+        self.telemetry.resting.use(active.keys, program.targets)
 
 
 def _path(given: str | PathLike[str] | None) -> Path | None:

@@ -20,6 +20,7 @@ from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
 from policyroute_asgi.metrics import Metrics
 from policyroute_asgi.provider_keys import ProviderKeys
+from policyroute_asgi.resting import Resting
 from policyroute_asgi.windows import Windows
 
 logger = logging.getLogger("policyroute.edge")
@@ -53,7 +54,8 @@ class Telemetry:
     """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none.
 
     `in_flight` counts open requests, `queued` those of them that wait for a place, `open_attempts` open attempts by
-    place; whoever opens and closes them counts. `provider_keys` are the providers' keys, and what is known of them.
+    place; whoever opens and closes them counts. `provider_keys` are the providers' keys, and what is known of them;
+    `resting` are the places that are left alone for a while.
     """
 
     def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
@@ -62,11 +64,14 @@ class Telemetry:
         self.windows = Windows(clock)
         self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
+        self.resting = Resting(clock)
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
         self.queued = 0
         self._lines = LineWriter(log, LogLine.json) if log is not None else None
-        metrics.watch(lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states)
+        metrics.watch(
+            lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states, self.resting.states
+        )
 
     def _dropped(self) -> int:
         return self._lines.dropped if self._lines else 0

@@ -52,6 +52,14 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
 )
 
 
+_UNREACHED = frozenset(each.code for each in (_CONNECT, _DNS, _FORBIDDEN, _TLS, _REFUSED, _PROXY, _URL))
+
+
+def is_reached(failure: Failure) -> bool:
+    """Whether there was a connection to the provider."""
+    return failure.status is not None or failure.code not in _UNREACHED
+
+
 def failure_of(error: BaseException, *, answered: bool) -> Failure:
     """What a transport's exception means. `answered`: the provider's answer had begun."""
     # aiohttp's own exception says more than its translation. httpx_aiohttp 0.2 even calls every ClientConnectionError

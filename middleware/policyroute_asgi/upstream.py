@@ -29,6 +29,7 @@ from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Incoming, Sender, whole
+from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import FULL, Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
@@ -56,10 +57,10 @@ Tell = Callable[[Received | Failed], Awaitable[bool]]
 class Upstream:
     """The attempts of one request.
 
-    `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open.
-    An answer that is told to the client by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is
-    told of what another did, `work` what there is to tell. `hop`, `adapted`, `lost`
-    and `max_tokens` are the last attempt's.
+    `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open;
+    `caution` knows who is better left alone. An answer that is told to the client by us is called `answer_id`, of
+    [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `work` what there is to tell. `hop`,
+    `adapted`, `lost` and `max_tokens` are the last attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
@@ -72,6 +73,7 @@ class Upstream:
         answer_id: str,
         resume: ResolvedResume = _RESUME,
         work: Work | None = None,
+        caution: Caution | None = None,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -83,6 +85,7 @@ class Upstream:
         self._access = access
         self._sender = sender
         self._rooms = rooms
+        self._caution = caution
         self._key: Key | None = None
         self._resume = resume
         self._work = work
@@ -90,15 +93,30 @@ class Upstream:
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
         self.hop = self._hop_of(candidate)
-        if self.hop.excluded is not None:
-            return self.hop.excluded
-        if self._rooms.full(candidate):
-            return FULL
-        key = self._access.pick(candidate)
-        if isinstance(key, Failure):
+        key = self._usable(candidate, self.hop)
+        if isinstance(key, Failure | Excluded):
             return key
+        if self._caution is not None:
+            cooling = self._caution.passed_over(candidate, key, lambda other: self._usable(other, self._hop_of(other)))
+            if cooling is not None:
+                return cooling
         self._key = key
         return None
+
+    def _usable(self, candidate: Candidate, hop: Hop) -> Key | Excluded | Failure | None:
+        if hop.excluded is not None:
+            return hop.excluded
+        return FULL if self._rooms.full(candidate) else self._access.pick(candidate)
+
+    def begun(self) -> None:
+        """The first of an answer goes to the client."""
+        if self._caution is not None:
+            self._caution.begun()
+
+    def ended(self, outcome: str, failure: Failure | None) -> None:
+        """What the state machine says when an attempt is over, before it asks for another."""
+        if self._caution is not None:
+            self._caution.ended(failure, ok=outcome == "ok")
 
     @property
     def key(self) -> str | None:

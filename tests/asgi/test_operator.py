@@ -115,3 +115,18 @@ async def test_mounted_in_another_app(policies: Path, upstream: Counting) -> Non
     scope = http_scope("GET", "/llm/healthz")
     scope["root_path"] = "/llm"
     assert (await Call(app, scope, []).finish()).status == 200
+
+
+async def test_who_rests_is_told_until_it_does_not(policies: Path, upstream: Counting) -> None:
+    app = gateway(policies, log=None, transport=upstream)
+    async with lifespan(app):
+        assert (await page(app, "/-/policy"))[1]["cooling"] == []
+        assert (await ask(app, "POST", "/v1/chat/completions", chat("swap"), JSON)).status == 200
+        [told] = (await page(app, "/-/policy"))[1]["cooling"]
+        assert (told["target"], told["provider"], told["reason"]) == ("throttle", "demo", "rate_limited")
+        assert 0 < told["seconds"] <= 7
+        numbers = (await ask(app, "GET", "/metrics")).body.decode()
+        assert 'policyroute_cooling{provider="demo",reason="rate_limited",target="throttle"} 1.0' in numbers
+        asked = len(upstream.requests)
+        assert (await ask(app, "POST", "/v1/chat/completions", chat("swap"), JSON)).status == 200
+        assert len(upstream.requests) == asked + 1  # who rests is passed over

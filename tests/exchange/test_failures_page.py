@@ -8,7 +8,9 @@ import pytest
 
 from policyroute.dialects.trouble import STATUS
 from policyroute.exchange.turns import RETRYABLE
-from policyroute.failures import DEFAULT_AFTER, FailureKind
+from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
+from policyroute.health.cooldowns import Cooldowns
+from policyroute.health.places import ACCOUNT, ACCOUNT_MODEL, ENDPOINT, Place, concerned
 
 PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
 
@@ -30,3 +32,25 @@ def test_a_row_of_the_table(kind: FailureKind) -> None:
     assert elsewhere.startswith("yes") == (kind in DEFAULT_AFTER)
     if kind is not FailureKind.INVALID_REQUEST:
         assert status.split()[0] == str(STATUS[kind])
+
+
+def cools() -> dict[str, tuple[str, str]]:
+    """kind -> what rests, how long after one."""
+    text = PAGE.read_text(encoding="utf-8").partition("\n## Cool-downs\n")[2].partition("\n## ")[0]
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    return {row[0].strip("`"): (row[1], row[2]) for row in cells}
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_what_a_failure_cools(kind: FailureKind) -> None:
+    failure, place, table = Failure(kind, "in words"), Place("url", "eu", "m", "chat", "key"), Cooldowns()
+    about = concerned(place, failure, reached=True)
+    assert (about is not None) == (kind in cools())
+    if about is None:
+        return
+    what, first = cools()[kind]
+    table.failed(place, failure, 0.0)
+    cooling = table.cooling(place, 0.0)
+    assert first == f"{cooling.until if cooling else 0:g} s"
+    assert ("account" in what) == (about.what in {ACCOUNT, ACCOUNT_MODEL})
+    assert ("every model" in what and ";" not in what) == (about.what == ENDPOINT)

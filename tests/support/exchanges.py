@@ -28,6 +28,7 @@ from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.outward import sender
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.provider_keys import ProviderKeys
+from policyroute_asgi.resting import Caution, Resting
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.tokens import Tokens
@@ -106,6 +107,7 @@ class Gateway:
     takes_own: str = ""
     connections: dict[str, Connection] = field(default_factory=dict[str, Connection])
     ring: ProviderKeys = field(default_factory=lambda: ProviderKeys(time.monotonic))
+    resting: Resting = field(default_factory=lambda: Resting(time.monotonic))
     fallback: ResolvedFallback = FALLBACK
     limits: ResolvedLimits = LIMITS
     open: dict[Place, int] = field(default_factory=dict[Place, int])
@@ -137,7 +139,8 @@ class Gateway:
         access = Access(
             self.ring, Given(self.pools(), self.connections), conversation, self.own_keys, tokens=Tokens(way)
         )
-        upstream = Upstream(request, hop_of, access, way, Rooms(self.open, LoadLimits()), "d1")
+        caution = Caution(self.resting, candidates, self.fallback.after, request.operation)
+        upstream = Upstream(request, hop_of, access, way, Rooms(self.open, LoadLimits()), "d1", caution=caution)
         return Drive(decision(candidates, self.fallback, self.limits), upstream, listener, stream=stream)
 
     async def ask(

@@ -36,6 +36,9 @@ from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
 
+Ended = Callable[[str, Failure | None], None]
+"""An attempt is over, with this outcome and trouble."""
+
 KEEPING: Final = 1.0
 """Seconds that an exchange waits until what it stands at is kept. Then it goes on all the same."""
 
@@ -52,9 +55,10 @@ class Exchange:
 
     Call `start(now)` once, then `step(input, now)` with everything that happens; perform what they return, in order.
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
-    constraints hold on each hop. `spare_key` is asked where a key failed. `asks` is what is asked of the answer.
-    `carrying` goes on with an answer that broke off, None where nobody may. `keeps`: whoever takes over does so when
-    what there is to take over is kept. Inputs of attempts that are over are ignored, as is everything after `Done`.
+    constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
+    failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
+    may. `keeps`: whoever takes over does so when what there is to take over is kept. Inputs of attempts that are over
+    are ignored, as is everything after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -66,6 +70,7 @@ class Exchange:
         stream: bool,
         eligible: Eligible,
         spare_key: SpareKey = _no_spare_key,
+        ended: Ended | None = None,
         asks: Asks = _ASKS,
         carrying: Carrying | None = None,
         keeps: bool = False,
@@ -73,6 +78,7 @@ class Exchange:
         self.record = ExchangeRecord(started=0.0)
         self._candidates = candidates
         self._eligible = eligible
+        self._ended = ended
         self._takeover = Takeover(carrying, keeps=keeps)
         self._turns = Turns(candidates, fallback, spare_key)
         self._patience = Patience(limits, stream=stream)
@@ -284,6 +290,8 @@ class Exchange:
             return
         attempt.ended, attempt.outcome = now, outcome
         self._answer.note(attempt, failure)
+        if self._ended is not None:
+            self._ended(outcome, failure)
         self._attempt = self._patience.heard = None
 
     def _cancel(self) -> list[Command]:

@@ -1,0 +1,137 @@
+"""Which places rest after a failure: one table for all requests, and what one request does about it.
+
+Rule of this module: who rests is passed over only where somebody else may be asked instead. Nobody is refused for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from policyroute.decide.decision import Candidate, Excluded
+from policyroute.failures import Failure, FailureKind
+from policyroute.health.cooldowns import Cooldowns, Cooling
+from policyroute.health.places import Place
+from policyroute.policy.model import Provider, Target
+from policyroute.request import Operation
+from policyroute_asgi.provider_keys import Pools
+from policyroute_asgi.secrets import Key
+from policyroute_asgi.trouble import is_reached
+
+COOLING: Final = "cooling"
+
+Usable = Callable[[Candidate], Key | Failure | Excluded | None]
+"""The key that an attempt at the candidate would go with now, None where it needs none, or why there can be none."""
+
+
+class Resting:
+    """One process's cool-downs, on one clock (seconds). Other processes have their own, and learn for themselves."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.table = Cooldowns()
+        self._pools: Pools = {}
+        self._targets: Mapping[str, Target] = {}
+
+    def use(self, pools: Pools, targets: Mapping[str, Target]) -> None:
+        """This is the policy from now on."""
+        if targets is not self._targets:
+            self.table.reloaded()
+        self._pools, self._targets = pools, targets
+
+    def states(self) -> Iterator[tuple[str, str, str, float]]:
+        """(target, provider, kind of failure, seconds left) where chats are kept away. From any thread."""
+        if not self.table:
+            return
+        now = self.clock()
+        for name, target in self._targets.items():
+            for provider in target.providers:
+                pool = self._pools.get(provider.name, ())
+                place = _place(provider, target.model, Operation.CHAT, pool[0] if pool else None)
+                cooling = self.table.cooling(place, now)
+                if cooling is not None:
+                    yield name, provider.name, cooling.kind.value, cooling.until - now
+
+
+class Caution:
+    """One request's. `after` are the kinds of failure that another candidate may be asked after."""
+
+    __slots__ = ("_after", "_asked", "_candidates", "_clock", "_operation", "_own", "_table", "_waited")
+
+    def __init__(
+        self, resting: Resting, candidates: Sequence[Candidate], after: Collection[FailureKind], operation: Operation
+    ) -> None:
+        self._table = resting.table
+        self._clock = resting.clock
+        self._candidates = candidates
+        self._after = after
+        self._operation = operation
+        self._asked: tuple[Candidate, Key | None] | None = None
+        self._own: tuple[Candidate, float] | None = None
+        self._waited = False
+
+    def passed_over(self, candidate: Candidate, key: Key | None, usable: Usable) -> Failure | None:
+        """Why the candidate is not asked now, though it could be. None: the attempt begins, and `ended` follows."""
+        if self._table:
+            now = self._clock()
+            place = self._place(candidate, key)
+            cooling = self._table.cooling(place, now)
+            if (
+                cooling is not None
+                and not self._is_own(candidate, cooling)
+                and self._has_better(candidate, cooling, usable)
+            ):
+                message = "The target rests after it has failed."
+                return Failure(cooling.kind, message, code=COOLING, retry_after=cooling.until - now)
+            self._waited = self._table.admitted(place, now)
+        self._asked = candidate, key
+        return None
+
+    def begun(self) -> None:
+        """The attempt has something to show."""
+        if self._table and self._asked is not None:
+            self._table.begun(self._place(*self._asked), self._clock())
+
+    def ended(self, failure: Failure | None, *, ok: bool) -> None:
+        """The attempt is over. Where neither `ok` nor a failure is there to be told, it was ended from our side."""
+        if self._asked is None or (failure is None and not self._table):
+            return
+        now = self._clock()
+        candidate, _ = self._asked
+        place = self._place(*self._asked)
+        if failure is not None:
+            until = self._table.failed(place, failure, now, reached=is_reached(failure))
+            self._own = (candidate, until)
+        elif ok:
+            self._table.succeeded(place, now)
+        if self._waited:
+            self._waited = False
+            self._table.left(place)
+
+    def _is_own(self, candidate: Candidate, cooling: Cooling) -> bool:
+        """Whether that is no more than what this request has met itself, and waits out in its own way."""
+        return self._own is not None and self._own[0] is candidate and cooling.until <= self._own[1]
+
+    def _has_better(self, candidate: Candidate, cooling: Cooling, usable: Usable) -> bool:
+        """Whether one that comes later in the order can be asked, and is ready or will be sooner."""
+        if cooling.kind not in self._after:
+            return False
+        now = self._clock()
+        place = next((n for n, each in enumerate(self._candidates) if each is candidate), len(self._candidates))
+        for other in self._candidates[place + 1 :]:
+            key = usable(other)
+            if isinstance(key, Failure | Excluded):
+                continue
+            found = self._table.cooling(self._place(other, key), now)
+            if found is None or found.until < cooling.until:
+                return True
+        return False
+
+    def _place(self, candidate: Candidate, key: Key | None) -> Place:
+        return _place(candidate.provider, candidate.model, self._operation, key)
+
+
+def _place(provider: Provider, model: str, operation: Operation, key: Key | None) -> Place:
+    endpoint = (provider.base_url, provider.proxy, provider.tls)
+    alone = len(provider.api_keys) < 2 and not provider.client_key
+    return Place(endpoint, provider.region, model, operation.value, (key or "") if alone else None)
