@@ -91,6 +91,11 @@ class Drive:
         self._fault: Exception | None = None
         self._watcher: asyncio.Task[None] | None = None
 
+    @property
+    def text(self) -> str | None:
+        """Of the answer, where somebody wants it."""
+        return self._machine.text
+
     async def run(self) -> ExchangeRecord:
         """From the first attempt to the client's last byte. Trouble upstream is told to the client, never raised."""
         start = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start_watch)

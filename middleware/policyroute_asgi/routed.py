@@ -18,7 +18,7 @@ from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks
 from policyroute.exchange.carrying import carrying
-from policyroute.exchange.integrity import demanded
+from policyroute.exchange.integrity import Demand, demanded
 from policyroute.exchange.review import Review
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
@@ -33,10 +33,12 @@ from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
+from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
+from policyroute_asgi.work import Ongoing, is_part, ongoing
 
 _REVOKED: Final = "the key that sent this request does not count any more"
 
@@ -54,7 +56,9 @@ class Bounds:
 class Routed:
     """Serves routed requests on one event loop."""
 
-    def __init__(self, holder: PolicySource, sender: Sender, telemetry: Telemetry, bounds: Bounds) -> None:
+    def __init__(
+        self, holder: PolicySource, sender: Sender, telemetry: Telemetry, bounds: Bounds, state: StateStore
+    ) -> None:
         self._holder = holder
         self._sender = sender
         self._tokens = Tokens(sender)
@@ -63,6 +67,7 @@ class Routed:
         self._rooms = bounds.rooms
         self._rates = bounds.rates
         self._body = bounds.body
+        self._state = state
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
@@ -128,6 +133,8 @@ class Routed:
                 return
         if denied is not None:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
+        demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
+        ongoing = await self._ongoing(request, caller, demand)
         upstream = Upstream(
             request,
             lambda candidate: self._hop(active, decision, candidate, caller, served),
@@ -136,16 +143,30 @@ class Routed:
             self._rooms,
             served.decision_id,
             decision.resume,
+            ongoing,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
-        demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
-        asks = Asks(active.policy.program.refusals, self._review(active, decision, served), decision.hold, demand)
+        asks = Asks(
+            active.policy.program.refusals,
+            self._review(active, decision, served),
+            decision.hold,
+            demand,
+            ongoing is not None and decision.resume.enabled and ongoing.keeps_text,
+        )
         goes_on = carrying(request, decision, upstream.frame)
-        exchange = Drive(decision, upstream, reply, stream=request.stream, asks=asks, carrying=goes_on)
+        exchange = Drive(decision, upstream, reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=ongoing)
         served.record = exchange.record
-        await exchange.run()
+        record = await exchange.run()
+        if ongoing is not None and record.outcome == "ok":
+            ongoing.done(exchange.text)
+
+    async def _ongoing(self, request: ModelRequest, caller: Caller, demand: Demand | None) -> Ongoing | None:
+        """The work that the request is part of, if it says so."""
+        if request.operation is not Operation.CHAT or not is_part(request):
+            return None
+        return await ongoing(request, caller.client.tenant, demand, self._state)
 
     def _access(self, active: Active, request: ModelRequest, visit: Visit, caller: Caller) -> Access:
         keys = self._telemetry.provider_keys

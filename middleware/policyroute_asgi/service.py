@@ -33,6 +33,8 @@ from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.rates import Rates
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.routed import Bounds, Routed
+from policyroute_asgi.state.opening import opened
+from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.usage import SharedUsage
@@ -143,7 +145,7 @@ class Services:
     async def _start(self) -> Service:
         options = self._options
         self.draining = False
-        owned: list[PolicyHolder | httpx.AsyncBaseTransport] = []
+        owned: list[PolicyHolder | httpx.AsyncBaseTransport | StateStore] = []
         holder = self._policies
         if isinstance(holder, str | PathLike):
             preparation = Preparation(Path(holder), _path(options.get("state_dir")), _path(options.get("secrets_dir")))
@@ -167,11 +169,13 @@ class Services:
         body = BodyLimits(options.get("max_body", MAX_BODY))
         rooms = Rooms(self.telemetry.open_attempts, load)
         bounds = Bounds(Places(load), rooms, self._rates, body)
-        routed = Routed(holder, sender(transport), self.telemetry, bounds)
+        state = await asyncio.to_thread(opened, _path(options.get("state_dir")))
+        owned.append(state)
+        routed = Routed(holder, sender(transport), self.telemetry, bounds, state)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
 
-    async def _keep(self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport]) -> None:
+    async def _keep(self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport | StateStore]) -> None:
         """Closes what a service owns when it is cancelled: by `aclose`, or where nobody calls that, by the event loop's
         end, which cancels every task."""
         try:

@@ -20,9 +20,9 @@ from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
 from policyroute.exchange.carrying import Carried, seam_of
-from policyroute.exchange.commands import Failed, Open, Received
+from policyroute.exchange.commands import Attempt, Failed, Open, Received
 from policyroute.exchange.payload import build
-from policyroute.exchange.resume import Addition, Work
+from policyroute.exchange.resume import Addition
 from policyroute.exchange.seam import Seam
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
@@ -33,6 +33,7 @@ from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import FULL, Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
+from policyroute_asgi.work import Ongoing
 
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one JSON answer."""
@@ -59,7 +60,7 @@ class Upstream:
 
     `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open;
     `caution` knows who is better left alone. An answer that is told to the client by us is called `answer_id`, of
-    [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `work` what there is to tell. `hop`,
+    [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing` what there is to tell. `hop`,
     `adapted`, `lost` and `max_tokens` are the last attempt's.
     """
 
@@ -72,7 +73,7 @@ class Upstream:
         rooms: Rooms,
         answer_id: str,
         resume: ResolvedResume = _RESUME,
-        work: Work | None = None,
+        ongoing: Ongoing | None = None,
         caution: Caution | None = None,
     ) -> None:
         self.hop: Hop | None = None
@@ -88,7 +89,7 @@ class Upstream:
         self._caution = caution
         self._key: Key | None = None
         self._resume = resume
-        self._work = work
+        self._ongoing = ongoing
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -165,7 +166,7 @@ class Upstream:
         learn = partial(self._access.learn, candidate, key)
         secrets = (shown,) if shown is not None else ()
         attempt = opened.attempt
-        addition = Addition(attempt, self._resume, self._work) if self._work is not None or attempt.number > 1 else None
+        addition = self._addition(attempt)
         payload = build(self._request, self.hop, shown, addition)
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
         connection = self._access.connection(candidate)
@@ -190,6 +191,13 @@ class Upstream:
         finally:
             await answer.close()
         return True
+
+    def _addition(self, attempt: Attempt) -> Addition | None:
+        """What the attempt is told beyond the request: nearly every first one nothing."""
+        ongoing = self._ongoing
+        if attempt.number == 1 and (ongoing is None or not ongoing.resumes):
+            return None
+        return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None)
 
     def _reader(
         self, dialect: Dialect, secrets: Secrets, told: Amendments | None, carried: Carried | None

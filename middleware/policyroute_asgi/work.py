@@ -47,6 +47,11 @@ class Ongoing:
     kept: bool = False
 
     @property
+    def keeps_text(self) -> bool:
+        """Whether what the request is answered is of use to later ones."""
+        return bool(snapshot.said(self.request)[0])
+
+    @property
     def resumes(self) -> bool:
         """Whether the very first attempt takes over from others."""
         return self.before is not None and self.before.is_of(self.request)
@@ -84,11 +89,14 @@ class Ongoing:
             self.store.put_later(_OUTPUTS, _task_key(self.key, task), _LIST.dump_json(rows), TTL)
 
 
-async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing | None:
-    """None where the request says nothing of what it belongs to."""
+def is_part(request: ModelRequest) -> bool:
+    """Whether it says what it belongs to."""
+    return bool(request.conversation_id) or "x-task-id" in request.headers
+
+
+async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing:
+    """Of a request that is part of something."""
     task, _ = snapshot.said(request)
-    if not (task or request.conversation_id):
-        return None
     key = f"{tenant}\0{request.conversation_id}\0{task}"
     found = Ongoing(store, key, request, demand)
     written = await store.get(_SNAPSHOT, key)

@@ -230,7 +230,7 @@ def test_no_key_of_a_request_is_in_what_is_written(
     status, out = gateway.ended()
     assert status == 0
     assert out and secret not in out + gateway.rest()
-    assert all(secret not in path.read_text() for path in (tmp_path / "state").iterdir())
+    assert all(secret.encode() not in path.read_bytes() for path in (tmp_path / "state").iterdir())
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -41,9 +41,9 @@ class Play:
         self.opened: list[Open] = []
         self.sent = b""
         self.done: Done | None = None
-        self._take(self.exchange.start(0.0))
+        self.take(self.exchange.start(0.0))
 
-    def _take(self, commands: list[Any]) -> None:
+    def take(self, commands: list[Any]) -> None:
         for command in commands:
             if isinstance(command, Open):
                 self.opened.append(command)
@@ -54,7 +54,7 @@ class Play:
 
     def says(self, *events: StreamEvent, end: bool = True) -> None:
         raw = "".join(event.text for event in events if isinstance(event, TextDelta))
-        self._take(self.exchange.step(Received(len(self.opened), events, raw.encode(), end, 200), 0.0))
+        self.take(self.exchange.step(Received(len(self.opened), events, raw.encode(), end, 200), 0.0))
 
     @property
     def asked(self) -> list[tuple[str, bool]]:
@@ -107,7 +107,7 @@ def test_a_failure_while_mending_is_a_failure_like_any_other(candidate: Make) ->
     play = Play(candidate("a"), candidate("b"))
     play.says(TextDelta(BAD), STOP)
     failed = Failed(2, Failure(FailureKind.RATE_LIMITED, "slowly", 429, retry_after=60.0))
-    play._take(play.exchange.step(failed, 0.0))
+    play.take(play.exchange.step(failed, 0.0))
     assert play.asked[-1] == ("b", False)
 
 

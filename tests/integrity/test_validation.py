@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -57,7 +57,7 @@ def test_what_fits_and_where_it_does_not(text: str, path: str | None, keyword: s
 
 
 def test_a_path_has_no_names_but_the_schemas() -> None:
-    loose = {"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "integer"}}
+    loose: dict[str, Any] = {"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "integer"}}
     found = validator(loose).check('{"customer Jane Doe": "x"}')
     assert found is not None
     assert found.path == "$.*"
@@ -151,8 +151,9 @@ SCHEMAS = st.recursive(
 def dressed(schema: Any) -> Any:
     """The same, with titles and the like, in another order."""
     if isinstance(schema, dict):
-        shown = {name: dressed(value) for name, value in reversed(list(schema.items()))}
-        if "type" in schema and isinstance(schema["type"], str):
+        fields = cast("dict[str, Any]", schema)
+        shown = {name: dressed(value) for name, value in reversed(fields.items())}
+        if isinstance(fields.get("type"), str):
             shown |= {"title": "T", "description": "D", "examples": [1], "$comment": "C", "default": None}
         return shown
     return schema

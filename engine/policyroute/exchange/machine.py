@@ -221,8 +221,7 @@ class Exchange:
         worth = self._turns.could_go_on(place)
         self._turns.taken(place)
         number, connect = len(self.record.attempts) + 1, self._patience.connect(now)
-        failure = self._failures[-1][0] if self._failures else None
-        asked = self._takeover.attempt(number, candidate, connect, carried, self._answer.repair, failure)
+        asked = self._takeover.attempt(number, candidate, connect, carried, self._answer.repair)
         self._answer.begin(candidate, carried, worth=worth)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, now)
         self._attempt.carried = carried.way.value if carried is not None else None

@@ -1,7 +1,7 @@
 """Where a request stands whose attempt is over: written down so that whoever is asked the same again can take over.
 
-Rule of this module: values and bytes. Messages are known by their hashes; what is new of them since the last snapshot of
-the same work is in it once.
+Rule of this module: values and bytes. Messages are known by their hashes; what is new of them since the last snapshot
+of the same work is in it once.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ class Takeover:
         self.carrying = carrying
         self._keeps = keeps
         self._asked: Attempt | None = None  # last
+        self._cause: FailureKind | None = None  # of its end
 
     @property
     def possible(self) -> bool:
@@ -33,28 +34,27 @@ class Takeover:
     def carried(self, candidate: Candidate) -> Carried | None:
         return self.carrying.carried(candidate) if self.carrying is not None else None
 
-    def attempt(  # noqa: PLR0913, PLR0917 - an attempt is asked with all of these
+    def attempt(
         self,
         number: int,
         candidate: Candidate,
         connect: float,
         carried: Carried | None,
         repair: Repair | None,
-        failure: Failure | None,
     ) -> Attempt:
-        """The next one. `repair` is of the last answer, `failure` what ended it."""
+        """The next one. `repair` is of the last answer."""
         last, handover = self._asked, None
         if last is not None:
             handover = last.handover
             if last.candidate is not candidate:
                 repair = None
-                handover = Handover(last.candidate, failure.kind) if failure is not None else handover
+                handover = Handover(last.candidate, self._cause) if self._cause is not None else handover
         self._asked = Attempt(number, candidate, connect, carried, handover, repair)
         return self._asked
 
     def course(self, failure: Failure) -> Course:
         """What this failure of the last attempt is to lead to."""
-        asked = self._asked
+        asked, self._cause = self._asked, failure.kind
         if asked is not None and asked.repair is not None and failure.kind is FailureKind.SCHEMA_INVALID:
             return Course.ELSEWHERE
         if asked is None or asked.carried is None or failure.kind is not FailureKind.INVALID_REQUEST:

@@ -52,6 +52,7 @@ def app(arguments: argparse.Namespace, around: Surroundings) -> Gateway:
         allowed_origins=arguments.allowed_origin,
         load=LoadLimits(arguments.concurrency, arguments.queue, arguments.queue_timeout),
         log=around.log,
+        state_dir=arguments.state_dir,
         grace=arguments.grace,
         registry=around.registry,
     )
