@@ -46,6 +46,11 @@ DRAIN = 0.2
 
 _RESUME = ResolvedResume()
 
+SEAM = b": another attempt goes on from here\n\n"
+"""A comment in a stream, which no client shows."""
+_NO_COMMENTS = frozenset({"gemini"})
+"""Whose SDK takes a comment for JSON (google-genai 3.6)."""
+
 Secrets = tuple[str, ...]
 
 Learn = Callable[[Failure], Failure]
@@ -183,7 +188,8 @@ class Upstream:
                 await tell(Failed(opened.id, learn(await _failure(answer, dialect, secrets))))
             elif self._request.stream:
                 reader, seam = self._reader(dialect, secrets, payload.told, attempt.carried)
-                await _stream(opened.id, answer, reader, seam, learn, tell)
+                mark = SEAM if seam is not None and self._request.dialect not in _NO_COMMENTS else b""
+                await _stream(opened.id, answer, reader, seam, mark, learn, tell)
             else:
                 await tell(await self._json(opened.id, answer, dialect, secrets, payload.told, learn))
         except TRANSPORT_ERRORS as error:
@@ -243,11 +249,13 @@ class Upstream:
 
 
 async def _stream(  # noqa: PLR0913, PLR0917 - a stream is read with all of these
-    id: int, answer: Incoming, reader: StreamReader, seam: Seam | None, learn: Learn, tell: Tell
+    id: int, answer: Incoming, reader: StreamReader, seam: Seam | None, mark: bytes, learn: Learn, tell: Tell
 ) -> None:
     status = answer.status
     while chunk := await answer.read():
         events, raw = reader.feed(chunk)
+        if raw and mark:
+            raw, mark = mark + raw, b""
         if reader.complete:
             await tell(Received(id, _learnt([*events, *reader.end()], learn), raw + reader.tail, True, status))
             await _drain(answer)

@@ -16,7 +16,16 @@ import httpx
 
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.translation import Frame
-from policyroute.events import Finished, FinishReason, ReasoningDelta, Started, StreamEvent, TextDelta, Usage
+from policyroute.events import (
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    Started,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt, Text
 
@@ -51,6 +60,8 @@ class Teller:
     manner: Manner = "exact"
     answer: str = ANSWER
     thoughts: Sequence[str] = ()
+    calls: Sequence[tuple[str, str]] = ()
+    """Tools that are called after the text: name and arguments."""
     again: bool = False
     """Whether later answers break off too."""
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -59,8 +70,10 @@ class Teller:
         said = self._said(prompt)
         thoughts = [ReasoningDelta(each) for each in self.thoughts]
         words = [TextDelta(each) for each in (pieces(said) if said else [])]
+        calls = [part for number, call in enumerate(self.calls) for part in _called(number, *call)]
+        reason = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
         usage = Usage(10, (len(said) + 3) // 4)
-        return [Started("theirs", f"{self.dialect}-model"), *thoughts, *words, usage, Finished(FinishReason.STOP)]
+        return [Started("theirs", f"{self.dialect}-model"), *thoughts, *words, *calls, usage, Finished(reason)]
 
     def _said(self, prompt: Prompt) -> str:
         begun = _begun(prompt)
@@ -72,6 +85,14 @@ class Teller:
         if self.manner == "over":
             return self.answer
         return "I would rather tell of something else entirely." if self.manner == "other" else rest
+
+
+def _called(number: int, name: str, arguments: str) -> list[StreamEvent]:
+    """A call in pieces."""
+    third = len(arguments) // 3
+    said = (arguments[:third], arguments[third : 2 * third], arguments[2 * third :])
+    begun = ToolCallDelta(number, f"call_{number}", name, "")
+    return [begun, *(ToolCallDelta(number, None, None, each) for each in said)]
 
 
 def _begun(prompt: Prompt) -> str | None:
@@ -96,6 +117,8 @@ class Tellers(httpx.AsyncBaseTransport):
 
     def __init__(self, **tellers: Teller) -> None:
         self.tellers = tellers
+        self.rested: Callable[[], None] = lambda: None
+        """Has a gateway forget who failed."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         teller = self.tellers[request.url.host]
