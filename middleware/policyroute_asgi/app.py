@@ -47,7 +47,11 @@ class Gateway:
         self._serve = _shared_with_pages(self._http, guard.origins)
         self._endpoints = Endpoints(prefix, whole=True)
         self.operator = operator = Operator(
-            services.metrics, services.status, lambda: services.draining, services.telemetry.resting.states
+            services.metrics,
+            services.status,
+            lambda: services.draining,
+            services.telemetry.resting.states,
+            services.telemetry.integrity.rows,
         )
         self._pages: Pages = {**operator.probes, **(operator.inside if inside is None else inside)}
 

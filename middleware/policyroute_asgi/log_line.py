@@ -39,6 +39,9 @@ class LogLine(NamedTuple):
     ended: float
     committed: float | None
     decide: float
+    completed: bool = False
+    schema_intact: bool | None = None
+    schema_hash: str | None = None
 
     def json(self) -> bytes:
         """docs/observability.md has the fields."""
@@ -66,6 +69,9 @@ class LogLine(NamedTuple):
             "status": self.status,
             "outcome": self.outcome,
             "refused": last.refused if last else False,
+            "completed": self.completed,
+            "schema_intact": self.schema_intact,
+            "schema_hash": self.schema_hash,
             "attempts": [attempt.as_json() for attempt in self.attempts],
             "input_tokens": last.input_tokens if last else None,
             "output_tokens": last.output_tokens if last else None,

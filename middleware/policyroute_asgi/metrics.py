@@ -36,6 +36,22 @@ class Family(Generic[_Metric]):
         return child
 
 
+def _of_answers(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Counter]]:
+    refusals = _counter(
+        registry,
+        "policyroute_refusals",
+        "Answers that are refusals: the provider says so, or they begin with a phrase of the policy's",
+        ["target", "provider"],
+    )
+    checks = _counter(
+        registry,
+        "policyroute_schema_checks",
+        "Answers held against the schema that was demanded: intact or broken",
+        ["target", "provider", "result"],
+    )
+    return refusals, checks
+
+
 def _counter(registry: CollectorRegistry, name: str, doc: str, labels: list[str]) -> Family[Counter]:
     return Family(Counter(name, doc, labels, registry=registry))
 
@@ -145,12 +161,7 @@ class Metrics:
             "Attempts at targets: ok, or the kind of failure",
             ["target", "provider", "outcome"],
         )
-        self.refusals = _counter(
-            registry,
-            "policyroute_refusals",
-            "Answers that are refusals: the provider says so, or they begin with a phrase of the policy's",
-            ["target", "provider"],
-        )
+        self.refusals, self.schema_checks = _of_answers(registry)
         self.rule_errors = Counter(
             "policyroute_rule_errors",
             "Rules whose expression could not be evaluated, and what was done (applied, skipped, refused)",

@@ -5,7 +5,7 @@ Rule of this module: it tells of names, places and numbers in the policy; no key
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -13,6 +13,7 @@ from starlette.types import Scope, Send
 
 from policyroute_asgi import metrics
 from policyroute_asgi.activation import Status
+from policyroute_asgi.integrity import Row
 from policyroute_asgi.metrics import Metrics, RestingStates
 
 Page = tuple[int, str, bytes]
@@ -30,7 +31,7 @@ class Operator:
     """The pages of one process. `probes` are for whoever may connect, `inside` for operators.
 
     `status` gives what is served, None as long as nothing is; `draining` whether shutdown has begun; `resting` who is
-    left alone for a while.
+    left alone for a while; `integrity` how often models' answers fit their schemas.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class Operator:
         status: Callable[[], Status | None],
         draining: Callable[[], bool],
         resting: RestingStates,
+        integrity: Callable[[], Iterator[Row]],
     ) -> None:
         self._metrics = metrics
         self._resting = resting
+        self._integrity = integrity
         self._status = status
         self._draining = draining
         self.probes: Pages = {"/healthz": health, "/readyz": self._ready}
@@ -55,7 +58,11 @@ class Operator:
         return numbers(self._metrics.exposition())
 
     async def _policy(self) -> Page:
-        return policy(self._status(), cooling=list(map(_cooling, self._resting())))
+        fit = [
+            {**row._asdict(), "samples": round(row.samples, 1), "intact": round(row.intact, 1)}
+            for row in self._integrity()
+        ]
+        return policy(self._status(), cooling=list(map(_cooling, self._resting())), integrity=fit)
 
 
 async def health() -> Page:

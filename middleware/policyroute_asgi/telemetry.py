@@ -15,6 +15,7 @@ from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
+from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
@@ -62,6 +63,7 @@ class Telemetry:
         self.metrics = metrics
         self.latencies = Latencies(clock)
         self.windows = Windows(clock)
+        self.integrity = Integrity()
         self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
@@ -90,10 +92,20 @@ class Telemetry:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             if attempt.refused:
                 self.metrics.refusals.of(attempt.target, attempt.provider).inc()
+            if record is not None and record.schema_hash is not None:
+                self._measured(attempt, record.schema_hash)
             self.latencies.add(attempt, stream=served.stream)
             self._learn(attempt, served.request)
         if self._lines is not None:
             self._lines.write(_line(served, attempts))
+
+    def _measured(self, attempt: AttemptRecord, schema: str) -> None:
+        """Whether an answer fit its schema."""
+        intact = attempt.schema_intact
+        if intact is not None:
+            result = "intact" if intact else "broken"
+            self.metrics.schema_checks.of(attempt.target, attempt.provider, result).inc()
+            self.integrity.note(attempt.provider, attempt.model, schema, intact)
 
     def _learn(self, attempt: AttemptRecord, request: ModelRequest | None) -> None:
         if request is None or request.operation is not Operation.CHAT:
@@ -147,4 +159,7 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         ended=served.ended,
         committed=record.committed if record else None,
         decide=served.decide,
+        completed=record.completed if record else False,
+        schema_intact=record.schema_intact if record else None,
+        schema_hash=record.schema_hash if record else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from itertools import product
+from pathlib import Path
 
 import pytest
 from tests.support.asgi import serving

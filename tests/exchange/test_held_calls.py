@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from tests.support.asking import GOING_ON, Got, asked, body_of
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.anyio
 
 TOOLS = ResolvedHold(tools=True)
 CALLS = [("look", '{"where": "barn"}'), ("ask", '{"who": "Brisk", "what": ["why", "when"]}')]
-SCHEMA = {"type": "object", "properties": {}}
-DECLARED = {
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
+DECLARED: dict[str, dict[str, Any]] = {
     "openai_chat": {"tools": [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]},
     "openai_responses": {"tools": [{"type": "function", "name": "look", "parameters": SCHEMA}]},
     "anthropic": {"tools": [{"name": "look", "input_schema": SCHEMA}]},
