@@ -21,6 +21,10 @@ from policyroute_asgi.tokens import Given, Tokens
 _NOBODY: frozenset[Key] = frozenset()
 
 
+def _anyone(_: Candidate) -> bool:
+    return False
+
+
 class Settings(Protocol):
     """What is needed here of an `Active`."""
 
@@ -33,8 +37,9 @@ class Settings(Protocol):
 class Access:
     """`active` has the keys of ours and how each provider is connected to, `client` are the caller's keys.
 
-    `one_key` is asked where there are several: whether the request refers to what an account keeps. Two keys may be of
-    two accounts, so that the first one stays. `tokens` are shown for keys that have a grant.
+    `one_key` is asked where there are several: whether the request, as this candidate gets it, refers to what an
+    account keeps. Two keys of a provider may be of two accounts, so that the first one stays. `tokens` are shown for
+    keys that have a grant.
     """
 
     __slots__ = ("_active", "_client", "_conversation", "_first", "_keys", "_one_key", "_tokens", "_tried")
@@ -47,7 +52,7 @@ class Access:
         client: BroughtKeys = NO_KEYS,
         *,
         tokens: Tokens,
-        one_key: Callable[[], bool] = bool,
+        one_key: Callable[[Candidate], bool] = _anyone,
     ) -> None:
         self._keys = keys
         self._active = active
@@ -55,7 +60,7 @@ class Access:
         self._client = client
         self._one_key = one_key
         self._tokens = tokens
-        self._first: Key | None = None
+        self._first: dict[str, Key] = {}
         self._tried: dict[tuple[str, str], frozenset[Key]] = {}
 
     def pick(self, candidate: Candidate) -> Key | Failure | None:
@@ -91,7 +96,7 @@ class Access:
     def opened(self, candidate: Candidate, key: Key | None) -> None:
         """An attempt begins with what `pick` gave. `closed` follows."""
         if key is not None and not candidate.provider.client_key:
-            self._first = self._first or key
+            self._first.setdefault(candidate.provider.name, key)
             self._keys.opened(candidate.provider, key)
 
     def closed(self, candidate: Candidate, key: Key | None) -> None:
@@ -101,8 +106,10 @@ class Access:
     def _pool(self, candidate: Candidate) -> tuple[Key, ...] | None:
         """The keys that an attempt may go with; None where its provider asks for none."""
         pool = self._active.keys.get(candidate.provider.name)
-        several = pool is not None and len(pool) > 1
-        return (self._first,) if several and self._first is not None and self._one_key() else pool
+        if pool is None or len(pool) < 2:
+            return pool
+        first = self._first.get(candidate.provider.name)
+        return (first,) if first is not None and self._one_key(candidate) else pool
 
     def learn(self, candidate: Candidate, key: Key | None, failure: Failure) -> Failure:
         """What the failure of an open attempt means for its key, and as what it is to be told."""

@@ -31,6 +31,8 @@ from policyroute_asgi.load import Places, Refused
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
+from policyroute_asgi.remembered import DIALECT as STATEFUL
+from policyroute_asgi.remembered import Remembered, hearing, whole
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.state.store import StateStore
@@ -68,6 +70,7 @@ class Routed:
         self._rates = bounds.rates
         self._body = bounds.body
         self._state = state
+        self._remembered = Remembered(state)
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
@@ -119,6 +122,8 @@ class Routed:
         served.request = request
         served.model = request.model
         served.stream = reply.stream = request.stream
+        if request.dialect == STATEFUL:
+            served.request = request = await whole(request, caller.client.tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
         decision = self._decide(active, request, caller, served)
@@ -156,8 +161,13 @@ class Routed:
             ongoing is not None and decision.resume.enabled and ongoing.keeps_text,
         )
         goes_on = carrying(request, decision, upstream.frame)
-        exchange = Drive(decision, upstream, reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=ongoing)
+        heard = hearing(request, caller.client.tenant, self._remembered, reply)
+        exchange = Drive(
+            decision, upstream, heard or reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=ongoing
+        )
         served.record = exchange.record
+        if heard is not None:
+            heard.record = exchange.record
         record = await exchange.run()
         if ongoing is not None and record.outcome == "ok":
             ongoing.done(exchange.text)
@@ -177,7 +187,11 @@ class Routed:
             scope = visit.scope
             found = brought_keys(scope["headers"], scope["query_string"], allow_credential=caller.credential_free)
             brought = found.within(origins)
-        return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=lambda: bool(request.kept))
+
+        def one_key(candidate: Candidate) -> bool:
+            return bool(request.at(candidate.provider.name, candidate.provider.base_url).kept)
+
+        return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
 
     def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
         state = self._telemetry.state(self._places.load)

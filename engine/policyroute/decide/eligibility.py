@@ -62,7 +62,15 @@ def of_one_account(candidates: Sequence[Candidate], kept: str) -> Parted:
     nothing of it. `kept` is where it does."""
     first = candidates[0].provider.name if candidates else ""
     detail = f"`{kept}` refers to what one account keeps: no other is asked than the first candidate's, {first}"
+    if kept == "previous_response_id":
+        detail += _NOT_KNOWN
     return _parted(candidates, lambda each: each.provider.name, "other_account", detail)
+
+
+_NOT_KNOWN: Final = (
+    ", for what was said before is not known here: it is for a day after an answer to the same tenant, unless the "
+    "client said `store: false`, and beyond a restart where there is a `state_dir`"
+)
 
 
 def _parted(candidates: Sequence[Candidate], of: Callable[[Candidate], str], code: str, detail: str) -> Parted:

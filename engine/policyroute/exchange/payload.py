@@ -65,8 +65,9 @@ def build(request: ModelRequest, hop: Hop, key: str | None, addition: Addition |
     """The attempt that `hop` describes; `key` is the secret it goes with, where the provider asks for one. `addition`
     is what it is told beyond the request: as all else in it, it is transformed and adapted."""
     candidate = hop.candidate
-    added = None if addition is None or addition.empty else addition.to(request.prompt)
     provider, model = candidate.provider, candidate.model
+    request = request.at(provider.name, provider.base_url)
+    added = None if addition is None or addition.empty else addition.to(request.prompt)
     dialect = DIALECTS[provider.dialect]
     told: Amendments | None = None
     if provider.dialect == request.dialect:

@@ -94,6 +94,8 @@ class ModelRequest:
     body: bytes
     data: dict[str, Any]
     _reader: RequestReader
+    _as_it_came: ModelRequest | None = None
+    _issuer: tuple[str, str] | None = None
 
     @classmethod
     def read(  # noqa: PLR0913 - the public call: one name for each thing a transport knows
@@ -153,6 +155,19 @@ class ModelRequest:
         """The same request with these facts taken as said instead of read: for policy tests and explanations."""
         known = {name: value for name, value in self.__dict__.items() if name != "_reader"}
         return ModelRequest(reader=self._reader, **{**known, **facts})
+
+    def continuing(self, data: dict[str, Any], body: bytes, issuer: tuple[str, str] | None) -> ModelRequest:
+        """The same request with what it only referred to in `data`. `issuer` (a provider's name and base_url) has that
+        itself, and gets the request as it came."""
+        read = {name for name, value in vars(ModelRequest).items() if isinstance(value, Lazy)}
+        facts = {name: value for name, value in self.__dict__.items() if name != "_reader" and name not in read}
+        facts |= {"data": data, "body": body, "size": len(body), "_as_it_came": self, "_issuer": issuer}
+        return ModelRequest(reader=self._reader, **facts)
+
+    def at(self, provider: str, base_url: str) -> ModelRequest:
+        """What is sent to this provider."""
+        as_it_came = self._as_it_came
+        return as_it_came if as_it_came is not None and self._issuer == (provider, base_url) else self
 
     @Lazy
     def messages(self) -> tuple[Message, ...]:

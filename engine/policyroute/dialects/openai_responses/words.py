@@ -12,6 +12,8 @@ from policyroute.dialects.translation import Frame
 from policyroute.events import FinishReason, Usage
 
 _ID: Final = "resp_"
+OURS: Final = "resp_policyroute_"
+"""How the id of an answer begins that was told by us: no provider has it."""
 _REPEATED: Final[dict[str, Any]] = {
     "instructions": None,
     "max_output_tokens": None,
@@ -47,7 +49,7 @@ def ending(reason: FinishReason, *, refused: bool) -> tuple[str, str | None]:
 
 def response_id(frame: Frame, given: str) -> str:
     """That of a provider of this dialect, who may have kept the answer by it."""
-    return given if given.startswith(_ID) else _ID + frame.id
+    return given if given.startswith(_ID) else OURS + frame.id
 
 
 def response(frame: Frame, id: str, model: str) -> dict[str, Any]:
