@@ -13,7 +13,8 @@ from contextlib import suppress
 from functools import partial
 
 from policyroute.changes import Change
-from policyroute.decide.decision import Candidate, Excluded, Hop, ResolvedResume
+from policyroute.decide.decision import Candidate, Excluded, Hop
+from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
 from policyroute.dialects.amendments import NOTHING, Amender, Amendments, amended
 from policyroute.dialects.translated import Translated

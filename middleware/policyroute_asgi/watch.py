@@ -119,7 +119,7 @@ def _add(places: dict[str, set[str] | None], folder: str, name: str) -> None:
 def _files(directory: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
-            return [entry.path for entry in entries if entry.name.endswith((".yaml", ".yml"))]
+            return [entry.path for entry in entries if entry.name.endswith((".yaml", ".yml", ".schema.json"))]
     except OSError:
         return []
 

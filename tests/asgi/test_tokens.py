@@ -177,10 +177,11 @@ async def test_a_token_that_is_slow_to_come_is_time_to_the_first_token(
         write_account(tmp_path, f"{url}/token")
         folder = policy(tmp_path, f"base_url: {vendor.base_url}, {GOOGLE}", f"base_url: {spare.base_url}")
         written = (folder / "policy.yaml").read_text()
-        (folder / "policy.yaml").write_text(written.replace("fallback:", "limits: {ttft: 50ms}, fallback:"))
+        (folder / "policy.yaml").write_text(written.replace("fallback:", "limits: {ttft: 500ms}, fallback:"))
         async with running(folder, log) as app:
-            assert (await post(app, stream=True)).status == 200
-            endpoint.gate.set()
+            answered = await post(app, stream=True)
+            endpoint.gate.set()  # before anything may fail: who serves it waits for its end
+            assert answered.status == 200
     assert not vendor.asked and len(spare.asked) == 1
     assert log.lines[0]["attempts"][0]["outcome"] == "timeout_ttft"
 

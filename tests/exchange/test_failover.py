@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
 from policyroute.events import (
     Broken,
     Finished,

@@ -10,7 +10,7 @@ import pytest
 from tests.support.asking import GOING_ON, Got, asked, body_of
 from tests.support.tellers import ANSWER, Teller
 
-from policyroute.decide.decision import ResolvedHold
+from policyroute.decide.resolved import ResolvedHold
 from policyroute.dialects import DIALECTS
 from policyroute.events import ToolCallDelta
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from policyroute.decide.decision import Candidate, ResolvedFallback, ResolvedHold, ResolvedLimits
+from policyroute.decide.decision import Candidate
+from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits
 from policyroute.events import Finished, FinishReason, StreamEvent, TextDelta, ToolCallDelta
 from policyroute.exchange.answering import Asks
 from policyroute.exchange.commands import Done, Emit, Failed, Open, Received

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedHold, ResolvedLimits
+from policyroute.decide.decision import Candidate, Denial, Excluded
 from policyroute.decide.judging import Verdict
+from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits
 from policyroute.events import Broken, Finished, FinishReason, Started, StreamEvent, TextDelta, ToolCallDelta, Usage
 from policyroute.exchange.answering import Asks
 from policyroute.exchange.carrying import Carrying, Terms

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from policyroute.decide.answers import Answer
-from policyroute.decide.decision import Candidate, Denial, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
+from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
 from policyroute.events import (
     Broken,
     Finished,

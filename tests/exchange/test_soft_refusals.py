@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policyroute import build
-from policyroute.decide.decision import Candidate, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate
+from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
 from policyroute.events import (
     Finished,
     FinishReason,

@@ -13,7 +13,8 @@ from tests.support.tellers import Teller, Tellers
 from policyroute.absent import ABSENT
 from policyroute.catalogue import BY_DIALECT
 from policyroute.clearance import Clearance
-from policyroute.decide.decision import Candidate, Decision, Hop, ResolvedFallback, ResolvedHold
+from policyroute.decide.decision import Candidate, Decision, Hop
+from policyroute.decide.resolved import ResolvedFallback, ResolvedHold
 from policyroute.dialects import DIALECTS
 from policyroute.events import Broken, Finished, Started, StreamEvent, TextDelta, Usage
 from policyroute.exchange.answering import Asks

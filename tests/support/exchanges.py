@@ -12,7 +12,8 @@ import httpx
 
 from policyroute.absent import ABSENT
 from policyroute.clearance import Clearance
-from policyroute.decide.decision import Candidate, Decision, Denial, Hop, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate, Decision, Denial, Hop
+from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
 from policyroute.decide.state import Place
 from policyroute.failures import DEFAULT_AFTER, Failure
 from policyroute.policy.accounts import SecretRef

@@ -25,7 +25,7 @@ from tests.support.providers import (
     provider,
 )
 
-from policyroute.decide.decision import ResolvedFallback
+from policyroute.decide.resolved import ResolvedFallback
 from policyroute.failures import FailureKind
 from policyroute.health.cooldowns import FIRST, LONGEST, PROBE
 from policyroute.record import ExchangeRecord

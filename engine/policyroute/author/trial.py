@@ -215,6 +215,20 @@ def _failures(expect: Expect, decision: Decision) -> Iterator[str]:
         for name, wanted in expect.limits.model_dump(exclude_none=True).items():
             if getattr(decision.limits, name) != wanted:
                 yield f"limits.{name} is {getattr(decision.limits, name):g}s, not {wanted:g}s"
+    yield from _answers(expect, decision)
+
+
+def _answers(expect: Expect, decision: Decision) -> Iterator[str]:
+    """What is done about answers."""
+    mid_stream, hold = decision.fallback.mid_stream, decision.hold
+    if expect.mid_stream is not None and mid_stream != expect.mid_stream:
+        yield f"mid_stream is {mid_stream}, not {expect.mid_stream}"
+    held = [name for name, on in (("tools", hold.tools), ("schema", hold.schema)) if on]
+    if expect.held is not None and set(held) != set(expect.held):
+        yield f"held are {_listed(held)}, not {_listed(expect.held)}"
+    file = decision.expected.file if decision.expected is not None else None
+    if expect.expected_schema is not None and file != expect.expected_schema:
+        yield f"the schema that answers have to fit is {file or 'none'}, not {expect.expected_schema}"
 
 
 def _order(expect: Expect, decision: Decision) -> Iterator[str]:

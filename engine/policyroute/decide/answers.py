@@ -19,7 +19,8 @@ _MILLION = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete answer, its words out of its repr. `text` is None where it is longer than is kept; `tools` are the
-    names of those it calls; `usage` is None where the provider did not say."""
+    names of those it calls; `usage` is None where the provider did not say; `schema_valid`: it breaks no schema that
+    was demanded."""
 
     finish: FinishReason
     refused: bool
@@ -47,6 +48,7 @@ class ResponseFacts:
     def __init__(self, answer: Answer) -> None:
         self.finish_reason = answer.finish.value
         self.refused = answer.refused
+        self.schema_valid = answer.schema_valid
         self.tool_calls = tuple(ToolFacts(name) for name in answer.tools)
         self._text = answer.text
 

@@ -14,13 +14,15 @@ from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.answers import Awaiting
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
+from policyroute.decide.resolved import Expectation, ResolvedFallback, ResolvedHold, ResolvedLimits, ResolvedResume
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.dialects.concerns import Concern
-from policyroute.failures import FailureKind
 from policyroute.policy.actions import Headers, Transform
 from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
 
+_NO_HOLD = ResolvedHold()
+_RESUME = ResolvedResume()
 _JSON = frozenset({int, float, str, bool, type(None)})
 
 
@@ -150,67 +152,6 @@ class RuleError:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedFallback:
-    after: frozenset[FailureKind]
-    retries: int
-    max_swaps: int
-    max_attempts: int
-    swap_delay: float
-    on_unsupported: str = "adapt"
-    on_overflow: str = "larger_window"
-    mid_stream: str = "abort"
-
-    @property
-    def trims(self) -> bool:
-        return self.on_overflow == "trim"
-
-    @property
-    def ends_with(self) -> tuple[str, ...]:
-        """Why a first candidate may be out that nobody else is asked after."""
-        unsupported = ("unsupported",) if self.on_unsupported == "error" else ()
-        return (*unsupported, "context_window") if self.on_overflow == "error" else unsupported
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "after": sorted(self.after),
-            "retries": self.retries,
-            "max_swaps": self.max_swaps,
-            "max_attempts": self.max_attempts,
-            "swap_delay": self.swap_delay,
-            "on_unsupported": self.on_unsupported,
-            "on_overflow": self.on_overflow,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedHold:
-    tools: bool = False
-    schema: bool = False
-    max_bytes: int = 1_048_576
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedResume:
-    enabled: bool = True
-    message: str | None = None
-    instruction: str | None = None
-    max_bytes: int = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedLimits:
-    """Seconds. `ttft` and `idle` apply to streams."""
-
-    connect: float
-    ttft: float
-    idle: float
-    total: float
-
-    def as_json(self) -> dict[str, Any]:
-        return {"connect": self.connect, "ttft": self.ttft, "idle": self.idle, "total": self.total}
-
-
 class Grounds(NamedTuple):
     """What a decision rests on, kept for the hops."""
 
@@ -243,9 +184,9 @@ class Decision:
     errors: tuple[RuleError, ...]
     grounds: Grounds | None = field(default=None, repr=False, compare=False)
     awaiting: Awaiting | None = None
-    hold: ResolvedHold = ResolvedHold()
-    resume: ResolvedResume = ResolvedResume()
-    expected: Any = None
+    hold: ResolvedHold = _NO_HOLD
+    resume: ResolvedResume = _RESUME
+    expected: Expectation | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -268,6 +209,9 @@ class Decision:
             "shadow": list(self.shadow),
             "fallback": self.fallback.as_json(),
             "limits": self.limits.as_json(),
+            "hold": self.hold.as_json(),
+            "resume": self.resume.as_json(),
+            "expected": self.expected.as_json() if self.expected else None,
             "transforms": [rule for rule, _ in self.transforms],
             "request_headers": [rule for rule, _ in self.request_headers],
             "response_headers": [rule for rule, _ in self.response_headers],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
-from policyroute.policy.actions import Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.actions import Expected, Fallback, Headers, Hold, Limits, Resume, Route, Transform
 from policyroute.policy.model import Mode, Rule
 
 T = TypeVar("T")
@@ -66,6 +66,9 @@ class Effects:
         )
         self.fallback: Column[Fallback] = Column(rules, lambda rule: rule.fallback)
         self.limits: Column[Limits] = Column(rules, lambda rule: rule.limits)
+        self.expect: Column[tuple[str, Expected]] = Column(
+            rules, lambda rule: (rule.id, rule.expect) if rule.expect else None
+        )
         self.hold: Column[Hold] = Column(rules, lambda rule: rule.hold)
         self.resume: Column[Resume] = Column(rules, lambda rule: rule.resume)
 

@@ -12,9 +12,10 @@ from typing import Final
 from policyroute.adapt import asked_for, fit, room
 from policyroute.catalogue import BY_DIALECT
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.decision import Candidate, Excluded, ResolvedFallback, RuleError
+from policyroute.decide.decision import Candidate, Excluded, RuleError
 from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
+from policyroute.decide.resolved import ResolvedFallback
 from policyroute.decide.state import RoutingState
 from policyroute.dialects import DIALECTS
 from policyroute.request import ModelRequest, Operation

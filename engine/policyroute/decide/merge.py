@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
-from policyroute.decide.decision import ResolvedFallback, ResolvedHold, ResolvedLimits, ResolvedResume
 from policyroute.decide.effects import Column
+from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits, ResolvedResume
 from policyroute.failures import DEFAULT_AFTER, FailureKind
 from policyroute.policy.actions import Fallback, Hold, Limits, Resume
 

@@ -14,7 +14,7 @@ from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, ResolvedFallback, RuleError
+from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
 from policyroute.decide.endpoints import Endpoints
@@ -25,8 +25,10 @@ from policyroute.decide.index import Index, compiling
 from policyroute.decide.judging import AnswerRules, Verdict, judged
 from policyroute.decide.matching import errors_of
 from policyroute.decide.ordering import ranked
+from policyroute.decide.resolved import Expectation, ResolvedFallback
 from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
+from policyroute.failures import FailureKind
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
@@ -105,7 +107,7 @@ class PolicySet:
         candidates: tuple[Candidate, ...] = ()
         out: tuple[Excluded, ...] = ()
         denied = self._denied(applied, erred)
-        fallback = self._fallback.of(enforced)
+        fallback, expected = self._fallbacks(enforced)
         if denied is None:
             candidates, out, denied = self._candidates(route_rule, plan, facts, constraints, errors, fallback)
             if not (candidates or denied):
@@ -129,6 +131,7 @@ class PolicySet:
             self._answers.awaiting(facts) if self._answers is not None and denied is None and is_chat else None,
             self._hold.of(enforced),
             self._resume.of(enforced),
+            expected,
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -168,6 +171,15 @@ class PolicySet:
         if decision.awaiting is None:
             return Verdict()
         return judged(decision.awaiting, decision.grounds.facts.at(endpoint, state).answered(answer))
+
+    def _fallbacks(self, enforced: int) -> tuple[ResolvedFallback, Expectation | None]:
+        """Where a schema is expected, an answer that does not fit is a failure like others."""
+        fallback, found = self._fallback.of(enforced), self._effects.expect.first(enforced)
+        if found is None:
+            return fallback, None
+        rule, expected = found[1]
+        after = fallback.after | {FailureKind.SCHEMA_INVALID}
+        return replace(fallback, after=after), Expectation(rule, expected.file, expected.schema)
 
     def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
         found = self._effects.deny.first(applied)

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from policyroute.decide.decision import Candidate, Denial, ResolvedHold
+from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
+from policyroute.decide.resolved import ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
 from policyroute.exchange.carrying import Carried
 from policyroute.exchange.commands import Emit, Received, Repair

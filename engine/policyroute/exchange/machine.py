@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from policyroute.decide.decision import Candidate, Denial, Excluded, ResolvedFallback, ResolvedLimits
+from policyroute.decide.decision import Candidate, Denial, Excluded
 from policyroute.decide.judging import Verdict
+from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
 from policyroute.exchange.answering import Answering, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (

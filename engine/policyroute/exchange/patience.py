@@ -5,7 +5,7 @@ Rule of this module: arithmetic on times. Silence counts in streams only: a whol
 
 from __future__ import annotations
 
-from policyroute.decide.decision import ResolvedLimits
+from policyroute.decide.resolved import ResolvedLimits
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import AttemptRecord
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from policyroute.decide.decision import Candidate, ResolvedResume
+from policyroute.decide.decision import Candidate
+from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects.shapes import compact
 from policyroute.dialects.turns import after_opening
 from policyroute.exchange.carrying import Way

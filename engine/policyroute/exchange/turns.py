@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policyroute.absent import Absent
-from policyroute.decide.decision import Candidate, ResolvedFallback
+from policyroute.decide.decision import Candidate
+from policyroute.decide.resolved import ResolvedFallback
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import Skipped
 

@@ -111,6 +111,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """A schema that answers have to fit, whatever the client asked for, and the file it stands in."""
+
+    file: str
+    schema: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """What of a streamed answer is kept back until it is whole: tool calls, and answers bound to a schema; at most so
     many bytes. None where the rule does not set it."""

@@ -163,6 +163,11 @@ class Expect(Strict):
     shadow: list[str] | None = None
     denied: bool | Denied | None = None
     limits: ExpectedLimits | None = None
+    mid_stream: Literal["abort", "continue", "restart"] | None = None
+    held: (
+        Annotated[list[Literal["tools", "schema"]], Field(description="all that is held until it is whole")] | None
+    ) = None
+    expected_schema: Annotated[str, Field(description="the file that answers have to fit")] | None = None
 
 
 class CaseSpec(Strict):

@@ -20,6 +20,7 @@ from policyroute.policy.conflicts import PlacedRule, report_conflicts
 from policyroute.policy.endpoints import provider, target
 from policyroute.policy.expectations import cases
 from policyroute.policy.expressions import Expressions
+from policyroute.policy.files import SCHEMA
 from policyroute.policy.model import Default, Program, Provider, Rule, Target
 from policyroute.policy.reading import Loaded, read
 from policyroute.policy.refusals import refusals
@@ -39,14 +40,16 @@ def compile_policy(
     `files` and `packs` are texts by name. `compiler` remembers expressions from one call to the next.
     """
     report = Report(list(found))
-    loaded = [read(SourceText(name, files[name].removeprefix("\ufeff")), report) for name in sorted(files)]
+    policies = sorted(name for name in files if not name.endswith(SCHEMA))
+    loaded = [read(SourceText(name, files[name].removeprefix("\ufeff")), report) for name in policies]
     own = [each for each in loaded if each is not None]
     complete = not errors(found) and len(own) == len(loaded)
     if not own:
         return None, report.finished()
     used = symbols.packs_used(own, packs, report)
     revision = _revision({**files, **{f"pack/{name}": packs[name] for name in used}})
-    program = _linked(_Files(own, used, complete), revision, compiler, report)
+    schemas = {name: text for name, text in files.items() if name.endswith(SCHEMA)}
+    program = _linked(_Files(own, used, complete, schemas), revision, compiler, report)
     problems = report.finished()
     return (replace(program, warnings=problems) if program and not errors(problems) else None), problems
 
@@ -63,11 +66,13 @@ def _revision(texts: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """`complete` is False where a file could not be read: then a name that seems unknown may well be in it."""
+    """`schemas` are texts by file name. `complete` is False where a file could not be read: then a name that seems
+    unknown may well be in it."""
 
     own: Sequence[Loaded]
     packs: Mapping[str, Loaded]
     complete: bool
+    schemas: Mapping[str, str]
 
     @property
     def all(self) -> tuple[Loaded, ...]:
@@ -89,7 +94,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         names,
         expressions,
     )
-    scope = Scope(targets, expressions, report, files.complete, profiles)
+    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas)
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)

@@ -15,6 +15,7 @@ from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reason
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
+    ExpectSpec,
     FallbackSpec,
     HeadersSpec,
     HoldSpec,
@@ -207,6 +208,7 @@ class RuleSpec(Strict):
     response_headers: HeadersSpec | None = None
     fallback: FallbackSpec | None = None
     limits: LimitsSpec | None = None
+    expect: ExpectSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
 

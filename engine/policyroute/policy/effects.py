@@ -148,6 +148,14 @@ class LimitsSpec(Strict):
     total: Duration | None = None
 
 
+class ExpectSpec(Strict):
+    """What answers have to fit."""
+
+    schema_file: Annotated[str, Field(min_length=1, max_length=256)] = Field(
+        alias="schema", description="a *.schema.json file of the policy directory"
+    )
+
+
 class HoldSpec(Strict):
     """What of a streamed answer is kept back until it is whole."""
 
@@ -179,6 +187,7 @@ EFFECTS: Mapping[str, str] = {
     "response_headers": "changes headers to the client",
     "fallback": "when and how often another attempt is made",
     "limits": "how long is waited",
+    "expect": "the schema that answers have to fit",
     "hold": "what is kept back until it is whole",
     "resume": "what an attempt is told of those before it",
 }

@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from policyroute.catalogue import Models
 from policyroute.problems import PolicyErrors, Problem, Span
+
+_READ: Final = (".yaml", ".schema.json")
 
 Place = str | Path
 """A directory of policies, or one file."""
 
 MAX_FILE = 1 << 20
 """Bytes of one file."""
+SCHEMA: Final = ".schema.json"
+"""How the name of a file ends that rules may expect answers to fit."""
 MAX_DIRECTORY = 8 << 20
 """Bytes of all files together."""
 
 
 def read_directory(path: Place) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
-    """The text of each `*.yaml` of a directory by file name, and what could not be read.
+    """The text of each `*.yaml` and `*.schema.json` of a directory by file name, and what could not be read.
 
     Hidden files are passed over, which takes care of editors' and of Kubernetes' own; links are followed. A path to a
     file is that file alone.
@@ -38,7 +43,7 @@ def read_directory(path: Place) -> tuple[Mapping[str, str], tuple[Problem, ...]]
     texts: dict[str, str] = {}
     total = 0
     for each in found:
-        if each != place and (each.suffix != ".yaml" or each.name.startswith(".") or each.is_dir()):
+        if each != place and (not each.name.endswith(_READ) or each.name.startswith(".") or each.is_dir()):
             continue
         text = _read(each)
         if isinstance(text, Problem):
@@ -51,7 +56,7 @@ def read_directory(path: Place) -> tuple[Mapping[str, str], tuple[Problem, ...]]
             )
             break
         texts[each.name] = text
-    if not texts and not problems:
+    if not problems and all(name.endswith(SCHEMA) for name in texts):
         problems.append(
             _problem("directory-empty", "there is no *.yaml file in it", place.name, "write a policy file there")
         )

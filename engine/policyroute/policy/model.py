@@ -16,7 +16,7 @@ from policyroute.catalogue import Traits
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.policy.accounts import KeyRef, SecretRef
-from policyroute.policy.actions import Deny, Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.actions import Deny, Expected, Fallback, Headers, Hold, Limits, Resume, Route, Transform
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
@@ -152,6 +152,7 @@ class Rule:
     response_headers: Headers | None = None
     fallback: Fallback | None = None
     limits: Limits | None = None
+    expect: Expected | None = None
     hold: Hold | None = None
     resume: Resume | None = None
 

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from policyroute.absent import ABSENT
 from policyroute.cel import Demand
 from policyroute.cel.trouble import TYPE
 from policyroute.cel.types import Kind, Phase
 from policyroute.failures import GROUPS, FailureKind
-from policyroute.policy.actions import REQUESTED, Fallback, Hold, Limits, Resume, Route
-from policyroute.policy.effects import AfterEdit, FallbackSpec, HoldSpec, LimitsSpec, ResumeSpec, RouteMap
+from policyroute.integrity.validation import Unusable, validator
+from policyroute.policy.actions import REQUESTED, Expected, Fallback, Hold, Limits, Resume, Route
+from policyroute.policy.effects import AfterEdit, ExpectSpec, FallbackSpec, HoldSpec, LimitsSpec, ResumeSpec, RouteMap
 from policyroute.policy.expressions import Expressions
+from policyroute.policy.files import SCHEMA
 from policyroute.policy.model import Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.tree import File, Path, dotted
@@ -26,6 +30,7 @@ from policyroute.request import Profiles
 PLACES = ("task", "step", "progress", "previous", "cause", "outputs", "partial", "schema")
 """What a resume message may have a place for."""
 
+_JSON: Final = TypeAdapter(dict[str, Any])
 _PLACE = re.compile(r"\{(\w+)\}")
 _KINDS = frozenset(kind.value for kind in FailureKind)
 _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN})
@@ -36,7 +41,7 @@ class Scope:
     """What names may refer to. `targets` has None for those that are wrong themselves.
 
     `complete` is False where a file could not be read: then a name that seems unknown may well be in it. `profiles` is
-    None where they are not known.
+    None where they are not known. `schemas` are the texts of files that answers may have to fit.
     """
 
     targets: Mapping[str, Target | None]
@@ -44,6 +49,7 @@ class Scope:
     report: Report
     complete: bool = True
     profiles: Profiles | None = None
+    schemas: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def error(self, code: str, message: str, file: File, path: Path, hint: str | None = None) -> None:
         self.report.error(code, message, file.span(path), hint=hint, path=dotted(path))
@@ -143,6 +149,28 @@ def _kinds(names: Iterable[str], file: File, path: Path, scope: Scope) -> frozen
 
 def limits(spec: LimitsSpec) -> Limits:
     return Limits(spec.connect, spec.ttft, spec.idle, spec.total)
+
+
+def expect(spec: ExpectSpec, file: File, path: Path, scope: Scope) -> Expected | None:
+    name, place = spec.schema_file, (*path, "schema")
+    text = scope.schemas.get(name)
+    if text is None:
+        there = suggestion(name, scope.schemas)
+        hint = there or f"schemas are files beside the policies whose names end in {SCHEMA}"
+        scope.error("unknown-schema", f"there is no schema file `{name}` in the policy directory", file, place, hint)
+        return None
+    try:
+        schema = _JSON.validate_json(text, strict=True)
+    except ValidationError:
+        scope.error("wrong-schema", f"`{name}` is not a JSON object", file, place)
+        return None
+    try:
+        validator(schema)
+    except Unusable as unusable:
+        hint = "JSON Schema, with patterns of RE2 and references within the file"
+        scope.error("wrong-schema", f"answers cannot be checked against `{name}`: {unusable.reason}", file, place, hint)
+        return None
+    return Expected(name, schema)
 
 
 def hold(spec: HoldSpec) -> Hold:

@@ -12,7 +12,7 @@ from policyroute.policy.document import DefaultSpec, RuleSpec
 from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
 from policyroute.policy.model import Default, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
-from policyroute.policy.routes import Scope, fallback, hold, limits, resume, route
+from policyroute.policy.routes import Scope, expect, fallback, hold, limits, resume, route
 from policyroute.policy.tree import File, Path, dotted
 
 _REQUIRE = Demand(BOOL, Phase.CANDIDATE, guarded=True)
@@ -60,6 +60,7 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         else None,
         fallback=fallback(spec.fallback, file, (*path, "fallback"), scope) if spec.fallback else None,
         limits=limits(spec.limits) if spec.limits else None,
+        expect=expect(spec.expect, file, (*path, "expect"), scope) if spec.expect else None,
         hold=hold(spec.hold) if spec.hold else None,
         resume=resume(spec.resume, file, (*path, "resume"), scope) if spec.resume else None,
     )

@@ -232,6 +232,7 @@ RESPONSE: Mapping[str, Field] = {
     "refused": _answered(
         BOOL, "whether it is a refusal: the provider says so or filtered it, or it begins with one of `refusals`"
     ),
+    "schema_valid": _answered(BOOL, "whether it fits the schema that was demanded; true where none was"),
     "text": _answered(STRING, "all its text, a refusal's words too; thoughts are not in it", cost=Cost.TEXT),
     "tool_calls": _answered(list_of(CALLED), "the tools it calls, in order"),
 }

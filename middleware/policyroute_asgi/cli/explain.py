@@ -188,8 +188,17 @@ def _outcome(decision: Decision, out: Console) -> None:
     limits, fallback = decision.limits, decision.fallback
     out.print(
         f"[dim]connect {limits.connect:g}s, ttft {limits.ttft:g}s, idle {limits.idle:g}s, total {limits.total:g}s;"
-        f" retries {fallback.retries}, swaps {fallback.max_swaps}, attempts {fallback.max_attempts}[/]"
+        f" retries {fallback.retries}, swaps {fallback.max_swaps}, attempts {fallback.max_attempts};"
+        f" an answer that breaks off: {fallback.mid_stream}[/]"
     )
+    hold, expected = decision.hold, decision.expected
+    if hold.tools or hold.schema:
+        held = " and ".join(
+            name for name, on in (("tool calls", hold.tools), ("answers by a schema", hold.schema)) if on
+        )
+        out.print(f"held until they are whole: {held}")
+    if expected is not None:
+        out.print(f"answers have to fit {escape(expected.file)} ({escape(expected.rule)})")
     for error in decision.errors:
         out.print(
             f"[red]{escape(error.rule)}[/]: {escape(error.effect)} erred ({escape(error.reason)}), {error.consequence}"

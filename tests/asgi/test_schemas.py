@@ -1,0 +1,132 @@
+"""Answers that have to fit a schema, through the whole gateway: the client's, and one that a rule expects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.asgi import ask, lifespan
+from tests.support.edge import JSON, Counting, Log, chat
+
+from policyroute_asgi import Gateway, Router, gateway
+
+pytestmark = pytest.mark.anyio
+
+POLICY = """
+version: 1
+providers:
+  one: {dialect: openai_chat, base_url: "embedded:"}
+  two: {dialect: anthropic, base_url: "embedded:"}
+targets:
+  broken: {provider: one, model: broken-schema}
+  ok: {provider: two, model: ok}
+rules:
+  - id: enforced
+    when: request.model == "enforced"
+    route: [broken, ok]
+    fallback: {after: {add: [schema_invalid]}}
+  - id: alone
+    when: request.model == "alone"
+    route: [broken]
+    fallback: {after: {add: [schema_invalid]}}
+  - id: expected
+    when: request.model == "expected"
+    route: [ok]
+    expect: {schema: thing.schema.json}
+  - id: held
+    when: request.profile == "AGENT"
+    hold: {schema: true}
+  - id: flagged
+    phase: response
+    when: "!response.schema_valid"
+    response_headers: {set: {x-fits: "no"}}
+default: {route: [requested], fallback: {swap_delay: 0ms}}
+"""
+SCHEMA = {
+    "type": "object",
+    "properties": {"q": {"type": "string", "enum": ["x"]}},
+    "required": ["q"],
+    "additionalProperties": False,
+}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "thing", "strict": True, "schema": SCHEMA}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "thing.schema.json").write_text(json.dumps({"type": "object", "required": ["z"]}))
+    return tmp_path
+
+
+@pytest.fixture
+def router(folder: Path, upstream: Counting, log: Log) -> Router:
+    return Router(folder, transport=upstream, log=log)
+
+
+@pytest.fixture
+async def app(router: Router) -> AsyncIterator[Gateway]:
+    made = gateway(router)
+    async with lifespan(made):
+        yield made
+
+
+async def asked(app: Gateway, model: str, *, profile: str = "CHAT", **fields: Any) -> Any:
+    headers = [*JSON, ("x-router-profile", profile)]
+    return await ask(app, "POST", "/v1/chat/completions", chat(model, **{"response_format": FORMAT, **fields}), headers)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_does_not_fit_is_mended_then_asked_for_elsewhere(
+    app: Gateway, upstream: Counting, stream: bool
+) -> None:
+    answer = await asked(app, "enforced", profile="AGENT", stream=stream)
+    assert answer.status == 200
+    said = answer.body.decode()
+    if stream:
+        chunks = [json.loads(line[6:]) for line in said.splitlines() if line.startswith("data: {")]
+        text = "".join(each["delta"].get("content") or "" for chunk in chunks for each in chunk["choices"])
+    else:
+        text = json.loads(said)["choices"][0]["message"]["content"]
+    assert json.loads(text) == {"q": "x"}
+    first, again, other = (json.loads(each.content) for each in upstream.requests)
+    assert len(again["messages"]) == len(first["messages"]) + 2
+    assert "not JSON" in again["messages"][-1]["content"]
+    assert len(other["messages"]) == len(first["messages"]), "every attempt begins with what the client sent"
+
+
+async def test_where_nobody_fits_the_client_is_told_where(app: Gateway) -> None:
+    answer = await asked(app, "alone")
+    assert answer.status == 502
+    error = json.loads(answer.body)["error"]
+    assert error["code"] == "schema_invalid"
+    assert "$" in error["message"]
+
+
+async def test_what_nobody_minds_is_given_and_told(app: Gateway, router: Router, log: Log) -> None:
+    answer = await asked(app, "broken")
+    assert (answer.status, answer.headers.get("x-fits")) == (200, "no")
+    line = lines(router, log)[-1]
+    assert (line["completed"], line["schema_intact"]) == (True, False)
+    assert line["schema_hash"]
+
+
+async def test_a_rule_may_expect_what_the_client_does_not(app: Gateway, upstream: Counting) -> None:
+    answer = await asked(app, "expected", response_format={"type": "text"})
+    assert answer.status == 502
+    assert json.loads(answer.body)["error"]["code"] == "schema_invalid"
+    assert len(upstream.requests) == 2
+    assert b"required" not in upstream.requests[0].content, "it is not sent to the provider"
+
+
+async def test_without_a_demand_nothing_is_checked(app: Gateway, router: Router, log: Log) -> None:
+    answer = await asked(app, "ok", response_format={"type": "text"})
+    assert (answer.status, answer.headers.get("x-fits")) == (200, None)
+    assert lines(router, log)[-1]["schema_intact"] is None
+
+
+def lines(router: Router, log: Log) -> list[dict[str, Any]]:
+    router.services.telemetry.flush()
+    return log.lines
