@@ -75,7 +75,8 @@ async def app(router: Router) -> AsyncIterator[Gateway]:
 
 async def asked(app: Gateway, model: str, *, profile: str = "CHAT", **fields: Any) -> Any:
     headers = [*JSON, ("x-router-profile", profile)]
-    return await ask(app, "POST", "/v1/chat/completions", chat(model, **{"response_format": FORMAT, **fields}), headers)
+    fields.setdefault("response_format", FORMAT)
+    return await ask(app, "POST", "/v1/chat/completions", chat(model, **fields), headers)
 
 
 @pytest.mark.parametrize("stream", [False, True])
