@@ -140,7 +140,7 @@ class Drive:
             made = self.record.attempts[opened.attempt.number - 1]
             made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
             made.max_tokens = self._upstream.max_tokens
-            if made.estimated and made.input_tokens is None:
+            if made.estimated and not made.input_tokens:
                 made.input_tokens = self._upstream.input_tokens
         if scope.made:
             return  # the machine has cancelled it

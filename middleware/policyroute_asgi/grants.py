@@ -100,10 +100,9 @@ def of_service_account(text: str) -> GoogleGrant:
 
 def _signature(pem: str, signed: str) -> bytes:
     """Raises Unusable."""
-    try:
-        from policyroute_asgi.signing import rs256  # noqa: PLC0415 - an optional extra
-    except ImportError:
-        raise Unusable("signing needs a package: pip install 'policyroute[google]'") from None
+    # It costs a process 8 MB, so that only those pay for it who sign.
+    from policyroute_asgi.signing import rs256  # noqa: PLC0415
+
     try:
         return rs256(pem, signed.encode())
     except ValueError as error:

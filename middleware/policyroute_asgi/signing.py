@@ -1,6 +1,6 @@
 """RS256: what a service account signs its assertions with.
 
-Rule of this module: it is the one that knows cryptography, which is an optional extra.
+Rule of this module: it knows cryptography, and nothing of tokens.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ class Upstream:
         seam = seam_of(carried)
         writer = client.resumed(self.frame(), carried.sent)
         self.lost = writer.lost
-        return Translated(reader, writer, amender, seam), seam
+        return Translated(reader, writer, amender, seam, summed=seam.summed), seam
 
     async def _json(  # noqa: PLR0913, PLR0917 - an answer is read with all of these
         self, id: int, answer: Incoming, dialect: Dialect, secrets: Secrets, told: Amendments | None, learn: Learn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import product
 from typing import Any
 
@@ -15,7 +15,8 @@ from tests.support.edge import Log
 from tests.support.speakers import ERRORS, FINISHES, Ask, Speaker, speaker
 
 from policyroute.dialects import DIALECTS
-from policyroute_asgi import gateway
+from policyroute.health.cooldowns import Cooldowns
+from policyroute_asgi import Router, gateway
 
 pytestmark = [
     pytest.mark.anyio,
@@ -48,8 +49,21 @@ async def url(aimock: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
     (folder / "policy.yaml").write_text(policy(aimock))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOCK_KEY", "mock-key")
-        async with serving(gateway(folder, log=Log())) as url:
+        router = Router(folder, log=Log())
+        RESTED.append(lambda: setattr(router.services.telemetry.resting, "table", Cooldowns()))
+        async with serving(gateway(router)) as url:
             yield url
+
+
+RESTED: list[Callable[[], None]] = []
+"""Has the gateway forget who failed."""
+
+
+@pytest.fixture(autouse=True)
+def nobody_rests() -> None:
+    """A provider that broke off in the last test is asked in this one."""
+    for forget in RESTED:
+        forget()
 
 
 Pair = tuple[Speaker, str, str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -260,12 +259,6 @@ def test_what_is_no_service_account_is_said_without_showing_it(text: str, said: 
     with pytest.raises(Unusable, match=said) as error:
         of_service_account(text).form(0.0)
     assert pem()[60:120] not in str(error.value)
-
-
-def test_who_cannot_sign_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "policyroute_asgi.signing", None)
-    with pytest.raises(Unusable, match=r"pip install 'policyroute\[google\]'"):
-        of_service_account(service_account("https://x")).form(0.0)
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(json.dumps))

@@ -49,9 +49,9 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     changes = Changes()
     foreign = prompt.dialect != dialect.name
     found = trimmed(prompt, room, changes)
-    found = roles.fitted(found, traits, changes, foreign=foreign)
     found, names = tools.fitted(found, traits, changes)
     found = answer_format.fitted(found, traits, changes, foreign=foreign)
+    found = roles.fitted(found, traits, changes, foreign=foreign)  # what asks for JSON in words is system text too
     found = turns.fitted(found, traits, changes, foreign=foreign)
     found = parameters.fitted(found, traits, changes, interactive=interactive)
     if not foreign:

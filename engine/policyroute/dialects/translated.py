@@ -6,6 +6,7 @@ breaks off with is never told as an end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from policyroute.dialects.dialect import StreamReader
@@ -28,14 +29,22 @@ class Stage(Protocol):
 
 
 class Translated:
-    """`reader` reads the provider, `writer` tells the client; each of `stages` has a part in it, in this order."""
+    """`reader` reads the provider, `writer` tells the client; each of `stages` has a part in it, in this order. The
+    client is told what `summed` makes of the events."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, *stages: Stage) -> None:
+    def __init__(
+        self,
+        reader: StreamReader,
+        writer: StreamWriter,
+        *stages: Stage,
+        summed: Callable[[list[StreamEvent]], list[StreamEvent]] | None = None,
+    ) -> None:
         self.malformed = 0
         self.tail = b""
         self._reader = reader
         self._writer = writer
         self._stages = stages
+        self._summed = summed
 
     @property
     def complete(self) -> bool:
@@ -50,7 +59,7 @@ class Translated:
         self.malformed = self._reader.malformed
         for stage in self._stages:
             events = stage.passed(events)
-        return events, self._writer.write(events)
+        return events, self._told(events)
 
     def end(self) -> list[StreamEvent]:
         """Where we ended the answer, whatever the provider would have said after it does not matter."""
@@ -59,5 +68,8 @@ class Translated:
             events = stage.passed(events)
             events += stage.rest()
         broken = bool(events) and isinstance(events[-1], Broken)
-        self.tail = self._writer.write(events) + (b"" if broken else self._writer.end())
+        self.tail = self._told(events) + (b"" if broken else self._writer.end())
         return events
+
+    def _told(self, events: list[StreamEvent]) -> bytes:
+        return self._writer.write(events if self._summed is None else self._summed(events))

@@ -14,7 +14,7 @@ from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
-from policyroute.exchange.carrying import Carried
+from policyroute.exchange.carrying import Carried, Way
 from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held, Holding
@@ -72,12 +72,13 @@ class Answering:
         self._carries = carries
         self._enforced = asks.demand is not None and FailureKind.SCHEMA_INVALID in after
         self._candidate: Candidate | None = None
+        self._carried: Carried | None = None
         self._heard = Heard(asks.refusals, words=asks.text)
         self._held = Held(after, self._heard, Holding())
 
     def begin(self, candidate: Candidate, carried: Carried | None, *, worth: bool) -> None:
         """An attempt is opened. `worth`: somebody else could take over from it."""
-        self._candidate = candidate
+        self._candidate, self._carried = candidate, carried
         self.repair = None
         self._heard = self._heard.anew(carried.text if carried is not None else None)
         hold, asks = self._asks.hold, self._asks
@@ -138,8 +139,10 @@ class Answering:
     @property
     def last(self) -> list[StreamEvent]:
         """Why it ended and what it cost."""
-        usage = [self._heard.usage] if self._heard.usage is not None else []
-        return [*usage, Finished(self._heard.finish or FinishReason.STOP)]
+        usage, carried = self._heard.usage, self._carried
+        if usage is not None and carried is not None and carried.way is not Way.AFRESH:
+            usage = replace(usage, output=usage.output + carried.spent)
+        return [*([usage] if usage is not None else []), Finished(self._heard.finish or FinishReason.STOP)]
 
     def rest(self, id: int) -> Emit:
         """What is held of an answer that lacks nothing but its end."""

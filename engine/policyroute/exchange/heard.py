@@ -106,10 +106,12 @@ class Heard:
         attempt.refused = self.refused or (failure is not None and failure.kind in REFUSALS)
         if self.finish is not None:
             attempt.finish = self.finish.value
-        if self.usage is not None:
-            attempt.input_tokens, attempt.output_tokens = self.usage.input, self.usage.output
-        elif self._said and failure is not None:
-            attempt.estimated, attempt.output_tokens = True, (self._said + 3) // 4
+        usage, said = self.usage, (self._said + 3) // 4 if failure is not None else 0
+        if usage is not None:
+            attempt.input_tokens, attempt.output_tokens = usage.input, usage.output
+        if said > (usage.output if usage is not None else 0):
+            # It broke off before its provider could tell; some begin with a count.
+            attempt.estimated, attempt.output_tokens = True, said
         if failure is not None:
             attempt.status = failure.status if failure.status is not None else attempt.status
             attempt.retry_after, attempt.code = failure.retry_after, as_word(failure.code)

@@ -68,11 +68,17 @@ class Seam:
             elif isinstance(event, TextDelta):
                 found += self._text(event)
             elif isinstance(event, Usage):
-                found.append(replace(event, output=event.output + self._spent) if self._spent else event)
+                found.append(event)
             elif not isinstance(event, Started | ReasoningDelta):
                 found += self.rest()
                 found += [] if self._broken else [event]
         return found
+
+    def summed(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """As the client is told: usage is that of the whole answer."""
+        if not self._spent:
+            return events
+        return [replace(each, output=each.output + self._spent) if isinstance(each, Usage) else each for each in events]
 
     def rest(self) -> list[StreamEvent]:
         """No more text comes: what is held is told for what it is."""

@@ -195,6 +195,7 @@ class SqliteStore:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)  # what SQLite keeps beside it has the mode of this
     connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     version = _version(connection)
     if version > VERSION:

@@ -1,0 +1,1 @@
+"""A pipeline of three steps, each of which needs the JSON of the one before it."""
