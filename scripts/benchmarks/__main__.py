@@ -17,6 +17,7 @@ from scripts.benchmarks import (
     decide_bench,
     gateway_bench,
     memory_bench,
+    mid_stream_bench,
     pipeline_bench,
     reload_bench,
     soak_bench,
@@ -54,7 +55,8 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, reload, memory, workers (these unless named), soak, attacks, pipeline",
+        help="decide, gateway, translation, reload, memory, workers (these unless named), soak, attacks, midstream, "
+        "pipeline",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument(
@@ -76,6 +78,7 @@ def main() -> int:
     }
     chosen = options.only or list(benches)
     benches["soak"] = ("Soak", lambda: soak_bench.run(options.minutes))
+    benches["midstream"] = ("A thousand streams, a third cut", mid_stream_bench.run)
     benches["attacks"] = ("Attacks", attacks_bench.run)
     pages: list[str] = []
     held = True
