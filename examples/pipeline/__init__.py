@@ -1,1 +1,0 @@
-"""A pipeline of three steps, each of which needs the JSON of the one before it."""

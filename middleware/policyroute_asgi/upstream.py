@@ -202,7 +202,8 @@ class Upstream:
     def _addition(self, attempt: Attempt) -> Addition | None:
         """What the attempt is told beyond the request: nearly every first one nothing."""
         ongoing = self._ongoing
-        if attempt.number == 1 and (ongoing is None or not ongoing.resumes):
+        first = attempt.number == 1 and attempt.handover is None
+        if first and (ongoing is None or not ongoing.resumes):
             return None
         return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None)
 

@@ -47,7 +47,7 @@ class _Stream(httpx.AsyncByteStream):
             await asyncio.sleep(0.02)
             delta = {"index": 0, "delta": {"content": word}, "finish_reason": None}
             yield b"data: " + json.dumps({"id": "c", "model": "m", "choices": [delta]}).encode() + b"\n\n"
-        ended = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        ended: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "stop"}
         yield b"data: " + json.dumps({"id": "c", "model": "m", "choices": [ended]}).encode() + b"\n\ndata: [DONE]\n\n"
 
 
@@ -75,7 +75,7 @@ class _Never(Cooldowns):
 async def _asked(client: httpx.AsyncClient) -> bool:
     """Whether the answer came whole."""
     body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Say words."}]}
-    said = ""
+    said = line = ""
     async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
         async for line in answer.aiter_lines():
             if line.startswith("data: {"):

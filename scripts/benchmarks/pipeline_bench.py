@@ -1,258 +1,180 @@
-"""The silent swap: a pipeline whose best model is throttled; without a router, with one that forwards, with ours.
+"""What becomes of a pipeline of agents when the model that it began with throttles: three strategies, ten runs each.
 
-Latency is computed, not waited for: 20 ms x U(0.8, 1.2) for each call of a provider, seeded, so that the same seed
-gives the same table. `--kill` kills the gateway with SIGKILL while the fallback is being asked, and starts it again.
+The scenario and the figures to compare with are those of async-router-engine (Emmimal, MIT, f279bd5).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import random
-import shutil
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
-import httpx
-import orjson
-import uvicorn
-from jsonschema import Draft202012Validator
+from examples.pipeline.provider import Provider
 
-from policyroute_asgi import Router
-from scripts.benchmarks.processes import free_port
+from scripts.benchmarks import pipeline_aimock, pipeline_kill
+from scripts.benchmarks.pipeline_runs import (
+    NO_ROUTER,
+    ROUTED,
+    SCENARIOS,
+    SEED,
+    STRATEGIES,
+    SWAPPED,
+    Ours,
+    Run,
+    troubles,
+)
+from scripts.benchmarks.report import Section
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-sys.path.append(str(EXAMPLES))
-
-from pipeline import steps  # noqa: E402 - the examples are no part of any package
-from pipeline.models import Models  # noqa: E402
-
+TITLE = "The silent swap"
 RUNS = 10
-SEED = 42
-SWAP_DELAY = 50.0
-PUBLISHED = {
-    "no router": ("0 %", "100 % (of none)", "0.00", "", "", "57.50", ""),
-    "swap the id, forward": ("100 %", "0 %", "3.00", "", "", "77.12", ""),
-    "Policyroute": ("100 %", "100 %", "3.00", "", "", "77.12", ""),
+AT_ONCE = 3
+"""Gateways that are killed side by side."""
+
+_ABOUT = """\
+A pipeline of three agents, planner, executor and validator (`examples/pipeline`), when the model that it began with
+throttles. Each agent answers by a schema of its own, and the next one goes on from that. 10 runs, seeds 42 to 51. The
+scenario and the figures to compare with are those of async-router-engine, whose mock gives whoever forwards the payload
+a degraded answer, whatever was sent. The one here reads the payload (`examples/pipeline/provider.py` says how): a model
+trips over what it has not (a system role, JSON modes, room), and begins with step 1 unless it is told where it is.
+
+- `schema intact` is of the answers there are, `redone` the steps that a model did again.
+- Latency is computed, and nobody waits for it: 20 ms times 0.8 to 1.2 for each call of a provider, drawn by the seed.
+  The delay before a swap is a column of its own.
+- The same seeds give the same tables, byte for byte: `scripts/bench pipeline`.
+"""
+_AIMOCK = """\
+The same against `@copilotkit/aimock`, a mock that others wrote, as a process of its own. It looks at the model, the
+`response_format` and what the system says.
+"""
+_KILL = """\
+`policyroute serve` is killed with -9 when the snapshot is in the state directory and the next model's address has
+accepted the connection, before a byte of it is read. It is started again, and the client asks the same again:
+`scripts/bench pipeline --kill`. The model that throttles is asked once more, since a new process does not know that it
+does.
+"""
+_COLUMNS = ("completed", "schema intact", "steps", "redone", "provider calls", "latency ms", "swap delay ms")
+_PUBLISHED = {
+    NO_ROUTER: ("0 %", "100 % (of none)", "0.00", "", "", "57.50", ""),
+    SWAPPED: ("100 %", "0 %", "3.00", "", "", "77.12", ""),
+    ROUTED: ("100 %", "100 %", "3.00", "", "", "77.12", ""),
 }
-"""By async-router-engine, for its own third strategy where ours stands."""
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """From which step on the best tier is busy, and which others are down for whoever has a router."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Means over the runs; `intact` is the share of the answers there are, None where there is none."""
 
     name: str
-    busy_from: int
-    down: frozenset[str] = frozenset()
+    completed: float
+    intact: float | None
+    steps: float
+    redone: float
+    calls: float
+    latency: float
+    swap_delay: float
 
-
-SCENARIOS = (
-    Scenario("busy at step 1", 1),
-    Scenario("busy at step 2", 2),
-    Scenario("busy at step 2, next one down", 2, frozenset({"model_b"})),
-)
-
-
-@dataclass
-class Run:
-    """One run of the pipeline and what it took."""
-
-    answers: list[str | None]
-    models: Models
-    swaps: int
-    latency: float = 0.0
-
-    @property
-    def given(self) -> list[tuple[str, str]]:
-        """Step and answer, of those there are."""
-        return [(step, text) for step, text in zip(steps.STEPS, self.answers, strict=False) if text is not None]
-
-    @property
-    def intact(self) -> int:
-        return sum(_fits(step, text) for step, text in self.given)
-
-
-@dataclass
-class Row:
-    runs: list[Run] = field(default_factory=list[Run])
-
-    def cells(self) -> tuple[str, ...]:
-        runs = self.runs
-        given = sum(len(run.given) for run in runs)
-        done = sum(len(run.given) == len(steps.STEPS) for run in runs)
-        calls = [call for run in runs for call in run.models.calls]
-        return (
-            f"{100 * done / len(runs):.0f} %",
-            f"{100 * sum(run.intact for run in runs) / given:.0f} %" if given else "n/a",
-            f"{given / len(runs):.2f}",
-            f"{sum(call.redone for call in calls) / len(runs):.2f}",
-            f"{len(calls) / len(runs):.2f}",
-            f"{sum(run.latency for run in runs) / len(runs):.2f}",
-            f"{sum(run.swaps for run in runs) * SWAP_DELAY / len(runs):.2f}",
+    @classmethod
+    def of(cls, name: str, runs: Sequence[Run]) -> Row:
+        answers = sum(len(run.done) for run in runs)
+        return cls(
+            name,
+            fmean(run.completed for run in runs),
+            sum(run.intact for run in runs) / answers if answers else None,
+            answers / len(runs),
+            fmean(run.redone for run in runs),
+            fmean(len(run.said) for run in runs),
+            fmean(run.latency(SEED + number) for number, run in enumerate(runs)),
+            fmean(run.swaps * run.pause for run in runs),
         )
 
+    @property
+    def whole(self) -> bool:
+        return (self.completed, self.intact, self.redone) == (1, 1, 0)
 
-def _fits(step: str, text: str) -> bool:
-    try:
-        checker: Any = Draft202012Validator(steps.schema(step))
-        return bool(checker.is_valid(json.loads(text)))
-    except ValueError:
-        return False
-
-
-Strategy = Callable[[Models, str], Awaitable[tuple[list[str | None], int]]]
-"""Runs a task against these models: the answers, and how often another model was gone on to."""
+    def __str__(self) -> str:
+        intact = "n/a" if self.intact is None else f"{100 * self.intact:.0f} %"
+        numbers = (self.steps, self.redone, self.calls, self.latency, self.swap_delay)
+        return _line(self.name, f"{100 * self.completed:.0f} %", intact, *(f"{number:.2f}" for number in numbers))
 
 
-def _forwarding(names: tuple[str, ...]) -> Strategy:
-    """Asks one model after the other, with the very same payload."""
-
-    async def run(models: Models, task: str) -> tuple[list[str | None], int]:
-        swaps, at = 0, 0
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(models), base_url="http://models.example") as client:
-
-            async def ask(payload: steps.Payload, headers: Mapping[str, str]) -> str | None:
-                nonlocal swaps, at
-                while at < len(names):
-                    text = await steps.post(client, {**payload, "model": names[at]}, headers)
-                    if text is not None:
-                        return text
-                    at += 1  # who has failed is left alone
-                    swaps += at < len(names)
-                return None
-
-            return await steps.run(ask, task), swaps
-
-    return run
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-async def _routed(models: Models, task: str) -> tuple[list[str | None], int]:
-    lines: list[bytes] = []
-    facts = {"id": "pipeline", "tenant": "bench"}
-    async with (
-        Router(steps.POLICIES, transport=httpx.ASGITransport(models), log=lines.append) as router,
-        router.http_client(client=facts, base_url="http://router") as client,
-    ):
-        answers = await steps.run(lambda payload, headers: steps.post(client, payload, headers), task)
-    return answers, _swaps(b"".join(lines))
+def table(title: str, rows: Iterable[Row], about: str = "", *, published: bool = False) -> str:
+    lines = [f"### {title}", "", *([about] if about else ()), _line("", *_COLUMNS), "|---" * (len(_COLUMNS) + 1) + "|"]
+    for row in rows:
+        lines.append(str(row))
+        if published:
+            lines.append(_line("– as published", *_PUBLISHED[row.name]))
+    return "\n".join([*lines, ""])
 
 
-def _swaps(log: bytes) -> int:
-    """Of all requests: attempts at another target than the one before."""
-    count = 0
-    for line in log.splitlines():
-        targets = [attempt["target"] for attempt in orjson.loads(line)["attempts"]]
-        count += sum(one != other for one, other in pairwise(targets))
-    return count
+Rows = dict[str, list[Row]]
+"""By scenario, one for each strategy."""
 
 
-STRATEGIES: Mapping[str, Strategy] = {
-    "no router": _forwarding(("model_a", "model_b", "model_c")),
-    "swap the id, forward": _forwarding(("model_a", "model_b", "model_c")),
-    "Policyroute": _routed,
-}
-_ALL_DOWN = frozenset({"model_b", "model_c"})
-"""Without a router: as published, nobody else is there."""
+def run(*, kill: bool) -> Section:
+    """It holds where Policyroute completes all of it intact, and nobody else does."""
+    return asyncio.run(_run(kill=kill))
 
 
-async def table(*, kill: bool = False) -> str:
-    """As Markdown."""
-    lines = [
-        "| scenario | strategy | completed | intact | steps | redone | calls | latency ms | swap delay ms |",
-        "|---|---|---|---|---|---|---|---|---|",
+async def _run(*, kill: bool) -> Section:
+    found = await ours()
+    tables, held = [text(found)], all(map(_held, found.values()))
+    scenario = next(iter(SCENARIOS))
+    title = f"{scenario}, at another mock"
+    if missing := pipeline_aimock.missing():
+        tables.append(f"### {title}\n\nNot run: {missing}.\n")
+    else:
+        rows = await aimocked()
+        held = held and _held(rows)
+        tables.append(table(title, rows, _AIMOCK))
+    if kill:
+        rows = await killed()
+        held = held and all(row.whole for row in rows)
+        tables.append(table("Policyroute, killed between snapshot and swap", rows, _KILL))
+    return Section("\n".join([f"## {TITLE}\n", _ABOUT, *tables]), held)
+
+
+def text(found: Rows) -> str:
+    tables = [table(scenario, rows, published=not number) for number, (scenario, rows) in enumerate(found.items())]
+    return "\n".join(tables)
+
+
+def _held(rows: Iterable[Row]) -> bool:
+    return all(row.whole == (row.name == ROUTED) for row in rows)
+
+
+async def ours(runs: int = RUNS) -> Rows:
+    """Against the example's own provider."""
+    found: Rows = {}
+    for scenario, given in SCENARIOS.items():
+        found[scenario] = [
+            Row.of(name, await _all(strategy(Ours(troubles(given, name)), f"run-{n}") for n in range(runs)))
+            for name, strategy in STRATEGIES.items()
+        ]
+    return found
+
+
+async def aimocked(runs: int = RUNS) -> list[Row]:
+    """The first scenario. One run after the other: the mock keeps one journal."""
+    found: list[Row] = []
+    for name, strategy in STRATEGIES.items():
+        with pipeline_aimock.serving(troubles(next(iter(SCENARIOS.values())), name)) as mock:
+            found.append(Row.of(name, [await strategy(mock, f"run-{n}") for n in range(runs)]))
+    return found
+
+
+async def killed(runs: int = RUNS) -> list[Row]:
+    """Of each scenario."""
+    places = asyncio.Semaphore(AT_ONCE)
+    return [
+        Row.of(scenario, await _all(pipeline_kill.run(Provider(given), f"run-{n}", places) for n in range(runs)))
+        for scenario, given in SCENARIOS.items()
     ]
-    for scenario in SCENARIOS:
-        for name, strategy in STRATEGIES.items():
-            if kill and name != "Policyroute":
-                continue
-            row = Row()
-            for number in range(RUNS):
-                row.runs.append(await _run(scenario, _killed if kill else strategy, name, number))
-            lines.append(f"| {scenario.name} | {name} | {' | '.join(row.cells())} |")
-    if not kill:
-        lines += [f"| published | {name} | {' | '.join(cells)} |" for name, cells in PUBLISHED.items()]
-    return "\n".join(lines) + "\n"
 
 
-async def _run(scenario: Scenario, strategy: Strategy, name: str, number: int) -> Run:
-    models = Models(scenario.busy_from, _ALL_DOWN if name == "no router" else scenario.down)
-    answers, swaps = await strategy(models, f"t{number}")
-    dice = random.Random(SEED + number)
-    return Run(answers, models, swaps, sum(20.0 * dice.uniform(0.8, 1.2) for _ in models.calls))
-
-
-# Killed between snapshot and swap -------------------------------------------------------------------------------------
-
-
-class _Gateway:
-    """A process that serves the example's policies, with its state in a folder."""
-
-    def __init__(self, folder: Path, models_port: int) -> None:
-        self._folder = folder
-        self.port = free_port()
-        self._process: asyncio.subprocess.Process | None = None
-        text = (steps.POLICIES / "policy.yaml").read_text()
-        (folder / "policies").mkdir()
-        url = f"http://127.0.0.1:{models_port}/v1"
-        (folder / "policies" / "policy.yaml").write_text(text.replace("http://models.example/v1", url))
-
-    async def start(self) -> None:
-        options = ["--port", str(self.port), "--state-dir", str(self._folder / "state"), "--log", "none"]
-        command = [sys.executable, "-m", "policyroute_asgi", "serve", str(self._folder / "policies"), *options]
-        self._process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
-            while True:
-                try:
-                    if (await client.get("/readyz")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    await asyncio.sleep(0.02)
-
-    async def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-
-async def _killed(models: Models, task: str) -> tuple[list[str | None], int]:
-    """The gateway dies when the fallback is asked for the first time. The pipeline asks again, as it would anybody."""
-    folder = Path(tempfile.mkdtemp(prefix="policyroute-bench-"))
-    port = free_port()
-    gateway = _Gateway(folder, port)
-    once = asyncio.Event()
-
-    async def die() -> None:
-        once.set()
-        await gateway.kill()
-
-    models.before = lambda model: die() if model != "model_a" and not once.is_set() else None
-    server = uvicorn.Server(uvicorn.Config(models, port=port, log_level="critical", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    await gateway.start()
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", timeout=30) as client:
-
-            async def ask(payload: steps.Payload, headers: Mapping[str, str]) -> str | None:
-                try:
-                    return await steps.post(client, payload, headers)
-                except httpx.TransportError:
-                    await gateway.start()
-                    return await steps.post(client, payload, headers)
-
-            return await steps.run(ask, task), 2
-    finally:
-        await gateway.kill()
-        server.should_exit = True
-        await serving
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def run(*, kill: bool) -> str:
-    found: Any = asyncio.run(table(kill=kill))
-    return str(found)
+async def _all(runs: Iterable[Awaitable[Run]]) -> list[Run]:
+    return await asyncio.gather(*runs)

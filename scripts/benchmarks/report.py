@@ -20,8 +20,20 @@ class Figure:
         return self.limit is None or self.measured <= self.limit
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Of the page. `held`: all that is promised in it is so."""
+
+    text: str
+    held: bool
+
+
 def percentile(samples: list[float], share: float) -> float:
     return sorted(samples)[min(len(samples) - 1, int(len(samples) * share))]
+
+
+def section(title: str, figures: list[Figure]) -> Section:
+    return Section(markdown(title, figures), all(figure.held for figure in figures))
 
 
 def markdown(title: str, figures: list[Figure]) -> str:

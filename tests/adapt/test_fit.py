@@ -58,6 +58,20 @@ def test_without_a_role_for_it_the_system_goes_into_the_first_turn_of_the_user()
     assert said(result) == {"system=moved"}
 
 
+DEMANDED = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "required": ["q"]}}}
+
+
+@pytest.mark.parametrize("opening", [[SYSTEM], []], ids=["a system prompt", "none"])
+def test_nor_is_the_role_there_for_what_is_asked_for_in_words(opening: list[dict[str, Any]]) -> None:
+    asks = {"tools": [TOOL], "tool_choice": "required", "response_format": DEMANDED}
+    less = takes(system=False, json_schema=False, json_object=False, tool_choice=False)
+    result = fitted(chat(*opening, USER, **asks), less)
+    assert [message["role"] for message in body(result)["messages"]] == ["user"]
+    text = str(body(result)["messages"][0]["content"])
+    assert text.index("<system>") < text.index("JSON Schema") < text.index("</system>") < text.index("Hi")
+    assert said(result) == {"system=moved", "tool_choice=emulated", "response_format=emulated"}
+
+
 def test_a_conversation_without_a_user_still_has_its_system() -> None:
     result = fitted(chat(SYSTEM, {"role": "assistant", "content": "Hello"}), takes(system=False))
     assert [message["role"] for message in body(result)["messages"]] == ["user", "assistant"]

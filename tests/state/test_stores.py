@@ -55,6 +55,19 @@ async def test_any_key_and_any_value(store: StateStore, key: str, value: bytes) 
     assert await store.get("a", key) == value
 
 
+async def test_what_is_put_for_later_is_there_at_once(store: StateStore, clock: Clock) -> None:
+    for n in range(100):
+        store.put_later("a", "k", b"%d" % n, 60)
+        store.put_later("b", "k", b"%d" % n, 10)
+        assert [await store.get(kind, "k") for kind in "ab"] == [b"%d" % n] * 2
+    clock.now += 20
+    assert [await store.get(kind, "k") for kind in "ab"] == [b"99", None]
+    store.put_later("a", "k", b"", 0)
+    assert await store.get("a", "k") is None
+    await store.put("c", "k", b"later", 60)  # behind all of them
+    assert [await store.get(kind, "k") for kind in "abc"] == [None, None, b"later"]
+
+
 async def test_nothing_too_large(store: StateStore) -> None:
     with pytest.raises(ValueError, match="at most"):
         await store.put("a", "k", b"v" * (MAX_VALUE + 1), 60)

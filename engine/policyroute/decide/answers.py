@@ -20,14 +20,14 @@ _MILLION = 1_000_000
 class Answer:
     """A complete answer, its words out of its repr. `text` is None where it is longer than is kept; `tools` are the
     names of those it calls; `usage` is None where the provider did not say; `schema_valid`: it breaks no schema that
-    was demanded."""
+    was demanded, None where nobody can tell."""
 
     finish: FinishReason
     refused: bool
     text: str | None = field(repr=False)
     tools: tuple[str, ...] = ()
     usage: Usage | None = None
-    schema_valid: bool = True
+    schema_valid: bool | None = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,16 @@ class ResponseFacts:
     def __init__(self, answer: Answer) -> None:
         self.finish_reason = answer.finish.value
         self.refused = answer.refused
-        self.schema_valid = answer.schema_valid
+        self._schema_valid = answer.schema_valid
         self.tool_calls = tuple(ToolFacts(name) for name in answer.tools)
         self._text = answer.text
+
+    @property
+    def schema_valid(self) -> bool:
+        """Raises EvaluationError where nobody can tell."""
+        if self._schema_valid is None:
+            raise EvaluationError("the answer cannot be held against its schema")
+        return self._schema_valid
 
     @property
     def text(self) -> str:

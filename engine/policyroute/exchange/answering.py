@@ -155,13 +155,13 @@ class Answering:
             return None, None
         answer = self._heard.answer()
         if demand is not None:
-            intact, found = demand.measured(answer)
+            intact, valid, found = demand.measured(answer)
             self._record.schema_intact = attempt.schema_intact = intact
             self._record.schema_hash = demand.hash or None
             if found is not None and self._enforced and not committed:
                 self.repair = Repair(answer.text or "", found.message)
                 return unfit(found), None
-            answer = replace(answer, schema_valid=found is None)
+            answer = replace(answer, schema_valid=valid)
         if review is None or self._candidate is None:
             return None, None
         self.verdict = verdict = review.of(self._candidate, answer)

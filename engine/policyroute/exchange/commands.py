@@ -95,7 +95,8 @@ class Repair:
 class Attempt:
     """One try at one candidate. `number` counts from 1 over the exchange; `connect` is the connect timeout, seconds.
 
-    `carried`: its answer follows what was sent already. `handover`: another candidate was tried before.
+    `carried`: its answer follows what was sent already. `handover`: another candidate was tried before,
+    or is as good as tried.
     """
 
     number: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from policyroute.absent import Absent
 from policyroute.decide.answers import Answer
@@ -16,6 +16,15 @@ from policyroute.events import REFUSING
 from policyroute.failures import Failure, FailureKind
 from policyroute.integrity.validation import ANY_OBJECT, Invalid, Unusable, validator
 from policyroute.request import ModelRequest, Operation
+
+
+class Measured(NamedTuple):
+    """`intact`: whether the answer fits, None where it was not measured. `valid` is what rules see of that: who only
+    calls or refuses breaks no schema; None where nobody can tell. `found` is what is wrong."""
+
+    intact: bool | None
+    valid: bool | None
+    found: Invalid | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +36,16 @@ class Demand:
     hash: str
     schema: Mapping[str, Any] = field(repr=False)
 
-    def measured(self, answer: Answer) -> tuple[bool | None, Invalid | None]:
-        """Whether the answer fits, None where that cannot be said, and what is wrong with it."""
-        if answer.text is None or answer.tools or answer.refused or answer.finish in REFUSING:
-            return None, None
+    def measured(self, answer: Answer) -> Measured:
+        if answer.tools or answer.refused or answer.finish in REFUSING:
+            return Measured(None, True)
+        if answer.text is None:
+            return Measured(None, None)
         try:
             found = self.check(answer.text)
         except Unusable:
-            return None, None
-        return found is None, found
+            return Measured(None, None)
+        return Measured(found is None, found is None, found)
 
 
 def demanded(request: ModelRequest, expected: Mapping[str, Any] | None) -> Demand | None:

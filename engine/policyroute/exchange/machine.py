@@ -236,6 +236,7 @@ class Exchange:
         self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
         if isinstance(out, Failure):
             self._failures.append((out, now))
+            self._takeover.passed(candidate, out.kind)
             if not self._turns.goes_on(out):
                 return None
         return self._turns.following(place)

@@ -102,7 +102,9 @@ class Addition:
             return False
         if attempt.carried is not None and attempt.carried.way is Way.AFRESH:
             return False  # it is to say the same again
-        return attempt.handover is not None or (work.earlier is not None and work.earlier.partial != "")
+        if attempt.handover is not None and (attempt.number > 1 or work.task):
+            return True  # nobody began a turn of a mere conversation whose first candidate rests
+        return work.earlier is not None and work.earlier.partial != ""
 
     def to(self, prompt: Prompt) -> Prompt:
         """The prompt with it."""

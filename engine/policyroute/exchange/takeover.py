@@ -21,6 +21,7 @@ class Takeover:
         self._keeps = keeps
         self._asked: Attempt | None = None  # last
         self._cause: FailureKind | None = None  # of its end
+        self._passed: Handover | None = None  # who would have been asked
 
     @property
     def possible(self) -> bool:
@@ -34,6 +35,10 @@ class Takeover:
     def carried(self, candidate: Candidate) -> Carried | None:
         return self.carrying.carried(candidate) if self.carrying is not None else None
 
+    def passed(self, candidate: Candidate, cause: FailureKind) -> None:
+        """The candidate is as good as tried and failed."""
+        self._passed = self._passed or Handover(candidate, cause)
+
     def attempt(
         self,
         number: int,
@@ -43,7 +48,7 @@ class Takeover:
         repair: Repair | None,
     ) -> Attempt:
         """The next one. `repair` is of the last answer."""
-        last, handover = self._asked, None
+        last, handover = self._asked, self._passed
         if last is not None:
             handover = last.handover
             if last.candidate is not candidate:

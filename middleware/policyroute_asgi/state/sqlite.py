@@ -1,7 +1,8 @@
 """A store in a file: SQLite in WAL mode, read where it is asked, written by one thread for all that wait.
 
 Rule of this module: the event loop never waits for the disk but for a read of one row, which in WAL mode waits for no
-writer. What `put` has returned from was synced: it survives the end of the process and of the machine.
+writer. What this process has written it reads at once. What `put` has returned from was synced: it survives the end of
+the process and of the machine.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class SqliteStore:
         self._clock = clock
         self._waiting = 0
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._unwritten: dict[tuple[str, bytes], _Write] = {}  # the last of each row
         self._reader = _opened(path)
         _migrated(self._reader)
         self._thread = threading.Thread(target=self._write_all, name="policyroute-state", daemon=True)
@@ -80,6 +83,11 @@ class SqliteStore:
 
     async def get(self, kind: str, key: str) -> bytes | None:
         name = self._seal.name(kind, key)
+        with self._lock:
+            write = self._unwritten.get((kind, name))
+        if write is not None:
+            value = write.value if write.until > self._clock() else None
+            return self._seal.opened(name, value) if value is not None else None
         try:
             row = self._reader.execute(
                 "SELECT value FROM kept WHERE kind = ? AND name = ? AND until > ?", (kind, name, self._clock())
@@ -132,6 +140,8 @@ class SqliteStore:
         if self._waiting > _ROOM or not self._thread.is_alive():
             raise StateError("too much waits to be written")
         self._waiting += len(write.value or b"")
+        with self._lock:
+            self._unwritten[write.kind, write.name] = write
         self._writes.put(write)
 
     # On the writer's thread -------------------------------------------------------------------------------------------
@@ -181,6 +191,9 @@ class SqliteStore:
             trouble = error
         for write in batch:
             self._waiting -= len(write.value or b"")
+            with self._lock:
+                if self._unwritten.get((write.kind, write.name)) is write:
+                    del self._unwritten[write.kind, write.name]
             if write.done is not None:
                 write.done(trouble)
             elif trouble is not None:

@@ -1,0 +1,69 @@
+"""Whoever takes over a task is told where it stands, also where the first candidate rests and is not asked at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.asgi import ask, lifespan
+from tests.support.edge import JSON, POLICY, Counting, Log, chat
+
+from policyroute_asgi import gateway
+from policyroute_asgi.app import Gateway
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def provider() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+async def app(tmp_path: Path, provider: Counting, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
+    monkeypatch.setenv("POLICYROUTE_TEST_KEY", "a-key")
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    app = gateway(tmp_path, transport=provider, log=Log())
+    async with lifespan(app):
+        yield app
+
+
+async def told(app: Gateway, provider: Counting, **headers: str) -> list[tuple[str, str]]:
+    """The attempts of one more request: the model, and what the system says to it."""
+    before = len(provider.requests)
+    given = [*JSON, *((name.replace("_", "-"), value) for name, value in headers.items())]
+    assert (await ask(app, "POST", "/v1/chat/completions", chat("swap"), given)).status == 200
+    bodies: list[dict[str, Any]] = [json.loads(request.content) for request in provider.requests[before:]]
+    return [
+        (body["model"], "\n".join(each["content"] for each in body["messages"] if each["role"] == "system"))
+        for body in bodies
+    ]
+
+
+async def test_a_task_is_told_where_it_stands_as_long_as_its_first_candidate_rests(
+    app: Gateway, provider: Counting
+) -> None:
+    first, second = await told(app, provider, x_task_id="t", x_task_step="1/3 Plan")
+    assert first == ("throttle-7s", "")
+    assert (second[0], "Step: 1/3 Plan" in second[1]) == ("ok", True)
+    (only,) = await told(app, provider, x_task_id="t", x_task_step="2/3 Execute")
+    assert only[0] == "ok"
+    for said in (
+        "throttle-7s began",
+        "rate_limited",
+        "Step: 2/3 Execute",
+        "1 of 3 steps done",
+        "- 1/3 Plan: ok says",
+    ):
+        assert said in only[1]
+
+
+async def test_nobody_began_a_turn_of_a_conversation_whose_first_candidate_rests(
+    app: Gateway, provider: Counting
+) -> None:
+    await told(app, provider, x_conversation_id="c")
+    assert await told(app, provider, x_conversation_id="c") == [("ok", "")]
+    assert await told(app, provider) == [("ok", "")]
