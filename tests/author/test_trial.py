@@ -34,6 +34,7 @@ rules:
   - {id: unhelpful, phase: response, when: response.refused, deny: {status: 502, code: unhelpful}}
   - {id: called, phase: response, when: 'response.tool_calls[0].name == "sql"', response_headers: {remove: [X]}}
   - {id: long, phase: response, when: 'response.finish_reason == "length"', response_headers: {remove: [Y]}}
+  - {id: unfit, phase: response, when: '!response.schema_valid', deny: {status: 502, code: unfit}}
   - {id: dear, phase: response, when: has(usage.cost_usd) && usage.cost_usd >= 0.003, deny: {}}
   - {id: eu-said, phase: response, when: 'target.name == "eu" && response.text != ""', response_headers: {remove: [Z]}}
   - {id: counts, when: request.operation == "count_tokens", route: [claude]}
@@ -102,9 +103,13 @@ def test_an_expectation_holds_or_says_what_is_so(
         ({"response": {"refused": True}}, {"denied": {"rule": "unhelpful"}}),
         ({"response": {"finish_reason": "content_filter"}}, {"denied": {"rule": "unhelpful"}}),
         ({"response": {"text": "I cannot, sorry", "refused": False}}, {"denied": False, "not_fired": ["unhelpful"]}),
-        ({"response": {"text": "Sure"}}, {"denied": False, "not_fired": ["unhelpful", "called", "long", "dear"]}),
+        (
+            {"response": {"text": "Sure"}},
+            {"denied": False, "not_fired": ["unhelpful", "called", "long", "unfit", "dear"]},
+        ),
         ({"response": {"finish_reason": "length"}}, {"fired": ["long"]}),
         ({"response": {"tool_calls": [{"name": "sql"}]}}, {"fired": ["called"]}),
+        ({"response": {"schema_valid": False}}, {"denied": {"rule": "unfit"}}),
         ({"usage": {"input_tokens": 1000, "output_tokens": 1000}}, {"denied": {"rule": "dear"}}),
         ({"usage": {"input_tokens": 1000}}, {"not_fired": ["dear"]}),
         ({"request": {"model": "eu"}, "response": {"text": "x"}}, {"fired": ["eu-said"]}),

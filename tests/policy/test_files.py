@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from policyroute.author.load import load
 from policyroute.policy.files import MAX_FILE, read, read_directory, shipped_packs
 from policyroute.problems import PolicyErrors
+
+WHOLE = """
+version: 1
+providers: {demo: {dialect: openai_chat, base_url: https://demo.example/v1}}
+targets: {one: {provider: demo, model: m}}
+rules:
+  - {id: a, expect: {schema: answer.schema.json}}
+default: {route: [one]}
+"""
 
 
 def codes(path: Path) -> list[str]:
@@ -37,6 +47,37 @@ def test_one_file_is_a_set_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\n")
     (tmp_path / "b.yaml").write_text("version: 1\n")
     assert list(read(tmp_path / "a.yaml")) == ["a.yaml"]
+
+
+NAMING = """
+# yaml-language-server: $schema=policyroute.schema.json
+rules:
+  - {id: a, expect: {schema: "answer.schema.json"}}
+"""
+
+
+@pytest.mark.parametrize("name", ["", "a.yaml"])
+def test_schemas_are_read_where_a_policy_names_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.yaml").write_text(NAMING)
+    (tmp_path / "answer.schema.json").write_text("{}")
+    for other in ("policyroute", "large"):
+        (tmp_path / f"{other}.schema.json").write_bytes(b" " * (MAX_FILE + 1))
+    assert read(tmp_path / name) == {"a.yaml": NAMING, "answer.schema.json": "{}"}
+
+
+def test_schemas_alone_are_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "answer.schema.json").write_text("{}")
+    assert codes(tmp_path) == [f"{tmp_path.name} directory-empty"]
+
+
+def test_a_schema_that_is_named_and_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(WHOLE)
+    (tmp_path / "answer.schema.json").write_bytes(b" " * (MAX_FILE + 1))
+    with pytest.raises(PolicyErrors) as caught:
+        load(tmp_path)
+    assert [(problem.code, problem.hint) for problem in caught.value.problems] == [
+        ("file-too-large", "make it smaller")
+    ]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:

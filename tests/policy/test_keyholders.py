@@ -57,6 +57,13 @@ def test_every_file_is_looked_at() -> None:
     assert found.files == ("a.yaml", "b.yaml")
 
 
+def test_a_schema_beside_the_policies_holds_no_keys() -> None:
+    texts = {"a.yaml": "clients: {ci: {}}\n", "b.schema.json": '{\n\t"clients": {"web": {}},\n\t"type": "object"\n}'}
+    found = keyholders(texts)
+    assert (found.files, found.unread) == (("a.yaml",), ())
+    assert not found.named("web")
+
+
 @given(
     st.text()
     | st.from_regex(r"clients:\n(  [a-z]{1,3}:( \{\}| \[a\]| x|\n    key_sha256: (a{64}|\[a{64}\]|x))\n){0,3}")

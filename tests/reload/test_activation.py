@@ -85,6 +85,34 @@ async def test_an_edit_becomes_current_and_old_requests_keep_the_old_set(directo
         assert goes_to(old) == "small"
 
 
+async def test_a_schema_that_a_rule_expects_is_part_of_the_policy(
+    directory: Path, tmp_path: Path, policy: Policy
+) -> None:
+    rule = "rules: [{id: fits, expect: {schema: answer.schema.json}}]\n"
+    (directory / "answer.schema.json").write_text('{"type": "object"}')
+    (directory / "main.yaml").write_text(policy("small") + rule)
+    state = tmp_path / "state"
+
+    def expected(active: Active) -> object:
+        found = active.policy.program.rules[0].expect
+        return found.schema if found else None
+
+    async with serving(Preparation(directory, state)) as watched:
+        first = watched.holder.status.revision
+        (directory / "answer.schema.json").write_text('{"type": "array"}')
+        status = await watched.until(lambda status: status.revision != first)
+        assert status.ok and expected(watched.holder.current) == {"type": "array"}
+        (directory / "answer.schema.json").write_text('{"type": "text"}')
+        status = await watched.until(lambda status: not status.ok)
+        assert [problem.code for problem in status.problems] == ["wrong-schema"]
+        assert expected(watched.holder.current) == {"type": "array"}
+        sent = watched.holder.current.for_others()
+        assert expected(Active.of_another(build(sent["sources"]), sent)) == {"type": "array"}
+    async with serving(Preparation(directory, state)) as watched:
+        assert watched.holder.status.source == "last_good"
+        assert expected(watched.holder.current) == {"type": "array"}
+
+
 async def test_a_config_map_swap_becomes_current(tmp_path: Path, policy: Policy) -> None:
     for generation, target in (("..one", "small"), ("..two", "large")):
         (tmp_path / generation).mkdir()

@@ -24,7 +24,7 @@ def answer_of(given: Given, refusals: Refusals | None) -> Answer | None:
     said = given.response or GivenResponse()
     heard = Heard(refusals, words=True)
     heard.add(list(_events(said, given)), end=True)
-    answer = heard.answer()
+    answer = replace(heard.answer(), schema_valid=said.schema_valid)
     return answer if said.refused is None else replace(answer, refused=said.refused)
 
 

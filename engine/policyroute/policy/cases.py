@@ -110,6 +110,7 @@ class GivenResponse(Strict):
 
     finish_reason: Annotated[str, one_of(FinishReason)] | None = None
     refused: bool | None = None
+    schema_valid: bool = True
     text: str = ""
     tool_calls: list[GivenCall] = []
 

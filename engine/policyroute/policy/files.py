@@ -5,15 +5,14 @@ Rule of this module: what cannot be read is a problem like any other, and never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from policyroute.catalogue import Models
 from policyroute.problems import PolicyErrors, Problem, Span
-
-_READ: Final = (".yaml", ".schema.json")
 
 Place = str | Path
 """A directory of policies, or one file."""
@@ -25,41 +24,34 @@ SCHEMA: Final = ".schema.json"
 MAX_DIRECTORY = 8 << 20
 """Bytes of all files together."""
 
+_COMMENTS: Final = re.compile(r"^[ \t]*#.*", re.MULTILINE)
+
 
 def read_directory(path: Place) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
-    """The text of each `*.yaml` and `*.schema.json` of a directory by file name, and what could not be read.
+    """The text of each `*.yaml` of a directory, and of each `*.schema.json` beside them that they name, by file name;
+    and what could not be read.
 
     Hidden files are passed over, which takes care of editors' and of Kubernetes' own; links are followed. A path to a
-    file is that file alone.
+    file is that file alone, and the schemas that it names.
     """
     place = Path(path)
+    alone = place.is_file()
     try:
-        found = [place] if place.is_file() else sorted(place.iterdir(), key=lambda each: each.name)
+        found = [place] if alone else _listed(place)
     except FileNotFoundError:
         return {}, (_problem("directory-missing", "there is no such directory", place.name),)
     except OSError as error:
         return {}, (_problem("file-unreadable", _reason(error), place.name),)
     problems = [_misnamed(each.name) for each in found if each.suffix == ".yml" and not each.name.startswith(".")]
-    texts: dict[str, str] = {}
-    total = 0
-    for each in found:
-        if each != place and (not each.name.endswith(_READ) or each.name.startswith(".") or each.is_dir()):
-            continue
-        text = _read(each)
-        if isinstance(text, Problem):
-            problems.append(text)
-            continue
-        total += len(text)
-        if total > MAX_DIRECTORY:
-            problems.append(
-                _problem("directory-too-large", f"more than {MAX_DIRECTORY >> 20} MiB of policy", place.name)
-            )
-            break
-        texts[each.name] = text
-    if not problems and all(name.endswith(SCHEMA) for name in texts):
+    policies = [each for each in found if alone or _counts(each, ".yaml")]
+    texts = _texts(policies, problems)
+    if not texts and not problems:
         problems.append(
             _problem("directory-empty", "there is no *.yaml file in it", place.name, "write a policy file there")
         )
+    texts |= _texts(_schemas(place.parent if alone else place, texts), problems)
+    if sum(map(len, texts.values())) > MAX_DIRECTORY:
+        problems.append(_problem("directory-too-large", f"more than {MAX_DIRECTORY >> 20} MiB of policy", place.name))
     return texts, tuple(problems)
 
 
@@ -86,6 +78,40 @@ def catalogue() -> Models:
     return Models((Path(__file__).parents[1] / "catalogue" / "models.json").read_text(encoding="utf-8"))
 
 
+def _listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir(), key=lambda each: each.name)
+
+
+def _counts(path: Path, ending: str) -> bool:
+    return path.name.endswith(ending) and not path.name.startswith(".") and not path.is_dir()
+
+
+def _schemas(folder: Path, policies: Mapping[str, str]) -> list[Path]:
+    """Those that policies name. Any others, such as one for editors, are no part of the policy."""
+    try:
+        there = [each for each in _listed(folder) if _counts(each, SCHEMA)]
+    except OSError:
+        return []
+    written = [_COMMENTS.sub("", text) for text in policies.values()] if there else []
+    return [each for each in there if any(each.name in text for text in written)]
+
+
+def _texts(paths: Iterable[Path], problems: list[Problem]) -> dict[str, str]:
+    """The texts by file name, of little more than MAX_DIRECTORY; what cannot be read goes to the problems."""
+    texts: dict[str, str] = {}
+    total = 0
+    for each in paths:
+        text = _read(each)
+        if isinstance(text, Problem):
+            problems.append(text)
+            continue
+        texts[each.name] = text
+        total += len(text)
+        if total > MAX_DIRECTORY:
+            break
+    return texts
+
+
 def _read(path: Path) -> str | Problem:
     try:
         if path.exists() and not path.is_file():  # a pipe would keep the reader for ever
@@ -95,7 +121,8 @@ def _read(path: Path) -> str | Problem:
     except OSError as error:
         return _problem("file-unreadable", _reason(error), path.name)
     if len(data) > MAX_FILE:
-        return _problem("file-too-large", f"more than {MAX_FILE >> 20} MiB", path.name, "split it into several files")
+        hint = "make it smaller" if path.name.endswith(SCHEMA) else "split it into several files"
+        return _problem("file-too-large", f"more than {MAX_FILE >> 20} MiB", path.name, hint)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

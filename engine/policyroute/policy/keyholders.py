@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from policyroute.policy.document import ClientSpec
+from policyroute.policy.files import SCHEMA
 from policyroute.policy.reading import Loaded, read
 from policyroute.policy.report import Report
 from policyroute.policy.text import DIGEST, SourceText
@@ -45,7 +46,7 @@ def keyholders(texts: Mapping[str, str]) -> Keyholders:
     found: list[Keyholder] = []
     having: list[str] = []
     unread: list[str] = []
-    for name in sorted(texts):
+    for name in sorted(name for name in texts if not name.endswith(SCHEMA)):
         loaded = read(SourceText(name, texts[name]), Report())
         if loaded is None:
             unread.append(name)
