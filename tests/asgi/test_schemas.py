@@ -43,6 +43,10 @@ rules:
     phase: response
     when: "!response.schema_valid"
     response_headers: {set: {x-fits: "no"}}
+  - id: closed
+    phase: response
+    when: request.profile == "BATCH" && !response.schema_valid
+    deny: {code: does_not_fit}
 default: {route: [requested], fallback: {swap_delay: 0ms}}
 """
 SCHEMA = {
@@ -131,3 +135,10 @@ async def test_without_a_demand_nothing_is_checked(app: Gateway, router: Router,
 def lines(router: Router, log: Log) -> list[dict[str, Any]]:
     router.services.telemetry.flush()
     return log.lines
+
+
+async def test_where_nobody_can_tell_a_rule_that_denies_does(app: Gateway) -> None:
+    """Its condition errs, and what denies fails closed."""
+    unknown = {"type": "json_schema", "json_schema": {"name": "far", "schema": {"$ref": "https://example.com/a.json"}}}
+    answer = await asked(app, "ok", profile="BATCH", response_format=unknown)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (500, "policy_error")
