@@ -273,3 +273,12 @@ def test_what_is_known_is_bounded() -> None:
     assert left(table, 0.0, Place(0, "eu", "m", "chat", None)) == 0
     table.failed(HERE, OVERLOADED, 1e6)
     assert len(table) == 1
+
+
+def test_what_it_rests_for_longest_is_what_it_rests_for() -> None:
+    table = Cooldowns()
+    table.failed(HERE, failure(FailureKind.MODEL_NOT_FOUND), 0.0)
+    table.failed(HERE, failure(FailureKind.EMPTY), 1.0)
+    cooling = table.cooling(HERE, 1.0)
+    assert cooling is not None
+    assert (cooling.kind, cooling.until) == (FailureKind.MODEL_NOT_FOUND, NOT_FOUND)

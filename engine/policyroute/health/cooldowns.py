@@ -51,8 +51,9 @@ class _Rest:
         resting = self.until > now
         if not resting:  # else the attempt began before, and is no news of how it is after
             self.row += 1
-        self.kind = kind
         window = 0.0 if resting and stated is None else _window(kind, stated, self.row)
+        if not resting or now + window > self.until:  # else it rests for what it did before
+            self.kind = kind
         self.until = max(self.until, now + window) if window else self.until
         self.held = 0.0
         self.open = self.until <= now
