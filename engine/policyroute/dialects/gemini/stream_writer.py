@@ -116,7 +116,7 @@ class ContentWriter:
     def end(self) -> bytes:
         if self._over:
             return b""
-        reasons = self._finished
+        reasons = self._finished or {0: FinishReason.STOP}
         if not self._said and reasons and set(reasons.values()) == {FinishReason.CONTENT_FILTER}:
             return self._response(None, {"promptFeedback": {"blockReason": "SAFETY"}, **self._counted()})
         unfinished = [self._candidate(choice, calls.parts(self._frame)) for choice, calls in self._calls.items()]

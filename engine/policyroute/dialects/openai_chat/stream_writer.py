@@ -72,7 +72,8 @@ class ChatWriter:
                 self._told.add(index)
             for call in map(obj, items(obj(choice.get("delta")).get("tool_calls"))):
                 self._calls.told(index, count(call.get("index")))
-        self._over = self._over or bool(chunk.get("usage"))
+        if chunk.get("usage") and self._begun and self._begun.keys() <= self._told:
+            self._over = True  # some tell the usage so far in every chunk
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         told: list[bytes] = []
