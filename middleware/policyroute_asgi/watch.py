@@ -16,6 +16,7 @@ from pathlib import Path
 
 from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableType]
 
+from policyroute.policy.files import SCHEMA
 from policyroute_asgi import apart
 
 logger = logging.getLogger("policyroute.reload")
@@ -119,7 +120,7 @@ def _add(places: dict[str, set[str] | None], folder: str, name: str) -> None:
 def _files(directory: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
-            return [entry.path for entry in entries if entry.name.endswith((".yaml", ".yml", ".schema.json"))]
+            return [entry.path for entry in entries if entry.name.endswith((".yaml", ".yml", SCHEMA))]
     except OSError:
         return []
 

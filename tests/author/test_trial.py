@@ -37,6 +37,8 @@ rules:
   - {id: unfit, phase: response, when: '!response.schema_valid', deny: {status: 502, code: unfit}}
   - {id: dear, phase: response, when: has(usage.cost_usd) && usage.cost_usd >= 0.003, deny: {}}
   - {id: eu-said, phase: response, when: 'target.name == "eu" && response.text != ""', response_headers: {remove: [Z]}}
+  - {id: whole, when: request.stream, fallback: {mid_stream: continue}, hold: {tools: true}}
+  - {id: thing, when: request.model == "thing", expect: {schema: thing.schema.json}}
   - {id: counts, when: request.operation == "count_tokens", route: [claude]}
 default: {route: [requested, gpt, eu]}
 """
@@ -46,7 +48,7 @@ def failures(given: dict[str, Any], expect: dict[str, Any]) -> list[str]:
     """What a policy set with this one test is refused for."""
     document = {**yaml.safe_load(POLICY), "tests": [{"name": "t", "given": given, "expect": expect}]}
     try:
-        build({"policy.yaml": yaml.safe_dump(document)})
+        build({"policy.yaml": yaml.safe_dump(document), "thing.schema.json": '{"required": ["z"]}'})
     except PolicyErrors as refused:
         assert {problem.code for problem in refused.problems} == {"test-failed"}
         return [problem.message for problem in refused.problems]
@@ -57,6 +59,9 @@ AGENT = {"request": {"profile": "AGENT"}}
 VECTORS = {"request": {"operation": "embeddings"}}
 COUNT = {"request": {"operation": "count_tokens", "system": "Be brief."}}
 REFUSED = {"response": {"text": "I cannot do that"}}
+STREAM = {"request": {"stream": True}}
+THING = {"request": {"model": "thing"}}
+JSON = {"response_format": {"type": "json_object"}}
 EUROPEAN = {"client": {"tags": {"region": "eu"}}}
 
 
@@ -73,6 +78,15 @@ EUROPEAN = {"client": {"tags": {"region": "eu"}}}
         (AGENT, {"limits": {"ttft": "7s"}}, {"limits": {"ttft": "8s"}}, "limits.ttft is 7s, not 8s"),
         (VECTORS, {"target": "vectors"}, {"target": "gpt"}, "target is `vectors`"),
         (COUNT, {"target": "claude"}, {"target": "gpt"}, "target is `claude`"),
+        (STREAM, {"mid_stream": "continue"}, {"mid_stream": "abort"}, "mid_stream is continue, not abort"),
+        (STREAM, {"held": ["tools"]}, {"held": []}, "held are `tools`, not none"),
+        (STREAM, {"held": ["tools"]}, {"held": ["tools", "schema"]}, "held are `tools`, not `tools`, `schema`"),
+        (
+            THING,
+            {"expected_schema": "thing.schema.json", "fired": ["thing"]},
+            {"mid_stream": "restart"},
+            "mid_stream is abort",
+        ),
         (AGENT, {"denied": False}, {"denied": True}, "it is not denied"),
         (REFUSED, {"fired": ["unhelpful"]}, {"not_fired": ["unhelpful"]}, "`unhelpful` fired"),
         (REFUSED, {"shadow": ["hidden"]}, {"shadow": ["dear"]}, "shadow lacks `dear`"),
@@ -112,6 +126,12 @@ def test_an_expectation_holds_or_says_what_is_so(
         ({"response": {"schema_valid": False}}, {"denied": {"rule": "unfit"}}),
         ({"usage": {"input_tokens": 1000, "output_tokens": 1000}}, {"denied": {"rule": "dear"}}),
         ({"usage": {"input_tokens": 1000}}, {"not_fired": ["dear"]}),
+        ({"request": JSON, "response": {"text": "no"}}, {"fired": ["unfit"]}),
+        ({"request": JSON, "response": {"text": "{}"}}, {"not_fired": ["unfit"]}),
+        ({"request": JSON, "response": {"text": "{}", "schema_valid": False}}, {"fired": ["unfit"]}),
+        ({**THING, "response": {"text": "{}"}}, {"fired": ["unfit"]}),
+        ({**THING, "response": {"text": '{"z": 1}'}}, {"not_fired": ["unfit"]}),
+        ({**THING, "response": {"tool_calls": [{"name": "sql"}]}}, {"not_fired": ["unfit"]}),
         ({"request": {"model": "eu"}, "response": {"text": "x"}}, {"fired": ["eu-said"]}),
         ({"request": {"input_tokens": 1_000_000}, "response": {"refused": True}}, {"denied": {"rule": "big"}}),
         ({"request": {"body": {"model": "eu-x", "messages": [{"role": "user", "content": "x"}]}}}, {"target": "eu"}),
@@ -125,6 +145,12 @@ def test_a_denial_that_is_another_one_says_which() -> None:
     given = {"request": {"input_tokens": 1_000_000}}
     assert "denied.code is `too_big`, not `other`" in failures(given, {"denied": {"code": "other"}})[0]
     assert "denied with 413 `too_big`" in failures(given, {"denied": False})[0]
+
+
+def test_a_schema_that_is_not_expected_is_missed() -> None:
+    assert failures({}, {"expected_schema": "thing.schema.json"}) == [
+        "test `t` fails: the schema that answers have to fit is none, not thing.schema.json"
+    ]
 
 
 def test_a_body_that_is_no_request_fails_the_test() -> None:

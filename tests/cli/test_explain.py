@@ -36,6 +36,27 @@ def test_a_body_is_explained(directory: Path, run: Run, ask: Callable[[object], 
     assert "4711" not in out
 
 
+def test_what_is_done_about_answers_is_shown(
+    directory: Path, run: Run, ask: Callable[[object], Path], spoil: Callable[[str, str], None]
+) -> None:
+    (directory / "answer.schema.json").write_text("{}")
+    spoil(
+        "rules:\n",
+        "rules:\n  - {id: whole, fallback: {mid_stream: continue}, hold: {tools: true, schema: true},"
+        " resume: {message: 'Geheim: {task}'}, expect: {schema: answer.schema.json}}\n",
+    )
+    _, out, _ = run("explain", ask(BODY), "--policies", directory)
+    assert "an answer that breaks off: continue" in out
+    assert "held until they are whole: tool calls and answers by a schema" in out
+    assert "answers have to fit answer.schema.json (whole)" in out
+    _, out, _ = run("explain", ask(BODY), "--policies", directory, "--format", "json")
+    decision = json.loads(out)["decision"]
+    assert decision["fallback"]["mid_stream"] == "continue"
+    assert decision["hold"] == {"tools": True, "schema": True, "max_bytes": 1_048_576}
+    assert decision["resume"] == {"enabled": True, "max_bytes": 8192}
+    assert decision["expected"] == {"rule": "whole", "file": "answer.schema.json"}
+
+
 def test_headers_may_be_added(directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
     _, out, _ = run("explain", ask(BODY), "--policies", directory, "-H", "X-Router-Profile: AGENT")
     assert "routed by agents; applied: agents" in out

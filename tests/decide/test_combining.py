@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from policyroute import Client, Decision, ModelRequest
+from policyroute import Client, Decision, ModelRequest, RoutingState, build
 from policyroute.failures import DEFAULT_AFTER, FailureKind
 
 Ask = Callable[..., ModelRequest]
@@ -217,3 +217,48 @@ def test_a_decision_is_json_and_says_everything(decide: Decide, ask: Ask) -> Non
         }
     ]
     assert said["transforms"] == ["all"]
+
+
+def test_of_what_is_done_about_answers_each_key_is_from_the_first_rule_that_sets_it(decide: Decide) -> None:
+    decision = decide(
+        """
+    rules:
+      - {id: never, when: "client.team == 'x'", hold: {tools: false, schema: true}}
+      - {id: tried, mode: shadow, fallback: {mid_stream: restart}, hold: {schema: true}, resume: {enabled: true}}
+      - {id: first, hold: {tools: true}, resume: {enabled: false}}
+      - {id: second, fallback: {mid_stream: continue}, hold: {tools: false, max_bytes: 2048}, resume: {max_bytes: 999}}
+    default: {route: [gpt], fallback: {mid_stream: restart}, hold: {max_bytes: 4096}, resume: {instruction: Weiter}}
+    """
+    )
+    assert decision.fallback.mid_stream == "continue"
+    assert (decision.hold.tools, decision.hold.schema, decision.hold.max_bytes) == (True, False, 2048)
+    resume = decision.resume
+    assert (resume.enabled, resume.max_bytes, resume.instruction, resume.message) == (False, 999, "Weiter", None)
+
+
+def test_the_first_matching_rule_says_what_answers_have_to_fit(ask: Ask) -> None:
+    files = {
+        "main.yaml": """
+version: 1
+providers: {here: {dialect: openai_chat, base_url: "embedded:"}}
+targets: {one: {provider: here, model: m}}
+rules:
+  - {id: never, when: "client.team == 'x'", expect: {schema: a.schema.json}}
+  - {id: tried, mode: shadow, expect: {schema: a.schema.json}}
+  - {id: erring, when: "10 / size(request.tools) > 1", expect: {schema: a.schema.json}}
+  - {id: first, when: request.stream, expect: {schema: b.schema.json}}
+  - {id: second, when: request.stream, expect: {schema: a.schema.json}, fallback: {after: [overloaded]}}
+default: {route: [one]}
+""",
+        "a.schema.json": '{"required": ["a"]}',
+        "b.schema.json": '{"required": ["b"]}',
+    }
+    policy = build(files)
+    decision = policy.decide(ask(stream=True), RoutingState(), 0.0)
+    assert decision.expected is not None
+    assert (decision.expected.rule, decision.expected.file) == ("first", "b.schema.json")
+    assert decision.expected.schema == {"required": ["b"]}
+    assert decision.fallback.after == {FailureKind.OVERLOADED, FailureKind.SCHEMA_INVALID}
+    other = policy.decide(ask(), RoutingState(), 0.0)
+    assert other.expected is None
+    assert FailureKind.SCHEMA_INVALID not in other.fallback.after

@@ -2,7 +2,8 @@
 
 A fenced block's info string says what it is: `yaml` beginning with `version: 1` is a policy set that must load and pass
 its own tests; other `yaml` must at least parse; `python` is executed beside a `policies/` directory; `python no-run`
-is only compiled; `python from=FILE` are lines of that file, in its order; `sh`, `json` and `text` are not run.
+is only compiled; `python from=FILE` are lines of that file, in its order; `json file=NAME` is a file beside the
+policies of its page; `sh`, `text` and other `json` are not run.
 """
 
 from __future__ import annotations
@@ -53,10 +54,13 @@ def name(block: Block) -> str:
     return f"{block.page}:{block.line}"
 
 
+FILES = [(each.page, each.info.partition("file=")[2], each.text) for each in blocks("json") if "file=" in each.info]
+
+
 @pytest.mark.parametrize("block", list(blocks("yaml")), ids=name)
 def test_a_policy_in_the_docs_loads(block: Block) -> None:
     if block.text.lstrip().startswith("version: 1"):
-        build({"snippet.yaml": block.text})
+        build({"snippet.yaml": block.text, **{file: text for page, file, text in FILES if page == block.page}})
     else:
         yaml.safe_load(block.text)
 

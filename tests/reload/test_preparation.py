@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from policyroute.author.load import build
+from policyroute.author.load import build, rebuild
+from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
+from policyroute.policy.files import MAX_FILE
 from policyroute.problems import Severity
 from policyroute_asgi.last_good import NAME
 from policyroute_asgi.preparation import Preparation, Prepared
@@ -64,6 +66,32 @@ def test_unless_it_is_asked_for(directory: Path) -> None:
     preparation.from_directory()
     preparation.from_directory(again=True)
     assert counting.times == 2
+
+
+def test_a_schema_is_part_of_the_policy(directory: Path, tmp_path: Path) -> None:
+    text = (directory / "main.yaml").read_text()
+    (directory / "main.yaml").write_text(f"{text}rules: [{{id: a, expect: {{schema: answer.schema.json}}}}]\n")
+    schema = directory / "answer.schema.json"
+    schema.write_text('{"required": ["a"]}')
+    preparation = Preparation(directory, tmp_path / "state")
+    first = preparation.from_directory().active
+    schema.write_text('{"required": ["b"]}')
+    second = preparation.from_directory().active
+    assert first is not None and second is not None
+    assert first.policy.revision != second.policy.revision
+
+    schema.write_bytes(b" " * (MAX_FILE + 1))
+    assert codes(preparation.from_directory()) == ["file-too-large"]
+    schema.write_text("{")
+    broken = preparation.from_directory()
+    assert (broken.active, codes(broken)) == (None, ["wrong-schema"])
+    kept = Preparation(directory, tmp_path / "state").from_last_good().active
+    assert kept is not None
+    assert kept.policy.revision == second.policy.revision
+    (rule,) = kept.policy.program.rules
+    assert rule.expect is not None and rule.expect.schema == {"required": ["b"]}
+    elsewhere = rebuild(second.for_others()["sources"], Compiler())
+    assert elsewhere.revision == second.policy.revision
 
 
 def test_every_problem_comes_with_its_place(directory: Path) -> None:

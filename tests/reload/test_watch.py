@@ -39,6 +39,10 @@ def add_a_file(directory: Path) -> None:
     (directory / "more.yaml").write_text("version: 1")
 
 
+def add_a_schema(directory: Path) -> None:
+    (directory / "answer.schema.json").write_text("{}")
+
+
 def remove_a_file(directory: Path) -> None:
     (directory / "main.yaml").unlink()
 
@@ -94,6 +98,7 @@ async def quiet(news: asyncio.Queue[None]) -> None:
         delete_and_create,
         make_readable,
         add_a_file,
+        add_a_schema,
         remove_a_file,
         replace_the_directory,
         delete_and_create_the_directory,

@@ -13,19 +13,27 @@ from policyroute.decide.answers import Answer
 from policyroute.decide.judging import Verdict
 from policyroute.events import Finished, FinishReason, StreamEvent, TextDelta, ToolCallDelta, Usage
 from policyroute.exchange.heard import Heard
+from policyroute.exchange.integrity import demanded
 from policyroute.policy.cases import Given, GivenResponse
 from policyroute.policy.openings import Refusals
+from policyroute.request import ModelRequest
 
 
-def answer_of(given: Given, refusals: Refusals | None) -> Answer | None:
-    """None where none is given."""
+def answer_of(given: Given, refusals: Refusals | None, request: ModelRequest, decision: Decision) -> Answer | None:
+    """To this request, of which that was decided; None where none is given."""
     if given.response is None and given.usage is None:
         return None
     said = given.response or GivenResponse()
     heard = Heard(refusals, words=True)
     heard.add(list(_events(said, given)), end=True)
-    answer = replace(heard.answer(), schema_valid=said.schema_valid)
-    return answer if said.refused is None else replace(answer, refused=said.refused)
+    answer = heard.answer()
+    if said.refused is not None:
+        answer = replace(answer, refused=said.refused)
+    fits = said.schema_valid
+    if fits is None:
+        demand = demanded(request, decision.expected.schema if decision.expected else None)
+        fits = demand.measured(answer).valid if demand is not None else True
+    return replace(answer, schema_valid=fits)
 
 
 def verdict_on(policy: PolicySet, decision: Decision, state: RoutingState, answer: Answer | None) -> Verdict:

@@ -93,7 +93,7 @@ def _outcome(policy: PolicySet, case: Case) -> Outcome:
         return Outcome(case, (f"what is given makes no request: {error}",), None)
     state, client = state_of(policy.program, given), client_of(given)
     decision = policy.decide(request, state, request.time, decision_id="test", client=client)
-    verdict = verdict_on(policy, decision, state, answer_of(given, policy.program.refusals))
+    verdict = verdict_on(policy, decision, state, answer_of(given, policy.program.refusals, request, decision))
     decision = replace(
         decision,
         denied=decision.denied or verdict.denied,

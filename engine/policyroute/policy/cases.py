@@ -106,11 +106,12 @@ class GivenCall(Strict):
 
 
 class GivenResponse(Strict):
-    """What the first candidate is to have answered. `refused` is what the rest of it says, unless it is given."""
+    """What the first candidate is to have answered. `refused` and `schema_valid` are what the rest of it says, unless
+    they are given."""
 
     finish_reason: Annotated[str, one_of(FinishReason)] | None = None
     refused: bool | None = None
-    schema_valid: bool = True
+    schema_valid: bool | None = None
     text: str = ""
     tool_calls: list[GivenCall] = []
 

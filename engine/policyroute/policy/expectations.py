@@ -46,6 +46,7 @@ def _check(loaded: Loaded, path: Path, rules: Mapping[str, bool], scope: Scope) 
             place = (*path, "given", "targets", name)
             scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
     _check_profiles(loaded, path, scope)
+    _check_schema(loaded, path, scope)
     for key in _RULES:
         for name, place in _named(written.get("expect", {}).get(key), (*path, "expect", key)):
             if name not in rules and name != "default" and scope.complete:
@@ -63,6 +64,14 @@ def _check_profiles(loaded: Loaded, path: Path, scope: Scope) -> None:
             if scope.profiles is not None and name not in scope.profiles.known:
                 hint = suggestion(name, scope.profiles.known)
                 scope.error("unknown-profile", f"no profile is called `{name}`", loaded.file, place, hint)
+
+
+def _check_schema(loaded: Loaded, path: Path, scope: Scope) -> None:
+    place = ("expect", "expected_schema")
+    for name, at in _named(loaded.file.data(path).get(place[0], {}).get(place[1]), (*path, *place)):
+        if name not in scope.schemas and scope.complete:
+            message = f"there is no schema file `{name}` in the policy directory"
+            scope.error("unknown-schema", message, loaded.file, at, suggestion(name, scope.schemas))
 
 
 def _named(value: object, path: Path) -> Iterator[tuple[str, Path]]:

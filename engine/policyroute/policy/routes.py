@@ -163,8 +163,8 @@ def expect(spec: ExpectSpec, file: File, path: Path, scope: Scope) -> Expected |
         return None
     try:
         schema = _JSON.validate_json(text, strict=True)
-    except ValidationError:
-        scope.error("wrong-schema", f"`{name}` is not a JSON object", file, place)
+    except ValidationError as error:
+        scope.error("wrong-schema", f"`{name}` is {_not_json(error)}", file, place, "a schema is a JSON object")
         return None
     try:
         validator(schema)
@@ -173,6 +173,11 @@ def expect(spec: ExpectSpec, file: File, path: Path, scope: Scope) -> Expected |
         scope.error("wrong-schema", f"answers cannot be checked against `{name}`: {unusable.reason}", file, place, hint)
         return None
     return Expected(name, schema)
+
+
+def _not_json(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)[0]
+    return f"no JSON: {found.get('ctx', {})['error']}" if found["type"] == "json_invalid" else "not a JSON object"
 
 
 def hold(spec: HoldSpec) -> Hold:

@@ -92,8 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
         render.complain(f"no gateway would take this request: {error}")
         return FINDINGS
     state = state_of(policy.program, given)
-    answer = answer_of(given, policy.program.refusals)
-    traced = trace(policy, request, state, request.time, client_of(given), answer=answer)
+    client = client_of(given)
+    decision = policy.decide(request, state, request.time, client=client)
+    answer = answer_of(given, policy.program.refusals, request, decision)
+    traced = trace(policy, request, state, request.time, client, answer=answer)
     adapted = _adapted(policy, traced.decision, request, state)
     if arguments.format is Format.JSON:
         render.as_json(_as_json(traced, adapted, policy.program.targets))
