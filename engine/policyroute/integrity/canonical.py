@@ -11,16 +11,21 @@ from typing import Any, Final
 
 import orjson
 
+from policyroute.integrity.older import refers_alone
+from policyroute.integrity.places import HOMES, LISTS, MAPS, ONES
 from policyroute.schemas.vocabulary import is_list, is_map
 
 _SILENT: Final = frozenset({"title", "description", "examples", "example", "$comment", "default", "$id", "$schema"})
-_NAMED: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_VALUES: Final = frozenset({"enum", "const", "required", "dependentRequired", "type"})
+_NAMED: Final = MAPS | HOMES | {"dependencies"}
+_WITHIN: Final = LISTS | ONES | {"additionalItems"}
 
 
 def canonical(schema: Mapping[str, Any]) -> bytes:
     """Its bytes as JSON."""
-    return orjson.dumps(_of(schema), option=orjson.OPT_SORT_KEYS)
+    found = _of(dict(schema))
+    if refers_alone(schema):
+        found["$schema"] = "older"
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
 
 
 def _of(schema: Any) -> Any:
@@ -32,10 +37,8 @@ def _of(schema: Any) -> Any:
     for keyword, value in schema.items():
         if keyword in _SILENT:
             continue
-        if keyword in _VALUES:
-            found[keyword] = value
-        elif keyword in _NAMED and is_map(value):
+        if keyword in _NAMED and is_map(value):
             found[keyword] = {name: _of(inner) for name, inner in value.items()}
         else:
-            found[keyword] = _of(value)
+            found[keyword] = _of(value) if keyword in _WITHIN else value
     return found
