@@ -20,6 +20,7 @@ class AttemptRecord:
     `finish` why the answer ended, by the provider (`stop`, `length`, ...); `refused` whether it is a refusal;
     `estimated`: the provider did not say how many tokens there were, and these are about as many; `carried` how it was
     asked to go on with what another attempt had begun (`prefill`, `instruct`, `afresh`);
+    `unchecked`: nobody can tell whether its answer fits the schema that was demanded;
     `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
     that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
     `lost` what of the answer the client's dialect has no words for.
@@ -40,6 +41,7 @@ class AttemptRecord:
     output_tokens: int | None = None
     estimated: bool = False
     schema_intact: bool | None = None
+    unchecked: bool = False
     carried: str | None = None
     max_tokens: int | None = None
     finish: str | None = None
@@ -63,6 +65,7 @@ class AttemptRecord:
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "estimated": self.estimated,
+            "schema_intact": self.schema_intact,
             "carried": self.carried,
             "max_tokens": self.max_tokens,
             "finish": self.finish,

@@ -46,7 +46,7 @@ def _of_answers(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Co
     checks = _counter(
         registry,
         "policyroute_schema_checks",
-        "Answers held against the schema that was demanded: intact or broken",
+        "Answers held against the schema that was demanded: intact, broken, or unchecked where nobody can tell",
         ["target", "provider", "result"],
     )
     return refusals, checks

@@ -92,19 +92,21 @@ class Telemetry:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             if attempt.refused:
                 self.metrics.refusals.of(attempt.target, attempt.provider).inc()
-            if record is not None and record.schema_hash is not None:
+            if record is not None:
                 self._measured(attempt, record.schema_hash)
             self.latencies.add(attempt, stream=served.stream)
             self._learn(attempt, served.request)
         if self._lines is not None:
             self._lines.write(_line(served, attempts))
 
-    def _measured(self, attempt: AttemptRecord, schema: str) -> None:
+    def _measured(self, attempt: AttemptRecord, schema: str | None) -> None:
         """Whether an answer fit its schema."""
         intact = attempt.schema_intact
-        if intact is not None:
-            result = "intact" if intact else "broken"
-            self.metrics.schema_checks.of(attempt.target, attempt.provider, result).inc()
+        if intact is None and not attempt.unchecked:
+            return
+        result = "unchecked" if intact is None else "intact" if intact else "broken"
+        self.metrics.schema_checks.of(attempt.target, attempt.provider, result).inc()
+        if intact is not None and schema is not None:
             self.integrity.note(attempt.provider, attempt.model, schema, intact)
 
     def _learn(self, attempt: AttemptRecord, request: ModelRequest | None) -> None:

@@ -142,3 +142,24 @@ async def test_where_nobody_can_tell_a_rule_that_denies_does(app: Gateway) -> No
     unknown = {"type": "json_schema", "json_schema": {"name": "far", "schema": {"$ref": "https://example.com/a.json"}}}
     answer = await asked(app, "ok", profile="BATCH", response_format=unknown)
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (500, "policy_error")
+
+
+async def test_how_often_answers_fit_is_told(app: Gateway, router: Router, log: Log) -> None:
+    far = {"type": "json_schema", "json_schema": {"name": "far", "schema": {"$ref": "https://example.com/a.json"}}}
+    await asked(app, "enforced")
+    await asked(app, "ok", response_format=far)
+    await asked(app, "ok", response_format={"type": "text"})
+    numbers = (await ask(app, "GET", "/metrics")).body.decode()
+    told = {line for line in numbers.splitlines() if line.startswith("policyroute_schema_checks_total")}
+    assert told == {
+        'policyroute_schema_checks_total{provider="one",result="broken",target="broken"} 2.0',
+        'policyroute_schema_checks_total{provider="two",result="intact",target="ok"} 1.0',
+        'policyroute_schema_checks_total{provider="two",result="unchecked",target="ok"} 1.0',
+    }
+    page = json.loads((await ask(app, "GET", "/-/policy")).body)["integrity"]
+    first = lines(router, log)[0]
+    assert [each["schema_intact"] for each in first["attempts"]] == [False, False, True]
+    assert page == [
+        {"provider": "one", "model": "broken-schema", "schema": first["schema_hash"], "samples": 2.0, "intact": 0.0},
+        {"provider": "two", "model": "ok", "schema": first["schema_hash"], "samples": 1.0, "intact": 1.0},
+    ]

@@ -158,6 +158,7 @@ class Answering:
             intact, valid, found = demand.measured(answer)
             self._record.schema_intact = attempt.schema_intact = intact
             self._record.schema_hash = demand.hash or None
+            attempt.unchecked = valid is None
             if found is not None and self._enforced and not committed:
                 self.repair = Repair(answer.text or "", found.message)
                 return unfit(found), None

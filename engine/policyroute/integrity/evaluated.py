@@ -22,7 +22,8 @@ def names(validator: Any, instance: dict[str, Any], schema: Any) -> set[str]:
         return set()
     if "additionalProperties" in schema or "unevaluatedProperties" in schema:
         return set(instance)
-    found = instance.keys() & schema.get("properties", {}).keys()
+    known = schema.get("properties", {})
+    found = {name for name in instance if name in known}
     for pattern in schema.get("patternProperties", ()):
         found |= {name for name in instance if pattern.matches(name)}
     for name, inner in schema.get("dependentSchemas", {}).items():

@@ -37,6 +37,8 @@ MAX_TEXT: Final = 1024 * 1024
 """Bytes of an answer that is checked."""
 MAX_SCHEMA: Final = 256 * 1024
 """Bytes of a schema that is checked against."""
+_NOTHING_ELSE: Final[Registry[Any]] = Registry()
+"""Where schemas are looked for that are not in the one at hand: nowhere."""
 _SMALL: Final = 16 * 1024
 _FEW: Final = 8
 """Bytes and patterns of a schema that is kept with many others: a pattern may take 100 KB."""
@@ -66,7 +68,7 @@ class Validator:
         prepared = Prepared(schema)
         self.hash = hashlib.sha256(canonical(schema)).hexdigest()
         self._names = prepared.names
-        self._inner: Any = CHECKING(prepared.schema, registry=Registry())
+        self._inner: Any = CHECKING(prepared.schema, registry=_NOTHING_ELSE)
 
     def check(self, text: str) -> Invalid | None:
         """What is wrong with it. Raises Unusable where that cannot be told."""
@@ -94,7 +96,8 @@ class Validator:
     def _path(self, error: ValidationError) -> str:
         steps: list[Any] = [*error.absolute_path]
         if error.validator == "required" and is_map(error.instance):
-            steps += [name for name in error.validator_value if name not in error.instance][:1]
+            wanted: Any = error.validator_value
+            steps += [name for name in wanted if name not in error.instance][:1]
         path = "$" + "".join(map(self._step, steps))
         return path if len(path) <= _LONGEST_PATH else path[: _LONGEST_PATH - 1] + "…"
 

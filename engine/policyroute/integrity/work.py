@@ -6,7 +6,7 @@ the same way on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -26,7 +26,7 @@ class Unusable(Exception):
 
 
 @contextmanager
-def allowed(work: int = ALLOWED) -> Iterator[None]:
+def allowed(work: int = ALLOWED) -> Generator[None]:
     """What is done inside may `spend` so much."""
     token = _left.set([work])
     try:
