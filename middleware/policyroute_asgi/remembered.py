@@ -19,7 +19,6 @@ from policyroute.failures import Failure
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, ModelRequest
 from policyroute_asgi.client_side import Answer, ClientSide
-from policyroute_asgi.state.memory import MemoryStore
 from policyroute_asgi.state.store import StateStore
 
 DIALECT: Final = "openai_responses"
@@ -28,9 +27,6 @@ TTL: Final = 24 * 3600.0
 MOST: Final = 1024 * 1024
 """Bytes of one conversation: a larger one is not kept."""
 _KIND: Final = "response"
-_LATELY: Final = 30.0
-_ROOM: Final = 16 * MOST
-"""Seconds and bytes of what was said lately."""
 _ENDS: Final = ("response.completed", "response.incomplete")
 _LAST: Final = tuple(name.encode() for name in _ENDS)
 
@@ -43,20 +39,16 @@ class _Kept(BaseModel):
 
 
 class Remembered:
-    """What was said, in the store, which may take a moment to write: until then, what was said lately is here."""
+    """What was said, in the store: what a process has put there for later it finds at once."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        self._lately = MemoryStore(_ROOM)
 
     async def get(self, tenant: str, id: str) -> bytes | None:
-        key = _key(tenant, id)
-        return await self._lately.get(_KIND, key) or await self._store.get(_KIND, key)
+        return await self._store.get(_KIND, _key(tenant, id))
 
     def put(self, tenant: str, id: str, written: bytes) -> None:
-        key = _key(tenant, id)
-        self._lately.put_later(_KIND, key, written, _LATELY)
-        self._store.put_later(_KIND, key, written, TTL)
+        self._store.put_later(_KIND, _key(tenant, id), written, TTL)
 
 
 async def whole(request: ModelRequest, tenant: str, remembered: Remembered) -> ModelRequest:

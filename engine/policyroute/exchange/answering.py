@@ -46,8 +46,7 @@ class Asks:
 
 
 class Told(NamedTuple):
-    """What comes of an attempt's news: what goes out, what is wrong with the attempt, or why its answer is not given.
-    `first`: with it the answer is committed."""
+    """What comes of an attempt's news: what goes out, what is wrong with it, or why its answer is not given."""
 
     emit: Emit | None = None
     failure: Failure | None = None

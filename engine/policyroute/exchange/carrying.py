@@ -83,6 +83,7 @@ class Carrying:
         self._sent: list[bytes] = []
         self._size = 0
         self._unwelcome: list[Candidate] = []
+        self._words: tuple[int, str | None] | None = None  # those of so many bytes
 
     @property
     def sent(self) -> bytes:
@@ -123,6 +124,12 @@ class Carrying:
         self._unwelcome.append(candidate)
 
     def _text(self) -> str | None:
+        """The words that were sent, None where there is more than words. Asked several times at one switch."""
+        if self._words is None or self._words[0] != self._size:
+            self._words = self._size, self._read_again()
+        return self._words[1]
+
+    def _read_again(self) -> str | None:
         if self._size > MOST_SENT:
             return None
         said: list[str] = []

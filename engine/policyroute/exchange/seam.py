@@ -6,7 +6,7 @@ says more; one that starts over and says something else is no continuation, nor 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -131,7 +131,7 @@ class Seam:
         for size in range(min(len(tail), len(held)), 0, -1):
             if tail.endswith(held[:size]) and self._counts(held, size):
                 return _UNCLEAR if _repeats(held[:size]) else size
-        if _common(sent, held) >= _DEPARTS or (whole and held and sent.startswith(held) and _signs(held) >= _LETTERS):
+        if common(sent, held) >= _DEPARTS or (whole and held and sent.startswith(held) and _signs(held) >= _LETTERS):
             return DEPARTED
         return self._blank(held)
 
@@ -169,8 +169,8 @@ def _last_word(said: str) -> int:
     return size
 
 
-def _common(one: str, other: str) -> int:
-    """How many characters both begin with."""
+def common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many characters, or texts, both begin with."""
     size = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

@@ -19,6 +19,7 @@ from policyroute.events import TextDelta
 from policyroute.exchange.commands import Checkpoint
 from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Earlier
+from policyroute.exchange.seam import common
 from policyroute.request import Message, ModelRequest
 from policyroute.request.prompt import Call, Result
 
@@ -76,7 +77,7 @@ def taken(request: ModelRequest, checkpoint: Checkpoint, demand: Demand | None, 
     """`before` is the last one of the same work."""
     task, step = said(request)
     chain = hashes(request.messages)
-    known = _common(chain, before.messages) if before is not None else 0
+    known = common(chain, before.messages) if before is not None else 0
     new = [(message.role, message.text) for message in request.messages[known:]]
     partial = _text(request, checkpoint.sent)
     if not partial and before is not None and before.is_of(request):
@@ -126,15 +127,6 @@ def hashes(messages: Sequence[Message]) -> tuple[str, ...]:
 
 def _line(given: str) -> str:
     return "".join(char if char.isprintable() else " " for char in given[:_LONGEST]).strip()
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
 
 
 def _text(request: ModelRequest, sent: bytes) -> str:

@@ -29,7 +29,8 @@ class StateStore(Protocol):
         ...
 
     def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        """The same where nobody waits. What cannot be kept is dropped, and counted in `dropped`."""
+        """The same where nobody waits; this store gives it at once, whether it is written or not. What cannot be kept
+        is dropped, and counted in `dropped`."""
         ...
 
     async def delete(self, kind: str, key: str) -> None:
