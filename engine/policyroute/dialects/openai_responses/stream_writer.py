@@ -86,7 +86,7 @@ class ResponsesWriter:
             self.response = obj(event.get("response"))
         elif kind in _ENDS:
             self._over = True
-        elif kind == "response.output_item.added":
+        elif kind == "response.output_item.added" and event.get("item"):
             self._items[place] = begun(obj(event.get("item")), place)
         elif kind == "response.output_item.done":
             self._items[place] = Kept(obj(event.get("item")), place)
