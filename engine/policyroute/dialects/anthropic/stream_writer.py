@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
+from policyroute.dialects.anthropic.message import read_usage
 from policyroute.dialects.sent import events_of
 from policyroute.dialects.shapes import compact, count, dumps, loads, obj, text
 from policyroute.dialects.translation import Frame
@@ -109,6 +110,7 @@ class MessageWriter:
         match event.get("type"):
             case "message_start":
                 self._begun = True
+                self._usage = read_usage(obj(obj(event.get("message")).get("usage")))
             case "content_block_start":
                 self._index = count(event.get("index"))
                 start = obj(event.get("content_block"))
@@ -116,6 +118,8 @@ class MessageWriter:
                 block.begun = block.told = True
                 self._called = self._called or block.kind == _CALL
                 self._blocks = deque([block])
+            case "content_block_delta" if self._blocks:
+                self._blocks[0].said.append(text(obj(event.get("delta")).get("partial_json")))
             case "content_block_stop":
                 self._blocks.clear()
                 self._index = count(event.get("index")) + 1

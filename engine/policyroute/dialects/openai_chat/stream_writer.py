@@ -42,6 +42,7 @@ class ChatWriter:
         self._frame = frame
         self._model = ""
         self._head = b""
+        self._known: dict[str, Any] = {}  # of that, what others said first
         self._before: dict[tuple[type[Any], int], bytes] = {}
         self._begun: dict[int, None] = {}
         self._ended: dict[int, FinishReason] = {}
@@ -62,18 +63,19 @@ class ChatWriter:
         return writer
 
     def _recall(self, chunk: dict[str, Any]) -> None:
-        if not self._head:
-            head = {name: chunk[name] for name in _HEAD if name in chunk}
-            self._head = b"data: " + dumps(head)[:-1] + b',"choices":'
+        """Some say nothing in their first chunk, and some tell the usage so far in each."""
+        self._known = {name: chunk[name] for name in _HEAD if chunk.get(name)} | self._known
         for choice in map(obj, items(chunk.get("choices"))):
-            index = count(choice.get("index"))
+            index, delta = count(choice.get("index")), obj(choice.get("delta"))
             self._begun[index] = None
             if choice.get("finish_reason") is not None:
                 self._told.add(index)
-            for call in map(obj, items(obj(choice.get("delta")).get("tool_calls"))):
+            if delta.get("refusal"):
+                self._refused.add(index)
+            for call in [{}] if delta.get("function_call") else map(obj, items(delta.get("tool_calls"))):
                 self._calls.told(index, count(call.get("index")))
         if chunk.get("usage") and self._begun and self._begun.keys() <= self._told:
-            self._over = True  # some tell the usage so far in every chunk
+            self._over = True
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         told: list[bytes] = []
@@ -172,6 +174,7 @@ class ChatWriter:
                 "object": "chat.completion.chunk",
                 "created": frame.created,
                 "model": self._model or frame.model,
+                **self._known,
             }
             self._head = b"data: " + dumps(head)[:-1] + b',"choices":'
         return self._head

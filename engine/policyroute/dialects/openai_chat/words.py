@@ -63,7 +63,8 @@ class Calls:
         return number, True
 
     def told(self, choice: int, number: int) -> None:
-        """The client knows this call already."""
+        """The client knows this call already, by a number that no event has."""
+        self._numbers[choice, -1 - number] = number
         self._of[choice] = max(self._of.get(choice, 0), number + 1)
 
     def any(self, choice: int) -> bool:

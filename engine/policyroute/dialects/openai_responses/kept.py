@@ -46,6 +46,14 @@ def is_made_up(item: dict[str, Any]) -> bool:
     return item.get("type") == "reasoning" and str(item.get("id")).startswith(MADE_UP)
 
 
+def disowned(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of an answer that was ended elsewhere than it was begun. A thought of which there is nothing but the name
+    was kept by nobody: whoever asks the account that began it asks in vain."""
+    if item.get("type") != "reasoning" or not _is_only_named(item):
+        return item
+    return {**item, "id": f"{MADE_UP}_{item['id']}"}
+
+
 def without_made_up(data: dict[str, Any]) -> dict[str, Any]:
     """The same body where there is none."""
     given = items(data.get("input"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from policyroute.dialects.shapes import obj, text
+from policyroute.dialects.shapes import count, items, obj, text, without
 from policyroute.events import ReasoningDelta, RefusalDelta, TextDelta
 
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -61,61 +61,139 @@ SPELLINGS: Final[dict[type[Words], Spelling]] = {
 }
 
 
+_IN_FULL: Final = Spelling(
+    "reasoning",
+    "reasoning_text",
+    "text",
+    "response.content_part",
+    "response.reasoning_text",
+    "content_index",
+    {},
+    {},
+)
+"""What others may think in full. We tell it as a summary."""
+_SPELT: Final = (*SPELLINGS.values(), _IN_FULL)
+
+
 @dataclass(slots=True)
 class Part:
+    """`beside` is what stands in it too. `told`: its words, as a whole; `over`: it, as a whole."""
+
     spelling: Spelling
+    place: int
+    beside: dict[str, Any]
     said: list[str] = field(default_factory=list[str])
+    told: bool = False
+    over: bool = False
 
     def text(self) -> str:
         return "".join(self.said)
 
     def as_json(self, said: str) -> dict[str, Any]:
-        return {"type": self.spelling.part, **self.spelling.beside, self.spelling.name: said}
+        return {"type": self.spelling.part, **self.beside, self.spelling.name: said}
+
+    def recall(self, name: str, step: str, event: dict[str, Any]) -> None:
+        """What the client was told of it."""
+        if step == "delta":
+            self.said.append(text(event.get("delta")))
+        elif step == "added":
+            self.beside["annotations"] = [*items(self.beside.get("annotations")), event.get("annotation")]
+        elif name == self.spelling.event:
+            self.told = True
+        else:
+            self.told = self.over = True
+            self.beside = without(obj(event.get("part")), "type", self.spelling.name)
 
 
 @dataclass(slots=True)
 class Spoken:
-    """A message, or what was thought."""
+    """A message, or what was thought. `begun` is what others said with its beginning."""
 
     id: str
     place: int
     kind: Literal["message", "reasoning"]
     parts: list[Part] = field(default_factory=list[Part])
     status: Status = "in_progress"
+    begun: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def as_json(self) -> dict[str, Any]:
-        parts = [part.as_json(part.text()) for part in self.parts]
-        if self.kind == "reasoning":
-            return {"id": self.id, "type": "reasoning", "summary": parts}
-        return {"id": self.id, "type": "message", "status": self.status, "content": parts, "role": "assistant"}
+        if self.kind == "message":
+            return {
+                **self.begun,
+                "id": self.id,
+                "type": "message",
+                "status": self.status,
+                "content": self._told("content_index"),
+                "role": "assistant",
+            }
+        said = {**self.begun, "id": self.id, "type": "reasoning", "summary": self._told("summary_index")}
+        if full := self._told("content_index"):
+            said["content"] = full
+        return said | {"status": self.status} if "status" in said else said
+
+    def _told(self, position: str) -> list[dict[str, Any]]:
+        return [part.as_json(part.text()) for part in self.parts if part.spelling.position == position]
+
+    def takes(self, spelling: Spelling) -> Part | None:
+        """The open part where words of this kind go on, if there is one."""
+        part = self.parts[-1] if self.parts else None
+        if part is None or part.told:
+            return None
+        return part if part.spelling.part == spelling.part or self.kind == "reasoning" else None
+
+    def begin(self, spelling: Spelling, place: int | None = None) -> Part:
+        """A new part: the next of its kind."""
+        if place is None:
+            places = [part.place for part in self.parts if part.spelling.position == spelling.position]
+            place = max(places, default=-1) + 1
+        part = Part(spelling, place, dict(spelling.beside))
+        self.parts.append(part)
+        return part
+
+    def at(self, part: Part) -> dict[str, Any]:
+        """Where a part of it is."""
+        return {"item_id": self.id, "output_index": self.place, part.spelling.position: part.place}
 
     def recall(self, kind: str, event: dict[str, Any]) -> None:
         """What the client was told of it."""
-        if kind.endswith("_part.added"):
-            part = obj(event.get("part"))
-            spelling = next((each for each in SPELLINGS.values() if each.part == part.get("type")), None)
-            if spelling is not None:
-                self.parts.append(Part(spelling, [text(part.get(spelling.name))]))
-        elif self.parts and kind == f"{self.parts[-1].spelling.event}.delta":
-            self.parts[-1].said.append(text(event.get("delta")))
+        name, _, step = kind.rpartition(".")
+        name = name.removesuffix(".annotation")
+        if name.endswith("_part") and step == "added":
+            given = obj(event.get("part"))
+            for spelling in [each for each in _SPELT if each.part == given.get("type")]:
+                part = self.begin(spelling._replace(part_event=name), count(event.get(spelling.position)))
+                part.beside = without(given, "type", spelling.name)
+                part.said.append(text(given.get(spelling.name)))
+            return
+        for part in self.parts:
+            spelling = part.spelling
+            if name in (spelling.event, spelling.part_event) and count(event.get(spelling.position)) == part.place:
+                part.recall(name, step, event)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An item that others told whole, as they did."""
+    """An item as others told it."""
 
     item: dict[str, Any]
+    place: int
 
     def as_json(self) -> dict[str, Any]:
         return self.item
 
 
-def begun(item: dict[str, Any], place: int) -> Spoken | Kept:
-    """An item that others began."""
-    kind = item.get("type")
+def begun(item: dict[str, Any], place: int) -> Spoken | Called | Kept:
+    """An item that others began. What is sealed of a thought is of no use, unless all of it is there."""
+    kind, given = item.get("type"), without(item, "encrypted_content")
     if kind == "message":
-        return Spoken(text(item.get("id")), place, "message")
-    return Spoken(text(item.get("id")), place, "reasoning") if kind == "reasoning" else Kept(item)
+        return Spoken(text(item.get("id")), place, "message", begun=given)
+    if kind == "reasoning":
+        return Spoken(text(item.get("id")), place, "reasoning", begun=given)
+    if kind == "function_call":
+        call = Called(text(item.get("id")), place, text(item.get("call_id")), text(item.get("name")), begun=given)
+        call.said.append(text(item.get("arguments")))
+        return call
+    return Kept(item, place)
 
 
 @dataclass(slots=True)
@@ -128,12 +206,22 @@ class Called:
     name: str
     said: list[str] = field(default_factory=list[str])
     status: Status = "in_progress"
+    told: bool = False
+    """That these are all its arguments."""
+    begun: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def arguments(self) -> str:
         return "".join(self.said)
 
+    def recall(self, kind: str, event: dict[str, Any]) -> None:
+        """What the client was told of it."""
+        if kind == "response.function_call_arguments.delta":
+            self.said.append(text(event.get("delta")))
+        self.told = self.told or kind == "response.function_call_arguments.done"
+
     def as_json(self) -> dict[str, Any]:
         return {
+            **self.begun,
             "id": self.id,
             "type": "function_call",
             "status": self.status,

@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from policyroute.dialects.openai_responses import words
-from policyroute.dialects.openai_responses.kept import MADE_UP
+from policyroute.dialects.openai_responses.kept import MADE_UP, disowned
 from policyroute.dialects.openai_responses.output import (
     SPELLINGS,
     Called,
     Kept,
-    Part,
     Spoken,
     Status,
     Words,
@@ -40,6 +39,8 @@ from policyroute.events import (
 )
 
 _CALL = "response.function_call_arguments"
+_BEGINS = ("response.created", "response.queued", "response.in_progress")
+_ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 
 class ResponsesWriter:
@@ -54,14 +55,14 @@ class ResponsesWriter:
         self._refused = False
         self._usage: Usage | None = None
         self._number = 0
-        self._items: list[Spoken | Called | Kept] = []
+        self._items: dict[int, Spoken | Called | Kept] = {}  # by their places
         self._spoken: Spoken | None = None  # the one that is not whole
         self._calls: dict[int, Called] = {}
         self._open: list[Called] = []
         self._kind: type[Words] | None = None  # of the words that are being told
         self._word = b""  # what stands before each of them
         self._said: list[str] = []  # where those words are gathered
-        self._over = False
+        self._over = self._resumed = False
 
     @classmethod
     def resumed(cls, frame: Frame, sent: bytes) -> ResponsesWriter:
@@ -69,22 +70,30 @@ class ResponsesWriter:
         writer = cls(frame)
         for event in events_of(sent):
             writer._recall(text(event.get("type")), event)
+            writer._resumed = True
+        for item in writer._items.values():
+            if isinstance(item, Called):
+                writer._open.append(item)
+            elif isinstance(item, Spoken):
+                writer._spoken = item
         return writer
 
     def _recall(self, kind: str, event: dict[str, Any]) -> None:
         self._number = max(self._number, count(event.get("sequence_number")) + 1)
-        item = self._items[-1] if self._items else None
-        if kind in {"response.created", "response.in_progress"}:
+        place = count(event.get("output_index"))
+        item = self._items.get(place)
+        if kind in _BEGINS:
             self.response = obj(event.get("response"))
-        elif kind in {"response.completed", "response.incomplete", "response.failed"}:
+        elif kind in _ENDS:
             self._over = True
-        elif kind == "response.output_item.added":
-            self._items.append(begun(obj(event.get("item")), len(self._items)))
-            self._spoken = last if isinstance(last := self._items[-1], Spoken) else None
-        elif kind == "response.output_item.done" and item is not None:
-            self._items[-1] = Kept(obj(event.get("item")))
-            self._spoken = None
+        elif kind == "response.output_item.added" and event.get("item"):
+            self._items[place] = begun(obj(event.get("item")), place)
+        elif kind == "response.output_item.done":
+            self._items[place] = Kept(obj(event.get("item")), place)
         elif isinstance(item, Spoken):
+            item.recall(kind, event)
+            self._refused = self._refused or kind == "response.refusal.delta"
+        elif isinstance(item, Called):
             item.recall(kind, event)
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
@@ -107,7 +116,9 @@ class ResponsesWriter:
         self._end_spoken(out, last)
         for call in self._open:
             self._end_call(call, out, last)
-        output = [item.as_json() for item in self._items]
+        output = [self._items[place].as_json() for place in sorted(self._items)]
+        if self._resumed:
+            output = [disowned(item) for item in output]
         self.response = words.ended(self.response, status, why, output, self._usage)
         self._event(f"response.{status}", {"response": self.response}, out)
         return b"".join(out)
@@ -145,29 +156,30 @@ class ResponsesWriter:
         if item is None or item.kind != spelling.item:
             self._settle(out)
             kept = f"msg_{self._frame.id}" if spelling.item == "message" else MADE_UP + self._frame.id
-            item = self._spoken = Spoken(f"{kept}_{len(self._items)}", len(self._items), spelling.item)
+            place = self._next()
+            item = self._spoken = Spoken(f"{kept}_{place}", place, spelling.item)
             self._add(item, out)
-        if not item.parts or item.parts[-1].spelling is not spelling:
-            self._end_part(item, out)
-            item.parts.append(Part(spelling))
-            self._event(f"{spelling.part_event}.added", self._in_part(item) | {"part": item.parts[-1].as_json("")}, out)
-        part = item.parts[-1]
+        part = item.takes(spelling)
+        if part is None:
+            self._end_parts(item, out)
+            part = item.begin(spelling)
+            self._event(f"{spelling.part_event}.added", item.at(part) | {"part": part.as_json("")}, out)
         part.said.append(event.text)
         self._refused = self._refused or isinstance(event, RefusalDelta)
-        before = {"type": f"{spelling.event}.delta", **self._in_part(item), **spelling.beside_words}
+        before = {"type": f"{part.spelling.event}.delta", **item.at(part), **spelling.beside_words}
         word = _before(before)
         self._kind, self._word, self._said = type(event), word, part.said
         self._tell_word(word, event.text, out)
 
-    def _in_part(self, item: Spoken) -> dict[str, Any]:
-        """Where the last part of an item is."""
-        return {"item_id": item.id, "output_index": item.place, item.parts[-1].spelling.position: len(item.parts) - 1}
+    def _next(self) -> int:
+        """The place of the next item."""
+        return max(self._items, default=-1) + 1
 
     def _call(self, event: ToolCallDelta, out: list[bytes]) -> None:
         call = self._calls.get(event.index)
         if call is None:
             self._settle(out)
-            place = len(self._items)
+            place = self._next()
             call_id = unique(event.id or "", self._calls.values(), f"call_{self._frame.id}_{place}")
             call = self._calls[event.index] = Called(f"fc_{self._frame.id}_{place}", place, call_id, event.name or "")
             self._add(call, out)
@@ -192,31 +204,34 @@ class ResponsesWriter:
 
     def _add(self, item: Spoken | Called, out: list[bytes]) -> None:
         self._begin(out)
-        self._items.append(item)
+        self._items[item.place] = item
         self._event("response.output_item.added", {"output_index": item.place, "item": item.as_json()}, out)
 
     def _end_spoken(self, out: list[bytes], status: Status) -> None:
         self._kind = None
         if self._spoken is not None:
-            self._end_part(self._spoken, out)
-            self._end_item(self._spoken, out, status)
+            spoken = [item for item in self._items.values() if isinstance(item, Spoken)]
+            for item in [each for each in spoken if each.status == "in_progress"]:
+                self._end_parts(item, out)
+                self._end_item(item, out, status)
             self._spoken = None
 
-    def _end_part(self, item: Spoken, out: list[bytes]) -> None:
+    def _end_parts(self, item: Spoken, out: list[bytes]) -> None:
         self._kind = None
-        if not item.parts:
-            return
-        part = item.parts[-1]
-        at, spelling, said = self._in_part(item), part.spelling, part.text()
-        self._event(f"{spelling.event}.done", {**at, **spelling.beside_words, spelling.name: said}, out)
-        self._event(f"{spelling.part_event}.done", {**at, "part": part.as_json(said)}, out)
+        for part in [one for one in item.parts if not one.over]:
+            at, spelling, said = item.at(part), part.spelling, part.text()
+            if not part.told:
+                self._event(f"{spelling.event}.done", {**at, **spelling.beside_words, spelling.name: said}, out)
+            self._event(f"{spelling.part_event}.done", {**at, "part": part.as_json(said)}, out)
+            part.told = part.over = True
 
     def _end_call(self, call: Called, out: list[bytes], status: Status) -> None:
         """Arguments that never came are those of an object with nothing in it."""
-        if not call.said:
+        if not call.arguments():
             self._argue(call, "{}", out)
-        done = {"item_id": call.id, "output_index": call.place, "name": call.name, "arguments": call.arguments()}
-        self._event(f"{_CALL}.done", done, out)
+        if not call.told:
+            done = {"item_id": call.id, "output_index": call.place, "name": call.name, "arguments": call.arguments()}
+            self._event(f"{_CALL}.done", done, out)
         self._end_item(call, out, status)
 
     def _end_item(self, item: Spoken | Called, out: list[bytes], status: Status) -> None:

@@ -80,7 +80,7 @@ def ended(
     return {
         **begun,
         "status": status,
-        "completed_at": begun["created_at"] if status == "completed" else None,
+        "completed_at": begun.get("created_at") if status == "completed" else None,
         "error": _FAILED if status == "failed" else None,
         "incomplete_details": {"reason": why} if why else None,
         "output": output,
