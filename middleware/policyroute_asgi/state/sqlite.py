@@ -106,10 +106,10 @@ class SqliteStore:
         await self._written(_Write(kind, self._seal.name(kind, key), None, 0.0, None))
 
     async def aclose(self) -> None:
+        self._reader.close()  # first: who closes a file last tidies it up, which takes time
         with self._lock:  # nothing comes after the end
             self._closed = True
             self._writes.put(None)
-        self._reader.close()  # who closes a file last tidies it up, which takes time
         await asyncio.to_thread(self._thread.join, _PATIENCE)
 
     def _row(self, kind: str, key: str, value: bytes, ttl: float) -> _Write:
