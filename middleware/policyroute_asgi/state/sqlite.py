@@ -34,6 +34,8 @@ _SWEPT: Final = 500
 """Rows that go in one transaction, and seconds between two times to look for some."""
 DISK: Final = 2 * 1024 * 1024 * 1024
 """Bytes of the file. Beyond that what has the least time left goes."""
+_TOO_MANY: Final = 50
+"""Rows that go in one transaction where the file is too large: few, for they may be large too."""
 _WRITE: Final = 1000
 """Bytes that a write costs while it waits, beside its value."""
 _PATIENCE: Final = 5.0
@@ -203,7 +205,7 @@ class SqliteStore:
         try:
             gone = connection.execute(_SWEEP_OF.format("WHERE until <= ?"), (self._clock(), _SWEPT)).rowcount
             if gone < _SWEPT and self._is_full(connection):
-                gone = connection.execute(_SWEEP_OF.format(""), (_SWEPT,)).rowcount
+                gone = connection.execute(_SWEEP_OF.format(""), (_TOO_MANY,)).rowcount
                 return 0.0 if gone else _SWEEP
         except sqlite3.Error as error:
             logger.error("state: cannot forget what is over in %s: %s", self._path, error)
