@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TypedDict
@@ -20,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from policyroute.problems import PolicyErrors
 from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
+from policyroute_asgi.apart import once
 from policyroute_asgi.bodies import BodyLimits
 from policyroute_asgi.door import Door
 from policyroute_asgi.embedded import embedded_provider
@@ -169,7 +171,7 @@ class Services:
         body = BodyLimits(options.get("max_body", MAX_BODY))
         rooms = Rooms(self.telemetry.open_attempts, load)
         bounds = Bounds(Places(load), rooms, self._rates, body)
-        state = await asyncio.to_thread(opened, _path(options.get("state_dir")))
+        state = await once(partial(opened, _path(options.get("state_dir"))), "policyroute-state-open")
         owned.append(state)
         routed = Routed(holder, sender(transport), self.telemetry, bounds, state)
         handler = Handler(holder, routed, self.telemetry)

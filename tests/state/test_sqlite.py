@@ -9,6 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,98 @@ async def test_what_cannot_be_written_raises_and_is_counted(tmp_path: Path, capl
     assert store.dropped == 1
     assert await store.get("a", "k") is None
     await store.aclose()
+
+
+async def test_damage_in_the_middle_is_found_at_the_next_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(tmp_path)
+    await asyncio.gather(*(store.put("a", str(n), b"v" * 3000, 600) for n in range(100)))
+    await store.aclose()
+    path = tmp_path / NAME
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[: 4 * 4096] + b"\xee" * (size - 4 * 4096))
+    store = opened(tmp_path)
+    await store.put("a", "k", b"1", 60)
+    assert await store.get("a", "k") == b"1"
+    assert "STATE IS LOST" in caplog.text
+    await store.aclose()
+
+
+async def test_a_write_that_nobody_foresaw_is_answered_and_others_come(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s", SEAL)
+    with pytest.raises(StateError, match="UnicodeEncodeError"):
+        await store.put("\ud800", "k", b"1", 60)
+    await store.put("a", "k", b"1", 60)
+    assert await store.get("a", "k") == b"1"
+    await store.aclose()
+
+
+async def test_what_comes_before_the_end_is_written_and_what_comes_after_it_is_told(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s", SEAL)
+    for n in range(1000):
+        store.put_later("a", str(n), b"1", 600)
+    closing = asyncio.create_task(store.aclose())
+    await asyncio.sleep(0)  # it has begun
+    with pytest.raises(StateError, match="closed"):
+        await store.put("a", "late", b"1", 600)
+    await closing
+    again = SqliteStore(tmp_path / "s", SEAL)
+    assert [await again.get("a", str(n)) for n in range(1000)] == [b"1"] * 1000
+    await again.aclose()
+
+
+async def test_writes_that_wait_are_bounded_however_small_they_are(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s", SEAL)
+    await store.put("a", "k", b"", 60)
+    other = sqlite3.connect(tmp_path / "s", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # the writer waits for this
+    for _ in range(40_000):
+        store.put_later("a", "k", b"", 60)
+    assert store.dropped > 0
+    other.execute("ROLLBACK")
+    other.close()
+    await store.aclose()
+
+
+def rows(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    count: int = connection.execute("SELECT count(*) FROM kept").fetchone()[0]
+    connection.close()
+    return count
+
+
+async def test_all_that_is_over_goes_at_the_next_sweep(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    store = SqliteStore(path, SEAL, lambda: 1000.0)
+    await asyncio.gather(*(store.put("a", str(n), b"1", 60) for n in range(2000)), store.put("a", "k", b"1", 600))
+    await store.aclose()
+    assert rows(path) == 2001
+    store = SqliteStore(path, SEAL, lambda: 1100.0)
+    await asyncio.to_thread(until, lambda: rows(path) == 1)
+    assert await store.get("a", "k") == b"1"
+    await store.aclose()
+
+
+async def test_of_more_than_there_is_room_for_what_has_the_least_time_left_goes(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    store = SqliteStore(path, SEAL)
+    await asyncio.gather(*(store.put("a", str(n), b"v" * 2000, 600 + n) for n in range(2000)))
+    await store.aclose()
+    store = SqliteStore(path, SEAL, disk=4_000_000)
+    await asyncio.to_thread(until, lambda: rows(path) < 1000)
+    await store.aclose()
+    assert rows(path) > 500  # no more goes than has to
+    store = SqliteStore(path, SEAL)
+    assert [await store.get("a", key) is not None for key in ("0", "1999")] == [False, True]
+    await store.aclose()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    last = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < last
+        time.sleep(0.005)
 
 
 WRITES = st.lists(

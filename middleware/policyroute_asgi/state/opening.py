@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
 from pathlib import Path
 
+from policyroute_asgi.state.database import NewerVersion
 from policyroute_asgi.state.memory import MemoryStore
 from policyroute_asgi.state.store import StateStore
 
@@ -22,21 +22,12 @@ def opened(state_dir: Path | None) -> StateStore:
         return MemoryStore()
     # Encryption costs a process 8 MB, so that only those pay for it who keep something on disk.
     from policyroute_asgi.state.sealed import Seal, key_of  # noqa: PLC0415
-    from policyroute_asgi.state.sqlite import NAME, NewerVersion, SqliteStore  # noqa: PLC0415
+    from policyroute_asgi.state.sqlite import NAME, SqliteStore  # noqa: PLC0415
 
     path = state_dir / NAME
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seal = Seal(key_of(state_dir))
-        try:
-            return SqliteStore(path, seal)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            aside = path.with_name(f"{NAME}.broken-{int(time.time())}")
-            path.rename(aside)
-            logger.error("STATE IS LOST: %s is broken (%s) and was moved to %s", path, error, aside)
-            return SqliteStore(path, seal)
+        return SqliteStore(path, Seal(key_of(state_dir)))
     except (OSError, ValueError, sqlite3.Error, NewerVersion) as error:
         logger.error("STATE IS KEPT IN MEMORY ONLY, and ends with this process: %s: %s", path, error)
         return MemoryStore()

@@ -61,6 +61,7 @@ def key_of(state_dir: Path) -> bytes:
         durably.write(draft, base64.b64encode(os.urandom(_SIZE)) + b"\n")
         try:
             os.link(draft, path)  # fails where another process was first
+            durably.sync(state_dir)  # or a loss of power takes the key, and with it what was acknowledged
         except FileExistsError:
             pass
         finally:

@@ -18,29 +18,26 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
+from policyroute_asgi.state import database
 from policyroute_asgi.state.sealed import Seal
 from policyroute_asgi.state.store import StateError, checked
 
 logger = logging.getLogger("policyroute.state")
 
 NAME: Final = "state.db"
-VERSION: Final = 1
-_SCHEMA: Final = (
-    """CREATE TABLE kept (
-        kind TEXT NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL, until REAL NOT NULL, PRIMARY KEY (kind, name)
-    ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX kept_until ON kept (until)",
-)
-"""What each version adds to the one before it: the first makes all."""
 _BATCH: Final = 500
 """Writes of one transaction."""
 _ROOM: Final = 32 * 1024 * 1024
 """Bytes that may wait to be written."""
-_BUSY: Final = 5.0
-"""Seconds that a write waits for another process's."""
 _SWEEP: Final = 60.0
 _SWEPT: Final = 500
-"""Rows whose time is over that go at once, and seconds between two such times."""
+"""Rows that go in one transaction, and seconds between two times to look for some."""
+DISK: Final = 2 * 1024 * 1024 * 1024
+"""Bytes of the file. Beyond that what has the least time left goes."""
+_TOO_MANY: Final = 50
+"""Rows that go in one transaction where the file is too large: few, for they may be large too."""
+_WRITE: Final = 1000
+"""Bytes that a write costs while it waits, beside its value."""
 _PATIENCE: Final = 5.0
 """Seconds for what waits to be written, at the end."""
 
@@ -57,28 +54,29 @@ class _Write(NamedTuple):
     done: Done | None
 
 
-class NewerVersion(Exception):
-    """The file was written by a later release: it is not touched."""
-
-
 class SqliteStore:
     """In `path`, which is made. Several processes may use one file. `clock` gives seconds since 1970.
 
-    Raises sqlite3.Error for a file that is none, OSError, and NewerVersion.
+    Raises sqlite3.Error, OSError, and NewerVersion.
     """
 
-    def __init__(self, path: Path, seal: Seal, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, seal: Seal, clock: Callable[[], float] = time.time, disk: int = DISK) -> None:
         self.dropped = 0
         self._path = path
         self._seal = seal
         self._clock = clock
+        self._disk = disk
         self._waiting = 0
-        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
+        self._closed = False
         self._lock = threading.Lock()
+        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._unwritten: dict[tuple[str, bytes], _Write] = {}  # the last of each row
-        self._reader = _opened(path)
-        _migrated(self._reader)
-        self._thread = threading.Thread(target=self._write_all, name="policyroute-state", daemon=True)
+        database.prepared(path)
+        self._reader = database.reader(path)
+        connection = database.writer(path)
+        self._thread = threading.Thread(
+            target=self._write_all, args=(connection,), name="policyroute-state", daemon=True
+        )
         self._thread.start()
 
     async def get(self, kind: str, key: str) -> bytes | None:
@@ -110,9 +108,11 @@ class SqliteStore:
         await self._written(_Write(kind, self._seal.name(kind, key), None, 0.0, None))
 
     async def aclose(self) -> None:
-        self._writes.put(None)
+        self._reader.close()  # first: who closes a file last tidies it up, which takes time
+        with self._lock:  # nothing comes after the end
+            self._closed = True
+            self._writes.put(None)
         await asyncio.to_thread(self._thread.join, _PATIENCE)
-        self._reader.close()
 
     def _row(self, kind: str, key: str, value: bytes, ttl: float) -> _Write:
         name = self._seal.name(kind, key)
@@ -137,33 +137,32 @@ class SqliteStore:
         await future
 
     def _give(self, write: _Write) -> None:
-        if self._waiting > _ROOM or not self._thread.is_alive():
-            raise StateError("too much waits to be written")
-        self._waiting += len(write.value or b"")
         with self._lock:
+            if self._closed:
+                raise StateError("it is closed")
+            if self._waiting > _ROOM:
+                raise StateError("too much waits to be written")
+            self._waiting += _cost(write)
             self._unwritten[write.kind, write.name] = write
-        self._writes.put(write)
+            self._writes.put(write)
 
     # On the writer's thread -------------------------------------------------------------------------------------------
 
-    def _write_all(self) -> None:
-        connection = _opened(self._path)
-        swept = time.monotonic()
-        try:
-            while (batch := self._next_batch()) is not None:
-                if batch:
-                    self._commit(connection, batch)
-                if time.monotonic() - swept > _SWEEP:
-                    swept = time.monotonic()
-                    self._sweep(connection)
-        finally:
+    def _write_all(self, connection: sqlite3.Connection) -> None:
+        due = time.monotonic() + self._swept(connection)
+        while (batch := self._next_batch(max(0.0, due - time.monotonic()))) is not None:
+            if batch:
+                self._commit(connection, batch)
+            if time.monotonic() >= due:
+                due = time.monotonic() + self._swept(connection)
+        with suppress(sqlite3.Error):
             connection.close()
 
-    def _next_batch(self) -> list[_Write] | None:
+    def _next_batch(self, patience: float) -> list[_Write] | None:
         """What waits, at most so many; None at the end."""
         batch: list[_Write] = []
         try:
-            first = self._writes.get(timeout=_SWEEP)
+            first = self._writes.get(timeout=patience)
             while first is not None:
                 batch.append(first)
                 if len(batch) == _BATCH:
@@ -186,50 +185,41 @@ class SqliteStore:
                         connection.execute("DELETE FROM kept WHERE kind = ? AND name = ?", write[:2])
                     else:
                         connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", write[:4])
-        except sqlite3.Error as error:
-            logger.error("state: cannot write to %s: %s", self._path, error)
-            trouble = error
-        for write in batch:
-            self._waiting -= len(write.value or b"")
-            with self._lock:
+        except Exception as error:  # noqa: BLE001 - whatever it is: they wait for an answer, and others come
+            said = error if isinstance(error, sqlite3.Error) else type(error).__name__
+            logger.error("state: cannot write to %s: %s", self._path, said)
+            trouble = StateError(str(said))
+        with self._lock:
+            for write in batch:
+                self._waiting -= _cost(write)
                 if self._unwritten.get((write.kind, write.name)) is write:
                     del self._unwritten[write.kind, write.name]
+        for write in batch:
             if write.done is not None:
                 write.done(trouble)
             elif trouble is not None:
                 self.dropped += 1
 
-    def _sweep(self, connection: sqlite3.Connection) -> None:
-        with suppress(sqlite3.Error), connection:
-            connection.execute(
-                "DELETE FROM kept WHERE (kind, name) IN (SELECT kind, name FROM kept WHERE until <= ? LIMIT ?)",
-                (self._clock(), _SWEPT),
-            )
+    def _swept(self, connection: sqlite3.Connection) -> float:
+        """Seconds until the next time: none where there is more to do."""
+        try:
+            gone = connection.execute(_SWEEP_OF.format("WHERE until <= ?"), (self._clock(), _SWEPT)).rowcount
+            if gone < _SWEPT and self._is_full(connection):
+                gone = connection.execute(_SWEEP_OF.format(""), (_TOO_MANY,)).rowcount
+                return 0.0 if gone else _SWEEP
+        except sqlite3.Error as error:
+            logger.error("state: cannot forget what is over in %s: %s", self._path, error)
+            return _SWEEP
+        return 0.0 if gone == _SWEPT else _SWEEP
+
+    def _is_full(self, connection: sqlite3.Connection) -> bool:
+        pages, free, size = (connection.execute(f"PRAGMA {of}").fetchone()[0] for of in _SIZES)
+        return bool((pages - free) * size > self._disk)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)  # what SQLite keeps beside it has the mode of this
-    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-    version = _version(connection)
-    if version > VERSION:
-        connection.close()
-        raise NewerVersion(f"it is of version {version}, and this release knows {VERSION}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
+_SWEEP_OF: Final = "DELETE FROM kept WHERE (kind, name) IN (SELECT kind, name FROM kept {} ORDER BY until LIMIT ?)"
+_SIZES: Final = ("page_count", "freelist_count", "page_size")
 
 
-def _migrated(connection: sqlite3.Connection) -> None:
-    if _version(connection) == VERSION:
-        return
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")  # of several processes one does it
-        if _version(connection) < 1:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return found
+def _cost(write: _Write) -> int:
+    return len(write.value or b"") + _WRITE
