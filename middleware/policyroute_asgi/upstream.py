@@ -17,6 +17,7 @@ from policyroute.decide.decision import Candidate, Excluded, Hop
 from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
 from policyroute.dialects.amendments import NOTHING, Amender, Amendments, amended
+from policyroute.dialects.sent import resumed
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
@@ -219,7 +220,7 @@ class Upstream:
             self.lost = writer.lost
             return Translated(reader, writer, amender), None
         seam = seam_of(carried)
-        writer = client.resumed(self.frame(), carried.sent)
+        writer = resumed(client.writer(self.frame()), carried.sent)
         self.lost = writer.lost
         return Translated(reader, writer, amender, seam, summed=seam.summed), seam
 

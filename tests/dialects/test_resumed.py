@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 from policyroute import Operation
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.sent import events_of
+from policyroute.dialects.sent import resumed as going_on
 from policyroute.events import (
     Finished,
     FinishReason,
@@ -167,10 +168,10 @@ def test_an_end_that_was_told_is_not_told_again(dialect: str) -> None:
     sent = whole.removesuffix(b"data: [DONE]\n\n")
     if dialect in {"anthropic", "openai_responses"}:
         sent = sent[: sent.rindex(b"event: ")]
-    told = DIALECTS[dialect].resumed(FRAMES[dialect], sent).end().decode()
+    told = going_on(DIALECTS[dialect].writer(FRAMES[dialect]), sent).end().decode()
     assert [line for line in told.replace("event: ", "").split("\n") if line][: len(ENDS[dialect])] == ENDS[dialect]
     assert same(dialect, sent + told.encode(), whole) or dialect == "openai_responses"
-    assert DIALECTS[dialect].resumed(FRAMES[dialect], whole).end() in {b"", b"data: [DONE]\n\n"}
+    assert going_on(DIALECTS[dialect].writer(FRAMES[dialect]), whole).end() in {b"", b"data: [DONE]\n\n"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -178,7 +179,7 @@ def test_an_answer_ends_right_after_what_was_sent(dialect: str) -> None:
     events: list[StreamEvent] = [Started("theirs", "owl"), TextDelta("Owls")]
     sent = DIALECTS[dialect].writer(FRAMES[dialect]).write(events)
     whole = streamed(DIALECTS[dialect], [*events, Finished(FinishReason.STOP)], FRAMES[dialect])
-    assert sent + DIALECTS[dialect].resumed(FRAMES[dialect], sent).end() == whole
+    assert sent + going_on(DIALECTS[dialect].writer(FRAMES[dialect]), sent).end() == whole
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -186,7 +187,7 @@ def test_of_nothing_that_was_sent_all_is_told(dialect: str) -> None:
     events = spoken([(1, "Hm."), (0, "Owls")], called=True)
     whole = streamed(DIALECTS[dialect], events, FRAMES[dialect])
     for sent in (b"", b": waiting\n\n"):
-        writer = DIALECTS[dialect].resumed(FRAMES[dialect], sent)
+        writer = going_on(DIALECTS[dialect].writer(FRAMES[dialect]), sent)
         assert writer.write(events) + writer.end() == whole
 
 
@@ -196,7 +197,7 @@ def cut_after(dialect: str, case: str, words: bytes) -> Cut:
 
 
 def after(cut: Cut, dialect: str, *events: StreamEvent, **asked: Any) -> list[dict[str, Any]]:
-    writer = DIALECTS[dialect].resumed(frame(dialect, **asked), cut.sent)
+    writer = going_on(DIALECTS[dialect].writer(frame(dialect, **asked)), cut.sent)
     return list(events_of(writer.write(events) + writer.end()))
 
 

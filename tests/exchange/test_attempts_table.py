@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,9 @@ class Silent:
 
     def __init__(self, sent: bytes) -> None:
         self.lost: set[str] = set()
+
+    def recall(self, event: dict[str, Any]) -> None:
+        raise AssertionError
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         raise AssertionError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +88,9 @@ class Nothing:
 
     def __init__(self, sent: bytes) -> None:
         self.lost: set[str] = set()
+
+    def recall(self, event: dict[str, Any]) -> None:
+        raise AssertionError
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         return b""

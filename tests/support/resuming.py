@@ -13,6 +13,7 @@ from tests.support.telling import Said, said
 from policyroute import ModelRequest
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.sent import events_of
+from policyroute.dialects.sent import resumed as going_on
 from policyroute.dialects.shapes import items, obj
 from policyroute.dialects.sse import Framer
 from policyroute.dialects.translation import Frame
@@ -83,7 +84,7 @@ def _note(told: Json, works: set[str]) -> None:
 
 def resumed(dialect: str, cut: Cut, seam: bytes = b"") -> bytes:
     """What a client got in all, which is one answer. `seam` is between what was sent and what came then."""
-    writer = DIALECTS[dialect].resumed(_OTHERS[dialect], cut.sent)
+    writer = going_on(DIALECTS[dialect].writer(_OTHERS[dialect]), cut.sent)
     told = writer.write(cut.rest) + writer.end()
     _ONE[dialect](list(events_of(cut.sent)), list(events_of(told)))
     return cut.sent + seam + told

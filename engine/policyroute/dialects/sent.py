@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from policyroute.dialects.sse import Framer, read_event
 from policyroute.dialects.stream import parse
+from policyroute.dialects.translation import StreamWriter
 
 
 def events_of(sent: bytes) -> Iterator[dict[str, Any]]:
@@ -20,3 +21,11 @@ def events_of(sent: bytes) -> Iterator[dict[str, Any]]:
         value = parse(data) if data is not None else None
         if isinstance(value, dict):
             yield cast("dict[str, Any]", value)
+
+
+def resumed(writer: StreamWriter, sent: bytes) -> StreamWriter:
+    """`writer`, which has told nothing, goes on with an answer of which this was sent: with no call in it that is not
+    whole. The answer keeps its id and its model; an end that was told is not told again."""
+    for event in events_of(sent):
+        writer.recall(event)
+    return writer

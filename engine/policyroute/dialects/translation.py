@@ -43,6 +43,10 @@ class StreamWriter(Protocol):
 
     lost: set[str]
 
+    def recall(self, event: dict[str, Any], /) -> None:
+        """The client was sent this of the answer already, by whoever. `sent.resumed` tells it all that was sent."""
+        ...
+
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         """The events as bytes: maybe none, where the dialect tells them later."""
         ...
@@ -74,11 +78,6 @@ class Translates(Protocol):
 
     def writer(self, frame: Frame) -> StreamWriter:
         """For a client that asked for a stream."""
-        ...
-
-    def resumed(self, frame: Frame, sent: bytes) -> StreamWriter:
-        """For a client that was sent this of an answer already: whole events, by whoever, with no call in it that is
-        not whole. The answer keeps its id and its model; an end that was told is not told again."""
         ...
 
     def answer(

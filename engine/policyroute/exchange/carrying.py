@@ -13,6 +13,7 @@ from typing import Final
 
 from policyroute.decide.decision import Candidate, Decision
 from policyroute.dialects import DIALECTS
+from policyroute.dialects.sent import resumed
 from policyroute.dialects.translation import Frame, StreamWriter
 from policyroute.events import ReasoningDelta, Started, StreamEvent, TextDelta, Usage
 from policyroute.exchange.seam import Seam
@@ -150,7 +151,7 @@ def carrying(request: ModelRequest, decision: Decision, frame: Callable[[], Fram
     def read(sent: bytes) -> list[StreamEvent]:
         return dialect.stream().feed(sent)[0]
 
-    return Carrying(read, lambda sent: dialect.resumed(frame(), sent), lambda: _terms(request, decision))
+    return Carrying(read, lambda sent: resumed(dialect.writer(frame()), sent), lambda: _terms(request, decision))
 
 
 def _terms(request: ModelRequest, decision: Decision) -> Terms | None:

@@ -71,8 +71,5 @@ class Anthropic(JsonDialect):
     def writer(self, frame: Frame) -> MessageWriter:
         return MessageWriter(frame)
 
-    def resumed(self, frame: Frame, sent: bytes) -> MessageWriter:
-        return MessageWriter.resumed(frame, sent)
-
     def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
         return told.whole(events, frame)

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from policyroute.dialects.anthropic import words
 from policyroute.dialects.anthropic.message import read_usage
-from policyroute.dialects.sent import events_of
 from policyroute.dialects.shapes import compact, count, dumps, loads, obj, text
 from policyroute.dialects.translation import Frame
 from policyroute.dialects.turns import arguments
@@ -98,15 +97,7 @@ class MessageWriter:
         self._told: set[str] = set()  # of a message that others began: the events that end it
         self._called = False
 
-    @classmethod
-    def resumed(cls, frame: Frame, sent: bytes) -> MessageWriter:
-        """Goes on telling a message of which this was sent."""
-        writer = cls(frame)
-        for event in events_of(sent):
-            writer._recall(event)
-        return writer
-
-    def _recall(self, event: dict[str, Any]) -> None:
+    def recall(self, event: dict[str, Any]) -> None:
         match event.get("type"):
             case "message_start":
                 self._begun = True

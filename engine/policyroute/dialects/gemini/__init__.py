@@ -90,8 +90,5 @@ class Gemini(JsonDialect):
     def writer(self, frame: Frame) -> ContentWriter:
         return ContentWriter(frame)
 
-    def resumed(self, frame: Frame, sent: bytes) -> ContentWriter:
-        return ContentWriter.resumed(frame, sent)
-
     def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
         return told.whole(events, frame)

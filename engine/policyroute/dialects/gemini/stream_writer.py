@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from policyroute.dialects.gemini.told import FINISH, Calls, usage_metadata
-from policyroute.dialects.sent import events_of
 from policyroute.dialects.shapes import compact, dumps, items, obj, text
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
@@ -43,15 +42,7 @@ class ContentWriter:
         self._fixed = False  # what it is called by
         self._over = False
 
-    @classmethod
-    def resumed(cls, frame: Frame, sent: bytes) -> ContentWriter:
-        """Goes on telling an answer of which this was sent."""
-        writer = cls(frame)
-        for response in events_of(sent):
-            writer._recall(response)
-        return writer
-
-    def _recall(self, response: dict[str, Any]) -> None:
+    def recall(self, response: dict[str, Any]) -> None:
         self._said = self._fixed = True
         self._model = text(response.get("modelVersion")) or self._model
         self._frame = replace(self._frame, id=text(response.get("responseId")) or self._frame.id)

@@ -67,8 +67,5 @@ class OpenAIChat(JsonDialect):
     def writer(self, frame: Frame) -> ChatWriter:
         return ChatWriter(frame)
 
-    def resumed(self, frame: Frame, sent: bytes) -> ChatWriter:
-        return ChatWriter.resumed(frame, sent)
-
     def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
         return told.whole(events, frame)

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from policyroute.dialects.openai_chat.words import ID, Calls, older, reason, usage, wants_usage
-from policyroute.dialects.sent import events_of
 from policyroute.dialects.shapes import count, dumps, items, obj
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
@@ -54,15 +53,7 @@ class ChatWriter:
         self._told: set[int] = set()  # choices whose end the client knows
         self._over = False
 
-    @classmethod
-    def resumed(cls, frame: Frame, sent: bytes) -> ChatWriter:
-        """Goes on telling an answer of which this was sent."""
-        writer = cls(frame)
-        for chunk in events_of(sent):
-            writer._recall(chunk)
-        return writer
-
-    def _recall(self, chunk: dict[str, Any]) -> None:
+    def recall(self, chunk: dict[str, Any]) -> None:
         """Some say nothing in their first chunk, and some tell the usage so far in each."""
         self._known = {name: chunk[name] for name in _HEAD if chunk.get(name)} | self._known
         for choice in map(obj, items(chunk.get("choices"))):

@@ -66,8 +66,5 @@ class OpenAIResponses(JsonDialect):
     def writer(self, frame: Frame) -> ResponsesWriter:
         return ResponsesWriter(frame)
 
-    def resumed(self, frame: Frame, sent: bytes) -> ResponsesWriter:
-        return ResponsesWriter.resumed(frame, sent)
-
     def whole(self, events: Sequence[StreamEvent], frame: Frame) -> tuple[bytes, set[str]]:
         return told.whole(events, frame)

@@ -22,7 +22,6 @@ from policyroute.dialects.openai_responses.output import (
     begun,
     unique,
 )
-from policyroute.dialects.sent import events_of
 from policyroute.dialects.shapes import count, dumps, loads, obj, text
 from policyroute.dialects.translation import Frame
 from policyroute.events import (
@@ -64,21 +63,9 @@ class ResponsesWriter:
         self._said: list[str] = []  # where those words are gathered
         self._over = self._resumed = False
 
-    @classmethod
-    def resumed(cls, frame: Frame, sent: bytes) -> ResponsesWriter:
-        """Goes on telling a response of which this was sent."""
-        writer = cls(frame)
-        for event in events_of(sent):
-            writer._recall(text(event.get("type")), event)
-            writer._resumed = True
-        for item in writer._items.values():
-            if isinstance(item, Called):
-                writer._open.append(item)
-            elif isinstance(item, Spoken):
-                writer._spoken = item
-        return writer
-
-    def _recall(self, kind: str, event: dict[str, Any]) -> None:
+    def recall(self, event: dict[str, Any]) -> None:
+        kind = text(event.get("type"))
+        self._resumed = True
         self._number = max(self._number, count(event.get("sequence_number")) + 1)
         place = count(event.get("output_index"))
         item = self._items.get(place)
@@ -88,13 +75,19 @@ class ResponsesWriter:
             self._over = True
         elif kind == "response.output_item.added" and event.get("item"):
             self._items[place] = begun(obj(event.get("item")), place)
+            self._find_open()
         elif kind == "response.output_item.done":
             self._items[place] = Kept(obj(event.get("item")), place)
+            self._find_open()
         elif isinstance(item, Spoken):
             item.recall(kind, event)
             self._refused = self._refused or kind == "response.refusal.delta"
         elif isinstance(item, Called):
             item.recall(kind, event)
+
+    def _find_open(self) -> None:
+        self._open = [item for item in self._items.values() if isinstance(item, Called)]
+        self._spoken = next((item for item in reversed(self._items.values()) if isinstance(item, Spoken)), None)
 
     def write(self, events: Iterable[StreamEvent]) -> bytes:
         out: list[bytes] = []
