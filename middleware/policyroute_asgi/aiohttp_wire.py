@@ -117,10 +117,11 @@ async def _head(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> tu
 class Answer:
     """An `Incoming`. `read` is aiohttp's own: what has arrived, in pieces that are not too large."""
 
-    __slots__ = ("_connection", "headers", "read", "status")
+    __slots__ = ("_connection", "_content", "headers", "read", "status")
 
     def __init__(self, message: RawResponseMessage, content: StreamReader, connection: Connection) -> None:
         self._connection = connection
+        self._content = content
         self.status: int = message.code
         self.headers: RawHeaders = message.raw_headers
         self.read = partial(content.read, READ)
@@ -129,3 +130,5 @@ class Answer:
     async def close(self) -> None:
         """An answer that was not read to its end takes its connection with it."""
         self._connection.release()
+        if isinstance(error := self._content.exception(), BaseException):
+            error.__traceback__ = None  # whose frames know `_content`, which keeps it: a cycle, left to the collector

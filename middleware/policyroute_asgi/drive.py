@@ -118,6 +118,7 @@ class Drive:
                 self._keeping.cancel()
             if self._watcher is not None:
                 self._watcher.cancel()
+                self._watcher = None  # it knows us as well: what is cyclic is left to the garbage collector
             if self._timer is not None:
                 self._timer.cancel()
         return self.record

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ import uvicorn
 
 from policyroute_asgi import gateway
 from policyroute_asgi.activation import PolicyHolder
-from policyroute_asgi.cli.process import event_loop
+from policyroute_asgi.cli.process import COLLECT, event_loop
 from policyroute_asgi.preparation import Preparation
 from scripts.benchmarks.asgi import Receive, Scope, Send
 
@@ -53,6 +54,7 @@ async def _serve(port: int, folder: str) -> None:
 
 def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    gc.set_threshold(*COLLECT)
     with event_loop() as runner:
         runner.run(_serve(int(sys.argv[1]), sys.argv[2]))
 
