@@ -52,7 +52,7 @@ def main() -> int:
     scale = 0.2 if options.quick else 1.0
     everything = not (options.only or options.quick)
     benches: dict[str, Callable[[], Section]] = {
-        "decide": lambda: section("Deciding", decide_bench.run(1 if options.quick else 3)),
+        "decide": lambda: section("Deciding", decide_bench.run(3 if options.quick else 5)),
         "gateway": lambda: section("The whole gateway", gateway_bench.run(scale)),
         "translation": lambda: section("Other dialects, on top", translation_bench.run(scale)),
         "reload": lambda: section("Reload under load", reload_bench.run()),

@@ -60,7 +60,7 @@ async def cuts(asked: Asked) -> bool:
 async def cuts_late(asked: Asked) -> bool:
     """Once the client's connection is watched."""
     await asked.say(BEGUN)
-    while not any(task.get_name() == "policyroute-client" for task in asyncio.all_tasks()):
+    while not any(task.get_name() == "policyroute-client" for task in asyncio.all_tasks()):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return False
 
@@ -158,4 +158,5 @@ async def test_nor_is_anything_of_a_client_that_hung_up(tmp_path: Path) -> None:
 
 def _request(stream: bool, model: str = "auto") -> bytes:
     body = chat(model, stream=stream)
-    return b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    lines = [f"content-length: {len(body)}", "host: 127.0.0.1", "content-type: application/json", "", ""]
+    return "\r\n".join(["POST /v1/chat/completions HTTP/1.1", *lines]).encode() + body
