@@ -14,7 +14,7 @@ from functools import partial
 
 from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Excluded, Hop
-from policyroute.decide.resolved import ResolvedResume
+from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
 from policyroute.dialects.amendments import NOTHING, Amender, Amendments, amended
 from policyroute.dialects.sent import resumed
@@ -45,8 +45,6 @@ ERROR_PATIENCE = 5.0
 """Seconds for the rest of an error answer, likewise."""
 DRAIN = 0.2
 """Seconds to wait for the end of an answer that is complete."""
-
-_RESUME = ResolvedResume()
 
 SEAM = b": another attempt goes on from here\n\n"
 """A comment in a stream, which no client shows."""
@@ -79,7 +77,7 @@ class Upstream:
         sender: Sender,
         rooms: Rooms,
         answer_id: str,
-        resume: ResolvedResume = _RESUME,
+        resume: ResolvedResume = DEFAULT_RESUME,
         ongoing: Ongoing | None = None,
         caution: Caution | None = None,
     ) -> None:

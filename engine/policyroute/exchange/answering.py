@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
-from policyroute.decide.resolved import ResolvedHold
+from policyroute.decide.resolved import DEFAULT_HOLD, ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
 from policyroute.exchange.carrying import Carried, Way
 from policyroute.exchange.commands import Emit, Received, Repair
@@ -25,8 +25,6 @@ from policyroute.failures import Failure, FailureKind
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord
 
-_NO_HOLD: Final = ResolvedHold()
-
 
 @dataclass(frozen=True, slots=True)
 class Asks:
@@ -36,7 +34,7 @@ class Asks:
 
     refusals: Refusals | None = None
     review: Review | None = None
-    hold: ResolvedHold = _NO_HOLD
+    hold: ResolvedHold = DEFAULT_HOLD
     demand: Demand | None = None
     words: bool = False
 
