@@ -21,7 +21,7 @@ from policyroute.dialects.sent import resumed
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
-from policyroute.exchange.carrying import Carried, seam_of
+from policyroute.exchange.carrying import Carried
 from policyroute.exchange.commands import Attempt, Failed, Open, Received
 from policyroute.exchange.payload import build
 from policyroute.exchange.resume import Addition
@@ -217,7 +217,7 @@ class Upstream:
             writer = client.writer(self.frame())
             self.lost = writer.lost
             return Translated(reader, writer, amender), None
-        seam = seam_of(carried)
+        seam = Seam(carried)
         writer = resumed(client.writer(self.frame()), carried.sent)
         self.lost = writer.lost
         return Translated(reader, writer, amender, seam, summed=seam.summed), seam

@@ -14,7 +14,7 @@ from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import DEFAULT_HOLD, ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
-from policyroute.exchange.carrying import Carried, Way
+from policyroute.exchange.carrying import Carried
 from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held, Holding
@@ -137,7 +137,7 @@ class Answering:
     def last(self) -> list[StreamEvent]:
         """Why it ended and what it cost."""
         usage, carried = self._heard.usage, self._carried
-        if usage is not None and carried is not None and carried.way is not Way.AFRESH:
+        if usage is not None and carried is not None:
             usage = replace(usage, output=usage.output + carried.spent)
         return [*([usage] if usage is not None else []), Finished(self._heard.finish or FinishReason.STOP)]
 

@@ -16,7 +16,6 @@ from policyroute.dialects import DIALECTS
 from policyroute.dialects.sent import resumed
 from policyroute.dialects.translation import Frame, StreamWriter
 from policyroute.events import ReasoningDelta, Started, StreamEvent, TextDelta, Usage
-from policyroute.exchange.seam import Seam
 from policyroute.request import ModelRequest, Operation
 
 MOST_SENT: Final = 8 * 1024 * 1024
@@ -37,8 +36,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """`sent` is what the client has seen, whole events of its dialect; `text` the words of it. `spent`: output tokens
-    that were paid for it, about."""
+    """`sent` is what the client has seen, whole events of its dialect; `text` the words of it."""
 
     way: Way
     sent: bytes = field(repr=False)
@@ -46,14 +44,11 @@ class Carried:
 
     @property
     def spent(self) -> int:
+        """Output tokens, about, that were paid for it beside those of the answer that goes on: usage told to the client
+        covers the whole. An answer that says it again is paid for it again."""
+        if self.way is Way.AFRESH:
+            return 0
         return (len(self.text.encode("utf-8", "surrogatepass")) + _BYTES_A_TOKEN - 1) // _BYTES_A_TOKEN
-
-
-def seam_of(carried: Carried) -> Seam:
-    """Between what was sent and the answer to an attempt that carries it on."""
-    text = carried.text
-    left = text[len(text.rstrip()) :] if carried.way is Way.PREFILL else ""
-    return Seam(text, afresh=carried.way is Way.AFRESH, left=left, spent=carried.spent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from policyroute.events import Broken, ReasoningDelta, Started, StreamEvent, TextDelta, Usage
+from policyroute.exchange.carrying import Carried, Way
 from policyroute.failures import Failure, FailureKind
 
 _TAIL: Final = 600
@@ -34,20 +35,15 @@ _UNCLEAR: Final = Failure(
 
 
 class Seam:
-    """Between what was `sent` and the answer that follows it.
-
-    `afresh`: the answer was asked for from its beginning, so that it has to say all of it again. `left` is what of the
-    end of `sent` was not shown to the model (white space, which some refuse there). `spent` are the output tokens that
-    were paid for `sent`: usage told to the client covers the whole answer.
-    """
+    """Between what was sent and the answer to the attempt that carries it on."""
 
     ended = False
 
-    def __init__(self, sent: str, *, afresh: bool, left: str = "", spent: int = 0) -> None:
-        self._sent = sent
-        self._afresh = afresh
-        self._left = left
-        self._spent = 0 if afresh else spent
+    def __init__(self, carried: Carried) -> None:
+        self._sent = sent = carried.text
+        self._afresh = carried.way is Way.AFRESH
+        self._left = sent[len(sent.rstrip()) :] if carried.way is Way.PREFILL else ""  # which no model is shown there
+        self._spent = carried.spent
         self._held: str | None = ""  # None once it is known where the new begins
         self._broken = False
 
