@@ -13,6 +13,7 @@ from typing import Final
 from policyroute.events import Broken, ReasoningDelta, Started, StreamEvent, TextDelta, Usage
 from policyroute.exchange.carrying import Carried, Way
 from policyroute.failures import Failure, FailureKind
+from policyroute.health.places import DEPARTED
 
 _TAIL: Final = 600
 """Characters: how far back a repetition of the end is looked for."""
@@ -26,11 +27,11 @@ _LETTERS: Final = 6
 _WORD: Final = 3
 """Letters of a word that was cut and is said again from its first letter."""
 
-DEPARTED: Final = Failure(
-    FailureKind.STREAM_BROKEN, "the answer that was to go on says something else than what was sent", code="departed"
+_ELSE: Final = Failure(
+    FailureKind.STREAM_BROKEN, "the answer that was to go on says something else than what was sent", code=DEPARTED
 )
 _UNCLEAR: Final = Failure(
-    FailureKind.STREAM_BROKEN, "it could not be told where the answer that was to go on begins", code="departed"
+    FailureKind.STREAM_BROKEN, "it could not be told where the answer that was to go on begins", code=DEPARTED
 )
 
 
@@ -115,7 +116,7 @@ class Seam:
         return size >= _WORD and held == tail[-size:]
 
     def _again(self, held: str) -> int | Failure:
-        return len(self._sent) if held.startswith(self._sent) else DEPARTED
+        return len(self._sent) if held.startswith(self._sent) else _ELSE
 
     def _new(self, held: str, *, whole: bool) -> int | Failure:
         """How many characters of it were said before."""
@@ -128,7 +129,7 @@ class Seam:
             if tail.endswith(held[:size]) and self._counts(held, size):
                 return _UNCLEAR if _repeats(held[:size]) else size
         if common(sent, held) >= _DEPARTS or (whole and held and sent.startswith(held) and _signs(held) >= _LETTERS):
-            return DEPARTED
+            return _ELSE
         return self._blank(held)
 
     def _counts(self, held: str, size: int) -> bool:
