@@ -14,13 +14,14 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Decision
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.sent import resumed
+from policyroute.dialects.shapes import utf8_length
 from policyroute.dialects.translation import Frame, StreamWriter
 from policyroute.events import ReasoningDelta, Started, StreamEvent, TextDelta, Usage
 from policyroute.request import ModelRequest, Operation
+from policyroute.request.estimate import estimated
 
 MOST_SENT: Final = 8 * 1024 * 1024
 """Bytes of an answer that can be gone on with."""
-_BYTES_A_TOKEN: Final = 4
 
 
 class Way(StrEnum):
@@ -48,7 +49,7 @@ class Carried:
         covers the whole. An answer that says it again is paid for it again."""
         if self.way is Way.AFRESH:
             return 0
-        return (len(self.text.encode("utf-8", "surrogatepass")) + _BYTES_A_TOKEN - 1) // _BYTES_A_TOKEN
+        return estimated(utf8_length(self.text))
 
 
 @dataclass(frozen=True, slots=True)
