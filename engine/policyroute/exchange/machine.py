@@ -174,9 +174,6 @@ class Exchange:
         self._armed = None
         if tick.backed_up and self._patience.heard is not None:
             self._patience.heard = now
-        late = self._patience.exhausted(self._attempt, now)
-        if late is not None:
-            return self._cut(late, now, open_still=True)
         if self._kept_by is not None and now >= self._kept_by:
             self._kept_by = None
         return self._go_on(now)
@@ -188,7 +185,10 @@ class Exchange:
         return self._go_on(now)
 
     def _go_on(self, now: float) -> list[Command]:
-        """Open what is waited for, if it is time."""
+        """Open what is waited for, if it is time and not too late."""
+        late = self._patience.exhausted(self._attempt, now)
+        if late is not None:
+            return self._cut(late, now, open_still=True)
         if self._waiting is not None and now >= self._due(self._waiting):
             return self._open(self._waiting.place, now)
         return self._arm(now)
