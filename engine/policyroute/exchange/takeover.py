@@ -74,5 +74,5 @@ class Takeover:
         asked = self._asked
         if not self._keeps or asked is None:
             return []
-        sent = self.carrying.sent if self.carrying is not None else b""
-        return [Persist(asked.number, Checkpoint(asked.number, cause, asked.candidate, following, sent))]
+        said = self.carrying.said.text if self.carrying is not None else ""
+        return [Persist(asked.number, Checkpoint(asked.number, cause, asked.candidate, following, said))]
