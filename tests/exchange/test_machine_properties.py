@@ -166,8 +166,8 @@ class Watch:
                     assert (failure is None) == (record.outcome in {"ok", "client_closed", "denied"})
                     assert (denied is None) == (record.outcome != "denied")
                     assert all(attempt.outcome != "open" for attempt in record.attempts)
-                case Persist(token=token, checkpoint=checkpoint):
-                    assert token == checkpoint.number == self.opens
+                case Persist(token=token):
+                    assert token == self.opens
                     self.kept, self.kept_by = token, now + KEEPING
 
     def step(self, given: Input, now: float) -> None:

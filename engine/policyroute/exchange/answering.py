@@ -54,14 +54,14 @@ class Told(NamedTuple):
 class Answering:
     """`after` is what the fallback goes on after; `carries`: another attempt may go on with an answer that was begun.
 
-    `verdict` is what the review said, `repair` what is to be mended of an answer that did not fit.
+    `verdict` is what the review said.
     """
 
     def __init__(
         self, record: ExchangeRecord, asks: Asks, after: Collection[FailureKind], *, stream: bool, carries: bool
     ) -> None:
         self.verdict: Verdict | None = None
-        self.repair: Repair | None = None
+        self._repair: Repair | None = None
         self._record = record
         self._asks = asks
         self._after = after
@@ -76,7 +76,7 @@ class Answering:
     def begin(self, candidate: Candidate, carried: Carried | None, *, worth: bool) -> None:
         """An attempt is opened. `worth`: somebody else could take over from it."""
         self._candidate, self._carried = candidate, carried
-        self.repair = None
+        self._repair = None
         self._heard = self._heard.anew(carried.text if carried is not None else None)
         hold, asks = self._asks.hold, self._asks
         committed = self._record.committed is not None
@@ -107,6 +107,10 @@ class Answering:
 
     def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
         self._heard.note(attempt, failure)
+
+    def repair(self, candidate: Candidate) -> Repair | None:
+        """What the candidate is to mend, if its own answer was the last and did not fit."""
+        return self._repair if candidate is self._candidate else None
 
     def text(self) -> str | None:
         """Of the answer, where it was kept."""
@@ -157,7 +161,7 @@ class Answering:
             self._record.schema_hash = demand.hash or None
             attempt.unchecked = valid is None
             if found is not None and self._enforced and not committed:
-                self.repair = Repair(answer.text or "", found.message)
+                self._repair = Repair(answer.text or "", found.message)
                 return unfit(found), None
             answer = replace(answer, schema_valid=valid)
         if review is None or self._candidate is None:

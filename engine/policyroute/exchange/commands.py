@@ -112,7 +112,6 @@ class Checkpoint:
     """Where an exchange stands when an attempt is over and nobody knows whether there will be another: why it ended,
     whose it was and whose is next (None: nobody's), and the words that the client has seen."""
 
-    number: int
     cause: str
     candidate: Candidate
     following: Candidate | None

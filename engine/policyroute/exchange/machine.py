@@ -16,6 +16,7 @@ from policyroute.exchange.answering import Answering, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
     Acked,
+    Attempt,
     Cancel,
     Command,
     Done,
@@ -46,11 +47,6 @@ KEEPING: Final = 1.0
 _ASKS: Final = Asks()
 
 
-def _no_spare_key(candidate: Candidate) -> bool:
-    del candidate
-    return False
-
-
 class Exchange:
     """One request's way through its candidates.
 
@@ -70,7 +66,7 @@ class Exchange:
         *,
         stream: bool,
         eligible: Eligible,
-        spare_key: SpareKey = _no_spare_key,
+        spare_key: SpareKey = lambda _candidate: False,
         ended: Ended | None = None,
         asks: Asks = _ASKS,
         carrying: Carrying | None = None,
@@ -222,7 +218,8 @@ class Exchange:
         worth = self._turns.could_go_on(place)
         self._turns.taken(place)
         number, connect = len(self.record.attempts) + 1, self._patience.connect(now)
-        asked = self._takeover.attempt(number, candidate, connect, carried, self._answer.repair)
+        handover, repair = self._takeover.handover(candidate), self._answer.repair(candidate)
+        asked = self._takeover.asked = Attempt(number, candidate, connect, carried, handover, repair)
         self._answer.begin(candidate, carried, worth=worth)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, now)
         self._attempt.carried = carried.way.value if carried is not None else None
