@@ -215,12 +215,11 @@ class Exchange:
         if self.committed and carried is None:
             return self._give_up(now)
         self.record.skipped += self._turns.passed(place)
-        worth = self._turns.could_go_on(place)
         self._turns.taken(place)
         number, connect = len(self.record.attempts) + 1, self._patience.connect(now)
         handover, repair = self._takeover.handover(candidate), self._answer.repair(candidate)
         asked = self._takeover.asked = Attempt(number, candidate, connect, carried, handover, repair)
-        self._answer.begin(candidate, carried, worth=worth)
+        self._answer.begin(candidate, carried, worth=self._turns.could_go_on)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, now)
         self._attempt.carried = carried.way.value if carried is not None else None
         self.record.attempts.append(self._attempt)
