@@ -6,10 +6,11 @@ and what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import DEFAULT_HOLD, ResolvedHold
@@ -19,11 +20,19 @@ from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held, Holding
 from policyroute.exchange.integrity import Demand, unfit
-from policyroute.exchange.review import Review
 from policyroute.exchange.verdict import shows
 from policyroute.failures import Failure, FailureKind
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Whoever knows the rules: `of` is told who answered, and what, and says what is to be done. `words`: it wants the
+    text too."""
+
+    of: Callable[[Candidate, Answer], Verdict]
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
