@@ -157,7 +157,7 @@ class Routed:
             self._review(active, decision, served),
             decision.hold,
             demand,
-            ongoing is not None and decision.resume.enabled and ongoing.keeps_text,
+            ongoing is not None and decision.resume.enabled and ongoing.task != "",
         )
         goes_on = carrying(request, decision, upstream.frame)
         heard = hearing(request, caller.client.tenant, self._remembered, reply)
