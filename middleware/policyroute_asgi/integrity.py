@@ -6,7 +6,6 @@ Rule of this module: bounded, and what is old counts for less. A schema is known
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 DECAY: Final = 0.98
@@ -27,21 +26,15 @@ class Row(NamedTuple):
 
 class Integrity:
     def __init__(self) -> None:
-        self._rows: OrderedDict[tuple[str, str, str], tuple[float, float]] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, str, str], Row] = OrderedDict()
 
     def note(self, provider: str, model: str, schema: str, intact: bool) -> None:
-        key = (provider, model, schema)
-        samples, fit = self._rows.pop(key, (0.0, 0.0))
-        self._rows[key] = (samples * DECAY + 1.0, fit * DECAY + intact)
+        of = (provider, model, schema)
+        before = self._rows.pop(of, None) or Row(*of, 0.0, 0.0)
+        self._rows[of] = Row(*of, before.samples * DECAY + 1.0, before.intact * DECAY + intact)
         if len(self._rows) > MOST:
             self._rows.popitem(last=False)
 
-    def rows(self) -> Iterator[Row]:
-        """The latest last."""
-        for key, counts in list(self._rows.items()):
-            yield Row(*key, *counts)
-
-    def share(self, provider: str, model: str, schema: str) -> float | None:
-        """Of its answers, the part that fits; None where there is none yet."""
-        found = self._rows.get((provider, model, schema))
-        return found[1] / found[0] if found is not None else None
+    def rows(self) -> list[Row]:
+        """The latest last. From any thread."""
+        return list(self._rows.values())

@@ -5,7 +5,7 @@ Rule of this module: it tells of names, places and numbers in the policy; no key
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -40,7 +40,7 @@ class Operator:
         status: Callable[[], Status | None],
         draining: Callable[[], bool],
         resting: RestingStates,
-        integrity: Callable[[], Iterator[Row]],
+        integrity: Callable[[], list[Row]],
     ) -> None:
         self._metrics = metrics
         self._resting = resting

@@ -16,10 +16,9 @@ from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
-from policyroute.exchange.answering import Asks
+from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.carrying import carrying
 from policyroute.exchange.integrity import Demand, demanded
-from policyroute.exchange.review import Review
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
@@ -158,7 +157,7 @@ class Routed:
             self._review(active, decision, served),
             decision.hold,
             demand,
-            ongoing is not None and decision.resume.enabled and ongoing.keeps_text,
+            ongoing is not None and decision.resume.enabled and ongoing.task != "",
         )
         goes_on = carrying(request, decision, upstream.frame)
         heard = hearing(request, caller.client.tenant, self._remembered, reply)

@@ -14,14 +14,14 @@ from functools import partial
 
 from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Excluded, Hop
-from policyroute.decide.resolved import ResolvedResume
+from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects import DIALECTS, Dialect, StreamReader
 from policyroute.dialects.amendments import NOTHING, Amender, Amendments, amended
 from policyroute.dialects.sent import resumed
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
-from policyroute.exchange.carrying import Carried, seam_of
+from policyroute.exchange.carrying import Carried
 from policyroute.exchange.commands import Attempt, Failed, Open, Received
 from policyroute.exchange.payload import build
 from policyroute.exchange.resume import Addition
@@ -45,8 +45,6 @@ ERROR_PATIENCE = 5.0
 """Seconds for the rest of an error answer, likewise."""
 DRAIN = 0.2
 """Seconds to wait for the end of an answer that is complete."""
-
-_RESUME = ResolvedResume()
 
 SEAM = b": another attempt goes on from here\n\n"
 """A comment in a stream, which no client shows."""
@@ -79,7 +77,7 @@ class Upstream:
         sender: Sender,
         rooms: Rooms,
         answer_id: str,
-        resume: ResolvedResume = _RESUME,
+        resume: ResolvedResume = DEFAULT_RESUME,
         ongoing: Ongoing | None = None,
         caution: Caution | None = None,
     ) -> None:
@@ -219,7 +217,7 @@ class Upstream:
             writer = client.writer(self.frame())
             self.lost = writer.lost
             return Translated(reader, writer, amender), None
-        seam = seam_of(carried)
+        seam = Seam(carried)
         writer = resumed(client.writer(self.frame()), carried.sent)
         self.lost = writer.lost
         return Translated(reader, writer, amender, seam, summed=seam.summed), seam

@@ -35,40 +35,32 @@ _LIST: Final = TypeAdapter(list[tuple[str, str]])
 
 @dataclass(slots=True)
 class Ongoing:
-    """One request's work, and the `Keeper` of its exchange. `before` is the last snapshot of it, `outputs` are those of
-    the task's steps."""
+    """One request's work, and the `Keeper` of its exchange. `task` is the one that the client names, if any, `of_task`
+    where its steps' `outputs` are kept. `before` is the last snapshot of the work; where it `resumes`, that is of the
+    same request, so that the very first attempt takes over from others."""
 
     store: StateStore
     key: str
+    task: str
+    of_task: str
     request: ModelRequest
     demand: Demand | None
-    before: Snapshot | None = None
-    outputs: tuple[Output, ...] = ()
-    kept: bool = False
-
-    @property
-    def keeps_text(self) -> bool:
-        """Whether what the request is answered is of use to later ones."""
-        return bool(snapshot.said(self.request)[0])
-
-    @property
-    def resumes(self) -> bool:
-        """Whether the very first attempt takes over from others."""
-        return self.before is not None and self.before.is_of(self.request)
+    before: Snapshot | None
+    resumes: bool
+    outputs: tuple[Output, ...]
 
     def work(self) -> Work | None:
         """What an attempt that takes over is told of; None where there is nothing to say."""
-        task, _ = snapshot.said(self.request)
         step = snapshot.step_of(self.request)
         earlier = self.before.earlier() if self.before is not None and self.resumes else None
-        if not (task or step or earlier):
+        if not (self.task or step or earlier):
             return None
         schema = self.demand.schema if self.demand is not None else None
-        return Work(task, step, self.outputs, earlier, schema)
+        return Work(self.task, step, self.outputs, earlier, schema)
 
     async def keep(self, checkpoint: Checkpoint) -> None:
         self.before = made = snapshot.taken(self.request, checkpoint, self.demand, self.before)
-        self.kept = True
+        self.resumes = True
         try:
             await self.store.put(_SNAPSHOT, self.key, made.written(), TTL)
         except (StateError, ValueError) as error:
@@ -80,13 +72,13 @@ class Ongoing:
 
     def done(self, text: str | None) -> None:
         """The request has its answer, which says `text`."""
-        if self.kept or self.resumes:
+        if self.resumes:
             self.store.put_later(_SNAPSHOT, self.key, b"", 0.0)
-        task, step = snapshot.said(self.request)
-        if task and text:
+        if self.task and text:
+            _, step = snapshot.said(self.request)
             rows = [(each.step, each.text) for each in self.outputs if each.step != step][1 - _MOST_OUTPUTS :]
             rows.append((step, text[:_LONGEST_OUTPUT]))
-            self.store.put_later(_OUTPUTS, _task_key(self.key, task), _LIST.dump_json(rows), TTL)
+            self.store.put_later(_OUTPUTS, self.of_task, _LIST.dump_json(rows), TTL)
 
 
 def is_part(request: ModelRequest) -> bool:
@@ -98,18 +90,12 @@ async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, sto
     """Of a request that is part of something."""
     task, _ = snapshot.said(request)
     key = f"{tenant}\0{request.conversation_id}\0{task}"
-    found = Ongoing(store, key, request, demand)
+    of_task = f"{tenant}\0{task}"  # which may be of several conversations
     written = await store.get(_SNAPSHOT, key)
-    if written:
-        found.before = snapshot.read(written)
-    if task:
-        found.outputs = _outputs(await store.get(_OUTPUTS, _task_key(key, task)))
-    return found
-
-
-def _task_key(key: str, task: str) -> str:
-    """A task may be of several conversations."""
-    return f"{key.partition(chr(0))[0]}\0{task}"
+    before = snapshot.read(written) if written else None
+    resumes = before is not None and before.is_of(request)
+    outputs = _outputs(await store.get(_OUTPUTS, of_task)) if task else ()
+    return Ongoing(store, key, task, of_task, request, demand, before, resumes, outputs)
 
 
 def _outputs(written: bytes | None) -> tuple[Output, ...]:

@@ -26,7 +26,7 @@ from tests.support.deployed import (
     unit_command,
 )
 
-from policyroute.decide.merge import DEFAULT_LIMITS
+from policyroute.decide.resolved import DEFAULT_LIMITS
 from policyroute_asgi.connections import ConnectionLimits
 from policyroute_asgi.service import MAX_BODY
 

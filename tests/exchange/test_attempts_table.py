@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from policyroute.decide.decision import Candidate
-from policyroute.decide.merge import DEFAULT_FALLBACK, DEFAULT_LIMITS
+from policyroute.decide.resolved import DEFAULT_FALLBACK, DEFAULT_LIMITS
 from policyroute.events import StreamEvent, TextDelta
 from policyroute.exchange.carrying import Carrying, Terms
 from policyroute.exchange.commands import Command, Failed, Open, Received, Tick, Wake

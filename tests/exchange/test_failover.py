@@ -23,6 +23,7 @@ from policyroute.events import (
     Usage,
 )
 from policyroute.exchange.commands import (
+    Acked,
     Cancel,
     Cancelled,
     Command,
@@ -58,11 +59,12 @@ class Play:
         limits: ResolvedLimits = LIMITS,
         stream: bool = True,
         out: frozenset[str] = frozenset(),
+        keeps: bool = False,
     ) -> None:
         self.now = 0.0
         self.out = out
         self.wake: float | None = None
-        self.exchange = Exchange(candidates, fallback, limits, stream=stream, eligible=self._eligible)
+        self.exchange = Exchange(candidates, fallback, limits, stream=stream, eligible=self._eligible, keeps=keeps)
         self.first = self._words(self.exchange.start(self.now))
 
     def _eligible(self, candidate: Candidate, now: float) -> Excluded | None:
@@ -383,6 +385,12 @@ def test_the_total_spans_all_attempts_and_what_is_waited(candidate: Make) -> Non
     assert play.wait() == ["cancel 1", "open 2 b"]
     assert play.wake == 25.0
     assert play.wait() == ["cancel 2", "done timeout_total timeout_total"]
+
+
+def test_what_is_kept_when_the_total_is_over_is_taken_over_by_nobody(candidate: Make) -> None:
+    play = Play(candidate("a"), candidate("b"), limits=replace(LIMITS, total=25.0), stream=False, keeps=True)
+    assert play.fails(1, FailureKind.UNAVAILABLE, after=24.5) == ["persist"]
+    assert play.step(Acked(1), after=0.5) == ["done timeout_total timeout_total"]
 
 
 def test_connecting_may_not_outlast_the_total(candidate: Make) -> None:

@@ -76,3 +76,13 @@ async def test_text_is_not_held(client: str) -> None:
     got = await asked(client, Teller(client, 59, "reset", calls=CALLS), body=body, hold=TOOLS, fallback=GOING_ON)
     assert got.failure is not None
     assert got.text == ANSWER
+
+
+@pytest.mark.parametrize("client", [name for name in DIALECTS if name != "gemini"])  # which tells calls whole
+async def test_calls_are_not_held_for_somebody_who_may_not_be_asked(client: str) -> None:
+    nobody = replace(GOING_ON, retries=0, max_swaps=0)
+    body = body_of(client, **DECLARED[client])
+    tellers = Teller(client, 64, calls=CALLS), Teller(client, calls=CALLS)
+    got = await asked(client, *tellers, body=body, hold=TOOLS, fallback=nobody)
+    assert got.failure is not None
+    assert [name for name, _ in called(got)][:1] == ["look"]

@@ -14,7 +14,7 @@ from policyroute.decide.decision import Candidate, Denial, Excluded
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits
 from policyroute.events import Broken, Finished, FinishReason, Started, StreamEvent, TextDelta, ToolCallDelta, Usage
-from policyroute.exchange.answering import Asks
+from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.carrying import Carrying, Terms
 from policyroute.exchange.commands import (
     Acked,
@@ -33,7 +33,6 @@ from policyroute.exchange.commands import (
 )
 from policyroute.exchange.integrity import Demand
 from policyroute.exchange.machine import KEEPING, Exchange
-from policyroute.exchange.review import Review
 from policyroute.exchange.verdict import shows
 from policyroute.failures import Failure, FailureKind
 from policyroute.integrity.validation import Invalid
@@ -166,8 +165,8 @@ class Watch:
                     assert (failure is None) == (record.outcome in {"ok", "client_closed", "denied"})
                     assert (denied is None) == (record.outcome != "denied")
                     assert all(attempt.outcome != "open" for attempt in record.attempts)
-                case Persist(token=token, checkpoint=checkpoint):
-                    assert token == checkpoint.number == self.opens
+                case Persist(token=token):
+                    assert token == self.opens
                     self.kept, self.kept_by = token, now + KEEPING
 
     def step(self, given: Input, now: float) -> None:

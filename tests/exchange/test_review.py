@@ -23,12 +23,11 @@ from policyroute.events import (
     ToolCallDelta,
     Usage,
 )
-from policyroute.exchange.answering import Asks
+from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, Open, Received
 from policyroute.exchange.heard import LONGEST_TEXT
 from policyroute.exchange.held import HELD_EVENTS
 from policyroute.exchange.machine import Exchange
-from policyroute.exchange.review import Review
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 from policyroute.policy.openings import Refusals
 

@@ -86,10 +86,9 @@ async def test_its_time_ends(store: StateStore, clock: Clock) -> None:
     assert await store.get("a", "k") == b"2"
 
 
-async def test_what_is_deleted_is_gone(store: StateStore) -> None:
+async def test_what_is_kept_for_no_time_is_gone(store: StateStore) -> None:
     await store.put("a", "k", b"1", 60)
-    await store.delete("a", "k")
-    await store.delete("a", "never")
+    store.put_later("a", "k", b"", 0.0)
     assert await store.get("a", "k") is None
 
 

@@ -14,7 +14,7 @@ from policyroute.absent import ABSENT
 from policyroute.catalogue import BY_DIALECT
 from policyroute.clearance import Clearance
 from policyroute.decide.decision import Candidate, Decision, Hop
-from policyroute.decide.resolved import ResolvedFallback, ResolvedHold
+from policyroute.decide.resolved import DEFAULT_HOLD, ResolvedFallback, ResolvedHold
 from policyroute.dialects import DIALECTS
 from policyroute.events import Broken, Finished, Started, StreamEvent, TextDelta, Usage
 from policyroute.exchange.answering import Asks
@@ -32,7 +32,6 @@ from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.upstream import Upstream
 
-_NO_HOLD = ResolvedHold()
 GOING_ON = replace(FALLBACK, mid_stream="continue")
 
 _BODIES: dict[str, dict[str, Any]] = {
@@ -94,7 +93,7 @@ async def asked(  # noqa: PLR0913 - one name for each thing that a case may diff
     client: str,
     *tellers: Teller,
     fallback: ResolvedFallback = GOING_ON,
-    hold: ResolvedHold = _NO_HOLD,
+    hold: ResolvedHold = DEFAULT_HOLD,
     prefill: bool = False,
     asks: Asks | None = None,
     body: dict[str, Any] | None = None,

@@ -14,15 +14,21 @@ from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.answers import Awaiting
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.facts import Facts
-from policyroute.decide.resolved import Expectation, ResolvedFallback, ResolvedHold, ResolvedLimits, ResolvedResume
+from policyroute.decide.resolved import (
+    DEFAULT_HOLD,
+    DEFAULT_RESUME,
+    Expectation,
+    ResolvedFallback,
+    ResolvedHold,
+    ResolvedLimits,
+    ResolvedResume,
+)
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.dialects.concerns import Concern
 from policyroute.policy.actions import Headers, Transform
 from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
 
-_NO_HOLD = ResolvedHold()
-_RESUME = ResolvedResume()
 _JSON = frozenset({int, float, str, bool, type(None)})
 
 
@@ -184,8 +190,8 @@ class Decision:
     errors: tuple[RuleError, ...]
     grounds: Grounds | None = field(default=None, repr=False, compare=False)
     awaiting: Awaiting | None = None
-    hold: ResolvedHold = _NO_HOLD
-    resume: ResolvedResume = _RESUME
+    hold: ResolvedHold = DEFAULT_HOLD
+    resume: ResolvedResume = DEFAULT_RESUME
     expected: Expectation | None = None
 
     @property

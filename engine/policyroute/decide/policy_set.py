@@ -24,8 +24,16 @@ from policyroute.decide.hops import hop
 from policyroute.decide.index import Index, compiling
 from policyroute.decide.judging import AnswerRules, Verdict, judged
 from policyroute.decide.matching import errors_of
+from policyroute.decide.merge import Merged
 from policyroute.decide.ordering import ranked
-from policyroute.decide.resolved import Expectation, ResolvedFallback
+from policyroute.decide.resolved import (
+    DEFAULT_FALLBACK,
+    DEFAULT_HOLD,
+    DEFAULT_LIMITS,
+    DEFAULT_RESUME,
+    Expectation,
+    ResolvedFallback,
+)
 from policyroute.decide.routes import Lineup, Named, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.failures import FailureKind
@@ -56,14 +64,10 @@ class PolicySet:
         self._facts = facts_class(program.variables)
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
-        fallback = merge.fallback([default.fallback] if default.fallback else [])
-        limits = merge.limits([default.limits] if default.limits else [])
-        self._fallback = merge.Merged(self._effects.fallback, fallback, merge.fallback)
-        self._limits = merge.Merged(self._effects.limits, limits, merge.limits)
-        hold = merge.hold([default.hold] if default.hold else [])
-        resume = merge.resume([default.resume] if default.resume else [])
-        self._hold = merge.Merged(self._effects.hold, hold, merge.hold)
-        self._resume = merge.Merged(self._effects.resume, resume, merge.resume)
+        self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
+        self._limits = Merged(self._effects.limits, default.limits, DEFAULT_LIMITS, merge.first_set)
+        self._hold = Merged(self._effects.hold, default.hold, DEFAULT_HOLD, merge.first_set)
+        self._resume = Merged(self._effects.resume, default.resume, DEFAULT_RESUME, merge.first_set)
 
     @property
     def revision(self) -> str:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from policyroute.failures import FailureKind
+from policyroute.failures import DEFAULT_AFTER, FailureKind
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFallback:
-    after: frozenset[FailureKind]
-    retries: int
-    max_swaps: int
-    max_attempts: int
-    swap_delay: float
+    after: frozenset[FailureKind] = DEFAULT_AFTER
+    retries: int = 1
+    max_swaps: int = 2
+    max_attempts: int = 4
+    swap_delay: float = 0.05
     on_unsupported: str = "adapt"
     on_overflow: str = "larger_window"
     mid_stream: str = "abort"
@@ -86,12 +86,22 @@ class ResolvedResume:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedLimits:
-    """Seconds. `ttft` and `idle` apply to streams."""
+    """Seconds. `ttft` and `idle` apply to streams.
 
-    connect: float
-    ttft: float
-    idle: float
-    total: float
+    A connection that takes 5 s will not come; a model may think for a minute before its first word and between two;
+    and ten minutes is what the vendors' own SDKs wait for a whole answer.
+    """
+
+    connect: float = 5.0
+    ttft: float = 60.0
+    idle: float = 60.0
+    total: float = 600.0
 
     def as_json(self) -> dict[str, Any]:
         return {"connect": self.connect, "ttft": self.ttft, "idle": self.idle, "total": self.total}
+
+
+DEFAULT_FALLBACK: Final = ResolvedFallback()
+DEFAULT_HOLD: Final = ResolvedHold()
+DEFAULT_LIMITS: Final = ResolvedLimits()
+DEFAULT_RESUME: Final = ResolvedResume()

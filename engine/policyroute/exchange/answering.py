@@ -6,26 +6,33 @@ and what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
-from policyroute.decide.resolved import ResolvedHold
+from policyroute.decide.resolved import DEFAULT_HOLD, ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
-from policyroute.exchange.carrying import Carried, Way
+from policyroute.exchange.carrying import Carried
 from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held, Holding
 from policyroute.exchange.integrity import Demand, unfit
-from policyroute.exchange.review import Review
 from policyroute.exchange.verdict import shows
 from policyroute.failures import Failure, FailureKind
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord
 
-_NO_HOLD: Final = ResolvedHold()
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Whoever knows the rules: `of` is told who answered, and what, and says what is to be done. `words`: it wants the
+    text too."""
+
+    of: Callable[[Candidate, Answer], Verdict]
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Asks:
 
     refusals: Refusals | None = None
     review: Review | None = None
-    hold: ResolvedHold = _NO_HOLD
+    hold: ResolvedHold = DEFAULT_HOLD
     demand: Demand | None = None
     words: bool = False
 
@@ -56,14 +63,14 @@ class Told(NamedTuple):
 class Answering:
     """`after` is what the fallback goes on after; `carries`: another attempt may go on with an answer that was begun.
 
-    `verdict` is what the review said, `repair` what is to be mended of an answer that did not fit.
+    `verdict` is what the review said.
     """
 
     def __init__(
         self, record: ExchangeRecord, asks: Asks, after: Collection[FailureKind], *, stream: bool, carries: bool
     ) -> None:
         self.verdict: Verdict | None = None
-        self.repair: Repair | None = None
+        self._repair: Repair | None = None
         self._record = record
         self._asks = asks
         self._after = after
@@ -78,7 +85,7 @@ class Answering:
     def begin(self, candidate: Candidate, carried: Carried | None, *, worth: bool) -> None:
         """An attempt is opened. `worth`: somebody else could take over from it."""
         self._candidate, self._carried = candidate, carried
-        self.repair = None
+        self._repair = None
         self._heard = self._heard.anew(carried.text if carried is not None else None)
         hold, asks = self._asks.hold, self._asks
         committed = self._record.committed is not None
@@ -110,6 +117,10 @@ class Answering:
     def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
         self._heard.note(attempt, failure)
 
+    def repair(self, candidate: Candidate) -> Repair | None:
+        """What the candidate is to mend, if its own answer was the last and did not fit."""
+        return self._repair if candidate is self._candidate else None
+
     def text(self) -> str | None:
         """Of the answer, where it was kept."""
         return self._heard.answer().text if self._asks.text else None
@@ -139,7 +150,7 @@ class Answering:
     def last(self) -> list[StreamEvent]:
         """Why it ended and what it cost."""
         usage, carried = self._heard.usage, self._carried
-        if usage is not None and carried is not None and carried.way is not Way.AFRESH:
+        if usage is not None and carried is not None:
             usage = replace(usage, output=usage.output + carried.spent)
         return [*([usage] if usage is not None else []), Finished(self._heard.finish or FinishReason.STOP)]
 
@@ -159,7 +170,7 @@ class Answering:
             self._record.schema_hash = demand.hash or None
             attempt.unchecked = valid is None
             if found is not None and self._enforced and not committed:
-                self.repair = Repair(answer.text or "", found.message)
+                self._repair = Repair(answer.text or "", found.message)
                 return unfit(found), None
             answer = replace(answer, schema_valid=valid)
         if review is None or self._candidate is None:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from policyroute.decide.decision import Candidate, Decision
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.sent import resumed
+from policyroute.dialects.shapes import utf8_length
 from policyroute.dialects.translation import Frame, StreamWriter
 from policyroute.events import ReasoningDelta, Started, StreamEvent, TextDelta, Usage
-from policyroute.exchange.seam import Seam
 from policyroute.request import ModelRequest, Operation
+from policyroute.request.estimate import estimated
 
 MOST_SENT: Final = 8 * 1024 * 1024
 """Bytes of an answer that can be gone on with."""
-_BYTES_A_TOKEN: Final = 4
 
 
 class Way(StrEnum):
@@ -37,8 +37,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """`sent` is what the client has seen, whole events of its dialect; `text` the words of it. `spent`: output tokens
-    that were paid for it, about."""
+    """`sent` is what the client has seen, whole events of its dialect; `text` the words of it."""
 
     way: Way
     sent: bytes = field(repr=False)
@@ -46,14 +45,11 @@ class Carried:
 
     @property
     def spent(self) -> int:
-        return (len(self.text.encode("utf-8", "surrogatepass")) + _BYTES_A_TOKEN - 1) // _BYTES_A_TOKEN
-
-
-def seam_of(carried: Carried) -> Seam:
-    """Between what was sent and the answer to an attempt that carries it on."""
-    text = carried.text
-    left = text[len(text.rstrip()) :] if carried.way is Way.PREFILL else ""
-    return Seam(text, afresh=carried.way is Way.AFRESH, left=left, spent=carried.spent)
+        """Output tokens, about, that were paid for it beside those of the answer that goes on: usage told to the client
+        covers the whole. An answer that says it again is paid for it again."""
+        if self.way is Way.AFRESH:
+            return 0
+        return estimated(utf8_length(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,15 @@ class Terms:
 
     afresh_only: bool
     prefills: Callable[[Candidate], bool]
+
+
+class Said(NamedTuple):
+    """The words of the `size` bytes that were sent. `alone`: there is nothing else in them that whoever goes on would
+    have to know. Of an answer that is too long there is none."""
+
+    size: int
+    text: str
+    alone: bool
 
 
 class Carrying:
@@ -84,7 +89,7 @@ class Carrying:
         self._sent: list[bytes] = []
         self._size = 0
         self._unwelcome: list[Candidate] = []
-        self._words: tuple[int, str | None] | None = None  # those of so many bytes
+        self._said = Said(-1, "", False)
 
     @property
     def sent(self) -> bytes:
@@ -97,22 +102,32 @@ class Carrying:
             self._sent.append(raw)
 
     @property
+    def said(self) -> Said:
+        """What was sent, read once a switch however often it is asked for."""
+        if self._said.size != self._size:
+            events = self._read(self.sent) if self._size <= MOST_SENT else ()
+            words = [event.text for event in events if isinstance(event, TextDelta) and event.choice == 0]
+            alone = self._size <= MOST_SENT and all(map(_is_carried, events))
+            self._said = Said(self._size, "".join(words), alone)
+        return self._said
+
+    @property
     def possible(self) -> bool:
-        """Whether what was sent is words and nothing else, so that somebody can go on."""
-        return self._terms() is not None and self._text() is not None
+        """Whether somebody can go on with what was sent."""
+        return self._terms() is not None and self.said.alone
 
     def carried(self, candidate: Candidate) -> Carried | None:
         """For the next attempt, which is at this candidate."""
-        terms, text = self._terms(), self._text()
-        if terms is None or text is None:
+        terms, said = self._terms(), self.said
+        if terms is None or not said.alone:
             return None
-        if terms.afresh_only or not text.strip():
+        if terms.afresh_only or not said.text.strip():
             way = Way.AFRESH
         elif candidate not in self._unwelcome and terms.prefills(candidate):
             way = Way.PREFILL
         else:
             way = Way.INSTRUCT
-        return Carried(way, self.sent, text)
+        return Carried(way, self.sent, said.text)
 
     def ending(self, held: bytes, last: Sequence[StreamEvent]) -> bytes:
         """The end of an answer that said all but that it is over: `held` is what of it was not sent yet, `last` why it
@@ -124,22 +139,10 @@ class Carrying:
         """It takes no answer that is begun for it."""
         self._unwelcome.append(candidate)
 
-    def _text(self) -> str | None:
-        """The words that were sent, None where there is more than words. Asked several times at one switch."""
-        if self._words is None or self._words[0] != self._size:
-            self._words = self._size, self._read_again()
-        return self._words[1]
 
-    def _read_again(self) -> str | None:
-        if self._size > MOST_SENT:
-            return None
-        said: list[str] = []
-        for event in self._read(self.sent):
-            if isinstance(event, TextDelta) and event.choice == 0:
-                said.append(event.text)
-            elif not isinstance(event, Started | ReasoningDelta | Usage):
-                return None
-        return "".join(said)
+def _is_carried(event: StreamEvent) -> bool:
+    words = isinstance(event, TextDelta) and event.choice == 0
+    return words or isinstance(event, Started | ReasoningDelta | Usage)
 
 
 def carrying(request: ModelRequest, decision: Decision, frame: Callable[[], Frame]) -> Carrying | None:

@@ -110,13 +110,12 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Where an exchange stands when an attempt is over and nobody knows whether there will be another: why it ended,
-    whose it was and whose is next (None: nobody's), and what the client has seen, as bytes of its dialect."""
+    whose it was and whose is next (None: nobody's), and the words that the client has seen."""
 
-    number: int
     cause: str
     candidate: Candidate
     following: Candidate | None
-    sent: bytes = field(repr=False)
+    said: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from policyroute.decide.answers import Answer
+from policyroute.dialects.shapes import utf8_length
 from policyroute.events import (
     REFUSING,
     Finished,
@@ -24,6 +25,7 @@ from policyroute.exchange.verdict import as_word, shows
 from policyroute.failures import REFUSALS, Failure
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord
+from policyroute.request.estimate import estimated
 
 LONGEST_TEXT: Final = 1_048_576
 """Characters of an answer that rules can read: one that is longer cannot be judged by its words."""
@@ -43,7 +45,7 @@ class Heard:
     usage: Usage | None = None
     _opening = ""
     _says_so = False
-    _said = 0
+    _said = 0  # bytes of UTF-8
     _tools: tuple[str, ...] = ()
 
     def __init__(self, refusals: Refusals | None, *, words: bool, before: str = "") -> None:
@@ -75,7 +77,8 @@ class Heard:
         for event in events:
             if not isinstance(event, TextDelta):
                 return False
-            said += len(event.text)
+            text = event.text
+            said += len(text) if text.isascii() else utf8_length(text)  # most are, and a call is dear here
         self._said += said
         return True
 
@@ -84,7 +87,7 @@ class Heard:
             if self.opening is None:
                 self._open(event)
             if isinstance(event, TextDelta):
-                self._said += len(event.text)
+                self._said += utf8_length(event.text)
                 if self._words:
                     self._keep(event)
             elif isinstance(event, Usage):
@@ -106,7 +109,7 @@ class Heard:
         attempt.refused = self.refused or (failure is not None and failure.kind in REFUSALS)
         if self.finish is not None:
             attempt.finish = self.finish.value
-        usage, said = self.usage, (self._said + 3) // 4 if failure is not None else 0
+        usage, said = self.usage, estimated(self._said) if failure is not None else 0
         if usage is not None:
             attempt.input_tokens, attempt.output_tokens = usage.input, usage.output
         if said > (usage.output if usage is not None else 0):
@@ -123,7 +126,7 @@ class Heard:
 
     def _else(self, event: StreamEvent) -> None:
         if isinstance(event, ReasoningDelta):
-            self._said += len(event.text)
+            self._said += utf8_length(event.text)
         elif isinstance(event, RefusalDelta):
             self._says_so = self._says_so or event.text != ""
             if self._words:

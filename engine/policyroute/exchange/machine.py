@@ -16,6 +16,7 @@ from policyroute.exchange.answering import Answering, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
     Acked,
+    Attempt,
     Cancel,
     Command,
     Done,
@@ -46,11 +47,6 @@ KEEPING: Final = 1.0
 _ASKS: Final = Asks()
 
 
-def _no_spare_key(candidate: Candidate) -> bool:
-    del candidate
-    return False
-
-
 class Exchange:
     """One request's way through its candidates.
 
@@ -70,7 +66,7 @@ class Exchange:
         *,
         stream: bool,
         eligible: Eligible,
-        spare_key: SpareKey = _no_spare_key,
+        spare_key: SpareKey = lambda _candidate: False,
         ended: Ended | None = None,
         asks: Asks = _ASKS,
         carrying: Carrying | None = None,
@@ -174,9 +170,6 @@ class Exchange:
         self._armed = None
         if tick.backed_up and self._patience.heard is not None:
             self._patience.heard = now
-        late = self._patience.exhausted(self._attempt, now)
-        if late is not None:
-            return self._cut(late, now, open_still=True)
         if self._kept_by is not None and now >= self._kept_by:
             self._kept_by = None
         return self._go_on(now)
@@ -188,7 +181,10 @@ class Exchange:
         return self._go_on(now)
 
     def _go_on(self, now: float) -> list[Command]:
-        """Open what is waited for, if it is time."""
+        """Open what is waited for, if it is time and not too late."""
+        late = self._patience.exhausted(self._attempt, now)
+        if late is not None:
+            return self._cut(late, now, open_still=True)
         if self._waiting is not None and now >= self._due(self._waiting):
             return self._open(self._waiting.place, now)
         return self._arm(now)
@@ -219,11 +215,11 @@ class Exchange:
         if self.committed and carried is None:
             return self._give_up(now)
         self.record.skipped += self._turns.passed(place)
-        worth = self._turns.could_go_on(place)
         self._turns.taken(place)
         number, connect = len(self.record.attempts) + 1, self._patience.connect(now)
-        asked = self._takeover.attempt(number, candidate, connect, carried, self._answer.repair)
-        self._answer.begin(candidate, carried, worth=worth)
+        handover, repair = self._takeover.handover(candidate), self._answer.repair(candidate)
+        asked = self._takeover.asked = Attempt(number, candidate, connect, carried, handover, repair)
+        self._answer.begin(candidate, carried, worth=self._turns.could_go_on)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, now)
         self._attempt.carried = carried.way.value if carried is not None else None
         self.record.attempts.append(self._attempt)

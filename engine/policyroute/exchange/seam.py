@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from policyroute.events import Broken, ReasoningDelta, Started, StreamEvent, TextDelta, Usage
+from policyroute.exchange.carrying import Carried, Way
 from policyroute.failures import Failure, FailureKind
+from policyroute.health.places import DEPARTED
 
 _TAIL: Final = 600
 """Characters: how far back a repetition of the end is looked for."""
@@ -25,29 +27,24 @@ _LETTERS: Final = 6
 _WORD: Final = 3
 """Letters of a word that was cut and is said again from its first letter."""
 
-DEPARTED: Final = Failure(
-    FailureKind.STREAM_BROKEN, "the answer that was to go on says something else than what was sent", code="departed"
+_ELSE: Final = Failure(
+    FailureKind.STREAM_BROKEN, "the answer that was to go on says something else than what was sent", code=DEPARTED
 )
 _UNCLEAR: Final = Failure(
-    FailureKind.STREAM_BROKEN, "it could not be told where the answer that was to go on begins", code="departed"
+    FailureKind.STREAM_BROKEN, "it could not be told where the answer that was to go on begins", code=DEPARTED
 )
 
 
 class Seam:
-    """Between what was `sent` and the answer that follows it.
-
-    `afresh`: the answer was asked for from its beginning, so that it has to say all of it again. `left` is what of the
-    end of `sent` was not shown to the model (white space, which some refuse there). `spent` are the output tokens that
-    were paid for `sent`: usage told to the client covers the whole answer.
-    """
+    """Between what was sent and the answer to the attempt that carries it on."""
 
     ended = False
 
-    def __init__(self, sent: str, *, afresh: bool, left: str = "", spent: int = 0) -> None:
-        self._sent = sent
-        self._afresh = afresh
-        self._left = left
-        self._spent = 0 if afresh else spent
+    def __init__(self, carried: Carried) -> None:
+        self._sent = sent = carried.text
+        self._afresh = carried.way is Way.AFRESH
+        self._left = sent[len(sent.rstrip()) :] if carried.way is Way.PREFILL else ""  # which no model is shown there
+        self._spent = carried.spent
         self._held: str | None = ""  # None once it is known where the new begins
         self._broken = False
 
@@ -119,7 +116,7 @@ class Seam:
         return size >= _WORD and held == tail[-size:]
 
     def _again(self, held: str) -> int | Failure:
-        return len(self._sent) if held.startswith(self._sent) else DEPARTED
+        return len(self._sent) if held.startswith(self._sent) else _ELSE
 
     def _new(self, held: str, *, whole: bool) -> int | Failure:
         """How many characters of it were said before."""
@@ -132,7 +129,7 @@ class Seam:
             if tail.endswith(held[:size]) and self._counts(held, size):
                 return _UNCLEAR if _repeats(held[:size]) else size
         if common(sent, held) >= _DEPARTS or (whole and held and sent.startswith(held) and _signs(held) >= _LETTERS):
-            return DEPARTED
+            return _ELSE
         return self._blank(held)
 
     def _counts(self, held: str, size: int) -> bool:

@@ -13,9 +13,7 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from policyroute.dialects import DIALECTS
 from policyroute.dialects.shapes import dumps
-from policyroute.events import TextDelta
 from policyroute.exchange.commands import Checkpoint
 from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Earlier
@@ -79,11 +77,10 @@ def taken(request: ModelRequest, checkpoint: Checkpoint, demand: Demand | None, 
     chain = hashes(request.messages)
     known = common(chain, before.messages) if before is not None else 0
     new = [(message.role, message.text) for message in request.messages[known:]]
-    partial = _text(request, checkpoint.sent)
-    if not partial and before is not None and before.is_of(request):
-        partial = before.partial
+    earlier = before if before is not None and before.is_of(request) else None
+    partial = checkpoint.said or (earlier.partial if earlier is not None else "")
+    causes = earlier.causes if earlier is not None else ()
     following = checkpoint.following
-    causes = before.causes if before is not None and before.is_of(request) else ()
     small = sum(len(text) for _, text in new) + len(partial) < MOST // 4
     return Snapshot(
         messages=chain,
@@ -127,11 +124,6 @@ def hashes(messages: Sequence[Message]) -> tuple[str, ...]:
 
 def _line(given: str) -> str:
     return "".join(char if char.isprintable() else " " for char in given[:_LONGEST]).strip()
-
-
-def _text(request: ModelRequest, sent: bytes) -> str:
-    events, _ = DIALECTS[request.dialect].stream().feed(sent)
-    return "".join(event.text for event in events if isinstance(event, TextDelta) and event.choice == 0)
 
 
 def _pending(request: ModelRequest) -> tuple[tuple[str, str], ...]:

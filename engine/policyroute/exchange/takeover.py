@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from policyroute.decide.decision import Candidate
 from policyroute.exchange.carrying import Carried, Carrying, Way
-from policyroute.exchange.commands import Attempt, Checkpoint, Command, Handover, Persist, Repair
+from policyroute.exchange.commands import Attempt, Checkpoint, Command, Handover, Persist
 from policyroute.exchange.turns import Course
 from policyroute.failures import Failure, FailureKind
 
 
 class Takeover:
     """Of one exchange. `carrying` goes on with an answer that broke off, None where nobody may; `keeps`: somebody may
-    look for what was done so far."""
+    look for what was done so far. `asked` is the last attempt, once there was one."""
 
     def __init__(self, carrying: Carrying | None, *, keeps: bool) -> None:
         self.carrying = carrying
         self._keeps = keeps
-        self._asked: Attempt | None = None  # last
-        self._cause: FailureKind | None = None  # of its end
-        self._passed: Handover | None = None  # who would have been asked
+        self.asked: Attempt | None = None
+        self._left: Handover | None = None  # by whom, asked or as good as that
 
     @property
     def possible(self) -> bool:
@@ -37,32 +36,22 @@ class Takeover:
 
     def passed(self, candidate: Candidate, cause: FailureKind) -> None:
         """The candidate is as good as tried and failed."""
-        self._passed = self._passed or Handover(candidate, cause)
+        self._left = self._left or Handover(candidate, cause)
 
-    def attempt(
-        self,
-        number: int,
-        candidate: Candidate,
-        connect: float,
-        carried: Carried | None,
-        repair: Repair | None,
-    ) -> Attempt:
-        """The next one. `repair` is of the last answer."""
-        last, handover = self._asked, self._passed
-        if last is not None:
-            handover = last.handover
-            if last.candidate is not candidate:
-                repair = None
-                handover = Handover(last.candidate, self._cause) if self._cause is not None else handover
-        self._asked = Attempt(number, candidate, connect, carried, handover, repair)
-        return self._asked
+    def handover(self, candidate: Candidate) -> Handover | None:
+        """From whom the candidate, who is next, has the work, if from anybody."""
+        asked = self.asked
+        return asked.handover if asked is not None and asked.candidate is candidate else self._left
 
     def course(self, failure: Failure) -> Course:
         """What this failure of the last attempt is to lead to."""
-        asked, self._cause = self._asked, failure.kind
-        if asked is not None and asked.repair is not None and failure.kind is FailureKind.SCHEMA_INVALID:
+        asked = self.asked
+        if asked is None:
+            return Course.USUAL
+        self._left = Handover(asked.candidate, failure.kind)
+        if asked.repair is not None and failure.kind is FailureKind.SCHEMA_INVALID:
             return Course.ELSEWHERE
-        if asked is None or asked.carried is None or failure.kind is not FailureKind.INVALID_REQUEST:
+        if asked.carried is None or failure.kind is not FailureKind.INVALID_REQUEST:
             return Course.USUAL
         if asked.carried.way is not Way.PREFILL or self.carrying is None:
             return Course.ELSEWHERE
@@ -71,8 +60,8 @@ class Takeover:
 
     def kept(self, following: Candidate | None, cause: str) -> list[Command]:
         """Have what was done so far kept, if anybody could look for it."""
-        asked = self._asked
+        asked = self.asked
         if not self._keeps or asked is None:
             return []
-        sent = self.carrying.sent if self.carrying is not None else b""
-        return [Persist(asked.number, Checkpoint(asked.number, cause, asked.candidate, following, sent))]
+        said = self.carrying.said.text if self.carrying is not None else ""
+        return [Persist(asked.number, Checkpoint(cause, asked.candidate, following, said))]

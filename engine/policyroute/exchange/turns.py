@@ -110,11 +110,12 @@ class Turns:
             return Turn(other, now + self._fallback.swap_delay)
         return None
 
-    def could_go_on(self, place: int) -> bool:
-        """Whether anybody could take over should the attempt that begins at `place` break."""
-        if self._attempts + 1 >= self._fallback.max_attempts:
+    @property
+    def could_go_on(self) -> bool:
+        """Whether anybody could take over should the last one break."""
+        if self._last is None or self._attempts >= self._fallback.max_attempts:
             return False
-        return self._fallback.retries > 0 or self.following(place) is not None
+        return self._fallback.retries > 0 or self.following(self._last) is not None
 
     def goes_on(self, failure: Failure) -> bool:
         """Whether somebody else may be asked after this. A key that the client did not send is nobody's failure."""

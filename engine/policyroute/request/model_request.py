@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 from policyroute.absent import Absent
 from policyroute.lazily import Lazy
+from policyroute.request.estimate import estimated
 from policyroute.request.ingest import (
     conversation_of,
     facts_of_headers,
@@ -240,11 +241,8 @@ class ModelRequest:
 
     @Lazy
     def input_tokens(self) -> int:
-        """A cheap estimate, four bytes of UTF-8 a token over texts, tools and schema; images and files count nothing.
-
-        Within about a third for English prose; high for tool schemas, low for scripts with several bytes a character.
-        """
-        return (self._reader.prompt_bytes(self.data) + 3) // 4
+        """A cheap estimate over texts, tools and schema; images and files count nothing."""
+        return estimated(self._reader.prompt_bytes(self.data))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a request never changes: cannot set {name}")

@@ -17,7 +17,7 @@ from policyroute.decide.decision import Candidate
 from policyroute.decide.eligibility import excluded
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
-from policyroute.decide.merge import DEFAULT_FALLBACK
+from policyroute.decide.resolved import DEFAULT_FALLBACK
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Client

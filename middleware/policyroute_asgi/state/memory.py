@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 from policyroute_asgi.state.store import checked
@@ -46,10 +45,6 @@ class MemoryStore:
             self._put(kind, key, value, ttl)
         except ValueError:
             self.dropped += 1
-
-    async def delete(self, kind: str, key: str) -> None:
-        with suppress(KeyError):
-            self._forget((kind, key))
 
     async def aclose(self) -> None:
         self._rows.clear()

@@ -45,11 +45,9 @@ Done = Callable[[Exception | None], None]
 
 
 class _Write(NamedTuple):
-    """Of a value that is None the row goes."""
-
     kind: str
     name: bytes
-    value: bytes | None
+    value: bytes
     until: float
     done: Done | None
 
@@ -84,8 +82,7 @@ class SqliteStore:
         with self._lock:
             write = self._unwritten.get((kind, name))
         if write is not None:
-            value = write.value if write.until > self._clock() else None
-            return self._seal.opened(name, value) if value is not None else None
+            return self._seal.opened(name, write.value) if write.until > self._clock() else None
         try:
             row = self._reader.execute(
                 "SELECT value FROM kept WHERE kind = ? AND name = ? AND until > ?", (kind, name, self._clock())
@@ -96,29 +93,6 @@ class SqliteStore:
         return self._seal.opened(name, row[0]) if row is not None else None
 
     async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        await self._written(self._row(kind, key, value, ttl))
-
-    def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        try:
-            self._give(self._row(kind, key, value, ttl))
-        except (StateError, ValueError):
-            self.dropped += 1
-
-    async def delete(self, kind: str, key: str) -> None:
-        await self._written(_Write(kind, self._seal.name(kind, key), None, 0.0, None))
-
-    async def aclose(self) -> None:
-        self._reader.close()  # first: who closes a file last tidies it up, which takes time
-        with self._lock:  # nothing comes after the end
-            self._closed = True
-            self._writes.put(None)
-        await asyncio.to_thread(self._thread.join, _PATIENCE)
-
-    def _row(self, kind: str, key: str, value: bytes, ttl: float) -> _Write:
-        name = self._seal.name(kind, key)
-        return _Write(kind, name, self._seal.closed(name, checked(value)), self._clock() + ttl, None)
-
-    async def _written(self, write: _Write) -> None:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
 
@@ -133,8 +107,25 @@ class SqliteStore:
             with suppress(RuntimeError):  # the loop is gone
                 loop.call_soon_threadsafe(settle, error)
 
-        self._give(write._replace(done=done))
+        self._give(self._row(kind, key, value, ttl, done))
         await future
+
+    def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
+        try:
+            self._give(self._row(kind, key, value, ttl))
+        except (StateError, ValueError):
+            self.dropped += 1
+
+    async def aclose(self) -> None:
+        self._reader.close()  # first: who closes a file last tidies it up, which takes time
+        with self._lock:  # nothing comes after the end
+            self._closed = True
+            self._writes.put(None)
+        await asyncio.to_thread(self._thread.join, _PATIENCE)
+
+    def _row(self, kind: str, key: str, value: bytes, ttl: float, done: Done | None = None) -> _Write:
+        name = self._seal.name(kind, key)
+        return _Write(kind, name, self._seal.closed(name, checked(value)), self._clock() + ttl, done)
 
     def _give(self, write: _Write) -> None:
         with self._lock:
@@ -180,11 +171,7 @@ class SqliteStore:
         try:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                for write in batch:
-                    if write.value is None:
-                        connection.execute("DELETE FROM kept WHERE kind = ? AND name = ?", write[:2])
-                    else:
-                        connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", write[:4])
+                connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", [row[:4] for row in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is: they wait for an answer, and others come
             said = error if isinstance(error, sqlite3.Error) else type(error).__name__
             logger.error("state: cannot write to %s: %s", self._path, said)
@@ -222,4 +209,4 @@ _SIZES: Final = ("page_count", "freelist_count", "page_size")
 
 
 def _cost(write: _Write) -> int:
-    return len(write.value or b"") + _WRITE
+    return len(write.value) + _WRITE

@@ -24,17 +24,13 @@ class StateStore(Protocol):
         ...
 
     async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        """Keep this for `ttl` seconds. Returns when it is kept: see the store for what it then survives. Raises
-        StateError, and ValueError for a value that is larger than `MAX_VALUE`."""
+        """Keep this for `ttl` seconds: what is kept for none is there no more. Returns when it is kept: see the store
+        for what it then survives. Raises StateError, and ValueError for a value that is larger than `MAX_VALUE`."""
         ...
 
     def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
         """The same where nobody waits; this store gives it at once, whether it is written or not. What cannot be kept
         is dropped, and counted in `dropped`."""
-        ...
-
-    async def delete(self, kind: str, key: str) -> None:
-        """Raises StateError."""
         ...
 
     @property

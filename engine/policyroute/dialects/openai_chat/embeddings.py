@@ -18,14 +18,13 @@ from policyroute.dialects.stream import EMPTY, UNREADABLE, parse
 from policyroute.events import Broken, Finished, FinishReason, OtherContent, Started, StreamEvent
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import Message, ResponseFormat, Tool
+from policyroute.request.estimate import BYTES_A_TOKEN
 
 _TYPES: checks.Types = {
     "dimensions": checks.INTEGER,
     "encoding_format": checks.STRING,
     "user": checks.STRING,
 }
-_TOKEN_BYTES = 4
-"""What a token weighs, where sizes are counted in bytes of text."""
 
 
 class EmbeddingRequests:
@@ -79,7 +78,7 @@ class EmbeddingRequests:
         return {}
 
     def prompt_bytes(self, data: dict[str, Any]) -> int:
-        return sum(utf8_length(each) if isinstance(each, str) else _TOKEN_BYTES * len(each) for each in _inputs(data))
+        return sum(utf8_length(each) if isinstance(each, str) else BYTES_A_TOKEN * len(each) for each in _inputs(data))
 
 
 class EmbeddingEditor:
