@@ -14,7 +14,7 @@ from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
-from policyroute.exchange.carrying import Carried, Way
+from policyroute.exchange.carrying import Carried, Carrying, Way
 from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held, Holding
@@ -94,10 +94,10 @@ class Answering:
         )
         self._held = Held(self._after, self._heard, holding)
 
-    @property
-    def over(self) -> bool:
-        """Whether all was said of the answer but that it is over."""
-        return self._held.ending
+    def over(self, carrying: Carrying) -> bool:
+        """Whether all was said of the answer but that it is over: one choice's end says nothing of another's."""
+        held = self._held
+        return held.ending and carrying.begun | held.begun <= held.ended
 
     @property
     def busy(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Decision
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.translation import Frame, StreamWriter
-from policyroute.events import ReasoningDelta, Started, StreamEvent, TextDelta, Usage
+from policyroute.events import SEMANTIC, ReasoningDelta, Started, StreamEvent, TextDelta, Usage
 from policyroute.exchange.seam import Seam
 from policyroute.request import ModelRequest, Operation
 
@@ -99,6 +99,11 @@ class Carrying:
     def possible(self) -> bool:
         """Whether what was sent is words and nothing else, so that somebody can go on."""
         return self._terms() is not None and self._text() is not None
+
+    @property
+    def begun(self) -> set[int]:
+        """The choices of which something was sent."""
+        return {event.choice for event in self._read(self.sent) if isinstance(event, SEMANTIC)}
 
     def carried(self, candidate: Candidate) -> Carried | None:
         """For the next attempt, which is at this candidate."""
