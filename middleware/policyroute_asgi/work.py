@@ -78,15 +78,17 @@ class Ongoing:
         made = snapshot.taken(self.request, checkpoint, self.demand, self.before)
         self.store.put_later(_SNAPSHOT, self.key, made.written(), TTL)
 
-    def done(self, text: str | None) -> None:
-        """The request has its answer, which says `text`."""
+    async def done(self, text: str | None) -> None:
+        """The request has its answer, which says `text`. Other steps of the task may have been done meanwhile."""
         if self.kept or self.resumes:
             self.store.put_later(_SNAPSHOT, self.key, b"", 0.0)
         task, step = snapshot.said(self.request)
         if task and text:
-            rows = [(each.step, each.text) for each in self.outputs if each.step != step][1 - _MOST_OUTPUTS :]
+            place = _task_key(self.key, task)
+            others = _outputs(await self.store.get(_OUTPUTS, place))  # nothing is waited for until they are put back
+            rows = [(each.step, each.text) for each in others if each.step != step][1 - _MOST_OUTPUTS :]
             rows.append((step, text[:_LONGEST_OUTPUT]))
-            self.store.put_later(_OUTPUTS, _task_key(self.key, task), _LIST.dump_json(rows), TTL)
+            self.store.put_later(_OUTPUTS, place, _LIST.dump_json(rows), TTL)
 
 
 def is_part(request: ModelRequest) -> bool:
