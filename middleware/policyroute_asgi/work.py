@@ -57,11 +57,12 @@ class Ongoing:
         return self.before is not None and self.before.is_of(self.request)
 
     def work(self) -> Work | None:
-        """What an attempt that takes over is told of; None where there is nothing to say."""
+        """What an attempt that takes over is told of; None where there is nothing to say: a conversation that only
+        begins has no work yet, if nothing was written."""
         task, _ = snapshot.said(self.request)
         step = snapshot.step_of(self.request)
         earlier = self.before.earlier() if self.before is not None and self.resumes else None
-        if not (task or step or earlier):
+        if not (task or step or (earlier is not None and earlier.partial)):
             return None
         schema = self.demand.schema if self.demand is not None else None
         return Work(task, step, self.outputs, earlier, schema)

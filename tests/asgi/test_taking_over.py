@@ -82,6 +82,12 @@ async def test_nobody_began_a_turn_of_a_conversation_whose_first_candidate_rests
     assert await told(app, provider) == [("ok", "")]
 
 
+async def test_nothing_is_told_of_a_conversation_that_only_begins(app: Gateway, provider: Together) -> None:
+    """The first candidate said nothing: there is no work that another could go on with."""
+    asked = await told(app, provider, x_conversation_id="c")
+    assert asked == [("throttle-7s", ""), ("ok", "")]
+
+
 async def test_steps_that_are_done_at_once_are_all_told_of(app: Gateway, provider: Together) -> None:
     await told(app, provider, x_task_id="t", x_task_step="1/3 Plan")
     provider.barrier = asyncio.Barrier(3)
