@@ -79,6 +79,16 @@ async def test_an_answer_asked_for_again_is_given_from_where_it_says_more(client
     assert got.record.attempts[-1].code == "departed"
 
 
+@pytest.mark.parametrize("client", DIALECTS)
+@pytest.mark.parametrize("mode", ["continue", "restart"])
+async def test_blanks_are_not_what_an_answer_says(client: str, mode: str) -> None:
+    """Some models begin with line ends after they thought: any answer may follow them."""
+    for answer in (ANSWER, f"\n{ANSWER}", f"\n\n{ANSWER}"):
+        first, second = Teller(client, 10, answer=f"\n\n{' ' * 600}{ANSWER}"), Teller(NEXT[client], answer=answer)
+        got = await asked(client, first, second, fallback=replace(GOING_ON, mid_stream=mode))
+        assert (got.failure, got.text.strip(), got.is_one_answer) == (None, ANSWER, True), answer[:3]
+
+
 @pytest.mark.parametrize(("client", "provider"), PAIRS)
 async def test_where_all_fail_the_client_is_told(client: str, provider: str) -> None:
     for cut, ending in product(SOME, ENDINGS):
