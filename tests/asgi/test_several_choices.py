@@ -1,4 +1,4 @@
-"""Of several choices each has an end of its own: an answer in which one lacks it is not whole, whatever another says."""
+"""Of several choices each has an end of its own: an answer in which one lacks it is not whole."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ default: {route: [first, second], fallback: {mid_stream: MODE, retries: 0, swap_
 def chunk(index: int, said: str, finish: str | None = None) -> bytes:
     delta = {"content": said} if said else {}
     choice = {"index": index, "delta": delta, "finish_reason": finish}
-    return b"data: " + json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n"
+    said_so = {"id": "c", "object": "chat.completion.chunk", "choices": [choice]}
+    return b"data: " + json.dumps(said_so).encode() + b"\n\n"
 
 
 BEGUN = [chunk(0, "Nine "), chunk(1, "Ten "), chunk(0, "owls"), chunk(1, "ow"), chunk(0, "", "stop")]
@@ -51,7 +52,9 @@ class Said(httpx.AsyncBaseTransport):
 
 @pytest.mark.parametrize("mode", ["continue", "restart", "abort"])
 @pytest.mark.parametrize(("rest", "whole"), [([], False), ([chunk(1, "ls")], False), ([chunk(1, "ls", "stop")], True)])
-async def test_a_choice_that_lacks_its_end_is_not_given_one(tmp_path: Path, mode: str, rest: list[bytes], whole: bool) -> None:
+async def test_a_choice_that_lacks_its_end_is_not_given_one(
+    tmp_path: Path, mode: str, rest: list[bytes], whole: bool
+) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY.replace("MODE", mode))
     body = {"model": "auto", "stream": True, "n": 2, "messages": [{"role": "user", "content": "Tell me of owls."}]}
     log = Log()
