@@ -6,6 +6,8 @@ trouble with the store is a request's.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -19,13 +21,15 @@ from policyroute.failures import Failure
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, ModelRequest
 from policyroute_asgi.client_side import Answer, ClientSide
-from policyroute_asgi.state.store import StateStore
+from policyroute_asgi.state.store import StateError, StateStore
 
 DIALECT: Final = "openai_responses"
 TTL: Final = 24 * 3600.0
 """Seconds that it is kept."""
 MOST: Final = 1024 * 1024
 """Bytes of one conversation: a larger one is not kept."""
+_WAIT: Final = 1.0
+"""Seconds that the end of an answer waits until it is kept. Then it is told all the same."""
 _KIND: Final = "response"
 _ENDS: Final = ("response.completed", "response.incomplete")
 _LAST: Final = tuple(name.encode() for name in _ENDS)
@@ -39,7 +43,7 @@ class _Kept(BaseModel):
 
 
 class Remembered:
-    """What was said, in the store: what a process has put there for later it finds at once."""
+    """What was said, in the store."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -47,8 +51,11 @@ class Remembered:
     async def get(self, tenant: str, id: str) -> bytes | None:
         return await self._store.get(_KIND, _key(tenant, id))
 
-    def put(self, tenant: str, id: str, written: bytes) -> None:
-        self._store.put_later(_KIND, _key(tenant, id), written, TTL)
+    async def put(self, tenant: str, id: str, written: bytes) -> None:
+        """Returns when all processes find it: the client may ask any of them next. Trouble is the store's to tell."""
+        with suppress(StateError, ValueError, TimeoutError):
+            async with asyncio.timeout(_WAIT):
+                await self._store.put(_KIND, _key(tenant, id), written, TTL)
 
 
 async def whole(request: ModelRequest, tenant: str, remembered: Remembered) -> ModelRequest:
@@ -95,9 +102,9 @@ class Hearing:
 
     async def send(self, raw: bytes, *, more: bool) -> None:
         if not self._request.stream:
-            self._keep(_parsed(raw))
+            await self._keep(_parsed(raw))
         elif self._frames is not None:
-            self._hear(raw, self._frames)
+            await self._hear(raw, self._frames)
         await self._client.send(raw, more=more)
 
     async def fail(self, failure: Failure) -> None:
@@ -109,7 +116,7 @@ class Hearing:
     async def hung_up(self) -> None:
         await self._client.hung_up()
 
-    def _hear(self, raw: bytes, frames: Framer) -> None:
+    async def _hear(self, raw: bytes, frames: Framer) -> None:
         try:
             blocks = frames.feed(raw)
         except EventTooLarge:
@@ -119,16 +126,16 @@ class Hearing:
             if any(name in block for name in _LAST):
                 told = _parsed(read_event(block)[1] or b"")
                 if told.get("type") in _ENDS:
-                    self._keep(obj(told.get("response")))
+                    await self._keep(obj(told.get("response")))
 
-    def _keep(self, response: dict[str, Any]) -> None:
+    async def _keep(self, response: dict[str, Any]) -> None:
         id, items = response.get("id"), earlier.said(self._request.data, response)
         if not isinstance(id, str) or not id or items is None:
             return
         issuer = self._issuer() if response.get("store") is not False and not earlier.is_ours(id) else None
         written = orjson.dumps({"items": items, "issuer": issuer})
         if len(written) <= MOST:
-            self._remembered.put(self._tenant, id, written)
+            await self._remembered.put(self._tenant, id, written)
 
     def _issuer(self) -> tuple[str, str] | None:
         """The provider whose answer it is from its beginning to its end."""

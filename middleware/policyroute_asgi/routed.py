@@ -169,7 +169,7 @@ class Routed:
             heard.record = exchange.record
         record = await exchange.run()
         if ongoing is not None and record.outcome == "ok":
-            ongoing.done(exchange.text)
+            await ongoing.done(exchange.text)
 
     async def _ongoing(self, request: ModelRequest, caller: Caller, demand: Demand | None) -> Ongoing | None:
         """The work that the request is part of, if it says so."""

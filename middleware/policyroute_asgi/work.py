@@ -50,10 +50,11 @@ class Ongoing:
     outputs: tuple[Output, ...]
 
     def work(self) -> Work | None:
-        """What an attempt that takes over is told of; None where there is nothing to say."""
+        """What an attempt that takes over is told of; None where there is nothing to say: a conversation that only
+        begins has no work yet, if nothing was written."""
         step = snapshot.step_of(self.request)
         earlier = self.before.earlier() if self.before is not None and self.resumes else None
-        if not (self.task or step or earlier):
+        if not (self.task or step or (earlier is not None and earlier.partial)):
             return None
         schema = self.demand.schema if self.demand is not None else None
         return Work(self.task, step, self.outputs, earlier, schema)
@@ -70,13 +71,15 @@ class Ongoing:
         made = snapshot.taken(self.request, checkpoint, self.demand, self.before)
         self.store.put_later(_SNAPSHOT, self.key, made.written(), TTL)
 
-    def done(self, text: str | None) -> None:
-        """The request has its answer, which says `text`."""
+    async def done(self, text: str | None) -> None:
+        """The request has its answer, which says `text`. Other steps of the task may have been done meanwhile."""
         if self.resumes:
             self.store.put_later(_SNAPSHOT, self.key, b"", 0.0)
         if self.task and text:
             _, step = snapshot.said(self.request)
-            rows = [(each.step, each.text) for each in self.outputs if each.step != step][1 - _MOST_OUTPUTS :]
+            # Nothing is waited for until they are put back.
+            others = _outputs(await self.store.get(_OUTPUTS, self.of_task))
+            rows = [(each.step, each.text) for each in others if each.step != step][1 - _MOST_OUTPUTS :]
             rows.append((step, text[:_LONGEST_OUTPUT]))
             self.store.put_later(_OUTPUTS, self.of_task, _LIST.dump_json(rows), TTL)
 

@@ -104,6 +104,18 @@ async def test_it_is_known_after_a_restart_where_there_is_a_state_dir(tmp_path: 
         await _not_found(client, first.id)
 
 
+async def test_whoever_has_seen_the_end_of_it_may_go_on_at_another_process_at_once(tmp_path: Path, log: Log) -> None:
+    one, two, state = (tmp_path / name for name in ("one", "two", "state"))
+    for directory in (one, two):
+        directory.mkdir()
+    async with client_of(one, log, state_dir=state) as here, client_of(two, log, state_dir=state) as there:
+        last, _ = await asked(here, "chat", ADA)
+        for turn in range(40):
+            client = here if turn % 2 else there
+            last, seen = await asked(client, "chat", "go on", turn % 3 == 0, previous_response_id=last.id)
+            assert seen, turn
+
+
 async def test_what_the_client_does_not_let_be_kept_is_not(tmp_path: Path, log: Log) -> None:
     async with client_of(tmp_path, log) as client:
         for stream in (False, True):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.support.asgi import ask, lifespan
 from tests.support.edge import JSON, POLICY, Counting, Log, chat
@@ -17,9 +19,20 @@ from policyroute_asgi.app import Gateway
 pytestmark = pytest.mark.anyio
 
 
+class Together(Counting):
+    """Answers nobody before all that the barrier is for have asked."""
+
+    barrier: asyncio.Barrier | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.barrier is not None:
+            await self.barrier.wait()
+        return await super().handle_async_request(request)
+
+
 @pytest.fixture
-def provider() -> Counting:
-    return Counting()
+def provider() -> Together:
+    return Together()
 
 
 @pytest.fixture
@@ -67,3 +80,20 @@ async def test_nobody_began_a_turn_of_a_conversation_whose_first_candidate_rests
     await told(app, provider, x_conversation_id="c")
     assert await told(app, provider, x_conversation_id="c") == [("ok", "")]
     assert await told(app, provider) == [("ok", "")]
+
+
+async def test_nothing_is_told_of_a_conversation_that_only_begins(app: Gateway, provider: Together) -> None:
+    """The first candidate said nothing: there is no work that another could go on with."""
+    asked = await told(app, provider, x_conversation_id="c")
+    assert asked == [("throttle-7s", ""), ("ok", "")]
+
+
+async def test_steps_that_are_done_at_once_are_all_told_of(app: Gateway, provider: Together) -> None:
+    await told(app, provider, x_task_id="t", x_task_step="1/3 Plan")
+    provider.barrier = asyncio.Barrier(3)
+    steps = [f"2/3 {name}" for name in ("Left", "Middle", "Right")]
+    given = [[*JSON, ("x-task-id", "t"), ("x-task-step", step)] for step in steps]
+    await asyncio.gather(*[ask(app, "POST", "/v1/chat/completions", chat("ok"), each) for each in given])
+    provider.barrier = None
+    ((_, said),) = await told(app, provider, x_task_id="t", x_task_step="3/3 Join")
+    assert [step for step in ("1/3 Plan", *steps) if f"- {step}: ok says" not in said] == []

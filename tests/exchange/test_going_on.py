@@ -10,7 +10,9 @@ from tests.support.asking import GOING_ON, Got, asked
 from tests.support.tellers import ANSWER, Ending, Manner, Teller
 
 from policyroute.dialects import DIALECTS
+from policyroute.events import Finished, FinishReason, Started, StreamEvent
 from policyroute.failures import FailureKind
+from policyroute.request.prompt import Prompt
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +79,36 @@ async def test_an_answer_asked_for_again_is_given_from_where_it_says_more(client
     assert is_told(got)
     assert got.ways[-1] == ("b", "stream_broken", "afresh")
     assert got.record.attempts[-1].code == "departed"
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+@pytest.mark.parametrize("mode", ["continue", "restart"])
+async def test_blanks_are_not_what_an_answer_says(client: str, mode: str) -> None:
+    """Some models begin with line ends after they thought: any answer may follow them."""
+    for answer in (ANSWER, f"\n{ANSWER}", f"\n\n{ANSWER}"):
+        first, second = Teller(client, 10, answer=f"\n\n{' ' * 600}{ANSWER}"), Teller(NEXT[client], answer=answer)
+        got = await asked(client, first, second, fallback=replace(GOING_ON, mid_stream=mode))
+        assert (got.failure, got.text.strip(), got.is_one_answer) == (None, ANSWER, True), answer[:3]
+
+
+class Refuser(Teller):
+    """Does not want to go on with it."""
+
+    def events(self, prompt: Prompt) -> list[StreamEvent]:
+        return [Started("theirs", "m"), Finished(FinishReason.REFUSAL)]
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS)
+async def test_who_refuses_to_go_on_is_gone_around_only_where_a_rule_says_so(client: str, provider: str) -> None:
+    refusals = {FailureKind.REFUSED, FailureKind.CONTENT_FILTERED}
+    around = replace(GOING_ON, after=GOING_ON.after | refusals)
+    tellers = Teller(provider, 20), Refuser(NEXT[provider]), Teller(provider)
+    assert is_whole(await asked(client, *tellers, fallback=around))
+    told = await asked(client, Teller(provider, 20), Refuser(NEXT[provider]), fallback=around)
+    assert told.failure is not None
+    assert told.failure.kind in refusals
+    passed_on = await asked(client, Teller(provider, 20), Refuser(NEXT[provider]), Teller(provider))
+    assert (passed_on.failure, len(passed_on.ways), passed_on.is_one_answer) == (None, 2, True)
 
 
 @pytest.mark.parametrize(("client", "provider"), PAIRS)

@@ -15,12 +15,12 @@ from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import DEFAULT_HOLD, ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent
-from policyroute.exchange.carrying import Carried
+from policyroute.exchange.carrying import Carried, Carrying
 from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.held import Held, Holding
 from policyroute.exchange.integrity import Demand, unfit
-from policyroute.exchange.verdict import shows
+from policyroute.exchange.verdict import OUTCOMES, ending, shows
 from policyroute.failures import Failure, FailureKind
 from policyroute.policy.openings import Refusals
 from policyroute.record import AttemptRecord, ExchangeRecord
@@ -101,10 +101,10 @@ class Answering:
         )
         self._held = Held(self._after, self._heard, holding)
 
-    @property
-    def over(self) -> bool:
-        """Whether all was said of the answer but that it is over."""
-        return self._held.ending
+    def over(self, carrying: Carrying, failure: Failure) -> bool:
+        """Whether all was said of the answer but that it is over: one choice's end says nothing of another's."""
+        held = self._held
+        return held.ending and failure.kind not in OUTCOMES and carrying.said.begun | held.begun <= held.ended
 
     @property
     def busy(self) -> bool:
@@ -140,6 +140,9 @@ class Answering:
             emit, failure = self._held.after(got)
             if attempt.first_event is None and (got.said or any(map(shows, got.events))):
                 attempt.first_event = now
+            if failure is None and attempt.first_event is None:  # it goes on with what others said, and says nothing
+                failure = ending(got.events, self._after)
+                emit = emit if failure is None else None
         if got.end and failure is None:
             failure, denied = self._looked_at(attempt, committed=committed)
             if failure is not None or denied is not None:

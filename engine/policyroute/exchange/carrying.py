@@ -16,7 +16,7 @@ from policyroute.dialects import DIALECTS
 from policyroute.dialects.sent import resumed
 from policyroute.dialects.shapes import utf8_length
 from policyroute.dialects.translation import Frame, StreamWriter
-from policyroute.events import ReasoningDelta, Started, StreamEvent, TextDelta, Usage
+from policyroute.events import SEMANTIC, ReasoningDelta, Started, StreamEvent, TextDelta, Usage
 from policyroute.request import ModelRequest, Operation
 from policyroute.request.estimate import estimated
 
@@ -63,11 +63,13 @@ class Terms:
 
 class Said(NamedTuple):
     """The words of the `size` bytes that were sent. `alone`: there is nothing else in them that whoever goes on would
-    have to know. Of an answer that is too long there is none."""
+    have to know, and they are all there, which of an answer that is too long they are not. `begun` are the choices of
+    which there is something."""
 
     size: int
     text: str
     alone: bool
+    begun: frozenset[int]
 
 
 class Carrying:
@@ -89,7 +91,7 @@ class Carrying:
         self._sent: list[bytes] = []
         self._size = 0
         self._unwelcome: list[Candidate] = []
-        self._said = Said(-1, "", False)
+        self._said = Said(-1, "", False, frozenset())
 
     @property
     def sent(self) -> bytes:
@@ -105,10 +107,11 @@ class Carrying:
     def said(self) -> Said:
         """What was sent, read once a switch however often it is asked for."""
         if self._said.size != self._size:
-            events = self._read(self.sent) if self._size <= MOST_SENT else ()
+            events = self._read(self.sent)
             words = [event.text for event in events if isinstance(event, TextDelta) and event.choice == 0]
             alone = self._size <= MOST_SENT and all(map(_is_carried, events))
-            self._said = Said(self._size, "".join(words), alone)
+            begun = frozenset(event.choice for event in events if isinstance(event, SEMANTIC))
+            self._said = Said(self._size, "".join(words), alone, begun)
         return self._said
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from policyroute.events import Broken, Finished, StreamEvent, ToolCallDelta
+from policyroute.events import SEMANTIC, Broken, Finished, StreamEvent, ToolCallDelta
 from policyroute.exchange.commands import Emit, Received
 from policyroute.exchange.heard import Heard
 from policyroute.exchange.verdict import Seen, judge, shows
@@ -40,7 +40,8 @@ class Held:
     """One attempt's. `after` is what the fallback goes on after.
 
     `shows` is set once anything came that the client can see; `busy` while what comes may be held. `let_go`: there was
-    more than may be held, so that the answer is shown as it comes.
+    more than may be held, so that the answer is shown as it comes. `ended` are the choices that have, where the end is
+    held.
     """
 
     let_go = False
@@ -58,6 +59,12 @@ class Held:
         self._events: list[StreamEvent] = []
         self._raw: list[bytes] = []
         self._seen = Seen()
+        self.ended: set[int] = set()
+
+    @property
+    def begun(self) -> set[int]:
+        """The choices of which something is held that shows."""
+        return {event.choice for event in self._events if isinstance(event, SEMANTIC) and shows(event)}
 
     @property
     def shows(self) -> bool:
@@ -137,6 +144,7 @@ class Held:
         ends = self.ending
         for event in events:
             if isinstance(event, Finished):
+                self.ended.add(event.choice)
                 ends = True
             elif shows(event):
                 ends = False

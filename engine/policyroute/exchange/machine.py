@@ -243,9 +243,9 @@ class Exchange:
 
     def _broke(self, failure: Failure, now: float) -> list[Command]:
         self._failures.append((failure, now))
-        carrying = self._takeover.carrying
-        if self.committed and carrying is not None and self._answer.over and self._attempt is not None:
-            rest = self._answer.rest(self._attempt.number)
+        carrying, attempt = self._takeover.carrying, self._attempt
+        if self.committed and carrying is not None and attempt is not None and self._answer.over(carrying, failure):
+            rest = self._answer.rest(attempt.number)
             rest.raw += carrying.ending(rest.raw, self._answer.last)
             return [rest, *self._finish("ok", now)]
         self._close_attempt(failure.kind.value, now, failure)

@@ -116,6 +116,8 @@ class Seam:
         return size >= _WORD and held == tail[-size:]
 
     def _again(self, held: str) -> int | Failure:
+        if not self._sent.strip() and held.strip():
+            return common(self._sent, held)  # nothing but blanks was sent: any answer may follow them
         return len(self._sent) if held.startswith(self._sent) else _ELSE
 
     def _new(self, held: str, *, whole: bool) -> int | Failure:

@@ -28,6 +28,9 @@ _ENDINGS = {
     FinishReason.LENGTH: (FailureKind.TRUNCATED, "the answer was cut at the token limit"),
 }
 
+OUTCOMES = frozenset(kind for kind, _ in _ENDINGS.values())
+"""Failures that say what came of an answer, not that it broke off."""
+
 _WORDLESS = (ToolCallDelta, OtherContent)
 
 _OUR_TROUBLE = frozenset({FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_NOT_FOUND})
@@ -89,9 +92,9 @@ def judge(
     for event in events:
         if isinstance(event, Broken):
             return event.failure
-    ending = _ending(events, after)
-    if ending is not None:
-        return ending
+    ended = ending(events, after)
+    if ended is not None:
+        return ended
     if FailureKind.REFUSED in after and refused:
         return Failure(FailureKind.REFUSED, "the model's answer begins with a refusal")
     if FailureKind.REFUSED in after and seen.shows and not seen.says:
@@ -101,7 +104,8 @@ def judge(
     return None
 
 
-def _ending(events: Sequence[StreamEvent], after: Collection[FailureKind]) -> Failure | None:
+def ending(events: Sequence[StreamEvent], after: Collection[FailureKind]) -> Failure | None:
+    """What is wrong with an answer of which nothing was shown, by the reason that it ended for."""
     for event in events:
         if not isinstance(event, Finished):
             continue
