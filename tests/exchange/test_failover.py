@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.support.machine import FALLBACK, LIMITS, Make
 
 from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
@@ -41,10 +41,6 @@ from policyroute.exchange.held import HELD_BYTES
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 
-Make = Callable[..., Candidate]
-
-FALLBACK = ResolvedFallback(after=DEFAULT_AFTER, retries=0, max_swaps=2, max_attempts=4, swap_delay=0.0)
-LIMITS = ResolvedLimits(connect=3.0, ttft=20.0, idle=30.0, total=600.0)
 RETRYING = replace(FALLBACK, retries=1, swap_delay=0.05)
 STOP = Finished(FinishReason.STOP)
 

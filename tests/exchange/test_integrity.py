@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.machine import FALLBACK, LIMITS, Make, anybody
 
 from policyroute.decide.decision import Candidate
-from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits
+from policyroute.decide.resolved import ResolvedFallback, ResolvedHold
 from policyroute.events import Finished, FinishReason, StreamEvent, TextDelta, ToolCallDelta
 from policyroute.exchange.answering import Asks
 from policyroute.exchange.commands import Done, Emit, Failed, Open, Received
@@ -19,13 +19,10 @@ from policyroute.exchange.machine import Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 from policyroute.integrity.validation import validator
 
-Make = Callable[..., Candidate]
-
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"result": {"type": "string"}}, "required": ["result"]}
 CHECKED = validator(SCHEMA)
 DEMAND = Demand(CHECKED.check, CHECKED.hash, SCHEMA)
-LIMITS = ResolvedLimits(connect=3.0, ttft=20.0, idle=30.0, total=600.0)
-REPORTING = ResolvedFallback(DEFAULT_AFTER, retries=1, max_swaps=2, max_attempts=5, swap_delay=0.0)
+REPORTING = replace(FALLBACK, retries=1, max_attempts=5)
 ENFORCING = replace(REPORTING, after=DEFAULT_AFTER | {FailureKind.SCHEMA_INVALID})
 GOOD, BAD = json.dumps({"result": "r"}), json.dumps({"outcome": "r"})
 STOP = Finished(FinishReason.STOP)
@@ -36,9 +33,7 @@ class Play:
         self, *candidates: Candidate, fallback: ResolvedFallback = ENFORCING, stream: bool = False, **hold: Any
     ) -> None:
         asks = Asks(demand=DEMAND, hold=ResolvedHold(**hold))
-        self.exchange = Exchange(
-            candidates, fallback, LIMITS, stream=stream, eligible=lambda _candidate, _now: None, asks=asks
-        )
+        self.exchange = Exchange(candidates, fallback, LIMITS, stream=stream, eligible=anybody, asks=asks)
         self.opened: list[Open] = []
         self.sent = b""
         self.done: Done | None = None

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from tests.support.machine import FALLBACK, LIMITS, Make
 
 from policyroute.decide.decision import Candidate, Excluded
-from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
+from policyroute.decide.resolved import ResolvedFallback
 from policyroute.events import TextDelta
 from policyroute.exchange.commands import Command, Done, Failed, Open, Received, Tick, Wake
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 
-Make = Callable[..., Candidate]
-
-FALLBACK = ResolvedFallback(after=DEFAULT_AFTER, retries=0, max_swaps=2, max_attempts=4, swap_delay=0.05)
-LIMITS = ResolvedLimits(connect=3.0, ttft=20.0, idle=30.0, total=600.0)
+PAUSING = replace(FALLBACK, swap_delay=0.05)
 OF_A_KEY = [FailureKind.RATE_LIMITED, FailureKind.QUOTA_EXHAUSTED, FailureKind.AUTH]
 
 
@@ -29,7 +27,7 @@ class Play:
         *candidates: Candidate,
         spare: int = 0,
         out: Mapping[str, Failure | Excluded] | None = None,
-        fallback: ResolvedFallback = FALLBACK,
+        fallback: ResolvedFallback = PAUSING,
     ) -> None:
         self.now = 0.0
         self.spare = spare
@@ -88,7 +86,7 @@ def test_what_no_key_would_change_is_not_tried_with_another(candidate: Make) -> 
 
 
 def test_another_key_is_neither_a_retry_nor_a_swap(candidate: Make) -> None:
-    tight = replace(FALLBACK, retries=1, max_swaps=1, max_attempts=9, swap_delay=0.0)
+    tight = replace(PAUSING, retries=1, max_swaps=1, max_attempts=9, swap_delay=0.0)
     play = Play(candidate("a", keys=4), candidate("b"), spare=1, fallback=tight)
     assert play.fails(1, FailureKind.RATE_LIMITED) == ["open 2 a"]
     assert play.fails(2, FailureKind.RATE_LIMITED) == ["open 3 a"]
@@ -98,13 +96,13 @@ def test_another_key_is_neither_a_retry_nor_a_swap(candidate: Make) -> None:
 
 
 def test_it_is_an_attempt(candidate: Make) -> None:
-    play = Play(candidate("a", keys=9), spare=1, fallback=replace(FALLBACK, max_attempts=2))
+    play = Play(candidate("a", keys=9), spare=1, fallback=replace(PAUSING, max_attempts=2))
     assert play.fails(1, FailureKind.AUTH) == ["open 2 a"]
     assert play.fails(2, FailureKind.AUTH) == ["done auth"]
 
 
 def test_where_the_kind_is_not_named_no_other_key_is_tried(candidate: Make) -> None:
-    play = Play(candidate("a", keys=2), spare=1, fallback=replace(FALLBACK, after=frozenset()))
+    play = Play(candidate("a", keys=2), spare=1, fallback=replace(PAUSING, after=frozenset()))
     assert play.fails(1, FailureKind.RATE_LIMITED) == ["done rate_limited"]
 
 
@@ -116,14 +114,14 @@ def test_a_pool_whose_last_key_failed_is_still_asked_for_another_model(candidate
 
 
 def test_a_wait_that_was_asked_for_is_waited_out_where_no_key_is_left(candidate: Make) -> None:
-    play = Play(candidate("a", keys=2), fallback=replace(FALLBACK, retries=1))
+    play = Play(candidate("a", keys=2), fallback=replace(PAUSING, retries=1))
     assert play.fails(1, FailureKind.RATE_LIMITED, retry_after=1.5) == []
     assert play.wake == 1.5
     assert play.wait() == ["open 2 a"]
 
 
 def test_no_wait_is_made_up_for_a_pool(candidate: Make) -> None:
-    play = Play(candidate("a", keys=2), fallback=replace(FALLBACK, retries=1))
+    play = Play(candidate("a", keys=2), fallback=replace(PAUSING, retries=1))
     assert play.fails(1, FailureKind.RATE_LIMITED) == ["done rate_limited"]
 
 
@@ -154,7 +152,7 @@ def test_it_counts_beside_what_was_tried(candidate: Make) -> None:
 
 def test_where_the_kind_is_not_named_nobody_else_is_asked(candidate: Make) -> None:
     after = DEFAULT_AFTER - {FailureKind.OVERLOADED}
-    play = Play(candidate("a"), candidate("b"), out={"a": BUSY}, fallback=replace(FALLBACK, after=after))
+    play = Play(candidate("a"), candidate("b"), out={"a": BUSY}, fallback=replace(PAUSING, after=after))
     assert play.first == ["done overloaded"]
 
 
@@ -177,8 +175,8 @@ def test_a_callers_key_that_was_refused_is_the_callers_to_hear(candidate: Make) 
 @pytest.mark.parametrize("after", [DEFAULT_AFTER, frozenset[FailureKind]()])
 def test_a_callers_key_that_is_missing_leaves_the_others(candidate: Make, after: frozenset[FailureKind]) -> None:
     missing = Failure(FailureKind.AUTH, "send it", code="missing_client_key", client_key=True)
-    play = Play(candidate("a"), candidate("b"), out={"a": missing}, fallback=replace(FALLBACK, after=after))
+    play = Play(candidate("a"), candidate("b"), out={"a": missing}, fallback=replace(PAUSING, after=after))
     assert play.first == ["open 1 b"]
     assert play.skipped == [("a", "missing_client_key")]
-    alone = Play(candidate("a"), out={"a": missing}, fallback=replace(FALLBACK, after=after))
+    alone = Play(candidate("a"), out={"a": missing}, fallback=replace(PAUSING, after=after))
     assert alone.told == missing

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.machine import FALLBACK, LIMITS, Make, anybody, said
 
 from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Denial
 from policyroute.decide.judging import Verdict
-from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
 from policyroute.events import (
     Broken,
     Finished,
@@ -24,16 +24,13 @@ from policyroute.events import (
     Usage,
 )
 from policyroute.exchange.answering import Asks, Review
-from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, Open, Received
+from policyroute.exchange.commands import Failed, Received
 from policyroute.exchange.heard import LONGEST_TEXT
 from policyroute.exchange.held import HELD_EVENTS
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 from policyroute.policy.openings import Refusals
 
-Make = Callable[..., Candidate]
-
-LIMITS = ResolvedLimits(connect=3.0, ttft=20.0, idle=30.0, total=600.0)
 STOP = Finished(FinishReason.STOP)
 NO = Verdict(fired=("no",), denied=Denial(403, "no", "No", "no"))
 YES = Verdict(fired=("yes",), headers=("yes",), set_headers={"x-a": "b"})
@@ -50,12 +47,10 @@ class Play:
             return verdict
 
         after = more.pop("after", DEFAULT_AFTER)
-        fallback = ResolvedFallback(after=after, retries=0, max_swaps=2, max_attempts=4, swap_delay=0.0)
+        fallback = replace(FALLBACK, after=after)
         asks = Asks(refusals=more.pop("refusals", Refusals(("i can't",))), review=Review(judge, words))
         more = {"stream": True, **more}
-        self.exchange = Exchange(
-            candidates, fallback, LIMITS, eligible=lambda _candidate, _now: None, asks=asks, **more
-        )
+        self.exchange = Exchange(candidates, fallback, LIMITS, eligible=anybody, asks=asks, **more)
         self.exchange.start(0.0)
 
     def says(self, *events: StreamEvent, raw: str = "", number: int = 1, end: bool = False) -> list[str]:
@@ -65,23 +60,6 @@ class Play:
         if isinstance(given, Received) and self.exchange.goes_on(given, 0.0):
             return [f"emit {given.raw.decode()}"]
         return said(self.exchange.step(given, 0.0))
-
-
-def said(commands: Sequence[Command]) -> list[str]:
-    words: list[str] = []
-    for command in commands:
-        match command:
-            case Open(attempt=attempt):
-                words.append(f"open {attempt.candidate.target}")
-            case Cancel():
-                words.append("cancel")
-            case Emit(raw=raw):
-                words.append(f"emit {raw.decode()}")
-            case Done(record=record, denied=denied):
-                words.append(f"done {record.outcome}" + (f" {denied.code}" if denied else ""))
-            case _:
-                pass
-    return words
 
 
 def test_a_whole_answer_is_looked_at_before_any_of_it_is_given(candidate: Make) -> None:

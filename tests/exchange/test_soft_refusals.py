@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.machine import FALLBACK, LIMITS, Make, anybody, said
 
 from policyroute import build
 from policyroute.decide.decision import Candidate
-from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
+from policyroute.decide.resolved import ResolvedFallback
 from policyroute.events import (
     Finished,
     FinishReason,
@@ -24,18 +24,13 @@ from policyroute.events import (
     ToolCallDelta,
 )
 from policyroute.exchange.answering import Asks
-from policyroute.exchange.commands import Cancel, Command, Done, Emit, Failed, Open, Received, Tick
+from policyroute.exchange.commands import Failed, Received, Tick
 from policyroute.exchange.held import HELD_EVENTS
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import DEFAULT_AFTER, Failure, FailureKind
 from policyroute.policy.openings import LEAD, PATTERN_SEES, Refusals
 
-Make = Callable[..., Candidate]
-
-FALLBACK = ResolvedFallback(
-    after=DEFAULT_AFTER | {FailureKind.REFUSED}, retries=0, max_swaps=2, max_attempts=4, swap_delay=0.0
-)
-LIMITS = ResolvedLimits(connect=3.0, ttft=20.0, idle=30.0, total=600.0)
+REFUSED = replace(FALLBACK, after=DEFAULT_AFTER | {FailureKind.REFUSED})
 STOP = Finished(FinishReason.STOP)
 POLICY = """
 version: 1
@@ -56,36 +51,20 @@ PLAIN = Refusals(("i can't help with",))
 
 
 class Play:
-    def __init__(self, *candidates: Candidate, fallback: ResolvedFallback = FALLBACK, phrases: Refusals = PLAIN):
+    def __init__(self, *candidates: Candidate, fallback: ResolvedFallback = REFUSED, phrases: Refusals = PLAIN):
         self.now = 0.0
         self.exchange = Exchange(
             candidates,
             fallback,
             LIMITS,
             stream=True,
-            eligible=lambda _candidate, _now: None,
+            eligible=anybody,
             asks=Asks(refusals=phrases),
         )
-        self.words(self.exchange.start(self.now))
-
-    def words(self, commands: Sequence[Command]) -> list[str]:
-        words: list[str] = []
-        for command in commands:
-            match command:
-                case Open(attempt=attempt):
-                    words.append(f"open {attempt.candidate.target}")
-                case Cancel():
-                    words.append("cancel")
-                case Emit(raw=raw):
-                    words.append(f"emit {raw.decode()}")
-                case Done(record=record):
-                    words.append(f"done {record.outcome}")
-                case _:
-                    pass
-        return words
+        said(self.exchange.start(self.now))
 
     def says(self, *events: StreamEvent, raw: str = "", number: int = 1, end: bool = False) -> list[str]:
-        return self.words(self.exchange.step(Received(number, events, raw.encode(), end, status=200), self.now))
+        return said(self.exchange.step(Received(number, events, raw.encode(), end, status=200), self.now))
 
     def says_text(self, *texts: str) -> list[str]:
         return [word for text in texts for word in self.says(TextDelta(text), raw=text)]
@@ -126,13 +105,13 @@ def test_a_held_beginning_is_no_wait_for_the_first_token(candidate: Make) -> Non
     play.now = 19.0
     play.says_text("can")
     play.now = 21.0
-    assert play.words(play.exchange.step(Tick(), play.now)) == []
+    assert said(play.exchange.step(Tick(), play.now)) == []
     play.now = 49.0
-    assert play.words(play.exchange.step(Tick(), play.now)) == ["cancel", "done timeout_idle"]
+    assert said(play.exchange.step(Tick(), play.now)) == ["cancel", "done timeout_idle"]
 
 
 def test_nothing_is_held_where_refused_is_not_in_after(candidate: Make) -> None:
-    play = Play(candidate("a"), candidate("b"), fallback=replace(FALLBACK, after=DEFAULT_AFTER))
+    play = Play(candidate("a"), candidate("b"), fallback=FALLBACK)
     assert play.says_text("I can't help with that") == ["emit I can't help with that"]
 
 
@@ -213,7 +192,7 @@ PROVIDERS_WORD = [Finished(FinishReason.REFUSAL)], [Finished(FinishReason.CONTEN
 def test_a_refusal_is_on_record_though_nobody_goes_around_it(
     candidate: Make, events: list[StreamEvent], refused: bool, whole: bool
 ) -> None:
-    play = Play(candidate("a"), fallback=replace(FALLBACK, after=DEFAULT_AFTER))
+    play = Play(candidate("a"), fallback=FALLBACK)
     if whole:
         play.says(*events, end=True)
     else:
