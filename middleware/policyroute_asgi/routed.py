@@ -18,7 +18,7 @@ from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.carrying import carrying
-from policyroute.exchange.integrity import Demand, demanded
+from policyroute.exchange.integrity import demanded
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
@@ -39,7 +39,7 @@ from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
-from policyroute_asgi.work import Ongoing, is_part, ongoing
+from policyroute_asgi.work import ongoing
 
 _REVOKED: Final = "the key that sent this request does not count any more"
 
@@ -117,12 +117,13 @@ class Routed:
     async def _route(self, visit: Visit, body: bytes, caller: Caller, charge: Charge | None) -> None:
         served, reply = visit.served, visit.reply
         active = self._holder.current
+        tenant = caller.client.tenant
         request = _read(body, visit, active.policy.program.profiles, caller)
         served.request = request
         served.model = request.model
         served.stream = reply.stream = request.stream
         if request.dialect == STATEFUL:
-            served.request = request = await whole(request, caller.client.tenant, self._remembered)
+            served.request = request = await whole(request, tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
         decision = self._decide(active, request, caller, served)
@@ -138,7 +139,7 @@ class Routed:
         if denied is not None:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
         demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
-        ongoing = await self._ongoing(request, caller, demand)
+        work = await ongoing(request, tenant, demand, self._state)
         upstream = Upstream(
             request,
             lambda candidate: self._hop(active, decision, candidate, caller, served),
@@ -147,7 +148,7 @@ class Routed:
             self._rooms,
             served.decision_id,
             decision.resume,
-            ongoing,
+            work,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
         )
         if self._rooms.all_full(decision.candidates):
@@ -157,25 +158,19 @@ class Routed:
             self._review(active, decision, served),
             decision.hold,
             demand,
-            ongoing is not None and decision.resume.enabled and ongoing.task != "",
+            work is not None and decision.resume.enabled and work.task != "",
         )
         goes_on = carrying(request, decision, upstream.frame)
-        heard = hearing(request, caller.client.tenant, self._remembered, reply)
+        heard = hearing(request, tenant, self._remembered, reply)
         exchange = Drive(
-            decision, upstream, heard or reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=ongoing
+            decision, upstream, heard or reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=work
         )
         served.record = exchange.record
         if heard is not None:
             heard.record = exchange.record
         record = await exchange.run()
-        if ongoing is not None and record.outcome == "ok":
-            await ongoing.done(exchange.text)
-
-    async def _ongoing(self, request: ModelRequest, caller: Caller, demand: Demand | None) -> Ongoing | None:
-        """The work that the request is part of, if it says so."""
-        if request.operation is not Operation.CHAT or not is_part(request):
-            return None
-        return await ongoing(request, caller.client.tenant, demand, self._state)
+        if work is not None and record.outcome == "ok":
+            await work.done(exchange.text)
 
     def _access(self, active: Active, request: ModelRequest, visit: Visit, caller: Caller) -> Access:
         keys = self._telemetry.provider_keys

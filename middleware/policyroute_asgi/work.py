@@ -17,7 +17,7 @@ from policyroute.exchange.commands import Checkpoint
 from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Output, Work
 from policyroute.exchange.snapshot import Snapshot
-from policyroute.request import ModelRequest
+from policyroute.request import ModelRequest, Operation
 from policyroute_asgi.state.store import StateError, StateStore
 
 logger = logging.getLogger("policyroute.state")
@@ -84,13 +84,10 @@ class Ongoing:
             self.store.put_later(_OUTPUTS, self.of_task, _LIST.dump_json(rows), TTL)
 
 
-def is_part(request: ModelRequest) -> bool:
-    """Whether it says what it belongs to."""
-    return bool(request.conversation_id) or "x-task-id" in request.headers
-
-
-async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing:
-    """Of a request that is part of something."""
+async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing | None:
+    """What a request says that it is part of: nearly none does."""
+    if request.operation is not Operation.CHAT or not (request.conversation_id or "x-task-id" in request.headers):
+        return None
     task, _ = snapshot.said(request)
     key = f"{tenant}\0{request.conversation_id}\0{task}"
     of_task = f"{tenant}\0{task}"  # which may be of several conversations
