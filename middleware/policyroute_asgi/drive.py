@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 
 from policyroute.decide.decision import Decision
-from policyroute.exchange.answering import Asks
+from policyroute.exchange.answering import NOTHING_ASKED, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
     Acked,
@@ -37,7 +37,6 @@ from policyroute_asgi.cut import Cut
 from policyroute_asgi.in_process import is_hung_up
 from policyroute_asgi.upstream import Upstream
 
-_ASKS = Asks()
 LAST_WORDS = 5.0
 """Seconds for telling a client of a failure: one that has stopped reading must not hold the request for ever."""
 WATCH_AFTER = 0.1
@@ -57,7 +56,7 @@ class Drive:
         client: ClientSide,
         *,
         stream: bool,
-        asks: Asks = _ASKS,
+        asks: Asks = NOTHING_ASKED,
         carrying: Carrying | None = None,
         keeper: Keeper | None = None,
     ) -> None:

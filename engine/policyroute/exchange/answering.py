@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Denial
@@ -50,6 +50,9 @@ class Asks:
     @property
     def text(self) -> bool:
         return self.words or self.demand is not None or (self.review is not None and self.review.words)
+
+
+NOTHING_ASKED: Final = Asks()
 
 
 class Told(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Denial, Excluded
 from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import ResolvedFallback, ResolvedLimits
-from policyroute.exchange.answering import Answering, Asks
+from policyroute.exchange.answering import NOTHING_ASKED, Answering, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
     Acked,
@@ -44,8 +44,6 @@ Ended = Callable[[str, Failure | None], None]
 KEEPING: Final = 1.0
 """Seconds that an exchange waits until what it stands at is kept. Then it goes on all the same."""
 
-_ASKS: Final = Asks()
-
 
 class Exchange:
     """One request's way through its candidates.
@@ -68,7 +66,7 @@ class Exchange:
         eligible: Eligible,
         spare_key: SpareKey = lambda _candidate: False,
         ended: Ended | None = None,
-        asks: Asks = _ASKS,
+        asks: Asks = NOTHING_ASKED,
         carrying: Carrying | None = None,
         keeps: bool = False,
     ) -> None:
