@@ -12,7 +12,7 @@ import pytest
 from policyroute.decide.decision import Candidate
 from policyroute.decide.resolved import DEFAULT_FALLBACK, DEFAULT_LIMITS
 from policyroute.events import StreamEvent, TextDelta
-from policyroute.exchange.carrying import Carrying, Terms
+from policyroute.exchange.carrying import Carrying, Way
 from policyroute.exchange.commands import Command, Failed, Open, Received, Tick, Wake
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
@@ -47,7 +47,7 @@ def played(candidate: Callable[..., Candidate], kind: FailureKind, wait: float |
     carrying = Carrying(
         lambda sent: [TextDelta("text")],
         Silent,
-        lambda: Terms(afresh_only=False, prefills=lambda _candidate: False),
+        lambda: lambda _candidate: Way.INSTRUCT,
     )
     exchange = Exchange(
         candidates,

@@ -15,7 +15,7 @@ from policyroute.decide.judging import Verdict
 from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits
 from policyroute.events import Broken, Finished, FinishReason, Started, StreamEvent, TextDelta, ToolCallDelta, Usage
 from policyroute.exchange.answering import Asks, Review
-from policyroute.exchange.carrying import Carrying, Terms
+from policyroute.exchange.carrying import Carrying, Way, Ways
 from policyroute.exchange.commands import (
     Acked,
     Cancel,
@@ -98,19 +98,20 @@ class Nothing:
         return b"end"
 
 
-TERMS = Terms(afresh_only=False, prefills=lambda candidate: candidate.target == "t1")
+def ways(candidate: Candidate) -> Way:
+    return Way.PREFILL if candidate.target == "t1" else Way.INSTRUCT
 
 
-def carrying(told: StreamEvent | None, terms: Terms | None) -> Carrying:
+def carrying(told: StreamEvent | None, ways: Ways | None) -> Carrying:
     """What was sent reads as this, whatever it is."""
-    return Carrying(lambda sent: [told] if told is not None else [], Nothing, lambda: terms)
+    return Carrying(lambda sent: [told] if told is not None else [], Nothing, lambda: ways)
 
 
 CARRYING: list[Callable[[], Carrying | None]] = [
     lambda: None,
     lambda: carrying(None, None),
-    lambda: carrying(ToolCallDelta(0, "c", "n", "{}"), TERMS),
-    lambda: carrying(TextDelta("text"), TERMS),
+    lambda: carrying(ToolCallDelta(0, "c", "n", "{}"), ways),
+    lambda: carrying(TextDelta("text"), ways),
 ]
 
 

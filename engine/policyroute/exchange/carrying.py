@@ -52,13 +52,8 @@ class Carried:
         return estimated(utf8_length(self.text))
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """`afresh_only`: no model can be asked to go on (with an answer that is bound to a schema). `prefills` says of a
-    candidate whether it goes on with an answer that is begun for it."""
-
-    afresh_only: bool
-    prefills: Callable[[Candidate], bool]
+Ways = Callable[[Candidate], Way]
+"""How each candidate is asked to go on."""
 
 
 class Said(NamedTuple):
@@ -75,7 +70,7 @@ class Said(NamedTuple):
 class Carrying:
     """Of one exchange whose answer is streamed.
 
-    `read` turns what was sent into events again; `resumed` is who goes on telling it. `terms`, asked once something
+    `read` turns what was sent into events again; `resumed` is who goes on telling it. `ways`, asked once something
     broke off, are those of the request, None where nobody can go on with its answer.
     """
 
@@ -83,11 +78,11 @@ class Carrying:
         self,
         read: Callable[[bytes], Sequence[StreamEvent]],
         resumed: Callable[[bytes], StreamWriter],
-        terms: Callable[[], Terms | None],
+        ways: Callable[[], Ways | None],
     ) -> None:
         self._read = read
         self._resumed = resumed
-        self._terms = terms
+        self._ways = ways
         self._sent: list[bytes] = []
         self._size = 0
         self._unwelcome: list[Candidate] = []
@@ -117,18 +112,15 @@ class Carrying:
     @property
     def possible(self) -> bool:
         """Whether somebody can go on with what was sent."""
-        return self._terms() is not None and self.said.alone
+        return self._ways() is not None and self.said.alone
 
     def carried(self, candidate: Candidate) -> Carried | None:
         """For the next attempt, which is at this candidate."""
-        terms, said = self._terms(), self.said
-        if terms is None or not said.alone:
+        ways, said = self._ways(), self.said
+        if ways is None or not said.alone:
             return None
-        if terms.afresh_only or not said.text.strip():
-            way = Way.AFRESH
-        elif candidate not in self._unwelcome and terms.prefills(candidate):
-            way = Way.PREFILL
-        else:
+        way = ways(candidate) if said.text.strip() else Way.AFRESH
+        if way is Way.PREFILL and candidate in self._unwelcome:
             way = Way.INSTRUCT
         return Carried(way, self.sent, said.text)
 
@@ -157,19 +149,19 @@ def carrying(request: ModelRequest, decision: Decision, frame: Callable[[], Fram
     def read(sent: bytes) -> list[StreamEvent]:
         return dialect.stream().feed(sent)[0]
 
-    return Carrying(read, lambda sent: resumed(dialect.writer(frame()), sent), lambda: _terms(request, decision))
+    return Carrying(read, lambda sent: resumed(dialect.writer(frame()), sent), lambda: _ways(request, decision))
 
 
-def _terms(request: ModelRequest, decision: Decision) -> Terms | None:
+def _ways(request: ModelRequest, decision: Decision) -> Ways | None:
     """With tools, only where their calls are held: a model that is asked to go on may say in words what it would have
     called."""
     prompt = request.prompt
     if (prompt.n or 1) > 1 or (prompt.tools and not decision.hold.tools):
         return None
     bound = decision.expected is not None or (prompt.format is not None and prompt.format.type != "text")
+    if bound or decision.fallback.mid_stream == "restart":
+        return lambda _candidate: Way.AFRESH
     forced = prompt.choice is not None and prompt.choice.mode == "required"
     thinks = prompt.effort not in {None, "none"} or bool(prompt.thinking_tokens)
-    return Terms(
-        afresh_only=bound or decision.fallback.mid_stream == "restart",
-        prefills=lambda candidate: candidate.traits.prefill and not (forced or thinks),
-    )
+    begun = not (forced or thinks)
+    return lambda candidate: Way.PREFILL if begun and candidate.traits.prefill else Way.INSTRUCT
