@@ -78,7 +78,7 @@ class Held:
         """While nothing of the answer was shown: what is wrong with it, or whether it may be shown from here on."""
         self._add(got)
         self._seen.add(got.events)
-        refused = self._opens and self._heard.opening is True
+        refused = self._heard.opening is True
         failure = judge(got.events, self._after, self._seen, complete=got.end, refused=refused)
         if failure is not None:
             return failure
