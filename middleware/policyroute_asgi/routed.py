@@ -168,9 +168,7 @@ class Routed:
         served.record = exchange.record
         if heard is not None:
             heard.record = exchange.record
-        record = await exchange.run()
-        if ongoing is not None and record.outcome == "ok":
-            await ongoing.done(exchange.text)
+        await exchange.run()
 
     async def _ongoing(self, request: ModelRequest, caller: Caller, demand: Demand | None) -> Ongoing | None:
         """The work that the request is part of, if it says so."""

@@ -18,7 +18,7 @@ from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Output, Work
 from policyroute.exchange.snapshot import Snapshot
 from policyroute.request import ModelRequest
-from policyroute_asgi.state.store import StateError, StateStore
+from policyroute_asgi.state.store import StateError, StateStore, put_in_time
 
 logger = logging.getLogger("policyroute.state")
 
@@ -89,7 +89,7 @@ class Ongoing:
             others = _outputs(await self.store.get(_OUTPUTS, place))  # nothing is waited for until they are put back
             rows = [(each.step, each.text) for each in others if each.step != step][1 - _MOST_OUTPUTS :]
             rows.append((step, text[:_LONGEST_OUTPUT]))
-            self.store.put_later(_OUTPUTS, place, _LIST.dump_json(rows), TTL)
+            await put_in_time(self.store, _OUTPUTS, place, _LIST.dump_json(rows), TTL)
 
 
 def is_part(request: ModelRequest) -> bool:
