@@ -60,3 +60,7 @@ class Keeper(Protocol):
     def keep_later(self, checkpoint: Checkpoint) -> None:
         """The same, when nobody waits for it any more."""
         ...
+
+    async def done(self, text: str | None) -> None:
+        """The answer is there, and the client is about to see its end. Never raises."""
+        ...

@@ -90,11 +90,6 @@ class Drive:
         self._fault: Exception | None = None
         self._watcher: asyncio.Task[None] | None = None
 
-    @property
-    def text(self) -> str | None:
-        """Of the answer, where somebody wants it."""
-        return self._machine.text
-
     async def run(self) -> ExchangeRecord:
         """From the first attempt to the client's last byte. Trouble upstream is told to the client, never raised."""
         start = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start_watch)
@@ -182,6 +177,8 @@ class Drive:
         """Part of what attempt `id` said at `started`. Whether more of it is wanted."""
         self._sending = True
         try:
+            if not more:
+                await self._over()
             if raw or not more:
                 await self._client.send(raw, more=more)
                 self._ended = not more
@@ -286,4 +283,10 @@ class Drive:
                 elif done.denied is not None:
                     await self._client.deny(done.denied)
                 else:
+                    await self._over()
                     await self._client.send(self._rest, more=False)
+
+    async def _over(self) -> None:
+        """The answer is told to its end. Who has that may ask the next thing at once."""
+        if self._keeper is not None:
+            await self._keeper.done(self._machine.text)

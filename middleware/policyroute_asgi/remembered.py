@@ -6,8 +6,6 @@ trouble with the store is a request's.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -21,15 +19,13 @@ from policyroute.failures import Failure
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, ModelRequest
 from policyroute_asgi.client_side import Answer, ClientSide
-from policyroute_asgi.state.store import StateError, StateStore
+from policyroute_asgi.state.store import StateStore, put_in_time
 
 DIALECT: Final = "openai_responses"
 TTL: Final = 24 * 3600.0
 """Seconds that it is kept."""
 MOST: Final = 1024 * 1024
 """Bytes of one conversation: a larger one is not kept."""
-_WAIT: Final = 1.0
-"""Seconds that the end of an answer waits until it is kept. Then it is told all the same."""
 _KIND: Final = "response"
 _ENDS: Final = ("response.completed", "response.incomplete")
 _LAST: Final = tuple(name.encode() for name in _ENDS)
@@ -52,10 +48,8 @@ class Remembered:
         return await self._store.get(_KIND, _key(tenant, id))
 
     async def put(self, tenant: str, id: str, written: bytes) -> None:
-        """Returns when all processes find it: the client may ask any of them next. Trouble is the store's to tell."""
-        with suppress(StateError, ValueError, TimeoutError):
-            async with asyncio.timeout(_WAIT):
-                await self._store.put(_KIND, _key(tenant, id), written, TTL)
+        """Returns when all processes find it: the client may ask any of them next."""
+        await put_in_time(self._store, _KIND, _key(tenant, id), written, TTL)
 
 
 async def whole(request: ModelRequest, tenant: str, remembered: Remembered) -> ModelRequest:

@@ -168,9 +168,7 @@ class Routed:
         served.record = exchange.record
         if heard is not None:
             heard.record = exchange.record
-        record = await exchange.run()
-        if work is not None and record.outcome == "ok":
-            await work.done(exchange.text)
+        await exchange.run()
 
     def _access(self, active: Active, request: ModelRequest, visit: Visit, caller: Caller) -> Access:
         keys = self._telemetry.provider_keys

@@ -18,7 +18,7 @@ from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Output, Work
 from policyroute.exchange.snapshot import Snapshot
 from policyroute.request import ModelRequest, Operation
-from policyroute_asgi.state.store import StateError, StateStore
+from policyroute_asgi.state.store import StateError, StateStore, put_in_time
 
 logger = logging.getLogger("policyroute.state")
 
@@ -81,7 +81,7 @@ class Ongoing:
             others = _outputs(await self.store.get(_OUTPUTS, self.of_task))
             rows = [(each.step, each.text) for each in others if each.step != step][1 - _MOST_OUTPUTS :]
             rows.append((step, text[:_LONGEST_OUTPUT]))
-            self.store.put_later(_OUTPUTS, self.of_task, _LIST.dump_json(rows), TTL)
+            await put_in_time(self.store, _OUTPUTS, self.of_task, _LIST.dump_json(rows), TTL)
 
 
 async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing | None:

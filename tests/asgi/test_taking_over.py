@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.asgi import ask, lifespan
+from tests.support.asgi import Message, ask, body_messages, http_scope, lifespan
 from tests.support.edge import JSON, POLICY, Counting, Log, chat
 
 from policyroute_asgi import gateway
@@ -86,6 +86,27 @@ async def test_nothing_is_told_of_a_conversation_that_only_begins(app: Gateway, 
     """The first candidate said nothing: there is no work that another could go on with."""
     asked = await told(app, provider, x_conversation_id="c")
     assert asked == [("throttle-7s", ""), ("ok", "")]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_whoever_has_the_end_of_a_step_may_ask_the_next_at_once(
+    app: Gateway, provider: Together, stream: bool
+) -> None:
+    said: list[str] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            said.append((await told(app, provider, x_task_id="t", x_task_step="2/2 Do"))[-1][1])
+
+    scope = http_scope("POST", "/v1/chat/completions", [*JSON, ("x-task-id", "t"), ("x-task-step", "1/2 Plan")])
+    incoming = iter(body_messages(chat("ok", stream=stream)))
+
+    async def receive() -> Message:
+        message = next(incoming, None)
+        return message if message is not None else await asyncio.Future()
+
+    await app(scope, receive, send)
+    assert ["- 1/2 Plan: ok says" in each for each in said] == [True]
 
 
 async def test_steps_that_are_done_at_once_are_all_told_of(app: Gateway, provider: Together) -> None:

@@ -66,6 +66,14 @@ def test_cuts_change_nothing(stream: bytes, places: list[int]) -> None:
         assert b"".join(blocks) + framer.rest() == stream
 
 
+def test_no_block_ends_in_the_midst_of_a_line_end() -> None:
+    """Somebody may go on after it with words of ours: readers that know two line ends only would not see where."""
+    framer = Framer()
+    assert framer.feed(b"data: a\r\n\r") == []
+    assert framer.feed(b"\ndata: b\r\n\r\n") == [b"data: a\r\n\r\n", b"data: b\r\n\r\n"]
+    assert framer.feed(b"data: c\r\r") == [b"data: c\r\r"]
+
+
 @given(STREAMS)
 def test_plain_reads_are_read_as_any_other(stream: bytes) -> None:
     found = plain_data(stream)

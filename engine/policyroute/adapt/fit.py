@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from policyroute.adapt import answer_format, echo, parameters, roles, tools, turns
+from policyroute.adapt import answer_format, echo, parameters, roles, signed, tools, turns
 from policyroute.adapt.room import Room, limited
 from policyroute.adapt.trim import trimmed
 from policyroute.catalogue import Traits
@@ -57,6 +57,7 @@ def fit(  # noqa: PLR0913 - one name for each thing that a body depends on
     if not foreign:
         found = parameters.left(found, traits, dialect.beside, changes)
     found = echo.fitted(found, traits, changes, foreign=foreign)
+    found = signed.fitted(found, traits, changes, foreign=foreign)
     found, stop = parameters.stopped(found, traits, changes)
     found = limited(found, traits, room, changes)
     found = parameters.spelled(found, traits, changes, foreign=foreign)

@@ -60,6 +60,7 @@ VENDOR_ROWS: Final = (
     Row("sdk", "openai azure", _CHAT, "", {"video": False}),
     Row("reported", "anthropic", "anthropic", "", {"sampling": False, "reasoning": "effort", "adaptive": True}),
     Row("reported", "anthropic", "anthropic", "", {"user_last": True}),
+    Row("reported", "anthropic", "anthropic", "", {"signed_thoughts": True}),
     Row("reported", "gemini vertex", "gemini", "", {"user_last": True}),
     Row("recorded", "mistral", _CHAT, "", {"call_id": "nine"}),
     Row("reported", "mistral", _CHAT, "", {"mid_system": False, "alternate": True, "user_last": True}),

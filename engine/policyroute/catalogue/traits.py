@@ -39,8 +39,8 @@ MANY: Final = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Traits:
     """The booleans are capabilities by the names that `supports` of a target has for them, but for `adaptive`,
-    `alternate`, `developer`, `user_last` and `reasoning_echo`, which are rules; these and everything else may be
-    written under `takes`."""
+    `alternate`, `developer`, `user_last`, `reasoning_echo` and `signed_thoughts`, which are rules; these and everything
+    else may be written under `takes`."""
 
     tools: bool = True
     """Tools may be declared at all."""
@@ -88,6 +88,8 @@ class Traits:
     """Roles must alternate, and a tool's result must be followed by the assistant (Mistral: `Unexpected role`)."""
     reasoning_echo: bool = False
     """What the model thought must come back with its calls (DeepSeek v4: `reasoning_content`)."""
+    signed_thoughts: bool = False
+    """A thought comes back as its model signed it, or not at all (Anthropic)."""
     temperature_max: float = 2.0
     stop_max: int = 4
     """How many stop sequences; 0: none is taken."""

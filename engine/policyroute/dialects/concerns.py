@@ -91,7 +91,7 @@ def table(*, form: Concern, thinking: Concern, sampling: Concern, **more: Concer
         **dict.fromkeys(("json_object", "json_schema", "tools_with_schema"), form),
         **dict.fromkeys(("reasoning", "efforts", "adaptive"), thinking),
         **dict.fromkeys(("sampling", "sampling_reasoning"), sampling),
-        **dict.fromkeys(("image_urls", "system", "alternate", "reasoning_echo"), always),
+        **dict.fromkeys(("image_urls", "system", "alternate", "reasoning_echo", "signed_thoughts"), always),
         "schema": held_to(form),
         "tool_name_max": tool_names,
         "temperature_max": too_hot,

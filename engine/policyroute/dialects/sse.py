@@ -12,9 +12,10 @@ from typing import Final
 MAX_EVENT: Final = 16 * 1024 * 1024
 """Bytes of one event. Images arrive as base64 in a single one."""
 
-# An empty line: two line ends in a row. CRLF counts once, hence the lookahead.
+# An empty line: two line ends in a row. CRLF counts once, hence the lookahead. After one a CR is half of the next: what
+# follows such a block may be ours, and some readers look for CRLF CRLF.
 _LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
-_BLANK = re.compile(_LINE_END + _LINE_END)
+_BLANK = re.compile(rb"(?!\r?\n\r\Z)" + _LINE_END + _LINE_END)
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -120,6 +120,7 @@ class TakesSpec(Strict):
     user_last: Annotated[bool, Field(description="the user must have the last word")] | None = None
     alternate: Annotated[bool, Field(description="roles must alternate")] | None = None
     reasoning_echo: Annotated[bool, Field(description="thoughts must come back with their calls")] | None = None
+    signed_thoughts: Annotated[bool, Field(description="thoughts go back signed, or not at all")] | None = None
 
 
 class TargetSpec(Strict):

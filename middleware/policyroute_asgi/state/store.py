@@ -6,10 +6,15 @@ can; nobody who reads waits for anybody who writes.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Final, Protocol
 
 MAX_VALUE: Final = 2 * 1024 * 1024
 """Bytes of one value."""
+
+IN_TIME: Final = 1.0
+"""Seconds that the end of an answer waits until what others may ask for is kept. Then it is told all the same."""
 
 
 class StateError(Exception):
@@ -39,6 +44,14 @@ class StateStore(Protocol):
     async def aclose(self) -> None:
         """What was put is written, or given up after a moment."""
         ...
+
+
+async def put_in_time(store: StateStore, kind: str, key: str, value: bytes, ttl: float) -> None:
+    """Keep it so that other processes find it, but wait for that no longer than `IN_TIME`. Its trouble is the store's
+    to tell."""
+    with suppress(StateError, ValueError, TimeoutError):
+        async with asyncio.timeout(IN_TIME):
+            await store.put(kind, key, value, ttl)
 
 
 def checked(value: bytes) -> bytes:

@@ -32,6 +32,12 @@ def _late_system(data: dict[str, Any], traits: Traits) -> bool:
     return any(message["role"] == "system" for message in data["messages"])
 
 
+def _unsigned(data: dict[str, Any], traits: Traits) -> bool:
+    del traits
+    blocks = (obj(block) for message in data["messages"] for block in items(message.get("content")))
+    return any(block.get("type") == "thinking" and not block.get("signature") for block in blocks)
+
+
 def _without_limit(data: dict[str, Any], traits: Traits) -> bool:
     del traits
     return data.get("max_tokens") is None
@@ -48,5 +54,6 @@ CONCERNS: Final[Concerns] = table(
     user_last=ends_with("messages", "assistant", "system"),
     call_id=_ids,
     stop_max=says("stop_sequences"),
+    signed_thoughts=_unsigned,
     max_tokens_needed=_without_limit,
 )
