@@ -43,6 +43,7 @@ class Seam:
     def __init__(self, carried: Carried) -> None:
         self._sent = sent = carried.text
         self._afresh = carried.way is Way.AFRESH
+        self._prefilled = carried.way is Way.PREFILL
         self._left = sent[len(sent.rstrip()) :] if carried.way is Way.PREFILL else ""  # which no model is shown there
         self._spent = carried.spent
         self._held: str | None = ""  # None once it is known where the new begins
@@ -125,14 +126,31 @@ class Seam:
         sent = self._sent
         if held.startswith(sent):
             self._spent = 0  # it was paid for once more
-            return len(sent) if any(map(str.isalpha, sent)) or _signs(sent) > 1 else _UNCLEAR
-        tail = sent[-_TAIL:]
-        for size in range(min(len(tail), len(held)), 0, -1):
-            if tail.endswith(held[:size]) and self._counts(held, size):
-                return _UNCLEAR if _repeats(held[:size]) else size
+            told = (any(map(str.isalpha, sent)) or _signs(sent) > 1) and not _repeats(sent)
+            return len(sent) if told else _UNCLEAR
+        blank = self._blank(held)
+        again = self._repeated(held[blank:])
+        if again is None:
+            again = 0 if self._prefilled else _UNCLEAR  # whoever was given the beginning has no reason to repeat any
+        if again:
+            return again if isinstance(again, Failure) else blank + again
         if common(sent, held) >= _DEPARTS or (whole and held and sent.startswith(held) and _signs(held) >= _LETTERS):
             return _ELSE
-        return self._blank(held)
+        return blank
+
+    def _repeated(self, said: str) -> int | None:
+        """How many characters of it are the end of what was sent, said again; None where they may be meant to be there
+        twice."""
+        sent = self._sent
+        tail = sent[-_TAIL:]
+        for size in range(min(len(tail), len(said)), 0, -1):
+            if not tail.endswith(said[:size]):
+                continue
+            if self._counts(said, size):
+                return None if _is_of_a_list(said[:size], sent[:-size]) else size
+            if size >= _BYTES and not said[:size].isspace():
+                return None
+        return 0
 
     def _counts(self, held: str, size: int) -> bool:
         """Whether a repetition of so many characters is one."""
@@ -176,6 +194,14 @@ def common(one: Sequence[str], other: Sequence[str]) -> int:
             break
         size += 1
     return size
+
+
+def _is_of_a_list(said: str, before: str) -> bool:
+    """Whether it may be meant to be there once more than it was sent: whole lines, wherever in one it begins, and what
+    was said twice already."""
+    _, line, begun = said.rpartition("\n")
+    lines = line != "" and f"\n{before}".endswith(f"\n{begun}")
+    return lines or said in before or _repeats(said)
 
 
 def _repeats(said: str) -> bool:
