@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -170,19 +171,46 @@ class Preparation:
 def yielding(freeze: bool) -> Generator[None]:
     """Let the event loop in every few milliseconds while this thread computes, and keep the garbage collector, which
     lets nobody in, from looking through what is being made; with `freeze`, also ever after."""
-    before, collecting = sys.getswitchinterval(), gc.isenabled()
     if freeze:
         gc.collect()  # what is garbage now would be kept for ever: 1.5 MB an edit under load
-    sys.setswitchinterval(min(before, _BRIEF))
-    gc.disable()
+    _computing.begin()
     try:
         yield
     finally:
         if freeze:
             gc.freeze()
-        if collecting:
-            gc.enable()
-        sys.setswitchinterval(before)
+        _computing.end()
+
+
+class _Computing:
+    """All threads of the process that compute. What is the process's is put back when the last of them is done: each of
+    several would put back what another had set."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._usual = (0.0, True)
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._count:
+                self._usual = sys.getswitchinterval(), gc.isenabled()
+            self._count += 1
+            sys.setswitchinterval(min(self._usual[0], _BRIEF))
+            gc.disable()
+
+    def end(self) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count:
+                return
+            interval, collecting = self._usual
+            if collecting:
+                gc.enable()
+            sys.setswitchinterval(interval)
+
+
+_computing: Final = _Computing()
 
 
 def _bug(error: Exception) -> Problem:

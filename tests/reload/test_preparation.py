@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from policyroute.decide import PolicySet
 from policyroute.policy.files import MAX_FILE
 from policyroute.problems import Severity
 from policyroute_asgi.last_good import NAME
-from policyroute_asgi.preparation import Preparation, Prepared
+from policyroute_asgi.preparation import Preparation, Prepared, yielding
 
 Policy = Callable[[str], str]
 SECRET = "sk-very-secret-indeed"
@@ -129,6 +130,25 @@ def test_while_it_builds_others_get_the_interpreter_often(directory: Path) -> No
     Preparation(directory, build=noting).from_directory()
     assert seen[0][0] < before == sys.getswitchinterval()
     assert not seen[0][1] and gc.isenabled()
+
+
+def test_what_is_the_processes_is_put_back_when_the_last_of_several_has_built(directory: Path) -> None:
+    begun, over = threading.Event(), threading.Event()
+    usual = sys.getswitchinterval()
+
+    def first(sources: Mapping[str, str]) -> PolicySet:
+        begun.set()
+        assert over.wait(15)
+        return build(sources)
+
+    one = threading.Thread(target=Preparation(directory, build=first).from_directory)
+    one.start()
+    assert begun.wait(15)
+    with yielding(freeze=False):  # it begins in the middle of the other, and ends after it
+        over.set()
+        one.join(15)
+        assert sys.getswitchinterval() < usual and not gc.isenabled()
+    assert sys.getswitchinterval() == usual and gc.isenabled()
 
 
 @pytest.mark.parametrize("freeze", [True, False])
