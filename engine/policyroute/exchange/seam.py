@@ -130,10 +130,10 @@ class Seam:
             return len(sent) if told else _UNCLEAR
         blank = self._blank(held)
         again = self._repeated(held[blank:])
-        if again is None:
-            again = 0 if self._prefilled else _UNCLEAR  # whoever was given the beginning has no reason to repeat any
+        if again is None and not self._prefilled:  # whoever was given the beginning has no reason to repeat any
+            return _UNCLEAR
         if again:
-            return again if isinstance(again, Failure) else blank + again
+            return blank + again
         if common(sent, held) >= _DEPARTS or (whole and held and sent.startswith(held) and _signs(held) >= _LETTERS):
             return _ELSE
         return blank
