@@ -43,6 +43,12 @@ def test_lines_that_are_said_again_are_not_lost_without_a_word(text: str, size: 
         assert gone_on(Way.INSTRUCT, text[:cut], text[cut:], size) in {text[cut:], None}, text[:cut]
 
 
+@pytest.mark.parametrize("way", [Way.PREFILL, Way.INSTRUCT])
+def test_a_long_text_that_starts_over_does_so_though_it_repeats_itself(way: Way) -> None:
+    sent = "INFO request done in 12ms\n" * 30
+    assert gone_on(way, sent, sent + "INFO stopped\n", 7) == "INFO stopped\n"
+
+
 @pytest.mark.parametrize(("text", "size", "again"), list(product([TABLE, PROSE], [1, 7, 1000], [20, 40])))
 def test_an_end_that_is_said_again_is_said_once(text: str, size: int, again: int) -> None:
     known = 0

@@ -44,7 +44,7 @@ class Seam:
         self._sent = sent = carried.text
         self._afresh = carried.way is Way.AFRESH
         self._prefilled = carried.way is Way.PREFILL
-        self._left = sent[len(sent.rstrip()) :] if carried.way is Way.PREFILL else ""  # which no model is shown there
+        self._left = sent[len(sent.rstrip()) :] if self._prefilled else ""  # which no model is shown there
         self._spent = carried.spent
         self._held: str | None = ""  # None once it is known where the new begins
         self._broken = False
@@ -126,8 +126,9 @@ class Seam:
         sent = self._sent
         if held.startswith(sent):
             self._spent = 0  # it was paid for once more
-            told = (any(map(str.isalpha, sent)) or _signs(sent) > 1) and not _repeats(sent)
-            return len(sent) if told else _UNCLEAR
+            telling = any(map(str.isalpha, sent)) or _signs(sent) > 1
+            listed = len(sent) <= _TAIL and _repeats(sent)  # a longer text is not said twice by chance
+            return len(sent) if telling and not listed else _UNCLEAR
         blank = self._blank(held)
         again = self._repeated(held[blank:])
         if again is None and not self._prefilled:  # whoever was given the beginning has no reason to repeat any
