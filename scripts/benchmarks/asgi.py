@@ -1,4 +1,4 @@
-"""The ASGI types, and a body read whole: what the benchmark's own applications need."""
+"""The ASGI types, a body read whole and a page sent: what the benchmark's own applications need."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ async def read_body(receive: Receive) -> bytes:
         message = await receive()
         body += message.get("body", b"")
     return body
+
+
+async def send_page(send: Send, page: bytes) -> None:
+    headers = [(b"content-length", str(len(page)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": page})

@@ -196,10 +196,7 @@ async def _drips(place: Place) -> list[Figure]:
 
 
 async def _in_flight(place: Place) -> int:
-    reader, writer = await asyncio.open_connection("127.0.0.1", place.port, limit=1 << 20)
-    writer.write(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{place.port}\r\n\r\n".encode())
-    _, page = await load.read_answer(reader)
-    writer.close()
+    page = await load.get(place.port, "/metrics")
     line = next(line for line in page.decode().splitlines() if line.startswith("policyroute_in_flight_requests "))
     return int(float(line.split()[1]))
 

@@ -13,7 +13,7 @@ import sys
 import orjson
 import uvicorn
 
-from scripts.benchmarks.asgi import Receive, Scope, Send, read_body
+from scripts.benchmarks.asgi import Receive, Scope, Send, read_body, send_page
 
 WORDS = [f"word{number} " for number in range(60)]
 _PAUSE = 0.25
@@ -52,10 +52,7 @@ class _Provider:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/cuts":
-            told = str(self._cuts).encode()
-            headers = [(b"content-length", str(len(told)).encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": told})
+            await send_page(send, str(self._cuts).encode())
             return
         words = _left(orjson.loads(await read_body(receive))["messages"])
         cut = None

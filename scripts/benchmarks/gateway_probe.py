@@ -18,7 +18,7 @@ from policyroute_asgi import gateway
 from policyroute_asgi.activation import PolicyHolder
 from policyroute_asgi.cli.process import COLLECT, event_loop
 from policyroute_asgi.preparation import Preparation
-from scripts.benchmarks.asgi import Receive, Scope, Send
+from scripts.benchmarks.asgi import Receive, Scope, Send, send_page
 
 _PERIOD = 0.001
 _worst = [0.0]
@@ -40,9 +40,7 @@ async def _serve(port: int, folder: str) -> None:
         if scope["type"] == "http" and scope["path"] == "/stall":
             body = f"{_worst[0] * 1000:.2f}".encode()
             _worst[0] = 0.0
-            headers = [(b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await send_page(send, body)
             return
         await inner(scope, receive, send)
 

@@ -39,6 +39,16 @@ def request(
     return head.encode() + content
 
 
+async def get(port: int, path: str, headers: dict[str, str] | None = None) -> bytes:
+    """The page at `path`, over a connection of its own."""
+    extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{extra}\r\n".encode())
+    _, page = await read_answer(reader)
+    writer.close()
+    return page
+
+
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     """Status and body of one answer."""
     head, content = await read_whole(reader)

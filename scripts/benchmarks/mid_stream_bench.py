@@ -45,11 +45,11 @@ def run() -> list[Figure]:
 
 async def _measure(port: int, upstream: int, pid: int) -> list[Figure]:
     await _round(port, "warm")
-    before, cuts = processes.rss_bytes(pid), await _told(upstream, "/cuts")
-    await _told(port, "/stall")
+    before, cuts = processes.rss_bytes(pid), int(await load.get(upstream, "/cuts"))
+    await load.get(port, "/stall")
     whole = await _round(port, "counted")
-    stall, after = await _told(port, "/stall"), processes.rss_bytes(pid)
-    broken = int(await _told(upstream, "/cuts") - cuts)
+    stall, after = float(await load.get(port, "/stall")), processes.rss_bytes(pid)
+    broken = int(await load.get(upstream, "/cuts")) - cuts
     return [
         Figure("streams that did not come whole", STREAMS - whole, "", 0, f"{broken} of {STREAMS} broke off"),
         Figure("memory after, beyond before", (after - before) / 2**20, "MiB", 5, f"{before / 2**20:.0f} MiB before"),
@@ -73,11 +73,3 @@ async def _asked(port: int, model: str, delay: float) -> bool:
     lines = [line[6:] for line in answer.split(b"\n") if line.startswith(b"data: {")]
     said = "".join(orjson.loads(line)["choices"][0]["delta"].get("content") or "" for line in lines)
     return status == 200 and said == "".join(breaking.WORDS) and answer.endswith(b"data: [DONE]\n\n")
-
-
-async def _told(port: int, path: str) -> float:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-    _, answer = await load.read_answer(reader)
-    writer.close()
-    return float(answer)

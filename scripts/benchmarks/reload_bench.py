@@ -35,7 +35,7 @@ async def _measure(port: int, file: Path, text: str) -> list[Figure]:
     delays: list[float] = []
     content = load.body("mini", stream=False)
     await load.run(port, content, total=_RATE, in_flight=4, rate=_RATE)
-    usual = await _worst_stall(port)
+    usual = float(await load.get(port, "/stall"))
     load_task = asyncio.create_task(load.run(port, content, total=_RATE * _SECONDS, in_flight=4, rate=_RATE))
     for number in range(1, _EDITS + 1):
         await asyncio.sleep(0.5)
@@ -45,7 +45,7 @@ async def _measure(port: int, file: Path, text: str) -> list[Figure]:
         await _until_seen(port, f"{_MARK}-{number}".encode())
         delays.append((time.perf_counter() - written) * 1000)
     outcome = await load_task
-    stall = await _worst_stall(port)
+    stall = float(await load.get(port, "/stall"))
     typical = f"median {percentile(delays, 0.5):.0f} ms of {_EDITS} edits, at {_RATE} requests a second"
     return [
         Figure("one-rule edit in 1,000 to first decision, worst", max(delays), "ms", 300, typical),
@@ -67,12 +67,3 @@ async def _until_seen(port: int, mark: bytes) -> None:
                 writer.close()
                 return
             await asyncio.sleep(0.005)
-
-
-async def _worst_stall(port: int) -> float:
-    """What the probe in the gateway saw since it was last asked, ms."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /stall HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-    _, answer = await load.read_answer(reader)
-    writer.close()
-    return float(answer)

@@ -155,11 +155,7 @@ class Soak:
         )
 
     async def _metrics(self) -> dict[str, float]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        key = f"Authorization: Bearer {_KEYS['ops']}"
-        writer.write(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n{key}\r\nConnection: close\r\n\r\n".encode())
-        _, page = await load.read_answer(reader)
-        writer.close()
+        page = await load.get(self.port, "/metrics", {"authorization": f"Bearer {_KEYS['ops']}", "connection": "close"})
         lines = [line for line in page.decode().splitlines() if line[:1] != "#"]
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
