@@ -1,0 +1,37 @@
+"""What a detector says of a text.
+
+Rule of this module: values, and no text: a finding says where something stands, never what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from policyroute.redact.known import Known
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Characters `start` to `end` of a text are a `kind`: a name of `KINDS`, an author's pattern's, or the label of an
+    app's own values."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Exhausted(Exception):
+    """Looking through a text took more than its bound. Whoever asked has to refuse: nobody knows what is in it."""
+
+
+class Finds(Protocol):
+    """Who looks through texts. No finding has more than `reach` characters."""
+
+    @property
+    def reach(self) -> int: ...
+
+    def find(self, text: str, known: Known | None = None) -> list[Finding]:
+        """In order, none overlapping another. Raises Exhausted."""
+        ...

@@ -1,0 +1,1 @@
+"""What of a prompt may cross to a provider, and what stays behind."""
