@@ -26,15 +26,20 @@ _NONCE: Final = 12
 
 
 class Seal:
-    """`key` has 32 bytes, of which both keys are made."""
+    """`key` has 32 bytes, of which all keys are made."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(hmac.digest(key, b"values", hashlib.sha256))
         self._names = hmac.digest(key, b"names", hashlib.sha256)
+        self._others = hmac.digest(key, b"others", hashlib.sha256)
 
     def name(self, kind: str, key: str) -> bytes:
         """What stands for the key of a row."""
         return hmac.digest(self._names, f"{kind}\0{key}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes that nobody knows who has not the key."""
+        return hmac.digest(self._others, purpose.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def closed(self, name: bytes, value: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
