@@ -139,8 +139,7 @@ class Exchange:
             return []
         first = self._patience.heard is None
         self._patience.heard = now
-        if got.status is not None:
-            attempt.status = got.status
+        attempt.status = attempt.status if got.status is None else got.status
         emit, failure, denied = self._answer.told(got, attempt, now)
         commands: list[Command] = [emit] if emit is not None else []
         if emit is not None:
@@ -227,7 +226,9 @@ class Exchange:
         self._attempt = self._patience.heard = None
         self._withheld.append(reason)
         self._takeover.withdrawn()
-        return self._open(self._pass_over(self._turns.withdrawn(), reason, now), now)
+        place = self._pass_over(self._turns.withdrawn(), reason, now)
+        self._waiting = Turn(place, now) if place is not None else None
+        return self._go_on(now) if self._waiting is not None else self._give_up(now)
 
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
@@ -287,8 +288,7 @@ class Exchange:
         return [Done(self.record, failure, denied)]
 
     def _close_attempt(self, outcome: str, now: float, failure: Failure | None = None) -> None:
-        attempt = self._attempt
-        if attempt is None:
+        if (attempt := self._attempt) is None:
             return
         attempt.ended, attempt.outcome = now, outcome
         self._answer.note(attempt, failure)
