@@ -9,17 +9,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from policyroute.dialects import DIALECTS, StreamReader
-from policyroute.dialects.amendments import NOTHING, Amender, Amendments, amended
+from policyroute.dialects.amendments import NOTHING, Amender, amended
 from policyroute.dialects.sent import resumed
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
 from policyroute.events import Broken, StreamEvent
-from policyroute.exchange.commands import Failed, Open, Received
+from policyroute.exchange.commands import Failed, Open, Received, Withheld
 from policyroute.exchange.seam import Seam
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
+from policyroute_asgi.crossing import Sending, beside
 from policyroute_asgi.outward import Incoming, whole
 from policyroute_asgi.trouble import TRANSPORT_ERRORS
 
@@ -42,13 +44,12 @@ Secrets = tuple[str, ...]
 Learn = Callable[[Failure], Failure]
 """What a failure means for the key, and as what it is to be told."""
 
-Tell = Callable[[Received | Failed], Awaitable[bool]]
+Tell = Callable[[Received | Failed | Withheld], Awaitable[bool]]
 """Takes what an attempt has to say. False: nobody wants to hear more of it."""
 
 
 class Reception:
-    """Of one attempt. `told`: the answer is told to the client by us, in this `frame`; None where the provider's own
-    bytes are. `lost` is what the client's dialect has no words for, as it comes. `secrets` are shown to nobody.
+    """Of one attempt, which was sent as `sending`. What is told to the client by us is in this `frame`. `lost` is what the client's dialect has no words for, as it comes. `secrets` are shown to nobody.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an answer is read with
@@ -56,7 +57,7 @@ class Reception:
         opened: Open,
         request: ModelRequest,
         secrets: Secrets,
-        told: Amendments | None,
+        sending: Sending,
         frame: Callable[[], Frame],
         learn: Learn,
     ) -> None:
@@ -66,7 +67,9 @@ class Reception:
         self._request = request
         self._dialect = DIALECTS[opened.attempt.candidate.provider.dialect]
         self._secrets = secrets
-        self._told = told
+        self._treatment = sending.treatment
+        told = sending.payload.told
+        self._told = told or NOTHING if self._treatment is not None and self._treatment.tells else told
         self._frame = frame
         self._learn = learn
 
@@ -81,6 +84,10 @@ class Reception:
 
     def _reader(self) -> tuple[StreamReader, Seam | None]:
         reader = self._dialect.stream(self._secrets)
+        treatment = self._treatment
+        if treatment is not None:
+            reader = treatment.heard(reader)
+        stages = treatment.stages() if treatment is not None else []
         told, carried = self._told, self._carried
         if told is None and carried is None:
             return reader, None
@@ -88,11 +95,11 @@ class Reception:
         writer = client.writer(self._frame())
         if carried is None:
             self.lost = writer.lost
-            return Translated(reader, writer, amender), None
+            return Translated(reader, writer, *stages, amender), None
         seam = Seam(carried)
         writer = resumed(writer, carried.sent)
         self.lost = writer.lost
-        return Translated(reader, writer, amender, seam, summed=seam.summed), seam
+        return Translated(reader, writer, *stages, amender, seam, summed=seam.summed), seam
 
     async def _stream(self, answer: Incoming, tell: Tell) -> None:
         id, status, learnt = self._id, answer.status, self._learnt
@@ -116,6 +123,11 @@ class Reception:
         if body is None:
             message = "The provider's answer is too large."
             return Failed(self._id, Failure(FailureKind.UNAVAILABLE, message, answer.status))
+        if self._treatment is not None:
+            treated = await beside(partial(self._treatment.whole, body), len(body))
+            if isinstance(treated, Failure):
+                return Failed(self._id, treated)
+            body = treated
         request, dialect = self._request, self._dialect
         if self._told is None:
             events = self._learnt(dialect.answer(body, self._secrets, request))

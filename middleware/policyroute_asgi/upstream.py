@@ -12,12 +12,13 @@ from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Excluded, Hop
 from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects.translation import Frame
-from policyroute.exchange.commands import Attempt, Failed, Open
-from policyroute.exchange.payload import build
+from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
+from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
+from policyroute_asgi.crossing import Crossing, alone
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.reception import Reception, Tell
@@ -31,7 +32,7 @@ from policyroute_asgi.work import Ongoing
 class Upstream:
     """The attempts of one request.
 
-    `hop_of` asks the rules about a candidate now; `access` has the keys; `rooms` is told of each attempt that is open;
+    `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms` is told of each attempt that is open;
     `caution` knows who is better left alone. An answer that is told to the client by us is called `answer_id`, of
     [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing` what there is to tell. `hop`,
     `adapted`, `lost` and `max_tokens` are the last attempt's.
@@ -48,6 +49,7 @@ class Upstream:
         resume: ResolvedResume = DEFAULT_RESUME,
         ongoing: Ongoing | None = None,
         caution: Caution | None = None,
+        crossing: Crossing | None = None,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -58,6 +60,7 @@ class Upstream:
         self._hop_of = hop_of
         self._access = access
         self._sender = sender
+        self._crossing = crossing or alone(request)
         self._rooms = rooms
         self._caution = caution
         self._key: Key | None = None
@@ -138,8 +141,12 @@ class Upstream:
         learn = partial(self._access.learn, candidate, key)
         secrets = (shown,) if shown is not None else ()
         attempt = opened.attempt
-        addition = self._addition(attempt)
-        payload = build(self._request, self.hop, shown, addition)
+        try:
+            sending = await self._crossing.sending(attempt, self.hop, shown, self._addition(attempt))
+        except NotForIt as refusal:
+            await tell(Withheld(opened.id, refusal.reason))
+            return True
+        payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
         connection = self._access.connection(candidate)
         try:
@@ -147,7 +154,7 @@ class Upstream:
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True
-        reception = Reception(opened, self._request, secrets, payload.told, self.frame, learn)
+        reception = Reception(opened, self._request, secrets, sending, self.frame, learn)
         try:
             if answer.status == 401 and outlived:
                 return False
