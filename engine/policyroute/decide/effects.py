@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
-from policyroute.policy.actions import Expected, Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.actions import (
+    Expected,
+    Fallback,
+    Headers,
+    Hold,
+    Limits,
+    Redact,
+    Resume,
+    Route,
+    Scrub,
+    Transform,
+)
 from policyroute.policy.model import Mode, Rule
 
 T = TypeVar("T")
@@ -71,6 +82,15 @@ class Effects:
         )
         self.hold: Column[Hold] = Column(rules, lambda rule: rule.hold)
         self.resume: Column[Resume] = Column(rules, lambda rule: rule.resume)
+        self.redact: Column[tuple[str, Redact]] = Column(
+            rules, lambda rule: (rule.id, rule.redact) if rule.redact and not rule.censors else None
+        )
+        self.censor: Column[tuple[str, Redact]] = Column(
+            rules, lambda rule: (rule.id, rule.redact) if rule.redact and rule.censors else None
+        )
+        self.scrub: Column[tuple[str, Scrub]] = Column(
+            rules, lambda rule: (rule.id, rule.scrub) if rule.scrub else None
+        )
 
     def named(self, bitmap: int) -> tuple[str, ...]:
         """The ids of these rules, in order."""

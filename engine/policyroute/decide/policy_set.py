@@ -6,7 +6,7 @@ nowhere else; docs/decisions.md says it in words.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -98,11 +98,7 @@ class PolicySet:
         if client.models is not None:
             facts.granted = self._grants.of(client.models)
         matched, erred = self._index.match(facts)
-        errors: list[RuleError] = []
-        applying = matched
-        if erred:
-            errors += [each for at, error in sorted(erred.items()) for each in errors_of(effects.rules[at], error)]
-            applying |= sum(1 << position for position in erred) & effects.closed
+        applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
         enforced = matched & ~effects.shadow
         applied = applying & ~effects.shadow
 
@@ -136,6 +132,9 @@ class PolicySet:
             self._hold.of(enforced),
             self._resume.of(enforced),
             expected,
+            effects.redact.of(applied),
+            effects.censor.of(applied),
+            effects.scrub.of(applied),
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -155,8 +154,7 @@ class PolicySet:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
         facts, constraints = decision.grounds
         errors: list[RuleError] = []
-        asked = decision.transforms or decision.request_headers or decision.response_headers
-        if not (constraints or asked or candidate.facts):
+        if not (constraints or decision.asks_each_hop or candidate.facts):
             # No rule asks about the target: there is nothing to turn to it.
             out = excluded(endpoint, facts, state, (), errors, decision.fallback, decided=True)
             return Hop(candidate, out, trim=decision.fallback.trims)
@@ -184,6 +182,14 @@ class PolicySet:
         rule, expected = found[1]
         after = fallback.after | {FailureKind.SCHEMA_INVALID}
         return replace(fallback, after=after), Expectation(rule, expected.file, expected.schema)
+
+    def _closed(self, erred: Mapping[int, EvaluationError]) -> int:
+        """Those that apply though nobody can say whether they match."""
+        return sum(1 << position for position in erred) & self._effects.closed
+
+    def _errors(self, erred: Mapping[int, EvaluationError]) -> list[RuleError]:
+        rules = self._effects.rules
+        return [each for at, error in sorted(erred.items()) for each in errors_of(rules[at], error)]
 
     def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
         found = self._effects.deny.first(applied)
