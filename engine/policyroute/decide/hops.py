@@ -30,13 +30,11 @@ def hop(
     transforms = _transforms(decision.transforms, facts, errors)
     to_provider = changed_headers("request_headers", decision.request_headers, facts, errors)
     to_client = changed_headers("response_headers", decision.response_headers, facts, errors)
-    guards = (
-        _guarding("redact", decision.redactions, facts, errors),
-        _guarding("redact", decision.censors, facts, errors),
-        _guarding("scrub", decision.scrubs, facts, errors),
-    )
+    redactions = _guarding("redact", decision.redactions, facts, errors)
+    censors = _guarding("redact", decision.censors, facts, errors)
+    scrubs = _guarding("scrub", decision.scrubs, facts, errors)
     seen, trim = _as_seen(candidate, facts), decision.fallback.trims
-    return Hop(seen, None, transforms, *to_provider, *to_client, tuple(errors), trim, *guards)
+    return Hop(seen, None, transforms, *to_provider, *to_client, tuple(errors), trim, redactions, censors, scrubs)
 
 
 def _as_seen(candidate: Candidate, facts: Facts) -> Candidate:
