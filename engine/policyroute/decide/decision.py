@@ -203,18 +203,6 @@ class Decision:
     scrubs: tuple[tuple[str, Scrub], ...] = ()
 
     @property
-    def asks_each_hop(self) -> bool:
-        """Whether any effect is another from candidate to candidate."""
-        return bool(
-            self.transforms
-            or self.request_headers
-            or self.response_headers
-            or self.redactions
-            or self.censors
-            or self.scrubs
-        )
-
-    @property
     def reasons(self) -> tuple[str, ...]:
         """One line a candidate and rule error, for people."""
         chosen = tuple(f"{c.target} at {c.provider.name}: candidate {n}" for n, c in enumerate(self.candidates, 1))

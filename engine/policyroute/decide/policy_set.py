@@ -132,9 +132,7 @@ class PolicySet:
             self._hold.of(enforced),
             self._resume.of(enforced),
             expected,
-            effects.redact.of(applied),
-            effects.censor.of(applied),
-            effects.scrub.of(applied),
+            *effects.guards(applied),
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -154,7 +152,9 @@ class PolicySet:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
         facts, constraints = decision.grounds
         errors: list[RuleError] = []
-        if not (constraints or decision.asks_each_hop or candidate.facts):
+        asked = decision.transforms or decision.request_headers or decision.response_headers
+        guarded = decision.redactions or decision.censors or decision.scrubs
+        if not (constraints or asked or guarded or candidate.facts):
             # No rule asks about the target: there is nothing to turn to it.
             out = excluded(endpoint, facts, state, (), errors, decision.fallback, decided=True)
             return Hop(candidate, out, trim=decision.fallback.trims)
