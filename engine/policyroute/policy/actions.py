@@ -12,7 +12,7 @@ from typing import Any, Final
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
-from policyroute.scrub.profiles import Profile
+from policyroute.scrub.profile import Profile
 
 REQUESTED: Final = "requested"
 """The route item that stands for whatever serves the client's `model`."""

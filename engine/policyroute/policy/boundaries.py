@@ -17,7 +17,7 @@ from policyroute.policy.routes import Scope
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.redact.kinds import GROUPS, KINDS
 from policyroute.redact.patterns import rejected
-from policyroute.scrub.profiles import DEFAULT, Profile
+from policyroute.scrub.profile import DEFAULT, Profile
 
 _WHERE: Final = Demand(BOOL, Phase.CANDIDATE, guarded=True)
 _BACK: Final = "values are put back where `restore: true` says so"

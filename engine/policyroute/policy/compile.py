@@ -31,7 +31,7 @@ from policyroute.policy.scrubs import profile
 from policyroute.policy.text import SourceText
 from policyroute.policy.variables import Names, compile_variables
 from policyroute.problems import Problem, errors
-from policyroute.scrub.profiles import Profile
+from policyroute.scrub.profile import Profile
 
 
 def compile_policy(

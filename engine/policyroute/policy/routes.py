@@ -26,7 +26,7 @@ from policyroute.policy.model import Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.request import Profiles
-from policyroute.scrub.profiles import Profile
+from policyroute.scrub.profile import Profile
 
 PLACES = ("task", "step", "progress", "previous", "cause", "outputs", "partial", "schema")
 """What a resume message may have a place for."""

@@ -6,7 +6,7 @@ Rule of this module: shapes, and what they come to.
 from __future__ import annotations
 
 from policyroute.policy.spelling import Strict
-from policyroute.scrub.profiles import Profile
+from policyroute.scrub.profile import Profile
 
 
 class ScrubSpec(Strict):
