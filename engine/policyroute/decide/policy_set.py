@@ -14,6 +14,7 @@ from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint
+from policyroute.decide.content import prepare
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
@@ -62,6 +63,7 @@ class PolicySet:
             if rule.route is not None
         }
         self._facts = facts_class(program.variables)
+        prepare([*program.variables.values(), *[each for rule in program.rules for each in (rule.when, rule.require)]])
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
         self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
