@@ -110,7 +110,9 @@ def _curl(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
         return
     first, last = found.span(3)
     value = view.data[first:last].rstrip(b"\"'").decode("latin-1")
-    if _real(value) and value[:1] not in "$%<{":
+    if not value and plausible.password(found.group(2).decode("latin-1")):
+        yield *found.span(2), "password"  # a key in the place of the user
+    elif value and _real(value):
         yield first, first + len(value), "password"
 
 

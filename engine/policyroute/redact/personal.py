@@ -79,8 +79,10 @@ def _grouped(number: bytes) -> bool:
     separators = set(number) & set(b" .-")
     if not separators:
         return True
-    groups = [len(each) for each in number.split(bytes(separators))] if len(separators) == 1 else [0]
-    return (min(groups[:-1]) >= 4 and max(groups) <= 7) or groups in ([4] * 4 + [1], [4] * 4 + [2])
+    if len(separators) > 1:
+        return False
+    groups = [len(each) for each in number.split(bytes(separators))]
+    return (min(groups[:-1]) >= 4 and max(groups) <= 7) or groups == [4, 4, 4, 4, 1]
 
 
 def _issued(data: bytes, start: int, end: int, digits: str) -> bool:

@@ -54,9 +54,11 @@ def phones(view: View, steps: Steps) -> Spans:
         written = data[start:end]
         international = written.lstrip(b"(")[:1] == b"+" or (written[:2] == b"00" and not written.isdigit())
         parsed += international
-        if _said(data, start, end) or (
-            _possible(written.decode()) if international and parsed <= _PARSED else international
-        ) or (not international and _shaped(data, start, end)):
+        if (
+            _said(data, start, end)
+            or (_possible(written.decode()) if international and parsed <= _PARSED else international)
+            or (not international and _shaped(data, start, end))
+        ):
             yield start, end, "phone"
 
 

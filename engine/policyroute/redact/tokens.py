@@ -55,7 +55,9 @@ def bounded(byte: int) -> bool:
 
 def judged(form: Format, data: bytes, start: int, end: int) -> bool:
     token = data[start:end].decode("latin-1")
-    if end < len(data) and bounded(data[end]):
+    if end < len(data) and (
+        bounded(data[end]) or (data[end] in b"_-" and end - start >= 20 and b"_-]" in form.pattern.encode())
+    ):
         return False
     if form.checked is not None and form.checked(token):
         return True
