@@ -79,6 +79,8 @@ def _checked(found: object) -> dict[str, Any]:
             raise IdentifyError(f"`client` returned {_shown(name)}, which is none of {', '.join(_FACTS)}")
         if name == "tags":
             _check_tags(value)
+        elif name == "known_values":
+            _check_known(value)
         elif name in _GRANTS:
             grants[str(name)] = _grant(str(name), value)
         elif not isinstance(value, str):
@@ -90,6 +92,16 @@ def _check_tags(tags: object) -> None:
     pairs = cast("Mapping[object, object]", tags).items() if isinstance(tags, Mapping) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
         raise IdentifyError("`client` returned `tags` that are no mapping from strings to strings")
+
+
+def _check_known(values: object) -> None:
+    pairs = cast("Mapping[object, object]", values).items() if isinstance(values, Mapping) else [(None, None)]
+    for label, value in pairs:
+        texts = cast("list[object]", value) if isinstance(value, list | tuple) else [value]
+        if not isinstance(label, str) or not all(isinstance(text, str) for text in texts):
+            raise IdentifyError(
+                "`client` returned `known_values` that are no mapping from labels to strings or lists of strings"
+            )
 
 
 def _grant(name: str, value: object) -> tuple[str, ...] | None:

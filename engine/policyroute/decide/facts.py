@@ -13,6 +13,7 @@ from typing import Any, cast
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.values import Timestamp, TotalMap
 from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
+from policyroute.decide.content import Content, content
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
@@ -131,6 +132,25 @@ class Facts:
     @Lazy
     def request_metadata(self) -> TotalMap:
         return TotalMap(self.request.metadata)
+
+    @Lazy
+    def _content(self) -> Content | EvaluationError:
+        return content(self.request)
+
+    @property
+    def content_pii(self) -> tuple[str, ...]:
+        return self._found().pii
+
+    @property
+    def content_secrets(self) -> tuple[str, ...]:
+        return self._found().secrets
+
+    def _found(self) -> Content:
+        """Looked for once, its error included."""
+        found = self._content
+        if isinstance(found, EvaluationError):
+            raise found.with_traceback(None)
+        return found
 
     @Lazy
     def client_tags(self) -> TotalMap:

@@ -6,7 +6,7 @@ nowhere else; docs/decisions.md says it in words.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint
+from policyroute.decide.content import prepare
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
@@ -62,6 +63,7 @@ class PolicySet:
             if rule.route is not None
         }
         self._facts = facts_class(program.variables)
+        prepare([*program.variables.values(), *[each for rule in program.rules for each in (rule.when, rule.require)]])
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
         self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
@@ -98,11 +100,7 @@ class PolicySet:
         if client.models is not None:
             facts.granted = self._grants.of(client.models)
         matched, erred = self._index.match(facts)
-        errors: list[RuleError] = []
-        applying = matched
-        if erred:
-            errors += [each for at, error in sorted(erred.items()) for each in errors_of(effects.rules[at], error)]
-            applying |= sum(1 << position for position in erred) & effects.closed
+        applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
         enforced = matched & ~effects.shadow
         applied = applying & ~effects.shadow
 
@@ -136,6 +134,7 @@ class PolicySet:
             self._hold.of(enforced),
             self._resume.of(enforced),
             expected,
+            *effects.guards(applied),
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -156,7 +155,8 @@ class PolicySet:
         facts, constraints = decision.grounds
         errors: list[RuleError] = []
         asked = decision.transforms or decision.request_headers or decision.response_headers
-        if not (constraints or asked or candidate.facts):
+        guarded = decision.redactions or decision.censors or decision.scrubs
+        if not (constraints or asked or guarded or candidate.facts):
             # No rule asks about the target: there is nothing to turn to it.
             out = excluded(endpoint, facts, state, (), errors, decision.fallback, decided=True)
             return Hop(candidate, out, trim=decision.fallback.trims)
@@ -184,6 +184,14 @@ class PolicySet:
         rule, expected = found[1]
         after = fallback.after | {FailureKind.SCHEMA_INVALID}
         return replace(fallback, after=after), Expectation(rule, expected.file, expected.schema)
+
+    def _closed(self, erred: Mapping[int, EvaluationError]) -> int:
+        """Those that apply though nobody can say whether they match."""
+        return sum(1 << position for position in erred) & self._effects.closed
+
+    def _errors(self, erred: Mapping[int, EvaluationError]) -> list[RuleError]:
+        rules = self._effects.rules
+        return [each for at, error in sorted(erred.items()) for each in errors_of(rules[at], error)]
 
     def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
         found = self._effects.deny.first(applied)

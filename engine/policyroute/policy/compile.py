@@ -26,10 +26,12 @@ from policyroute.policy.reading import Loaded, read
 from policyroute.policy.refusals import refusals
 from policyroute.policy.report import Report
 from policyroute.policy.routes import Scope
-from policyroute.policy.rules import conditions, default, is_whole, rule
+from policyroute.policy.rules import conditions, default, is_whole, rule, sees_answers
+from policyroute.policy.scrubs import profile
 from policyroute.policy.text import SourceText
 from policyroute.policy.variables import Names, compile_variables
 from policyroute.problems import Problem, errors
+from policyroute.scrub.profile import Profile
 
 
 def compile_policy(
@@ -94,11 +96,11 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         names,
         expressions,
     )
-    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas)
+    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, _scrubs(files.own, report))
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)
-    tests = cases(files.own, {each.id: each.spec.phase == "response" for each in written}, scope)
+    tests = cases(files.own, {each.id: sees_answers(each.spec) for each in written}, scope)
     callers = clients(files.own, scope)
     phrases = refusals(files.own, rules, last, report)
     if last is None or profiles is None:
@@ -135,6 +137,15 @@ def _targets(
     for name, loaded in symbols.declared("targets", files, report).items():
         spec = loaded.document.targets.get(name)
         found[name] = target(name, spec, providers, loaded.file, report) if spec else None
+    return found
+
+
+def _scrubs(files: Sequence[Loaded], report: Report) -> Mapping[str, Profile | None]:
+    """Every declared profile of what may cross; None for those that are wrong."""
+    found: dict[str, Profile | None] = {}
+    for name, loaded in symbols.declared("scrub", files, report).items():
+        spec = loaded.document.scrub.get(name)
+        found[name] = profile(name, spec) if spec else None
     return found
 
 

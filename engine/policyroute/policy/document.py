@@ -20,10 +20,13 @@ from policyroute.policy.effects import (
     HeadersSpec,
     HoldSpec,
     LimitsSpec,
+    RedactSpec,
     ResumeSpec,
     RouteSpec,
+    ScrubUseSpec,
     TransformSpec,
 )
+from policyroute.policy.scrubs import ScrubSpec
 from policyroute.policy.spelling import (
     ApiKey,
     Cel,
@@ -212,6 +215,8 @@ class RuleSpec(Strict):
     expect: ExpectSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
+    redact: RedactSpec | None = None
+    scrub: ScrubUseSpec | None = None
 
 
 class DefaultSpec(Strict):
@@ -235,6 +240,7 @@ class Document(Strict):
     clients: dict[Name, ClientSpec] = {}
     profiles: ProfilesSpec | None = None
     refusals: RefusalsSpec | None = None
+    scrub: Annotated[dict[Name, ScrubSpec], Field(description="profiles that rules can use")] = {}
     constants: Annotated[dict[Identifier, Any], Field(description="values, read as constants.NAME")] = {}
     variables: Annotated[dict[Identifier, Cel], Field(description="expressions, read as variables.NAME")] = {}
     rules: list[RuleSpec] = []

@@ -20,7 +20,7 @@ from policyroute.policy.text import DIGEST, SECRET_KEY, SourceText, is_like_key
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
 _LISTS = ("rules", "tests")
-_MAPS = ("providers", "targets", "clients", "constants", "variables")
+_MAPS = ("providers", "targets", "clients", "scrub", "constants", "variables")
 
 
 @dataclass(frozen=True, slots=True)

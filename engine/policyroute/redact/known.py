@@ -1,17 +1,106 @@
 """Values that an app knows of itself: its customers' names, an account's numbers.
 
-Rule of this module: exact, and no value shows itself.
+Rule of this module: whole words, whatever their case, accents and white space; and no value shows itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from policyroute.redact.lookalikes import UNSEEN
+from policyroute.redact.words import automaton
+from policyroute.redact.work import Steps
+
+SHORTEST = 3
+"""Characters of a value; a shorter one would be found everywhere."""
+_MOST = 20_000
+_NO_MORE_SPACES = 0x0E00  # scripts from here on do not part their words, or hang endings on them
 
 
 class Known:
-    """`values` are by their labels, which findings have as their kinds. `reach`: the longest has so many characters."""
+    """`values` are by their labels, which findings have as their kinds. `reach`: none has more characters in a text.
+
+    A value is found with other case, without its accents, and with other white space in it (at most as much as it has
+    characters, and 16 more). Raises ValueError for a value of fewer than three letters and digits, and for more than
+    20,000 values; the error names the label only.
+    """
 
     def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
-        listed = {label: (each,) if isinstance(each, str) else tuple(each) for label, each in values.items()}
-        self.values: Mapping[str, tuple[str, ...]] = listed
-        self.reach = max((len(each) for some in listed.values() for each in some), default=0)
+        folded: dict[str, str] = {}
+        longest = 0
+        for label, some in values.items():
+            for each in (some,) if isinstance(some, str) else some:
+                plain = fold(each)[0].strip()
+                if sum(map(str.isalnum, plain)) < SHORTEST:
+                    raise ValueError(f"a known value of {label!r} has fewer than {SHORTEST} letters and digits")
+                folded.setdefault(plain, label)
+                longest = max(longest, len(each))
+        if len(folded) > _MOST:
+            raise ValueError(f"more than {_MOST:,} known values")
+        self._automaton = automaton({plain: (len(plain), label) for plain, label in folded.items()})
+        self.reach = 2 * longest + 16 if folded else 0
+
+    def __repr__(self) -> str:
+        return f"<Known, at most {self.reach} characters>"
+
+    def find(self, text: str, steps: Steps) -> Iterator[tuple[int, int, str]]:
+        """Start, end and label of each. Raises Exhausted."""
+        if self._automaton is None:
+            return
+        plain, places = fold(text)
+        for last, (length, label) in self._automaton.iter(plain):
+            steps.take()
+            first = last + 1 - length
+            if _joined(plain, first) or _joined(plain, last + 1):
+                continue
+            start = first if places is None else places[first]
+            end = last + 1 if places is None else places[last] + 1
+            if end - start <= self.reach:
+                yield start, end, label
+
+
+def _joined(text: str, at: int) -> bool:
+    """One word goes on here."""
+    if at in {0, len(text)}:
+        return False
+    before, after = text[at - 1], text[at]
+    return before.isalnum() and after.isalnum() and max(ord(before), ord(after)) < _NO_MORE_SPACES
+
+
+def fold(text: str) -> tuple[str, Sequence[int] | None]:
+    """The text without what may differ, and where each of its characters stands; None: where it stood."""
+    if text.isascii() and not _uneven(text):
+        return text.lower(), None
+    parts: list[str] = []
+    places: list[int] = []
+    blank = False
+    for at, character in enumerate(text):
+        meant = _meant(character)
+        if meant == " " and blank:
+            continue
+        blank = meant == " " if meant else blank
+        parts.append(meant)
+        places.extend([at] * len(meant))
+    return "".join(parts), places
+
+
+def _uneven(text: str) -> bool:
+    """White space that is not one blank."""
+    return "  " in text or "\n" in text or "\t" in text or "\r" in text or "\f" in text or "\v" in text
+
+
+@lru_cache(maxsize=8192)
+def _meant(character: str) -> str:
+    if character.isspace():
+        return " "
+    if _UNSEEN.match(character):
+        return ""
+    apart = unicodedata.normalize("NFKD", character)
+    kept = "".join(each for each in apart if not unicodedata.combining(each)) if len(apart) > 1 else apart
+    return "" if unicodedata.combining(character) else kept.casefold()
+
+
+_UNSEEN = re.compile(f"[{UNSEEN}]")

@@ -1,0 +1,62 @@
+"""What is personal or secret in a request, as conditions see it: kinds, never the text.
+
+Rule of this module: nobody is kept waiting. Of texts that are too long to look through it is not known what is in them,
+and a condition that asks errs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Final, NamedTuple
+
+from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.redact.detector import Detector
+from policyroute.redact.findings import Exhausted
+from policyroute.redact.kinds import KINDS, expanded
+from policyroute.request import ModelRequest
+
+MOST: Final = 100_000
+"""Characters of all texts together: what is looked through in the time that one request may keep others waiting."""
+
+_SECRETS: Final = expanded(["secrets"])
+
+
+class Content(NamedTuple):
+    """The kinds that were found, in the order of their names."""
+
+    pii: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+
+def content(request: ModelRequest) -> Content | EvaluationError:
+    """What is in the request's texts, or why nobody can say."""
+    texts = [text for text in _texts(request) if text]
+    if sum(map(len, texts)) > MOST:
+        return EvaluationError(f"the texts are too long to look through: {MOST:,} characters at most")
+    try:
+        found = sorted({finding.kind for text in texts for finding in detector().find(text)})
+    except Exhausted:
+        return EvaluationError("looking through the texts took too much")
+    pii = tuple([kind for kind in found if kind not in _SECRETS])
+    return Content(pii, tuple([kind for kind in found if kind in _SECRETS]))
+
+
+@cache
+def detector() -> Detector:
+    """Of all kinds. Making it takes a while."""
+    return Detector(KINDS)
+
+
+def prepare(conditions: Iterable[Expression | None]) -> None:
+    """Make the detector, if any of these asks for what it finds: no request should wait for that."""
+    if any(read.startswith("content.") for each in conditions if each is not None for read in each.reads):
+        detector()
+
+
+def _texts(request: ModelRequest) -> Iterator[str]:
+    for message in request.messages:
+        yield message.text
+        yield from (call.arguments for call in message.tool_calls)
+    yield from (tool.description for tool in request.tools)
+    yield from request.metadata.values()

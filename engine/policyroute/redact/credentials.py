@@ -1,0 +1,139 @@
+"""Secrets that are known by where they stand: keys in PEM, signed tokens, passwords in URLs, headers and commands.
+
+Rule of this module: the finding is the secret, and what stands around it stays readable.
+"""
+
+from __future__ import annotations
+
+from binascii import Error, a2b_base64
+from collections.abc import Iterator
+
+from policyroute.redact import plausible
+from policyroute.redact.engine import Pattern, compiled
+from policyroute.redact.views import View
+from policyroute.redact.words import At
+
+LONGEST_KEY = 8_000
+"""Characters of a private key in PEM; of a longer one so many are found."""
+
+_PEM = compiled(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_BODY = compiled(r"(?:[A-Za-z0-9+/=,:.\-\s\\|\"'>]{0,})")
+_JWT = compiled(
+    r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]{2,}|[A-Za-z0-9_-]{20,})?\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,200})?|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{8,}"
+)
+_URL = compiled(r"://([^\s:/?#@\"'<>\[\]{}$(),]{0,64}):([^\s/?#@\"'<>]{1,200})@[A-Za-z0-9\[\-_.]")
+_BEARER = compiled(r"(?i)(?:bearer|token|basic|apikey|api-key|digest|negotiate)\s+([A-Za-z0-9+/=_.~\-]{8,})")
+_HEADER = compiled(
+    r"(?i)(?:authorization|x-api-key|api-key|apikey|x-auth-token|auth-token|api-token|private-token|access-token|x-access-token)"
+    r"[\"']?\s?:\s?[\"']?(?:(?:bearer|token|basic|apikey|api-key)[ :]\s?)?[\"']?([A-Za-z0-9+/=_.~|\-]{8,})"
+)
+_CURL = compiled(
+    r"(?:-u|--user|--proxy-user|-U)[ =]?([\"']?)([^\s:\"'$<{]{0,64}):([^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"'])"
+)
+
+
+def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+    """The words beside the secrets of `kinds`, and who looks at them."""
+    if "private_key" in kinds:
+        yield "-----begin ", _private_key
+    if "jwt" in kinds:
+        yield "eyj", _jwt
+    if "password" in kinds:
+        yield "://", _url
+        yield from ((word, _curl) for word in (" -u", " --user", " --proxy-user"))
+    if "auth_header" in kinds:
+        yield from ((word, _header) for word in _HEADER_WORDS)
+        yield from ((word, _bearer) for word in ("bearer", "basic "))
+
+
+_HEADER_WORDS = ("authorization", "api-key", "apikey", "auth-token", "api-token", "private-token", "access-token")
+
+
+def _private_key(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    head = _PEM.match(view.data, start)
+    if head is None:
+        return
+    limit = start + LONGEST_KEY
+    tail = _PEM_END.search(view.data, head.end(), limit)
+    body = _PEM_BODY.match(view.data, head.end(), limit)
+    end = tail.end() if tail is not None else body.end() if body is not None else head.end()
+    inside = (tail.start() if tail is not None else end) - head.end()
+    if inside > 16:
+        yield start, min(end, limit), "private_key"
+
+
+def _jwt(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    data = view.data
+    if start and (data[start - 1 : start].isalnum() or data[start - 1] in b"_-"):
+        return
+    found = _JWT.match(data, start, start + LONGEST_KEY)
+    if found is not None and b'"' in _opened(found.group().split(b".")[0]):
+        yield *found.span(), "jwt"
+
+
+def _opened(part: bytes) -> bytes:
+    body = part.translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        return a2b_base64(body[: len(body) - len(body) % 4])
+    except Error:
+        return b""
+
+
+def _url(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    found = _URL.match(view.data, start, start + 300)
+    if found is None or not _scheme(view.data, start):
+        return
+    value = found.group(2).decode("latin-1")
+    if _real(value):
+        yield *found.span(2), "password"
+
+
+def _scheme(data: bytes, start: int) -> bool:
+    return start > 0 and data[start - 1 : start].isalnum()
+
+
+def _real(value: str) -> bool:
+    """No variable and no word that stands for a password."""
+    low = value.lower()
+    return value[0] not in "$<{*[(" and low not in _STAND_INS and not (plausible.filler(low) and len(low) > 3)
+
+
+_STAND_INS = frozenset("password pass passwd pwd secret token pw p xxx your-password test user username key".split())
+
+
+def _curl(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    if b"curl" not in view.data[max(0, start - 160) : start]:
+        return
+    found = _CURL.match(view.data, start + 1, start + 240)
+    if found is None:
+        return
+    first, last = found.span(3)
+    value = view.data[first:last].rstrip(b"\"'").decode("latin-1")
+    if not value and plausible.password(found.group(2).decode("latin-1")):
+        yield *found.span(2), "password"  # a key in the place of the user
+    elif value and _real(value):
+        yield first, first + len(value), "password"
+
+
+def _header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    yield from _after(_HEADER, view, start)
+
+
+def _bearer(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    yield from _after(_BEARER, view, start)
+
+
+def _after(pattern: Pattern, view: View, start: int) -> Iterator[tuple[int, int, str]]:
+    found = pattern.match(view.data, start, start + 2100)
+    if found is None:
+        return
+    value = found.group(1).decode()
+    if plausible.token(value, 10, 2.8) or _of_pair(value):
+        yield *found.span(1), "auth_header"
+
+
+def _of_pair(value: str) -> bool:
+    """Base64 of a user and a password."""
+    pair = _opened(value.rstrip("=").encode() + b"===") if len(value) >= 8 else b""
+    return b":" in pair and pair.isascii() and pair.decode().isprintable() and not plausible.filler(value)

@@ -1,0 +1,98 @@
+"""Whether a word can be a secret at all, or is what people write where one would stand.
+
+Rule of this module: it judges one value, by what is in it, and knows nothing of where it stands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import log2
+
+_FILLERS = (
+    "xxxx", "****", "....", "____", "----", "0000000", "1111111", "aaaaaa", "example", "placeholder", "changeme", "change_me", "change-me",
+    "your", "dummy", "redacted", "insert", "replace", "todo", "fixme", "sample", "foobar", "username", "12345678901234567890",
+    "secretkey", "mysecret", "tokenhere", "accesstoken", "keyhere",
+)  # fmt: skip
+_CODE = (
+    "${",
+    "$(",
+    "{{",
+    "<%",
+    "%(",
+    "getenv",
+    "environ",
+    "process.",
+    "()",
+    "=>",
+    "::",
+    "->",
+    "[",
+    "](",
+    "\\n",
+    "&&",
+    "||",
+)
+_WORDS = frozenset(
+    "null none true false nil undefined string str bool boolean int integer object any optional required password "
+    "passwd secret token apikey api_key unknown default test testing bearer basic empty hidden value void self this "
+    "function return const let var char bytes text number type".split()
+)
+_SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
+
+
+def entropy(value: str) -> float:
+    """Bits a character, as the value itself spreads them."""
+    size = len(value)
+    return -sum(count / size * log2(count / size) for count in Counter(value).values()) if size else 0.0
+
+
+def filler(value: str) -> bool:
+    """Stands where a secret would, and says so."""
+    low = value.lower()
+    return any(each in low for each in _FILLERS) or len(set(low)) < min(6, len(low) // 3 + 1)
+
+
+def token(value: str, least: int = 10, bits: float = 3.0) -> bool:
+    """A key or a token that a machine made."""
+    if len(value) < least or filler(value) or _is_code(value) or _sequence(value):
+        return False
+    digits = sum(each.isdigit() for each in value)
+    letters = sum(each.isalpha() for each in value)
+    if digits == len(value) or not (digits or (len(value) >= 32 and _mixed(value))):
+        return False
+    return letters > 0 and entropy(value) >= bits
+
+
+def password(value: str) -> bool:
+    """Something that a person chose, which no word or name is."""
+    if not 6 <= len(value) <= 128 or filler(value) or _is_code(value) or value.lower() in _WORDS:
+        return False
+    kinds = sum((any(map(str.islower, value)), any(map(str.isupper, value)), any(map(str.isdigit, value))))
+    marks = sum(not each.isalnum() for each in value)
+    if "/" in value and marks >= 2 and kinds < 3:
+        return False  # a path
+    digits = sum(map(str.isdigit, value))
+    return (kinds >= 2 and digits > 0) or (marks > 0 and kinds >= 2 and not _dotted(value))
+
+
+def _dotted(value: str) -> bool:
+    """`settings.DB_PASSWORD`, `some-name`: words that marks hold together."""
+    return all(part.isalpha() for part in value.translate(_JOINTS).split())
+
+
+_JOINTS = str.maketrans(dict.fromkeys("._-/:,;", " "))
+
+
+def _is_code(value: str) -> bool:
+    return value[:1] in "$<{%@&*" or any(each in value for each in _CODE) or (value[:1] == "(" and value[-1:] == ")")
+
+
+def _mixed(value: str) -> bool:
+    """Upper and lower case change too often for words."""
+    changes = sum(one.isupper() != other.isupper() for one, other in zip(value, value[1:], strict=False))
+    return changes * 3 >= len(value) and any(map(str.isupper, value)) and any(map(str.islower, value))
+
+
+def _sequence(value: str) -> bool:
+    low = value.lower()
+    return any(low in each * 3 for each in _SEQUENCES)
