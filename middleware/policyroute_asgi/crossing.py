@@ -20,7 +20,6 @@ from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import BLOCK, Treatment
-from policyroute.failures import Failure
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub import Traces
 from policyroute_asgi.context import Context, Contexts

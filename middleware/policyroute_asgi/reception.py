@@ -49,7 +49,8 @@ Tell = Callable[[Received | Failed | Withheld], Awaitable[bool]]
 
 
 class Reception:
-    """Of one attempt, which was sent as `sending`. What is told to the client by us is in this `frame`. `lost` is what the client's dialect has no words for, as it comes. `secrets` are shown to nobody.
+    """Of one attempt, which was sent as `sending`. What is told to the client by us is in this `frame`. `lost` is what
+    the client's dialect has no words for, as it comes. `secrets` are shown to nobody.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an answer is read with

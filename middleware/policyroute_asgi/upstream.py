@@ -32,8 +32,8 @@ from policyroute_asgi.work import Ongoing
 class Upstream:
     """The attempts of one request.
 
-    `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms` is told of each attempt that is open;
-    `caution` knows who is better left alone. An answer that is told to the client by us is called `answer_id`, of
+    `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms`
+    is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client by us is called `answer_id`, of
     [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing` what there is to tell. `hop`,
     `adapted`, `lost` and `max_tokens` are the last attempt's.
     """

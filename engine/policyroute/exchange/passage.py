@@ -5,7 +5,7 @@ Rule of this module: it fails closed. What cannot be looked through, or be left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from policyroute.changes import Change
@@ -14,12 +14,10 @@ from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
-from policyroute.request.prompt import Prompt, Text
-from policyroute.scrub import Gate, Refusal, Scrubbed, Traces, asserted, leaks, normalised, scrubbed
+from policyroute.request.prompt import Prompt
+from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, normalised, scrubbed
 
 CLEARANCE: Final = "clearance"
-CONFESSION: Final = "confession"
-"""A model has said what the candidate may not know."""
 BLOCKED: Final = "blocked"
 UNSEARCHABLE: Final = "unsearchable"
 """It is too long, or too odd, to be looked through."""
@@ -58,7 +56,7 @@ class Passage:
         clearance = self._hop.candidate.provider.clearance
         if rules or clearance < Clearance.INTERNAL:
             most = min((rule.max_label for rule in rules), default=Clearance.INTERNAL)
-            outputs = min((rule.outputs for rule in rules), key=_STRICTEST.index, default="scan")
+            outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan")
             profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
             gate = Gate(clearance, self._crosses, most)
             found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
@@ -107,4 +105,4 @@ class Passage:
         return NotForIt(Excluded(candidate.target, candidate.provider.name, code, rule, detail))
 
 
-_STRICTEST: Final = ("inherit", "scan", "public")
+_STRICTEST: Final[tuple[Outputs, ...]] = ("inherit", "scan", "public")

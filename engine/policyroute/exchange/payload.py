@@ -137,9 +137,7 @@ def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -
     return data
 
 
-def _translated(
-    request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect, passage: Passage | None
-) -> Fitted:
+def _translated(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect, passage: Passage | None) -> Fitted:
     for _, transform in hop.transforms:
         prompt = applied(prompt, transform, _PROMPTS)
     if passage is not None:

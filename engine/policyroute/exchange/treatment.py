@@ -23,6 +23,7 @@ from policyroute.redact.replacing import Blocked, Redaction
 from policyroute.redact.restoring import Restoring, restored
 from policyroute.scrub import Listening, Traces
 
+BLOCK: Final = "block"
 CONFESSION: Final = "confession"
 BLOCKED: Final = "blocked"
 UNSEARCHABLE: Final = "unsearchable"
@@ -98,6 +99,7 @@ class Overheard:
     """Reads as `reader` does, and breaks off where `treatment` says that nothing may be confessed."""
 
     def __init__(self, reader: StreamReader, treatment: Treatment, traces: Traces) -> None:
+        self.malformed = 0
         self.tail = b""
         self._reader = reader
         self._treatment = treatment
@@ -105,15 +107,12 @@ class Overheard:
         self._channels: dict[tuple[str, int, int], Listening] = {}
 
     @property
-    def malformed(self) -> int:
-        return self._reader.malformed
-
-    @property
     def complete(self) -> bool:
         return self._reader.complete
 
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         events, raw = self._reader.feed(chunk)
+        self.malformed = self._reader.malformed
         return (events, raw) if self._listened(events) else ([_broken()], b"")
 
     def end(self) -> list[StreamEvent]:

@@ -81,7 +81,7 @@ class Turns:
         self._last: int | None = None
         self._closed: set[object] = set()
         self._window = 0
-        self._before = (self._last, 0, 0, 0)
+        self._before: tuple[int | None, int, int, int] = (None, 0, 0, 0)
 
     def taken(self, place: int) -> None:
         """The candidate at `place` is being tried now."""
