@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from policyroute.absent import Absent
 from policyroute.decide.decision import Decision, Hop
 from policyroute.exchange.commands import Attempt
-from policyroute.exchange.passage import NotForIt, Passage
+from policyroute.exchange.passage import Passage
 from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition

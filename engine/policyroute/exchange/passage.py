@@ -56,7 +56,7 @@ class Passage:
         clearance = self._hop.candidate.provider.clearance
         if rules or clearance < Clearance.INTERNAL:
             most = min((rule.max_label for rule in rules), default=Clearance.INTERNAL)
-            outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan")
+            outputs: Outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan")
             profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
             gate = Gate(clearance, self._crosses, most)
             found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
