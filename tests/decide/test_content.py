@@ -1,4 +1,4 @@
-"""What conditions learn of a request's texts: kinds, looked for where a rule asks, an error where it is too much."""
+"""What conditions learn of a request's texts: kinds and labels, looked for where a rule asks; too much is an error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from policyroute import Client, Decision, ModelRequest, PolicySet, RoutingState
 from policyroute.decide.content import MOST
 from policyroute.decide.trace import trace
+from policyroute.request import Operation
 
 MakePolicy = Callable[..., PolicySet]
 Ask = Callable[..., ModelRequest]
@@ -93,3 +94,48 @@ def test_what_was_found_is_not_shown(policy: MakePolicy, ask: Ask) -> None:
     text = orjson.dumps(told.as_json()).decode()
     assert ADDRESS not in text
     assert TOKEN not in text
+
+
+LABELLED = """
+rules:
+  - {id: high, when: 'content.labels.exists(l, l >= "confidential")', require: target.clearance >= "confidential"}
+  - {id: plain, when: 'content.labels == ["internal"]', route: [mini]}
+default: {route: [mini, eu]}
+"""
+
+
+def saying(system: str, user: str = "Hi") -> dict[str, Any]:
+    return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": user}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "fired"),
+    [
+        (saying("Prices: <confidential>we pay 3</confidential>. Be kind."), ("high",)),
+        (saying("Prices: <internal>we pay 3</internal>. Be kind."), ("plain",)),
+        (saying("Be kind."), ("plain",)),
+        (saying("Be kind.", "<confidential>what I say</confidential>"), ("plain",)),
+        (saying("<public>We are a shop</public>, and <secret>we cheat</secret>."), ("high",)),
+    ],
+)
+def test_labels_are_those_of_the_authors_own_text(
+    policy: MakePolicy, ask: Ask, body: dict[str, Any], fired: tuple[str, ...]
+) -> None:
+    decision = decided(policy(LABELLED), ask(**body))
+    assert (decision.fired, decision.errors) == (fired, ())
+
+
+def test_tags_that_cannot_be_read_are_an_error(policy: MakePolicy, ask: Ask) -> None:
+    decision = decided(policy(LABELLED), ask(**saying("Prices: <confidential>we pay 3")))
+    assert [(error.rule, error.effect, error.consequence) for error in decision.errors] == [
+        ("high", "require", "applied"),
+        ("plain", "route", "skipped"),
+    ]
+    assert {each.target for each in decision.candidates} == {"eu"}
+
+
+def test_what_is_to_be_embedded_has_no_labels(policy: MakePolicy) -> None:
+    policy_set = policy(LABELLED)
+    body = orjson.dumps({"model": "auto", "input": ["<confidential>x</confidential>"]})
+    request = ModelRequest.read("openai_chat", body, path="/v1/embeddings", operation=Operation.EMBEDDINGS)
+    assert decided(policy_set, request).fired == ("plain",)

@@ -1,4 +1,4 @@
-"""What is personal or secret in a request, as conditions see it: kinds, never the text.
+"""What is personal, secret or labelled in a request, as conditions see it: kinds and labels, never the text.
 
 Rule of this module: nobody is kept waiting. Of texts that are too long to look through it is not known what is in them,
 and a condition that asks errs.
@@ -6,19 +6,26 @@ and a condition that asks errs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
 from policyroute.cel.expression import EvaluationError, Expression
+from policyroute.clearance import Clearance
 from policyroute.redact.detector import Detector
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.kinds import KINDS, expanded
-from policyroute.request import ModelRequest
+from policyroute.request import ModelRequest, Operation
+from policyroute.scrub import Exhausted as TooMuch
+from policyroute.scrub import Profile, glance, segments
+from policyroute.scrub.labelling import pieces
+from policyroute.scrub.segment import OPEN
+from policyroute.scrub.tags import Untidy
 
 MOST: Final = 100_000
 """Characters of all texts together: what is looked through in the time that one request may keep others waiting."""
 
+_FOUND: Final = frozenset({"content.pii", "content.secrets"})
 _SECRETS: Final = expanded(["secrets"])
 
 
@@ -42,6 +49,19 @@ def content(request: ModelRequest) -> Content | EvaluationError:
     return Content(pii, tuple([kind for kind in found if kind in _SECRETS]))
 
 
+def labels(request: ModelRequest, profiles: Sequence[Profile]) -> tuple[Clearance, ...] | EvaluationError:
+    """How secret the request's texts are, least first, or why nobody can say. What nobody labels is `internal`."""
+    if request.operation is Operation.EMBEDDINGS or not glance(request.body, profiles):
+        return (Clearance.INTERNAL,)
+    try:
+        read = [pieces(each, profiles) for each in segments(request.prompt) if each.kind not in OPEN]
+    except Untidy:
+        return EvaluationError("the tags that label the texts cannot be read")
+    except TooMuch:
+        return EvaluationError("reading the labels of the texts took too much")
+    return tuple(sorted({piece.label for some in read for piece in some if not piece.markup and piece.text.strip()}))
+
+
 @cache
 def detector() -> Detector:
     """Of all kinds. Making it takes a while."""
@@ -50,7 +70,7 @@ def detector() -> Detector:
 
 def prepare(conditions: Iterable[Expression | None]) -> None:
     """Make the detector, if any of these asks for what it finds: no request should wait for that."""
-    if any(read.startswith("content.") for each in conditions if each is not None for read in each.reads):
+    if any(read in _FOUND for each in conditions if each is not None for read in each.reads):
         detector()
 
 

@@ -103,6 +103,10 @@ class Effects:
             return _UNGUARDED
         return self.redact.of(bitmap), self.censor.of(bitmap), self.scrub.of(bitmap)
 
+    def scrubs(self) -> tuple[Scrub, ...]:
+        """What any rule scrubs, those in shadow mode too."""
+        return tuple(rule.scrub for rule in self.rules if rule.scrub is not None)
+
     def named(self, bitmap: int) -> tuple[str, ...]:
         """The ids of these rules, in order."""
         return tuple([self.ids[position] for position in bits(bitmap)]) if bitmap else ()

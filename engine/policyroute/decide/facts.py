@@ -6,33 +6,45 @@ cost only where a rule that can still match wants them. The names are those of `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.values import Timestamp, TotalMap
+from policyroute.clearance import Clearance
 from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
-from policyroute.decide.content import Content, content
+from policyroute.decide.content import Content, content, labels
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
 from policyroute.request import Client, ModelRequest
+from policyroute.scrub.profile import DEFAULT, Profile
+
+T = TypeVar("T")
 
 
 def _read(path: str) -> Lazy[Any]:
     return Lazy(attrgetter(path))
 
 
+def _known(found: T | EvaluationError) -> T:
+    """What was looked for once, its error included."""
+    if isinstance(found, EvaluationError):
+        raise found.with_traceback(None)
+    return found
+
+
 class Facts:
     """The facts of one request, turned to each candidate in turn while its constraints are asked.
 
-    `granted` are the targets that the client may use, None being all.
+    `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled.
     """
 
     granted: Mapping[str, Target] | None = None
+    profiles: Sequence[Profile] = (DEFAULT,)
 
     def __init__(
         self,
@@ -134,23 +146,24 @@ class Facts:
         return TotalMap(self.request.metadata)
 
     @Lazy
+    def _labels(self) -> tuple[Clearance, ...] | EvaluationError:
+        return labels(self.request, self.profiles)
+
+    @Lazy
     def _content(self) -> Content | EvaluationError:
         return content(self.request)
 
     @property
     def content_pii(self) -> tuple[str, ...]:
-        return self._found().pii
+        return _known(self._content).pii
 
     @property
     def content_secrets(self) -> tuple[str, ...]:
-        return self._found().secrets
+        return _known(self._content).secrets
 
-    def _found(self) -> Content:
-        """Looked for once, its error included."""
-        found = self._content
-        if isinstance(found, EvaluationError):
-            raise found.with_traceback(None)
-        return found
+    @property
+    def content_labels(self) -> tuple[Clearance, ...]:
+        return _known(self._labels)
 
     @Lazy
     def client_tags(self) -> TotalMap:
@@ -183,7 +196,7 @@ class _Variable:
         return value
 
 
-def facts_class(variables: Mapping[str, Expression]) -> type[Facts]:
-    """The facts of a policy set that has these variables."""
+def facts_class(variables: Mapping[str, Expression], profiles: Sequence[Profile] = ()) -> type[Facts]:
+    """The facts of a policy set that has these variables, and scrubs with these profiles and the default one."""
     fields = {f"variables_{name}": _Variable(name, expression) for name, expression in variables.items()}
-    return type("PolicyFacts", (Facts,), dict(fields))
+    return type("PolicyFacts", (Facts,), {**fields, "profiles": (DEFAULT, *profiles)})

@@ -62,7 +62,8 @@ class PolicySet:
             for position, rule in enumerate(self._effects.rules)
             if rule.route is not None
         }
-        self._facts = facts_class(program.variables)
+        profiles = {each.profile.name: each.profile for each in self._effects.scrubs()}
+        self._facts = facts_class(program.variables, tuple(profiles.values()))
         prepare([*program.variables.values(), *[each for rule in program.rules for each in (rule.when, rule.require)]])
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)

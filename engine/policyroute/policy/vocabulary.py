@@ -172,6 +172,7 @@ GATEWAY: Mapping[str, Field] = {
 CONTENT: Mapping[str, Field] = {
     "pii": Field(list_of(enum_of(*GROUPS["pii"])), "kinds of what is personal in its texts", cost=Cost.SEARCH),
     "secrets": Field(list_of(enum_of(*GROUPS["secrets"])), "kinds of secrets in its texts", cost=Cost.SEARCH),
+    "labels": Field(list_of(CLEARANCE), "how secret its texts are, by the profiles of `scrub` rules", cost=Cost.SEARCH),
 }
 
 
@@ -263,7 +264,7 @@ ROOT_DOCS: Mapping[str, str] = {
     "client": "who calls",
     "session": "the conversation",
     "gateway": "this process",
-    "content": "what [a detector](redaction.md) finds in the request's texts; looked for only if a rule asks",
+    "content": "what is found in the request's texts: [kinds](redaction.md) and [labels](scrubbing.md), if a rule asks",
     "targets": 'every declared target by name, as `target`: `targets["gpt"].quality`',
     "target": "the candidate at hand: in `require`, `where` and `rank`; with `phase: response` the one that answered",
     "response": "the answer, its first choice: in rules with `phase: response`",
