@@ -11,7 +11,8 @@ from math import log2
 _FILLERS = (
     "xxxx", "****", "....", "____", "----", "0000000", "1111111", "aaaaaa", "example", "placeholder", "changeme", "change_me", "change-me",
     "your", "dummy", "redacted", "insert", "replace", "todo", "fixme", "sample", "foobar", "username", "12345678901234567890",
-    "secretkey", "mysecret", "tokenhere", "accesstoken", "keyhere",
+    "secretkey", "mysecret", "my-secret", "my_secret", "tokenhere", "token-here", "token_here", "accesstoken", "access_token", "keyhere",
+    "key-here", "key_here", "some-", "some_", "abcdefgh", "fake", "notasecret", "not-a-secret", "00000000", "123456789",
 )  # fmt: skip
 _CODE = (
     "${",
