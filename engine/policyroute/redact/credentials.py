@@ -16,7 +16,7 @@ from policyroute.redact.words import At
 LONGEST_KEY = 8_000
 """Characters of a private key in PEM; of a longer one so many are found."""
 
-_SHORTEST_KEY = 60
+_SHORTEST_KEY = 32
 _PEM = compiled(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY = compiled(r"(?:[A-Za-z0-9+/=,:.\-\s\\|\"'>]{0,})")
