@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
 from policyroute.policy.addresses import origin
+from policyroute.policy.audits import Audit
 from policyroute.policy.batches import Batches
 from policyroute.policy.clients import clients
 from policyroute.policy.clients import profiles as known_profiles
@@ -114,8 +115,16 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         clients=callers,
         profiles=profiles,
         refusals=phrases,
+        audit=_audit(files.own, report),
         client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
+
+
+def _audit(files: Sequence[Loaded], report: Report) -> Audit | None:
+    loaded = symbols.only("audit", files, report)
+    if loaded is None or loaded.document.audit is None:
+        return None
+    return Audit.of(loaded.document.audit, loaded.file.key_span(("audit",)))
 
 
 def _providers(files: Sequence[Loaded], report: Report) -> Mapping[str, Provider | None]:

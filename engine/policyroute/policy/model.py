@@ -17,6 +17,7 @@ from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.policy.accounts import KeyRef, SecretRef
 from policyroute.policy.actions import Deny, Expected, Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.audits import Audit
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
@@ -204,3 +205,4 @@ class Program:
     clients: Mapping[str, KnownClient] = field(default_factory=dict[str, KnownClient])
     profiles: Profiles = SHIPPED
     refusals: Refusals | None = None
+    audit: Audit | None = None
