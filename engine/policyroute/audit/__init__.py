@@ -3,7 +3,7 @@
 Rule of this room: no text of a prompt and no value of a person's is in any of its values.
 """
 
-from policyroute.audit.chain import Entry, Head, linked, read
+from policyroute.audit.chain import Entry, Head, heads_in, linked, read
 from policyroute.audit.findings import Code, Finding, Verified
 from policyroute.audit.marks import Marks
 from policyroute.audit.record import (
@@ -36,6 +36,7 @@ __all__ = [
     "Verified",
     "Volume",
     "exposed",
+    "heads_in",
     "linked",
     "read",
     "verify",

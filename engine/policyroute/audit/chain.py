@@ -50,6 +50,11 @@ class Head:
         return cls(found[1], int(found[2]), found[3])
 
 
+def heads_in(text: str) -> list[Head]:
+    """Those that stand somewhere in a text, such as a log."""
+    return [Head(found[1], int(found[2]), found[3]) for found in _HEAD.finditer(text)]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line. `key` is the id of the key it is sealed with; `intact`: its hash fits."""
