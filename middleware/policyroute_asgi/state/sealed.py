@@ -61,17 +61,7 @@ def key_of(state_dir: Path) -> bytes:
     if given is not None:
         return _read(given.encode(), KEY_VARIABLE)
     path = state_dir / KEY_FILE
-    if not path.exists():
-        draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
-        durably.write(draft, base64.b64encode(os.urandom(_SIZE)) + b"\n")
-        try:
-            os.link(draft, path)  # fails where another process was first
-            durably.sync(state_dir)  # or a loss of power takes the key, and with it what was acknowledged
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return _read(path.read_bytes(), str(path))
+    return _read(durably.once(path, base64.b64encode(os.urandom(_SIZE)) + b"\n"), str(path))
 
 
 def _read(text: bytes, place: str) -> bytes:
