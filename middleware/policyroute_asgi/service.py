@@ -177,7 +177,7 @@ class Services:
         bounds = Bounds(Places(load), rooms, self._rates, body)
         state = await once(partial(opened, _path(options.get("state_dir"))), "policyroute-state-open")
         owned.append(state)
-        routed = Routed(holder, sender(transport), self.telemetry, bounds, state)
+        routed = Routed(holder, sender(transport), self.telemetry, bounds, state, auditor)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
 
