@@ -45,7 +45,7 @@ class Passage:
         self._measured = measured
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - whether there is anything to do is asked of all of these
         cls, request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, told: bool, measured: bool
     ) -> Passage | None:
         """None where nothing of a request can be kept from the candidate: nearly all are such. `told`: it is told more
