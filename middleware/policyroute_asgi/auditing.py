@@ -35,29 +35,31 @@ def settled(
     directory = Path(audit.path) if state_dir is None else state_dir / audit.path
     try:
         key = secret.encode() if secret is not None else _key(state_dir or directory)
-        _probe(directory)
     except OSError as error:
-        problem = Problem(
-            code="audit-unwritable",
-            message=f"audit records cannot be written to `{error.filename or directory}`: {error.strerror or error}",
-            span=audit.span,
-            hint="make the directory writable, and have room on its disk",
-            path="audit",
-            severity=Severity.WARNING if audit.buffer else Severity.ERROR,
-        )
-        # Without a key of its own there is nothing to write with, however patient the policy is.
-        if not audit.buffer or secret is None:
-            return None, (problem,)
-        return _settings(audit, directory, secret.encode()), (problem,)
+        return None, (_unwritable(audit, error, directory, Severity.ERROR),)
     if len(key) < _SHORTEST:
         short = f"the audit key has less than {_SHORTEST} characters: what records hide could be found by guessing"
         hint = "`openssl rand -base64 32` makes one"
         return None, (Problem("audit-short-key", short, audit.span, hint, path="audit.key"),)
-    return _settings(audit, directory, key), ()
+    made = Settings(directory, key, audit.to, audit.rotate, audit.keep, audit.buffer)
+    try:
+        _probe(directory)
+    except OSError as error:
+        if not audit.buffer:
+            return None, (_unwritable(audit, error, directory, Severity.ERROR),)
+        return made, (_unwritable(audit, error, directory, Severity.WARNING),)
+    return made, ()
 
 
-def _settings(audit: Audit, directory: Path, key: bytes) -> Settings:
-    return Settings(directory, key, audit.to, audit.rotate, audit.keep, audit.buffer)
+def _unwritable(audit: Audit, error: OSError, directory: Path, severity: Severity) -> Problem:
+    return Problem(
+        code="audit-unwritable",
+        message=f"audit records cannot be written to `{error.filename or directory}`: {error.strerror or error}",
+        span=audit.span,
+        hint="make the directory writable, and have room on its disk",
+        path="audit",
+        severity=severity,
+    )
 
 
 def _key(state_dir: Path) -> bytes:
