@@ -156,7 +156,7 @@ class Services:
             owned.append(holder)
         try:
             await holder.start()
-            auditor = Auditor(lambda: holder.current.audit)
+            auditor = Auditor(lambda: holder.current.audit, self._count_audited)
             owned.append(auditor)
             await _audited(auditor)
         except BaseException:
@@ -195,6 +195,9 @@ class Services:
         self.metrics.policy.changed(status.ok)
         auditor.follow()
         self._use(holder)
+
+    def _count_audited(self, outcome: str, number: int) -> None:
+        self.metrics.audited.of(outcome).inc(number)
 
     def _use(self, holder: PolicySource) -> None:
         active = holder.current
