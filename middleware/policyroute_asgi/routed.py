@@ -24,6 +24,7 @@ from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
+from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
@@ -70,6 +71,7 @@ class Routed:
         self._body = bounds.body
         self._state = state
         self._remembered = Remembered(state)
+        self._crossings = Crossings(state)
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
@@ -140,6 +142,7 @@ class Routed:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
         demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
         work = await ongoing(request, tenant, demand, self._state)
+        crossing = await self._crossings.of(request, decision, caller.client)
         upstream = Upstream(
             request,
             lambda candidate: self._hop(active, decision, candidate, caller, served),
@@ -150,6 +153,7 @@ class Routed:
             decision.resume,
             work,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
+            crossing=crossing,
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))

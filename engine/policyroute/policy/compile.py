@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
 from policyroute.policy.addresses import origin
+from policyroute.policy.audits import Audit
 from policyroute.policy.batches import Batches
 from policyroute.policy.clients import clients
 from policyroute.policy.clients import profiles as known_profiles
@@ -96,7 +97,8 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         names,
         expressions,
     )
-    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, _scrubs(files.own, report))
+    scrubs = _scrubs(files.own, expressions)
+    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, scrubs)
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)
@@ -116,8 +118,16 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         clients=callers,
         profiles=profiles,
         refusals=phrases,
+        audit=_audit(files.own, report),
         client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
+
+
+def _audit(files: Sequence[Loaded], report: Report) -> Audit | None:
+    loaded = symbols.only("audit", files, report)
+    if loaded is None or loaded.document.audit is None:
+        return None
+    return Audit.of(loaded.document.audit, loaded.file.key_span(("audit",)))
 
 
 def _providers(files: Sequence[Loaded], report: Report) -> Mapping[str, Provider | None]:
@@ -140,12 +150,12 @@ def _targets(
     return found
 
 
-def _scrubs(files: Sequence[Loaded], report: Report) -> Mapping[str, Profile | None]:
+def _scrubs(files: Sequence[Loaded], expressions: Expressions) -> Mapping[str, Profile | None]:
     """Every declared profile of what may cross; None for those that are wrong."""
     found: dict[str, Profile | None] = {}
-    for name, loaded in symbols.declared("scrub", files, report).items():
+    for name, loaded in symbols.declared("scrub", files, expressions.report).items():
         spec = loaded.document.scrub.get(name)
-        found[name] = profile(name, spec) if spec else None
+        found[name] = profile(name, spec, loaded.file, expressions) if spec else None
     return found
 
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reasoning, SchemaSubset, SeedName
+from policyroute.policy.audits import AuditSpec
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -241,6 +242,7 @@ class Document(Strict):
     profiles: ProfilesSpec | None = None
     refusals: RefusalsSpec | None = None
     scrub: Annotated[dict[Name, ScrubSpec], Field(description="profiles that rules can use")] = {}
+    audit: AuditSpec | None = None
     constants: Annotated[dict[Identifier, Any], Field(description="values, read as constants.NAME")] = {}
     variables: Annotated[dict[Identifier, Cel], Field(description="expressions, read as variables.NAME")] = {}
     rules: list[RuleSpec] = []

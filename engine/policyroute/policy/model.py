@@ -29,6 +29,7 @@ from policyroute.policy.actions import (
     Scrub,
     Transform,
 )
+from policyroute.policy.audits import Audit
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
@@ -220,3 +221,4 @@ class Program:
     clients: Mapping[str, KnownClient] = field(default_factory=dict[str, KnownClient])
     profiles: Profiles = SHIPPED
     refusals: Refusals | None = None
+    audit: Audit | None = None

@@ -55,7 +55,7 @@ def read(source: SourceText, report: Report) -> Loaded | None:
         return None
     report.hidden[source.name] = [
         place
-        for section in ("providers", "clients")
+        for section in ("providers", "clients", "audit")
         if section in file.root.entries
         for place in _secrets(file.root.entries[section][1])
     ]

@@ -31,7 +31,7 @@ _PUBLIC = ("public", "accessor", "_id", "-id", "name", "url", "uri", "path", "fi
     "placeholder", "regex", "pattern", "header", "limit", "usage", "budget", "column", "class", "tokenizer", "tokens", "credentialsid")  # fmt: skip
 
 _ASSIGNED = compiled(
-    r"[A-Za-z0-9_.\-]{0,32}?(?:[\"'`\]]|\\\"){0,2}\s{0,4}(?::=|=>|==?|:|\bis\b:?|\bto\b|>|,)\s{0,4}(?:>\s{0,2})?"
+    r"[A-Za-z0-9_.\-]{0,32}?(?:[\"'`\]]|\\\"){0,2}[ \t]{0,8}(?:value[ \t]{0,2})?(?::=|=>|==?|:|\bis\b:?|\bto\b|>|,)[ \t]{0,8}"
     r"(?:[brfBRF]{0,2}\\?\"([^\"\n\\]{4,256})\\?\"|[brfu]?'([^'\n]{4,256})'|`([^`\n]{4,256})`|([^\s\"'`;<>]{6,256}))"
 )
 _NAME = 40
@@ -97,7 +97,7 @@ def _named(low: str, start: int, end: int) -> str:
 
 
 def _is_public(name: str) -> bool:
-    return any(each in name for each in _PUBLIC)
+    return name.endswith(("id", "ids")) or any(each in name for each in _PUBLIC)
 
 
 def _expression(value: str) -> bool:

@@ -16,20 +16,19 @@ from policyroute.redact.words import At
 LONGEST_KEY = 8_000
 """Characters of a private key in PEM; of a longer one so many are found."""
 
+_SHORTEST_KEY = 32
 _PEM = compiled(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY = compiled(r"(?:[A-Za-z0-9+/=,:.\-\s\\|\"'>]{0,})")
-_JWT = compiled(
-    r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]{2,}|[A-Za-z0-9_-]{20,})?\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,200})?|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{8,}"
-)
+_JWT = compiled(r"eyJ[A-Za-z0-9_-]{10,}={0,2}\.[A-Za-z0-9_-]{0,}={0,2}(?:\.[A-Za-z0-9_-]*){0,3}")
 _URL = compiled(r"://([^\s:/?#@\"'<>\[\]{}$(),]{0,64}):([^\s/?#@\"'<>]{1,200})@[A-Za-z0-9\[\-_.]")
 _BEARER = compiled(r"(?i)(?:bearer|token|basic|apikey|api-key|digest|negotiate)\s+([A-Za-z0-9+/=_.~\-]{8,})")
 _HEADER = compiled(
-    r"(?i)(?:authorization|x-api-key|api-key|apikey|x-auth-token|auth-token|api-token|private-token|access-token|x-access-token)"
+    r"(?i)(?:authorization|api-?key|auth-token|api-token|private-token|access-token|-token|-secret|-key)"
     r"[\"']?\s?:\s?[\"']?(?:(?:bearer|token|basic|apikey|api-key)[ :]\s?)?[\"']?([A-Za-z0-9+/=_.~|\-]{8,})"
 )
 _CURL = compiled(
-    r"(?:-u|--user|--proxy-user|-U)[ =]?([\"']?)([^\s:\"'$<{]{0,64}):([^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"'])"
+    r"(?:-u|--user|--proxy-user|-U)[ =]?([\"']?)([^\s:\"'$<{]{0,64}):([^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"']|[\"'])"
 )
 
 
@@ -47,7 +46,7 @@ def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
         yield from ((word, _bearer) for word in ("bearer", "basic "))
 
 
-_HEADER_WORDS = ("authorization", "api-key", "apikey", "auth-token", "api-token", "private-token", "access-token")
+_HEADER_WORDS = ("authorization", "apikey", "-token", "-secret", "-key")
 
 
 def _private_key(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
@@ -59,7 +58,7 @@ def _private_key(view: View, start: int, _end: int) -> Iterator[tuple[int, int, 
     body = _PEM_BODY.match(view.data, head.end(), limit)
     end = tail.end() if tail is not None else body.end() if body is not None else head.end()
     inside = (tail.start() if tail is not None else end) - head.end()
-    if inside > 16:
+    if inside >= _SHORTEST_KEY:
         yield start, min(end, limit), "private_key"
 
 
@@ -68,14 +67,17 @@ def _jwt(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
     if start and (data[start - 1 : start].isalnum() or data[start - 1] in b"_-"):
         return
     found = _JWT.match(data, start, start + LONGEST_KEY)
-    if found is not None and b'"' in _opened(found.group().split(b".")[0]):
+    if found is not None and _SIGNS.search(_opened(found.group().split(b".")[0].rstrip(b"="))) is not None:
         yield *found.span(), "jwt"
+
+
+_SIGNS = compiled(r"\"(?:alg|typ|enc|kid)\" ?:")
 
 
 def _opened(part: bytes) -> bytes:
     body = part.translate(bytes.maketrans(b"-_", b"+/"))
     try:
-        return a2b_base64(body[: len(body) - len(body) % 4])
+        return a2b_base64(body + b"=" * (-len(body) % 4))
     except Error:
         return b""
 
@@ -103,7 +105,7 @@ _STAND_INS = frozenset("password pass passwd pwd secret token pw p xxx your-pass
 
 
 def _curl(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
-    if b"curl" not in view.data[max(0, start - 160) : start]:
+    if b"curl" not in view.data[max(0, start - 500) : start].rsplit(b"\n\n")[-1]:
         return
     found = _CURL.match(view.data, start + 1, start + 240)
     if found is None:
@@ -135,5 +137,5 @@ def _after(pattern: Pattern, view: View, start: int) -> Iterator[tuple[int, int,
 
 def _of_pair(value: str) -> bool:
     """Base64 of a user and a password."""
-    pair = _opened(value.rstrip("=").encode() + b"===") if len(value) >= 8 else b""
+    pair = _opened(value.rstrip("=").encode()) if len(value) >= 8 else b""
     return b":" in pair and pair.isascii() and pair.decode().isprintable() and not plausible.filler(value)

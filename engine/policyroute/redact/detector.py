@@ -5,7 +5,7 @@ Rule of this module: everything is made once, at load; looking changes nothing, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from policyroute.redact import personal
@@ -27,13 +27,13 @@ CONTEXT = 96
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
-_SIMPLE = {
-    "email": personal.emails,
-    "card": personal.cards,
-    "iban": personal.ibans,
-    "ip": personal.addresses,
-    "phone": phones,
-}
+_SIMPLE = (
+    (personal.emails, frozenset({"email"})),
+    (personal.cards, frozenset({"card"})),
+    (personal.ibans, frozenset({"iban"})),
+    (personal.addresses, frozenset({"ip", "private_ip"})),
+    (phones, frozenset({"phone"})),
+)
 
 
 class Detector:
@@ -51,7 +51,7 @@ class Detector:
             self._words.find,
             Everywhere(chosen).find,
             Written(chosen).find,
-            *(finder for kind, finder in _SIMPLE.items() if kind in chosen),
+            *(_only(finder, kinds & chosen) for finder, kinds in _SIMPLE if kinds & chosen),
             patterned.find,
         ]
         self._waits = REACH if patterns else CONTEXT
@@ -91,6 +91,10 @@ class Detector:
             yield from finder(view, steps)
         if known is not None:
             yield from known.find(view.text, steps)
+
+
+def _only(finder: Callable[[View, Steps], Spans], kinds: frozenset[str]) -> Callable[[View, Steps], Spans]:
+    return lambda view, steps: (each for each in finder(view, steps) if each[2] in kinds)
 
 
 def _reach(kinds: frozenset[str]) -> int:

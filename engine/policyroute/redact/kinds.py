@@ -15,7 +15,8 @@ _PERSONAL = {
     "phone": "a telephone number",
     "card": "a payment card's number",
     "iban": "a bank account's number (IBAN)",
-    "ip": "an address of a machine (IPv4, IPv6)",
+    "ip": "a public address of a machine (IPv4, IPv6)",
+    "private_ip": "an address of a machine inside a network (10.0.0.0/8, fc00::/7 and the like)",
     "driver_license": "a driving licence's number, where a word says that it is one",
 }
 _CREDENTIALS = {

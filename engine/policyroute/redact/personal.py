@@ -158,12 +158,24 @@ def _of_length(data: bytes, start: int, end: int, length: int) -> int:
 
 
 def addresses(view: View, steps: Steps) -> Spans:
+    """Public ones (`ip`) and private ones (`private_ip`)."""
     for start, end in _apart(_IPV4, view, steps):
         parts = [int(each) for each in view.data[start:end].split(b".")]
         if max(parts) <= 255 and parts[0] not in {0, 127, 255} and not near(_VERSION, view.data, start, end, 10, 0):
-            yield start, end, "ip"
+            yield start, end, "private_ip" if _inside(parts) else "ip"
     if view.low.count(":") > 2:
         yield from _long_addresses(view, steps)
+
+
+def _inside(parts: list[int]) -> bool:
+    """Of a network that is no part of the Internet."""
+    first, second = parts[:2]
+    return (
+        first == 10
+        or (first == 172 and 16 <= second < 32)
+        or (first, second) in {(192, 168), (169, 254)}
+        or (first == 100 and 64 <= second < 128)
+    )
 
 
 def _long_addresses(view: View, steps: Steps) -> Spans:
@@ -177,4 +189,4 @@ def _long_addresses(view: View, steps: Steps) -> Spans:
         except AddressValueError:
             continue
         if not (address.is_loopback or address.is_unspecified):
-            yield start, end, "ip"
+            yield start, end, "private_ip" if address.packed[0] & 0xFE == 0xFC or address.is_link_local else "ip"

@@ -11,7 +11,8 @@ from math import log2
 _FILLERS = (
     "xxxx", "****", "....", "____", "----", "0000000", "1111111", "aaaaaa", "example", "placeholder", "changeme", "change_me", "change-me",
     "your", "dummy", "redacted", "insert", "replace", "todo", "fixme", "sample", "foobar", "username", "12345678901234567890",
-    "secretkey", "mysecret", "tokenhere", "accesstoken", "keyhere",
+    "secretkey", "mysecret", "my-secret", "my_secret", "tokenhere", "token-here", "token_here", "accesstoken", "access_token", "keyhere",
+    "key-here", "key_here", "some-", "some_", "abcdefgh", "fake", "notasecret", "not-a-secret", "00000000", "123456789",
 )  # fmt: skip
 _CODE = (
     "${",
@@ -54,7 +55,7 @@ def filler(value: str) -> bool:
 
 def token(value: str, least: int = 10, bits: float = 3.0) -> bool:
     """A key or a token that a machine made."""
-    if len(value) < least or filler(value) or _is_code(value) or _sequence(value):
+    if len(value) < least or filler(value) or _is_code(value) or _sequence(value) or _named(value):
         return False
     digits = sum(each.isdigit() for each in value)
     letters = sum(each.isalpha() for each in value)
@@ -75,12 +76,28 @@ def password(value: str) -> bool:
     return (kinds >= 2 and digits > 0) or (marks > 0 and kinds >= 2 and not _dotted(value))
 
 
+def drawn(value: str) -> bool:
+    """Not words: a digit is in it, or its letters change their case too often."""
+    return len(value) < 16 or any(map(str.isdigit, value)) or _mixed(value) or any(each in ":/" for each in value)
+
+
 def _dotted(value: str) -> bool:
     """`settings.DB_PASSWORD`, `some-name`: words that marks hold together."""
     return all(part.isalpha() for part in value.translate(_JOINTS).split())
 
 
-_JOINTS = str.maketrans(dict.fromkeys("._-/:,;", " "))
+def _named(value: str) -> bool:
+    """`my-secret-01`, `rc0.15.0_20231217-SNAPSHOT`: words and small numbers that marks hold together."""
+    parts = value.translate(_JOINTS).split()
+    return len(parts) > 1 and all(_word(part) or (part.isdigit() and len(part) <= 8) for part in parts)
+
+
+def _word(part: str) -> bool:
+    letters = part.rstrip("0123456789")
+    return letters.isalpha() and len(part) - len(letters) <= 3 and not _mixed(letters)
+
+
+_JOINTS = str.maketrans(dict.fromkeys("._-/:,;@", " "))
 
 
 def _is_code(value: str) -> bool:

@@ -61,9 +61,8 @@ def judged(form: Format, data: bytes, start: int, end: int) -> bool:
         return False
     if form.checked is not None and form.checked(token):
         return True
-    return form.filler or not plausible.filler(
-        token[len(form.mark) :] if token.lower().startswith(form.mark) else token
-    )
+    body = token[len(form.mark) :] if token.lower().startswith(form.mark) else token
+    return form.filler or (not plausible.filler(body) and plausible.drawn(body))
 
 
 class Everywhere:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from policyroute.clearance import Clearance
 from policyroute.scrub.headings import sections
@@ -35,12 +34,11 @@ Range = tuple[int, int]
 _Found = tuple[int, int, int]
 """Start, end, and the number of the selector that says something there."""
 
-NOBODY: Final = ""
-
 
 def pieces(segment: Segment, profiles: Sequence[Profile]) -> list[Piece]:
-    """All of the text, in order. Raises Untidy and Exhausted."""
+    """All of the text, in order; the segment has the label of the defaults then. Raises Untidy and Exhausted."""
     base = max((_default(segment, profile) for profile in profiles), default=_unsaid(segment))
+    segment.label = base
     selectors = [
         (at, selector)
         for at, profile in enumerate(profiles)

@@ -19,6 +19,8 @@ _READ: Final = 40_000_000
 """Bytes that all matches of a pattern may read, if each reads all that is left."""
 _FEWEST: Final = 16
 _LONGEST: Final = 10_000
+_ANYTHING: Final = (b"You are a helper.\n\n## Rules\n- \xe2\x82\xac 9", b"x", b"- 7: _Zq_;", b"\t# {'a': 1}")
+"""Texts that have nothing in common."""
 
 
 class NoPattern(Exception):
@@ -30,6 +32,8 @@ def ranges(pattern: str) -> Ranges:
     compiled = _compiled(pattern)
     if compiled.fullmatch(b"") is not None:
         raise NoPattern("it matches nothing at all, which is everywhere")
+    if all(compiled.fullmatch(sample) is not None for sample in _ANYTHING):
+        raise NoPattern("it takes everything")
 
     def found(text: str) -> list[tuple[int, int]]:
         raw = text.encode("utf-8", "surrogatepass")

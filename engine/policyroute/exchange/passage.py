@@ -1,0 +1,108 @@
+"""What of a request may go to the candidate of a hop: scrubbed at its gates, normalised where it crosses, redacted.
+
+Rule of this module: it fails closed. What cannot be looked through, or be left out rightly, goes nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policyroute.changes import Change
+from policyroute.clearance import Clearance
+from policyroute.decide.decision import Excluded, Hop
+from policyroute.exchange.redacting import Secrecy
+from policyroute.redact.findings import Exhausted
+from policyroute.redact.replacing import Blocked
+from policyroute.request.prompt import Prompt
+from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, normalised, scrubbed
+
+CLEARANCE: Final = "clearance"
+BLOCKED: Final = "blocked"
+UNSEARCHABLE: Final = "unsearchable"
+"""It is too long, or too odd, to be looked through."""
+
+
+class NotForIt(Exception):
+    """What the request says may not go to this candidate, for this reason."""
+
+    def __init__(self, reason: Excluded) -> None:
+        super().__init__(reason.detail)
+        self.reason = reason
+
+
+class Passage:
+    """To one candidate. What came of it is there afterwards: `scrubbed`, `changes`, `counts`."""
+
+    def __init__(self, hop: Hop, secrecy: Secrecy, *, crosses: bool) -> None:
+        self.scrubbed: Scrubbed | None = None
+        self.changes: tuple[Change, ...] = ()
+        self.counts: Mapping[str, int] = {}
+        self._hop = hop
+        self._secrecy = secrecy
+        self._crosses = crosses
+
+    @classmethod
+    def of(cls, hop: Hop, secrecy: Secrecy, *, crosses: bool) -> Passage | None:
+        """None where nothing of a request can be kept from the candidate: nearly all are such."""
+        open_ = hop.candidate.provider.clearance >= Clearance.INTERNAL
+        if open_ and not (crosses or hop.scrubs or hop.redactions):
+            return None
+        return cls(hop, secrecy, crosses=crosses)
+
+    def prompt(self, prompt: Prompt) -> Prompt:
+        """What is said, the very same where all of it may go. Raises NotForIt."""
+        rules = [rule for _, rule in self._hop.scrubs]
+        clearance = self._hop.candidate.provider.clearance
+        if rules or clearance < Clearance.INTERNAL:
+            most = min((rule.max_label for rule in rules), default=Clearance.INTERNAL)
+            outputs: Outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan")
+            profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
+            gate = Gate(clearance, self._crosses, most)
+            found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
+            if isinstance(found, Refusal):
+                raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
+            self.scrubbed = found
+            prompt = found.prompt
+        if self._crosses:
+            prompt, self.changes = normalised(prompt)
+        return prompt
+
+    def unread(self) -> None:
+        """Nobody labels texts that are only embedded: they are as secret as what nobody labels. Raises NotForIt."""
+        if self._hop.candidate.provider.clearance < Clearance.INTERNAL:
+            raise self._not_for_it(CLEARANCE, "it may only be told what is public", None)
+
+    def data(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The body, the very same where there is nothing to replace. Raises NotForIt."""
+        try:
+            data, self.counts = self._secrecy.body(self._hop.redactions, data)
+        except Blocked as error:
+            raise self._not_for_it(BLOCKED, f"a rule blocks what it found: {error.kind}", error.rule) from None
+        except Exhausted:
+            rule = self._hop.redactions[0][0]
+            raise self._not_for_it(UNSEARCHABLE, "it cannot be looked through for what must not go", rule) from None
+        return data
+
+    def checked(self, body: bytes) -> None:
+        """The bytes that are about to be sent have nothing of what was withheld. Raises NotForIt."""
+        found = self.scrubbed
+        if found is not None and found.withheld and asserted(body, Traces(found.withheld)):
+            raise self._not_for_it(CLEARANCE, "what is withheld from it stands elsewhere too", self._scrubbing)
+
+    @property
+    def _scrubbing(self) -> str | None:
+        return next((id for id, _ in self._hop.scrubs), None)
+
+    def _pseudonym(self, selector: str, text: str) -> str:
+        pseudonyms = self._secrecy.pseudonyms
+        if pseudonyms is None:
+            return f"[{selector}]"
+        return pseudonyms.of(selector, text)
+
+    def _not_for_it(self, code: str, detail: str, rule: str | None) -> NotForIt:
+        candidate = self._hop.candidate
+        return NotForIt(Excluded(candidate.target, candidate.provider.name, code, rule, detail))
+
+
+_STRICTEST: Final[tuple[Outputs, ...]] = ("inherit", "scan", "public")

@@ -1,0 +1,72 @@
+"""What rules of redaction come to for one attempt: detectors, modes, and the values that are known already.
+
+Rule of this module: a detector is made once for what rules ask for, whoever asks. A value that has a pseudonym is
+looked for wherever it stands, whether a detector would know it there or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from policyroute.policy.actions import Redact
+from policyroute.redact.detector import Detector
+from policyroute.redact.kinds import expanded
+from policyroute.redact.known import Known
+from policyroute.redact.pseudonyms import Pseudonyms
+from policyroute.redact.replacing import Mode, Redaction, Rule
+
+Rules = Sequence[tuple[str, Redact]]
+"""Rule ids and what they do."""
+
+REMEMBERED: Final = "value"
+"""The kind of a value that is only known because it was found before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrecy:
+    """What a request brings to its redactions: the app's own values of the client, by their labels, the pseudonyms of
+    its conversation, and the key that hashes are made with."""
+
+    key: bytes = field(repr=False)
+    values: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, "str | Sequence[str]"], repr=False)
+    pseudonyms: Pseudonyms | None = field(default=None, repr=False)
+
+    def redaction(self, rules: Rules) -> Redaction | None:
+        """None where no rule asks for any. It counts, and so is one attempt's."""
+        if not rules:
+            return None
+        made = [
+            Rule(id, detector(each.detect, tuple(each.patterns.items())), Mode(each.mode), each.known)
+            for id, each in rules
+        ]
+        return Redaction(made, self._known(), self.pseudonyms, self.key)
+
+    def body(self, rules: Rules, data: Any) -> tuple[Any, Mapping[str, int]]:
+        """A body with its values replaced, the same object where there are none, and how many there were of each kind.
+        Raises Blocked, and Exhausted."""
+        first = self.redaction(rules)
+        if first is None:
+            return data, {}
+        news = len(self.pseudonyms.new) if self.pseudonyms is not None else 0
+        data = first.body(data)
+        if self.pseudonyms is None or len(self.pseudonyms.new) == news:
+            return data, dict(first.counts)
+        again = self.redaction(rules)  # what was found in one place may stand unrecognised in another
+        assert again is not None, "there are rules"
+        data = again.body(data)
+        return data, {kind: first.counts[kind] + again.counts[kind] for kind in {**first.counts, **again.counts}}
+
+    def _known(self) -> Known | None:
+        values = dict(self.values)
+        if self.pseudonyms is not None and self.pseudonyms.values:
+            values[REMEMBERED] = tuple(self.pseudonyms.values.values())
+        return Known(values) if values else None
+
+
+@lru_cache(maxsize=256)
+def detector(kinds: tuple[str, ...], patterns: tuple[tuple[str, str], ...]) -> Detector:
+    """`kinds` may name groups."""
+    return Detector(expanded(kinds), dict(patterns))

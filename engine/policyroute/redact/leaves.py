@@ -1,0 +1,120 @@
+"""Every text of a JSON body, in any dialect: found, changed, and put back where it stood.
+
+Rule of this module: a text is left alone only where the wire gives its place a meaning of its own and it looks like
+that; when in doubt it is looked at. What does not change is the same object as before.
+
+Three kinds of places. What a model reads is free. Names and ids are matched by whoever reads them, so that they stay
+distinct and of characters that a name may have: keys of objects too, and what of a schema is compared with values. And
+data may be files. In arguments, metadata and examples nothing is the wire's: what somebody called `type` there is a
+text like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, cast
+
+from policyroute.redact.findings import Exhausted
+from policyroute.redact.wire import DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
+
+
+class Place(Enum):
+    TEXT = "text"
+    NAME = "name"
+    DATA = "data"
+
+
+Leaf = Callable[[str, Place], str]
+"""Gives back the same object where nothing changes."""
+
+_DEEPEST: Final = 200
+_MOST: Final = 1e22
+
+_WORD: Final = re.compile(r"[A-Za-z@][A-Za-z0-9_./:+-]{0,120}")
+_CIPHER: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
+
+
+class Walk:
+    """Does `leaf` to every text of a value, and `number` to every number that is of the client's or a model's making:
+    it says by which text it is replaced, None where it stays."""
+
+    def __init__(self, leaf: Leaf, number: Callable[[str], str | None]) -> None:
+        self._leaf = leaf
+        self._number = number
+        self._path: list[str] = []
+
+    @property
+    def place(self) -> str:
+        """Where the walk is: as `messages[2].content`, with `*` for a key that a client made up."""
+        return "".join(self._path).removeprefix(".")
+
+    def done(self, value: Any) -> Any:
+        """The value, the same object where nothing in it changed. Raises Exhausted where it is too deep."""
+        self._path.clear()
+        return self._node(value, "", 0, free=False)
+
+    def _node(self, value: Any, key: str, depth: int, *, free: bool) -> Any:
+        kind = value.__class__
+        if kind is str:
+            return self._text(value, key, free=free) if value else value
+        if depth > _DEEPEST:
+            raise Exhausted
+        if kind is dict:
+            inner = cast("dict[str, Any]", value)
+            if free or key in FREE or key in EXAMPLES:
+                return self._object(inner, depth, free=True)
+            return self._object(inner, depth, free=False, schemas=key in SCHEMAS)
+        if kind is list:
+            return self._list(cast("list[Any]", value), key, depth, free=free)
+        if (kind is int or kind is float) and (free or key in EXAMPLES):
+            return self._counted(value)
+        return value
+
+    def _list(self, value: list[Any], key: str, depth: int, *, free: bool) -> list[Any]:
+        found: list[Any] | None = None
+        inside = "" if key in FREE else key  # an array there is the wire's
+        for index, inner in enumerate(value):
+            self._path.append(f"[{index}]")
+            new = self._node(inner, inside, depth + 1, free=free)
+            self._path.pop()
+            if new is not inner:
+                found = found or list(value)
+                found[index] = new
+        return value if found is None else found
+
+    def _object(self, value: dict[str, Any], depth: int, *, free: bool, schemas: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        same = True
+        for name, inner in value.items():
+            ours = not free and not schemas and name in WIRE
+            self._path.append(f".{name}" if ours else ".*")
+            new_name = name if ours else self._leaf(name, Place.NAME)
+            new = self._node(inner, name if ours or free else "", depth + 1, free=free)
+            self._path.pop()
+            same = same and new is inner and new_name is name
+            found[_unused(found, new_name)] = new
+        return value if same else found
+
+    def _text(self, text: str, key: str, *, free: bool) -> str:
+        if not free:
+            if key in WORDS and _WORD.fullmatch(text):
+                return text
+            if key in SEALED and _CIPHER.fullmatch(text):
+                return text
+            if key in NAMES or key.endswith("_id"):
+                return self._leaf(text, Place.NAME)
+        return self._leaf(text, Place.DATA if key in DATA else Place.TEXT)
+
+    def _counted(self, value: float) -> Any:
+        whole = value.__class__ is float and value.is_integer() and abs(value) < _MOST  # as it was meant
+        new = self._number(str(int(value)) if whole else str(value))
+        return value if new is None else new
+
+
+def _unused(found: dict[str, Any], name: str) -> str:
+    """Two keys that became one stay two."""
+    while name in found:
+        name += "_"
+    return name

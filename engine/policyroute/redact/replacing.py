@@ -1,0 +1,241 @@
+"""Texts and JSON bodies in which what rules look for is replaced.
+
+Rule of this module: every rule holds on every text; where two find the same, the stricter mode wins. It is repeated
+until nothing is found, so that done again it changes nothing. Nothing that was found shows in an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from policyroute.dialects.shapes import compact
+from policyroute.redact.encodings import (
+    Spelt,
+    by_escapes,
+    by_percents,
+    codec,
+    data_url,
+    file_changed,
+    is_json,
+    is_mixed,
+    json_changed,
+    quoted_changed,
+)
+from policyroute.redact.findings import Exhausted
+from policyroute.redact.known import Known
+from policyroute.redact.leaves import Place, Walk
+from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule
+from policyroute.redact.pseudonyms import Pseudonyms
+
+__all__ = ["Blocked", "Mode", "Redaction", "Rule", "Span"]
+
+_PASSES: Final = 8
+_DEEPEST: Final = 8
+"""Texts in texts: as JSON, as files."""
+_SHORT: Final = 64
+_CODED: Final = 16
+"""Characters from which a word may be base64 of a text."""
+_DIGITS: Final = 7
+"""Numbers with fewer are nobody's."""
+_BINARY: Final = 1024
+_BINARY_DATA: Final = 64
+"""Characters from which base64 that is no text's is not looked at, anywhere and where data are."""
+
+
+class Span(NamedTuple):
+    """Characters of a text that are replaced, and as what."""
+
+    start: int
+    end: int
+    kind: str
+    rule: Rule
+
+
+class Redaction:
+    """What rules, all at once, do to what is sent or said. One for each request: it counts.
+
+    `known` are the values of the client's app, `pseudonyms` those of the conversation, without which no rule may have
+    that mode; `key` is what hashes are made with.
+    """
+
+    def __init__(self, rules: Sequence[Rule], known: Known | None, pseudonyms: Pseudonyms | None, key: bytes) -> None:
+        if pseudonyms is None and any(rule.mode is Mode.PSEUDONYM for rule in rules):
+            raise ValueError("a rule has pseudonyms, and the conversation has none")
+        self._rules = tuple(rules)
+        self._known = known
+        self._pseudonyms = pseudonyms
+        self._marks = Marks(key, pseudonyms)
+        self._walk = Walk(self._leaf, self._number)
+        self._clean: set[str] = set()
+        self._depth = 0
+        self._counts: Counter[str] = Counter()
+        self._by_rule: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How much of each kind was replaced."""
+        return self._counts
+
+    @property
+    def by_rule(self) -> Mapping[str, int]:
+        """How much was replaced for each rule, by its id. What two rules find is the stricter one's."""
+        return self._by_rule
+
+    @property
+    def reach(self) -> int:
+        """No finding has more characters."""
+        known = self._known.reach if self._known is not None else 0
+        return max((max(rule.detector.reach, known if rule.known else 0) for rule in self._rules), default=1)
+
+    def text(self, text: str) -> str:
+        """A text. Raises Blocked, and Exhausted."""
+        self._take([text])
+        return self._plain(text, name=False)
+
+    def body(self, data: Any) -> Any:
+        """A JSON value as its dialect has it, the same object where nothing was found. Raises Blocked, and Exhausted."""
+        if self._pseudonyms is not None:
+            self._take([compact(data)])
+        return self._walk.done(data)
+
+    def spans(self, text: str) -> list[Span]:
+        """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
+        found = [
+            Span(finding.start, finding.end, finding.kind, rule)
+            for rule in self._rules
+            for finding in rule.detector.find(text, self._known if rule.known else None)
+            if finding.start < finding.end and not self._marks.made(text, finding)
+        ]
+        return _merged(found) if len(found) > 1 else found
+
+    def mark(self, span: Span, value: str, *, name: bool = False) -> str:
+        """What stands where a value stood, which is counted. Raises Blocked, and TooMany."""
+        if span.rule.mode is Mode.BLOCK:
+            raise Blocked(span.rule.id, span.kind, self._walk.place)
+        self._counts[span.kind] += 1
+        self._by_rule[span.rule.id] += 1
+        return self._marks.of(span.rule.mode, span.kind, value, name=name)
+
+    def value(self, said: str) -> str:
+        """A text that is a value of a JSON text: it may itself be JSON, or a file."""
+        return self._leaf(said, Place.TEXT)
+
+    def key(self, said: str) -> str:
+        """A key of a JSON text."""
+        return self._leaf(said, Place.NAME)
+
+    def number(self, written: str) -> str | None:
+        """By which text a number is replaced; None where it stays."""
+        return self._number(written)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _take(self, texts: list[str]) -> None:
+        if self._pseudonyms is not None:
+            self._pseudonyms.taken(texts)
+
+    def _leaf(self, text: str, place: Place) -> str:
+        if text in self._clean:
+            return text
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise Exhausted
+        try:
+            new = self._seen(text, place)
+        finally:
+            self._depth -= 1
+        if new is text and len(text) <= _SHORT:
+            self._clean.add(text)
+        return new
+
+    def _seen(self, text: str, place: Place) -> str:
+        """A text, and what it says in another spelling."""
+        url = data_url(text)
+        if url is not None:
+            new = self._url(*url)
+            return text if new == text else new
+        if len(text) >= _CODED and " " not in text[:_SHORT]:
+            file = self._file(text, _BINARY_DATA if place is Place.DATA else _BINARY)
+            if file is not None:
+                return file
+        name = place is Place.NAME
+        if not name and is_json(text):
+            return json_changed(text, self._inside, self.key, self._number)
+        new = self._plain(text, name=name)
+        new = self._spelt(new, by_escapes, name=name)
+        return self._spelt(new, by_percents, name=name)
+
+    def _inside(self, text: str) -> str:
+        return self._leaf(text, Place.TEXT)
+
+    def _file(self, data: str, least: int) -> str | None:
+        """Base64, with what is found in it replaced. None: it is to be looked at as it stands, since it is none, or
+        `least` characters are not there that it could not be by chance."""
+        found = codec(data)
+        if found is None:
+            return None
+        if found:
+            new = file_changed(data, found, self._inside)
+            if new is not data:
+                return new
+        return data if len(data) >= least and is_mixed(data) else None
+
+    def _url(self, head: str, data: str) -> str:
+        if head.lower().endswith(";base64,"):
+            new = self._file(data, _BINARY_DATA)
+        else:
+            new = quoted_changed(data, self._inside)
+        return head + (self._plain(data, name=False) if new is None else new)
+
+    def _plain(self, text: str, *, name: bool) -> str:
+        for _ in range(_PASSES):
+            spans = self.spans(text)
+            if not spans:
+                return text
+            text = self._replaced(text, spans, lambda start, end: (start, end), name=name)
+        raise Exhausted
+
+    def _spelt(self, text: str, read: Callable[[str], Spelt | None], *, name: bool) -> str:
+        spelt = read(text)
+        spans = self.spans(spelt.text) if spelt is not None else []
+        if spelt is None or not spans:
+            return text
+        return self._replaced(text, spans, spelt.place, name=name)
+
+    def _replaced(
+        self, text: str, spans: list[Span], place: Callable[[int, int], tuple[int, int]], *, name: bool
+    ) -> str:
+        parts: list[str] = []
+        last = 0
+        for span in spans:
+            start, end = place(span.start, span.end)
+            parts += (text[last:start], self.mark(span, text[start:end], name=name))
+            last = max(end, last)
+        parts.append(text[last:])
+        return "".join(parts)
+
+    def _number(self, written: str) -> str | None:
+        if sum(each.isdigit() for each in written) < _DIGITS:
+            return None
+        new = self._leaf(written, Place.TEXT)
+        return None if new is written else new
+
+
+def _merged(found: list[Span]) -> list[Span]:
+    """Those that overlap are one, and as strict as the strictest of them."""
+    found.sort(key=lambda span: (span.start, -span.end))
+    merged: list[Span] = []
+    for span in found:
+        last = merged[-1] if merged else None
+        if last is None or span.start >= last.end:
+            merged.append(span)
+        else:
+            merged[-1] = _joined(last, span)
+    return merged
+
+
+def _joined(one: Span, other: Span) -> Span:
+    strict = min(one, other, key=lambda span: (STRICTNESS[span.rule.mode], span.start - span.end))
+    return Span(one.start, max(one.end, other.end), strict.kind, strict.rule)

@@ -1,0 +1,44 @@
+"""A detector as plain as can be, for what is done with what one finds: addresses, cards, and an app's own values."""
+
+from __future__ import annotations
+
+import re
+
+from policyroute.redact.findings import Exhausted, Finding
+from policyroute.redact.known import Known
+
+PATTERNS = {
+    "email": r"[A-Za-z0-9._+-]{1,40}@[A-Za-z0-9-]{1,40}(?:\.[A-Za-z0-9-]{1,20}){1,3}",
+    "card": r"\b[0-9]{4}(?:[ -]?[0-9]{4}){3}\b",
+    "account": r"\bAC-[0-9]{6}\b",
+}
+
+
+class Plain:
+    """Finds by patterns, the first that matches anywhere. `endless`: a text that has it cannot be looked through."""
+
+    def __init__(self, *kinds: str, reach: int = 140, endless: str = "ENDLESS") -> None:
+        self.reach = reach
+        self._patterns = {kind: re.compile(PATTERNS[kind]) for kind in kinds or PATTERNS}
+        self._endless = endless
+
+    def find(self, text: str, known: Known | None = None) -> list[Finding]:
+        if self._endless in text:
+            raise Exhausted
+        found = [
+            Finding(match.start(), match.end(), kind)
+            for kind, pattern in self._patterns.items()
+            for match in pattern.finditer(text)
+        ]
+        for label, values in known.values.items() if known is not None else ():
+            found += [Finding(at, at + len(value), label) for value in values for at in _places(text, value)]
+        found.sort(key=lambda finding: (finding.start, -finding.end))
+        kept: list[Finding] = []
+        for finding in found:
+            if not kept or finding.start >= kept[-1].end:
+                kept.append(finding)
+        return kept
+
+
+def _places(text: str, value: str) -> list[int]:
+    return [at for at in range(len(text)) if text.startswith(value, at)]
