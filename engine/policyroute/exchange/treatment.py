@@ -6,7 +6,7 @@ Rule of this module: in this order, and of whole answers as of streamed ones. Wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ class Treatment:
         """Of a streamed answer."""
         found: list[Stage] = []
         if self.censors is not None:
-            found.append(Censoring(self.censors, json=self.json))
+            found.append(Censored(Censoring(self.censors, json=self.json)))
         if self.pseudonyms is not None:
             found.append(Restoring(self.pseudonyms, in_urls=self.in_urls, json=self.json))
         return found
@@ -85,14 +85,35 @@ class Treatment:
 
     def _told(self, data: Any, body: bytes) -> bytes | Failure:
         try:
-            told = censored(data, self.censors) if self.censors is not None else data
-        except Blocked as error:
-            return withheld(BLOCKED, f"A rule blocks what the answer says: {error.kind}.")
-        except Exhausted:
-            return withheld(UNSEARCHABLE, "The answer cannot be looked through for what must not be told.")
-        if self.pseudonyms is not None:
-            told = restored(told, self.pseudonyms, in_urls=self.in_urls)
+            told = censored(data, self.censors, json=self.json) if self.censors is not None else data
+            if self.pseudonyms is not None:
+                told = restored(told, self.pseudonyms, in_urls=self.in_urls, json=self.json)
+        except (Blocked, Exhausted) as error:
+            return withheld(error)
         return body if told is data else orjson.dumps(told)
+
+
+class Censored:
+    """Breaks an answer off where something must not be told, or cannot be looked through."""
+
+    ended = False
+
+    def __init__(self, censoring: Censoring) -> None:
+        self._censoring = censoring
+
+    def passed(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        if events and isinstance(events[-1], Broken):
+            return events[-1:]  # what was held back of an answer that broke off is not told
+        return self._or_broken(lambda: self._censoring.passed(events))
+
+    def rest(self) -> list[StreamEvent]:
+        return self._or_broken(self._censoring.rest)
+
+    def _or_broken(self, work: Callable[[], list[StreamEvent]]) -> list[StreamEvent]:
+        try:
+            return work()
+        except (Blocked, Exhausted) as error:
+            return [Broken(withheld(error))]
 
 
 class Overheard:
@@ -150,12 +171,17 @@ class Overheard:
 
 
 def confession() -> Failure:
-    return withheld(CONFESSION, "The answer says what the model was told in confidence.")
+    message = "The answer says what the model was told in confidence."
+    return Failure(FailureKind.CONTENT_FILTERED, message, code=CONFESSION)
 
 
-def withheld(code: str, message: str) -> Failure:
+def withheld(error: Blocked | Exhausted) -> Failure:
     """An answer is there, and is not given."""
-    return Failure(FailureKind.CONTENT_FILTERED, message, code=code)
+    if isinstance(error, Blocked):
+        message = f"A rule blocks what the answer says: {error.kind}."
+        return Failure(FailureKind.CONTENT_FILTERED, message, code=BLOCKED)
+    message = "The answer cannot be looked through for what must not be told."
+    return Failure(FailureKind.CONTENT_FILTERED, message, code=UNSEARCHABLE)
 
 
 def _broken() -> StreamEvent:
