@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.known import Known
@@ -32,12 +33,22 @@ class Plain:
         ]
         for label, values in known.values.items() if known is not None else ():
             found += [Finding(at, at + len(value), label) for value in values for at in _places(text, value)]
-        found.sort(key=lambda finding: (finding.start, -finding.end))
-        kept: list[Finding] = []
-        for finding in found:
-            if not kept or finding.start >= kept[-1].end:
-                kept.append(finding)
-        return kept
+        return _apart(sorted(found, key=lambda finding: (finding.start, -finding.end)))
+
+    def settled(self, text: str, found: Sequence[Finding], known: Known | None = None) -> int:
+        at = max(0, len(text) - self.reach)
+        return min((finding.start for finding in found if finding.start < at < finding.end), default=at)
+
+
+def _apart(found: list[Finding]) -> list[Finding]:
+    """Of the first's kind, all that overlaps."""
+    kept: list[Finding] = []
+    for finding in found:
+        if kept and finding.start < kept[-1].end:
+            kept[-1] = Finding(kept[-1].start, max(kept[-1].end, finding.end), kept[-1].kind)
+        else:
+            kept.append(finding)
+    return kept
 
 
 def _places(text: str, value: str) -> list[int]:

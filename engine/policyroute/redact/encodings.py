@@ -1,4 +1,4 @@
-"""Texts that stand inside of others in another spelling: as JSON, by its escapes, in percents, as base64.
+"""Texts that stand inside of others in another spelling: as JSON, as files in base64, in the percents of a URL.
 
 Rule of this module: what is not changed keeps its spelling, character by character.
 """
@@ -20,7 +20,6 @@ Change = Callable[[str], str]
 # JSON -----------------------------------------------------------------------------------------------------------------
 
 _LEXEME: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?\d[\d.eE+-]*+', re.DOTALL)
-_ESCAPE: Final = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])')
 
 
 def is_json(text: str) -> bool:
@@ -69,59 +68,6 @@ def escaped(value: str, times: int = 1) -> str:
     for _ in range(times):
         value = compact(value)[1:-1]
     return value
-
-
-# Escapes of single characters -----------------------------------------------------------------------------------------
-
-_PERCENTS: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-
-
-class Spelt:
-    """A text in which some characters are spelt out: `text` is what it says, `at` where each character of it, and its
-    end, stands in `raw`."""
-
-    def __init__(self, raw: str, spelling: re.Pattern[str], read: Callable[[str], str | None]) -> None:
-        parts: list[str] = []
-        self.at: list[int] = []
-        last = 0
-        for each in spelling.finditer(raw):
-            said = read(each[0])
-            if said is None:
-                continue
-            parts += (raw[last : each.start()], said)
-            self.at += range(last, each.start())
-            self.at += [each.start()] * len(said)
-            last = each.end()
-        parts.append(raw[last:])
-        self.at += range(last, len(raw) + 1)
-        self.text = "".join(parts)
-
-    def place(self, start: int, end: int) -> tuple[int, int]:
-        """Where characters of the text stand in what it was read from: all of a spelling of several of them."""
-        first, last = self.at[start], self.at[end]
-        while last == self.at[end - 1]:
-            end += 1
-            last = self.at[end]
-        return first, last
-
-
-def by_escapes(raw: str) -> Spelt | None:
-    """What JSON's escapes in a text say; None where there are none of the kind that hides a character."""
-    if "\\u" not in raw and "\\U" not in raw:
-        return None
-    return Spelt(raw, _ESCAPE, lambda found: str(loads(f'"{found}"')))
-
-
-def by_percents(raw: str) -> Spelt | None:
-    """What the percents in a text say, as URLs have them; None where there are none."""
-    return Spelt(raw, _PERCENTS, _unquoted) if "%" in raw and _PERCENTS.search(raw) else None
-
-
-def _unquoted(found: str) -> str | None:
-    try:
-        return unquote_to_bytes(found).decode()
-    except UnicodeDecodeError:
-        return None
 
 
 # Files ----------------------------------------------------------------------------------------------------------------

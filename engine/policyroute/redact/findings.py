@@ -5,6 +5,7 @@ Rule of this module: values, and no text: a finding says where something stands,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,4 +35,9 @@ class Finds(Protocol):
 
     def find(self, text: str, known: Known | None = None) -> list[Finding]:
         """In order, none overlapping another. Raises Exhausted."""
+        ...
+
+    def settled(self, text: str, found: Sequence[Finding], known: Known | None = None) -> int:
+        """Of a text that goes on: how many of its characters no continuation can change the findings of. `found` is
+        what `find` says of it; no finding lies across the place that is returned."""
         ...

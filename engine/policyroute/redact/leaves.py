@@ -3,7 +3,7 @@
 Rule of this module: a text is left alone only where the wire gives its place a meaning of its own and it looks like
 that; when in doubt it is looked at. What does not change is the same object as before.
 
-Three kinds of places. What a model reads is free. Names and ids are matched by whoever reads them, so that they stay
+Kinds of places. What a model reads is free. Names and ids are matched by whoever reads them, so that they stay
 distinct and of characters that a name may have: keys of objects too, and what of a schema is compared with values. And
 data may be files. In arguments, metadata and examples nothing is the wire's: what somebody called `type` there is a
 text like any other.
@@ -17,11 +17,16 @@ from enum import Enum
 from typing import Any, Final, cast
 
 from policyroute.redact.findings import Exhausted
-from policyroute.redact.wire import DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
+from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
 
 
 class Place(Enum):
     TEXT = "text"
+    """What a model reads or says."""
+    MADE = "made"
+    """Of the client's or a model's making: in arguments, metadata, examples."""
+    JSON = "json"
+    """Arguments as a JSON text."""
     NAME = "name"
     DATA = "data"
 
@@ -105,7 +110,9 @@ class Walk:
                 return text
             if key in NAMES or key.endswith("_id"):
                 return self._leaf(text, Place.NAME)
-        return self._leaf(text, Place.DATA if key in DATA else Place.TEXT)
+            if key in ARGUMENTS:
+                return self._leaf(text, Place.JSON)
+        return self._leaf(text, Place.DATA if key in DATA else Place.MADE if free else Place.TEXT)
 
     def _counted(self, value: float) -> Any:
         whole = value.__class__ is float and value.is_integer() and abs(value) < _MOST  # as it was meant

@@ -7,14 +7,11 @@ until nothing is found, so that done again it changes nothing. Nothing that was 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
 from policyroute.redact.encodings import (
-    Spelt,
-    by_escapes,
-    by_percents,
     codec,
     data_url,
     file_changed,
@@ -95,20 +92,30 @@ class Redaction:
         return self._plain(text, name=False)
 
     def body(self, data: Any) -> Any:
-        """A JSON value as its dialect has it, the same object where nothing was found. Raises Blocked, and Exhausted."""
+        """A body as its dialect has it, the same object where nothing was found. Raises Blocked, and Exhausted."""
         if self._pseudonyms is not None:
             self._take([compact(data)])
         return self._walk.done(data)
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
-        found = [
-            Span(finding.start, finding.end, finding.kind, rule)
-            for rule in self._rules
-            for finding in rule.detector.find(text, self._known if rule.known else None)
-            if finding.start < finding.end and not self._marks.made(text, finding)
-        ]
-        return _merged(found) if len(found) > 1 else found
+        return self.settled(text)[0]
+
+    def settled(self, text: str) -> tuple[list[Span], int]:
+        """And of a text that goes on: how many of its characters no continuation can change anything of."""
+        found: list[Span] = []
+        until = len(text)
+        for rule in self._rules:
+            known = self._known if rule.known else None
+            findings = rule.detector.find(text, known)
+            found += [
+                Span(each.start, each.end, each.kind, rule)
+                for each in findings
+                if each.start < each.end and not self._marks.made(text, each)
+            ]
+            until = min(until, rule.detector.settled(text, findings, known))
+        merged = _merged(found) if len(found) > 1 else found
+        return merged, min((span.start for span in merged if span.start < until < span.end), default=until)
 
     def mark(self, span: Span, value: str, *, name: bool = False) -> str:
         """What stands where a value stood, which is counted. Raises Blocked, and TooMany."""
@@ -118,13 +125,14 @@ class Redaction:
         self._by_rule[span.rule.id] += 1
         return self._marks.of(span.rule.mode, span.kind, value, name=name)
 
-    def value(self, said: str) -> str:
-        """A text that is a value of a JSON text: it may itself be JSON, or a file."""
-        return self._leaf(said, Place.TEXT)
+    def once(self, text: str) -> str:
+        """What is said in words, looked at as it stands and once."""
+        spans = self.spans(text)
+        return self._replaced(text, spans, name=False) if spans else text
 
-    def key(self, said: str) -> str:
-        """A key of a JSON text."""
-        return self._leaf(said, Place.NAME)
+    def leaf(self, text: str, place: Place) -> str:
+        """A text of a body or answer, with all that is in it: it may be JSON, or a file."""
+        return self._leaf(text, place)
 
     def number(self, written: str) -> str | None:
         """By which text a number is replaced; None where it stays."""
@@ -162,13 +170,14 @@ class Redaction:
                 return file
         name = place is Place.NAME
         if not name and is_json(text):
-            return json_changed(text, self._inside, self.key, self._number)
-        new = self._plain(text, name=name)
-        new = self._spelt(new, by_escapes, name=name)
-        return self._spelt(new, by_percents, name=name)
+            return json_changed(text, self._inside, self._key, self._number)
+        return self._plain(text, name=name)
 
     def _inside(self, text: str) -> str:
-        return self._leaf(text, Place.TEXT)
+        return self._leaf(text, Place.MADE)
+
+    def _key(self, text: str) -> str:
+        return self._leaf(text, Place.NAME)
 
     def _file(self, data: str, least: int) -> str | None:
         """Base64, with what is found in it replaced. None: it is to be looked at as it stands, since it is none, or
@@ -194,32 +203,22 @@ class Redaction:
             spans = self.spans(text)
             if not spans:
                 return text
-            text = self._replaced(text, spans, lambda start, end: (start, end), name=name)
+            text = self._replaced(text, spans, name=name)
         raise Exhausted
 
-    def _spelt(self, text: str, read: Callable[[str], Spelt | None], *, name: bool) -> str:
-        spelt = read(text)
-        spans = self.spans(spelt.text) if spelt is not None else []
-        if spelt is None or not spans:
-            return text
-        return self._replaced(text, spans, spelt.place, name=name)
-
-    def _replaced(
-        self, text: str, spans: list[Span], place: Callable[[int, int], tuple[int, int]], *, name: bool
-    ) -> str:
+    def _replaced(self, text: str, spans: list[Span], *, name: bool) -> str:
         parts: list[str] = []
         last = 0
         for span in spans:
-            start, end = place(span.start, span.end)
-            parts += (text[last:start], self.mark(span, text[start:end], name=name))
-            last = max(end, last)
+            parts += (text[last : span.start], self.mark(span, text[span.start : span.end], name=name))
+            last = span.end
         parts.append(text[last:])
         return "".join(parts)
 
     def _number(self, written: str) -> str | None:
         if sum(each.isdigit() for each in written) < _DIGITS:
             return None
-        new = self._leaf(written, Place.TEXT)
+        new = self._leaf(written, Place.MADE)
         return None if new is written else new
 
 

@@ -12,6 +12,8 @@ from policyroute.schemas.vocabulary import KNOWN, SILENT
 
 FREE: Final = frozenset({"arguments", "input", "args", "response", "metadata", "labels"})
 """An object right under one of these is of the client's or a model's making."""
+ARGUMENTS: Final = frozenset({"arguments", "partial_json"})
+"""A text there is a JSON text."""
 EXAMPLES: Final = frozenset({"default", "example", "examples", "const", "enum"})
 """And anything below these."""
 SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
