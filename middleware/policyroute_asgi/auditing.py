@@ -33,36 +33,43 @@ def settled(
         hint = "name one (`--state-dir`, `state_dir=`), or give `path: /...` and a `key` in the section"
         return None, (Problem("audit-no-place", missing, audit.span, hint, path="audit"),)
     directory = Path(audit.path) if state_dir is None else state_dir / audit.path
+    key = _key(audit, secret, state_dir or directory)
+    if isinstance(key, Problem):
+        return None, (key,)
+    made = Settings(directory, key, audit.to, audit.rotate, audit.keep, audit.buffer)
     try:
-        key = secret.encode() if secret is not None else _key(state_dir or directory)
         _probe(directory)
     except OSError as error:
-        problem = Problem(
-            code="audit-unwritable",
-            message=f"audit records cannot be written to `{error.filename or directory}`: {error.strerror or error}",
-            span=audit.span,
-            hint="make the directory writable, and have room on its disk",
-            path="audit",
-            severity=Severity.WARNING if audit.buffer else Severity.ERROR,
-        )
-        # Without a key of its own there is nothing to write with, however patient the policy is.
-        if not audit.buffer or secret is None:
-            return None, (problem,)
-        return _settings(audit, directory, secret.encode()), (problem,)
-    if len(key) < _SHORTEST:
-        short = f"the audit key has less than {_SHORTEST} characters: what records hide could be found by guessing"
-        hint = "`openssl rand -base64 32` makes one"
-        return None, (Problem("audit-short-key", short, audit.span, hint, path="audit.key"),)
-    return _settings(audit, directory, key), ()
+        if not audit.buffer:
+            return None, (_unwritable(audit, error, directory, Severity.ERROR),)
+        return made, (_unwritable(audit, error, directory, Severity.WARNING),)
+    return made, ()
 
 
-def _settings(audit: Audit, directory: Path, key: bytes) -> Settings:
-    return Settings(directory, key, audit.to, audit.rotate, audit.keep, audit.buffer)
+def _unwritable(audit: Audit, error: OSError, directory: Path, severity: Severity) -> Problem:
+    return Problem(
+        code="audit-unwritable",
+        message=f"audit records cannot be written to `{error.filename or directory}`: {error.strerror or error}",
+        span=audit.span,
+        hint="make the directory writable, and have room on its disk",
+        path="audit",
+        severity=severity,
+    )
 
 
-def _key(state_dir: Path) -> bytes:
-    made = base64.b64encode(os.urandom(_KEY_SIZE)) + b"\n"
-    return durably.once(state_dir / KEY_FILE, made).strip()
+def _key(audit: Audit, secret: str | None, state_dir: Path) -> bytes | Problem:
+    if secret is None:
+        made = base64.b64encode(os.urandom(_KEY_SIZE)) + b"\n"
+        try:
+            key = durably.once(state_dir / KEY_FILE, made).strip()
+        except OSError as error:
+            return _unwritable(audit, error, state_dir, Severity.ERROR)
+    else:
+        key = secret.encode()
+    if len(key) >= _SHORTEST:
+        return key
+    short = f"the audit key has less than {_SHORTEST} characters: what records hide could be found by guessing"
+    return Problem("audit-short-key", short, audit.span, "`openssl rand -base64 32` makes one", path="audit.key")
 
 
 def _probe(directory: Path) -> None:

@@ -25,30 +25,28 @@ Exposure = Mapping[str, Mapping[str, int]]
 
 
 class Context:
-    """Of one conversation, or of a request that belongs to none. `sent` has the accounts in the order in which they
-    first got it."""
+    """Of one conversation, or of a request that belongs to none. `exposure` has the accounts in the order in which they
+    first got it. It is never changed."""
 
     def __init__(self, sent: Exposure | None = None) -> None:
-        self._sent = {account: dict(by_label) for account, by_label in (sent or {}).items()}
+        self.exposure: Exposure = sent or {}
 
     def crosses(self, provider: Provider) -> bool:
         """Whether what is sent there leaves the account that the conversation began at."""
-        home = next(iter(self._sent), None)
+        home = next(iter(self.exposure), None)
         return home is not None and home != account(provider)
 
     def lacks(self, provider: Provider) -> bool:
         """Whether an attempt there is a boundary."""
-        return bool(self._sent) and account(provider) not in self._sent
+        return bool(self.exposure) and account(provider) not in self.exposure
 
-    def went(self, provider: Provider, by_label: Mapping[str, int]) -> None:
-        """An attempt with so many bytes of each label is about to be sent there."""
-        so_far = self._sent.setdefault(account(provider), {})
+    def after(self, provider: Provider, by_label: Mapping[str, int]) -> Context:
+        """Once an attempt with so many bytes of each label went there."""
+        sent = {name: dict(so_far) for name, so_far in self.exposure.items()}
+        counted = sent.setdefault(account(provider), {})
         for label, size in by_label.items():
-            so_far[label] = so_far.get(label, 0) + size
-
-    @property
-    def exposure(self) -> Exposure:
-        return {account: dict(by_label) for account, by_label in self._sent.items()}
+            counted[label] = counted.get(label, 0) + size
+        return Context(sent)
 
 
 class Contexts:

@@ -7,6 +7,8 @@ What may take long is done beside the event loop.
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,16 +16,19 @@ from typing import Final, TypeVar
 
 from policyroute.absent import Absent
 from policyroute.decide.decision import Decision, Hop
+from policyroute.exchange.accounting import Occasion, forwarded, refused
 from policyroute.exchange.commands import Attempt
-from policyroute.exchange.passage import Passage
+from policyroute.exchange.passage import NotForIt, Passage
 from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import BLOCK, Treatment
+from policyroute.failures import Failure
+from policyroute.policy.model import Provider
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub import Traces
-from policyroute_asgi.context import Context, Contexts
-from policyroute_asgi.state.memory import MemoryStore
+from policyroute_asgi.audit.auditor import Auditor
+from policyroute_asgi.context import Context, Contexts, account
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.vault import Vault
 
@@ -49,8 +54,9 @@ class Sending:
 class Crossings:
     """All requests' of one service."""
 
-    def __init__(self, store: StateStore) -> None:
+    def __init__(self, store: StateStore, auditor: Auditor) -> None:
         self._store = store
+        self._auditor = auditor
         self._contexts = Contexts(store)
         self._vault = Vault(store)
 
@@ -61,51 +67,113 @@ class Crossings:
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
             secrecy = Secrecy(key, client.known_values, await self._vault.opened(conversation))
-        return Crossing(request, conversation, context, secrecy, self._contexts, self._vault)
+        kept = _Kept(conversation, self._contexts, self._vault, self._auditor)
+        return Crossing(request, decision, client, context, secrecy, kept)
 
 
 NOTHING: Final = Secrecy(b"")
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where what a request leaves is kept."""
+
+    conversation: str
+    contexts: Contexts
+    vault: Vault
+    auditor: Auditor
+
+
 class Crossing:
     """One request's."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - whose request, and where what it leaves is kept
+    def __init__(  # noqa: PLR0913, PLR0917 - whose request, and what is known of its conversation
         self,
         request: ModelRequest,
-        conversation: str,
+        decision: Decision | None,
+        client: Client,
         context: Context,
         secrecy: Secrecy,
-        contexts: Contexts,
-        vault: Vault,
+        kept: _Kept | None,
     ) -> None:
         self._request = request
-        self._conversation = conversation
+        self._decision = decision
+        self._client = client
         self._context = context
         self._secrecy = secrecy
-        self._contexts = contexts
-        self._vault = vault
+        self._kept = kept
+        self._sender: Provider | None = None
 
-    async def sending(self, attempt: Attempt, hop: Hop, key: str | None, addition: Addition | None) -> Sending:
-        """What goes to the candidate; `key` is what it sees of ours. Raises NotForIt."""
-        provider = hop.candidate.provider
-        passage = Passage.of(hop, self._secrecy, crosses=self._context.crosses(provider))
+    async def sending(
+        self, attempt: Attempt, hop: Hop, key: str | None, addition: Addition | None, cause: Failure | None
+    ) -> Sending | Failure:
+        """What goes to the candidate; `key` is what it sees of ours, `cause` why there is an attempt after another.
+        Raises NotForIt. A failure: nothing may be sent."""
+        request, provider, auditor = self._request, hop.candidate.provider, self._auditor
+        passage = Passage.of(
+            request,
+            hop,
+            self._secrecy,
+            crosses=self._context.crosses(provider),
+            told=addition is not None and not addition.empty,
+            measured=auditor is not None,
+        )
         if passage is None:
-            payload = build(self._request, hop, key, addition)
+            payload = build(request, hop, key, addition)
         else:
-            payload = await beside(partial(build, self._request, hop, key, addition, passage), self._request.size)
-        await self._known(hop, payload, passage)
+            try:
+                payload = await beside(partial(build, request, hop, key, addition, passage), request.size)
+            except NotForIt as refusal:
+                if auditor is not None:
+                    await auditor.written(
+                        refused(self._occasion(attempt, cause, self._context), refusal.reason, auditor.marks)
+                    )
+                raise
+        body = payload.outbound.body
+        scrubbed = passage.scrubbed if passage is not None else None
+        after = self._context.after(
+            provider, scrubbed.after.by_label if scrubbed is not None else {"internal": len(body)}
+        )
+        if auditor is not None and passage is not None:
+            record = forwarded(self._occasion(attempt, cause, after), passage, body, auditor.marks)
+            failure = await auditor.written(record)
+            if failure is not None:
+                return failure
+        await self._known(hop, after)
         return Sending(payload, self._treatment(hop, passage))
 
-    async def _known(self, hop: Hop, payload: Payload, passage: Passage | None) -> None:
-        provider = hop.candidate.provider
-        first = self._context.lacks(provider) or not self._context.exposure
-        scrubbed = passage.scrubbed if passage is not None else None
-        size = len(payload.outbound.body)
-        self._context.went(provider, scrubbed.after.by_label if scrubbed is not None else {"internal": size})
-        await self._contexts.keep(self._conversation, self._context, first=first and bool(hop.scrubs))
+    @property
+    def _auditor(self) -> Auditor | None:
+        """None where the policy asks for no records."""
+        kept = self._kept
+        return kept.auditor if kept is not None and kept.auditor.active else None
+
+    def _occasion(self, attempt: Attempt, cause: Failure | None, after: Context) -> Occasion:
+        decision, provider = self._decision, attempt.candidate.provider
+        return Occasion(
+            secrets.token_hex(16),
+            time.time(),
+            self._client,
+            self._request,
+            decision.id if decision is not None else "",
+            decision.revision if decision is not None else "",
+            attempt,
+            self._sender,
+            self._context.lacks(provider),
+            cause,
+            after.exposure,
+        )
+
+    async def _known(self, hop: Hop, after: Context) -> None:
+        """Who has it now, and what stands for what."""
+        provider, kept = hop.candidate.provider, self._kept
+        first = account(provider) not in self._context.exposure
+        self._context, self._sender = after, provider
+        if kept is None or not kept.conversation:
+            return
+        await kept.contexts.keep(kept.conversation, after, first=first and bool(hop.scrubs))
         if self._secrecy.pseudonyms is not None:
-            await self._vault.keep(self._conversation, self._secrecy.pseudonyms)
+            await kept.vault.keep(kept.conversation, self._secrecy.pseudonyms)
 
     def _treatment(self, hop: Hop, passage: Passage | None) -> Treatment | None:
         """None where the answer is the client's as it comes: nearly every one."""
@@ -130,5 +198,4 @@ class Crossing:
 
 def alone(request: ModelRequest) -> Crossing:
     """Of a request that nobody else knows of."""
-    store = MemoryStore()
-    return Crossing(request, "", Context(), NOTHING, Contexts(store), Vault(store))
+    return Crossing(request, None, Client(), Context(), NOTHING, None)

@@ -168,6 +168,12 @@ class Metrics:
             ["rule", "effect", "consequence"],
             registry=registry,
         )
+        self.audited = _counter(
+            registry,
+            "policyroute_audit_records",
+            "Audit records: written, refused (their attempts are not made), or lost at the end",
+            ["outcome"],
+        )
         self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
         self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)

@@ -22,6 +22,7 @@ from policyroute.exchange.integrity import demanded
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
+from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
 from policyroute_asgi.crossing import Crossings
@@ -58,8 +59,14 @@ class Bounds:
 class Routed:
     """Serves routed requests on one event loop."""
 
-    def __init__(
-        self, holder: PolicySource, sender: Sender, telemetry: Telemetry, bounds: Bounds, state: StateStore
+    def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that all requests share
+        self,
+        holder: PolicySource,
+        sender: Sender,
+        telemetry: Telemetry,
+        bounds: Bounds,
+        state: StateStore,
+        auditor: Auditor,
     ) -> None:
         self._holder = holder
         self._sender = sender
@@ -71,7 +78,7 @@ class Routed:
         self._body = bounds.body
         self._state = state
         self._remembered = Remembered(state)
-        self._crossings = Crossings(state)
+        self._crossings = Crossings(state, auditor)
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""

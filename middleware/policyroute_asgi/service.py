@@ -156,7 +156,7 @@ class Services:
             owned.append(holder)
         try:
             await holder.start()
-            auditor = Auditor(lambda: holder.current.audit)
+            auditor = Auditor(lambda: holder.current.audit, self._count_audited)
             owned.append(auditor)
             await _audited(auditor)
         except BaseException:
@@ -177,7 +177,7 @@ class Services:
         bounds = Bounds(Places(load), rooms, self._rates, body)
         state = await once(partial(opened, _path(options.get("state_dir"))), "policyroute-state-open")
         owned.append(state)
-        routed = Routed(holder, sender(transport), self.telemetry, bounds, state)
+        routed = Routed(holder, sender(transport), self.telemetry, bounds, state, auditor)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
 
@@ -195,6 +195,9 @@ class Services:
         self.metrics.policy.changed(status.ok)
         auditor.follow()
         self._use(holder)
+
+    def _count_audited(self, outcome: str, number: int) -> None:
+        self.metrics.audited.of(outcome).inc(number)
 
     def _use(self, holder: PolicySource) -> None:
         active = holder.current

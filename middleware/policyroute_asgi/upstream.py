@@ -61,6 +61,7 @@ class Upstream:
         self._access = access
         self._sender = sender
         self._crossing = crossing or alone(request)
+        self._trouble: Failure | None = None
         self._rooms = rooms
         self._caution = caution
         self._key: Key | None = None
@@ -92,6 +93,7 @@ class Upstream:
 
     def ended(self, outcome: str, failure: Failure | None) -> None:
         """What the state machine says when an attempt is over, before it asks for another."""
+        self._trouble = failure if failure is not None else self._trouble
         if self._caution is not None:
             self._caution.ended(failure, ok=outcome == "ok")
 
@@ -142,9 +144,12 @@ class Upstream:
         secrets = (shown,) if shown is not None else ()
         attempt = opened.attempt
         try:
-            sending = await self._crossing.sending(attempt, self.hop, shown, self._addition(attempt))
+            sending = await self._crossing.sending(attempt, self.hop, shown, self._addition(attempt), self._trouble)
         except NotForIt as refusal:
             await tell(Withheld(opened.id, refusal.reason))
+            return True
+        if isinstance(sending, Failure):
+            await tell(Failed(opened.id, sending))
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens

@@ -229,11 +229,13 @@ async def test_where_a_file_stands_in_the_way_nothing_starts(settings: Settings)
 async def test_what_cannot_be_written_waits_in_memory_where_that_is_allowed(settings: Settings) -> None:
     patient = replace(settings, buffer=3)
     settings.directory.write_text("in the way")
-    async with auditing(patient) as auditor:
+    counts: list[tuple[str, int]] = []
+    async with auditing(patient, lambda outcome, number: counts.append((outcome, number))) as auditor:
         done = [await auditor.written(replace(a_record(), attempt=n)) for n in range(4)]
         assert done == [None, None, None, UNWRITABLE]
         settings.directory.unlink()
     assert attempts(settings) == [0, 1, 2]
+    assert counts == [("refused", 1), ("written", 3)]
     assert codes(settings.directory) == []
 
 

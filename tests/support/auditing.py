@@ -10,13 +10,14 @@ from policyroute.audit import Code, Finding, Marks, Verified, verify
 from policyroute_asgi.audit import stored
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.audit.settings import Settings
+from policyroute_asgi.audit.writer import Count
 
 KEY = b"k" * 32
 
 
 @asynccontextmanager
-async def auditing(settings: Settings | None) -> AsyncGenerator[Auditor]:
-    auditor = Auditor(lambda: settings)
+async def auditing(settings: Settings | None, count: Count = lambda outcome, number: None) -> AsyncGenerator[Auditor]:
+    auditor = Auditor(lambda: settings, count)
     try:
         await auditor.start()
         yield auditor

@@ -14,8 +14,9 @@ from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
+from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
-from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, normalised, scrubbed
+from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, normalised, scrubbed
 
 CLEARANCE: Final = "clearance"
 BLOCKED: Final = "blocked"
@@ -34,29 +35,46 @@ class NotForIt(Exception):
 class Passage:
     """To one candidate. What came of it is there afterwards: `scrubbed`, `changes`, `counts`."""
 
-    def __init__(self, hop: Hop, secrecy: Secrecy, *, crosses: bool) -> None:
+    def __init__(self, hop: Hop, secrecy: Secrecy, *, crosses: bool, measured: bool) -> None:
         self.scrubbed: Scrubbed | None = None
         self.changes: tuple[Change, ...] = ()
         self.counts: Mapping[str, int] = {}
         self._hop = hop
         self._secrecy = secrecy
         self._crosses = crosses
+        self._measured = measured
 
     @classmethod
-    def of(cls, hop: Hop, secrecy: Secrecy, *, crosses: bool) -> Passage | None:
-        """None where nothing of a request can be kept from the candidate: nearly all are such."""
+    def of(  # noqa: PLR0913 - whether there is anything to do is asked of all of these
+        cls, request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, told: bool, measured: bool
+    ) -> Passage | None:
+        """None where nothing of a request can be kept from the candidate: nearly all are such. `told`: it is told more
+        than the request says. `measured`: how much there is of what is asked for in any case."""
+        scrubs = hop.scrubs
+        if scrubs and not (told or hop.transforms):
+            profiles = [rule.profile for _, rule in scrubs]
+            gate = Gate(hop.candidate.provider.clearance, crosses)
+            scrubs = scrubs if glance(request.body, profiles, gate) else ()
         open_ = hop.candidate.provider.clearance >= Clearance.INTERNAL
-        if open_ and not (crosses or hop.scrubs or hop.redactions):
+        if open_ and not (crosses or scrubs or hop.redactions or measured):
             return None
-        return cls(hop, secrecy, crosses=crosses)
+        return cls(hop, secrecy, crosses=crosses, measured=measured)
+
+    @property
+    def pseudonyms(self) -> int:
+        """How many may stand in what is sent."""
+        pseudonyms = self._secrecy.pseudonyms
+        return len(pseudonyms.values) if pseudonyms is not None else 0
 
     def prompt(self, prompt: Prompt) -> Prompt:
         """What is said, the very same where all of it may go. Raises NotForIt."""
         rules = [rule for _, rule in self._hop.scrubs]
         clearance = self._hop.candidate.provider.clearance
-        if rules or clearance < Clearance.INTERNAL:
+        if rules or self._measured or clearance < Clearance.INTERNAL:
             most = min((rule.max_label for rule in rules), default=Clearance.INTERNAL)
-            outputs: Outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan")
+            outputs: Outputs = next(
+                (each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan"
+            )
             profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
             gate = Gate(clearance, self._crosses, most)
             found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)

@@ -24,11 +24,15 @@ _JWT = compiled(r"eyJ[A-Za-z0-9_-]{10,}={0,2}\.[A-Za-z0-9_-]{0,}={0,2}(?:\.[A-Za
 _URL = compiled(r"://([^\s:/?#@\"'<>\[\]{}$(),]{0,64}):([^\s/?#@\"'<>]{1,200})@[A-Za-z0-9\[\-_.]")
 _BEARER = compiled(r"(?i)(?:bearer|token|basic|apikey|api-key|digest|negotiate)\s+([A-Za-z0-9+/=_.~\-]{8,})")
 _HEADER = compiled(
-    r"(?i)(?:authorization|api-?key|auth-token|api-token|private-token|access-token|-token|-secret|-key)"
-    r"[\"']?\s?:\s?[\"']?(?:(?:bearer|token|basic|apikey|api-key)[ :]\s?)?[\"']?([A-Za-z0-9+/=_.~|\-]{8,})"
+    r"(?i)(?:authorization|api-?key|-token|-secret|-key)[\"']?\s?[:=]\s{0,5}[\"']?"
+    r"(?:(?:bearer|token|api-token|basic|apikey|api-key)[ :]\s{0,3})?[\"']?([A-Za-z0-9+/=_.~|@\-]{8,})"
+)
+_CURL_HEADER = compiled(
+    r"(?i)(?:-H|--header)(?:=|[ \t]{0,5})[\"']?[a-z\-_]{0,24}(?:key|token|auth|secret):[ \t]{0,5}([A-Za-z0-9+/=_.~|@\-]{8,})"
 )
 _CURL = compiled(
-    r"(?:-u|--user|--proxy-user|-U)[ =]?([\"']?)([^\s:\"'$<{]{0,64}):([^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"']|[\"'])"
+    r"(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})[\"']?([^\s:\"'$<{]{0,64})[\"']?:"
+    r"(\"[^\"\n]{3,128}\"|'[^'\n]{3,128}'|[^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"']|[\"'])"
 )
 
 
@@ -40,10 +44,11 @@ def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
         yield "eyj", _jwt
     if "password" in kinds:
         yield "://", _url
-        yield from ((word, _curl) for word in (" -u", " --user", " --proxy-user"))
+        yield from ((word, _curl) for word in ("-u", "--user", "--proxy-user"))
     if "auth_header" in kinds:
         yield from ((word, _header) for word in _HEADER_WORDS)
         yield from ((word, _bearer) for word in ("bearer", "basic "))
+        yield from ((word, _curl_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
 
 
 _HEADER_WORDS = ("authorization", "apikey", "-token", "-secret", "-key")
@@ -67,7 +72,11 @@ def _jwt(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
     if start and (data[start - 1 : start].isalnum() or data[start - 1] in b"_-"):
         return
     found = _JWT.match(data, start, start + LONGEST_KEY)
-    if found is not None and _SIGNS.search(_opened(found.group().split(b".")[0].rstrip(b"="))) is not None:
+    if found is None:
+        return
+    parts = found.group().split(b".")
+    claims = len(parts) == 5 or _opened(parts[1]).startswith(b"{")
+    if claims and _SIGNS.search(_opened(parts[0])) is not None:
         yield *found.span(), "jwt"
 
 
@@ -75,7 +84,7 @@ _SIGNS = compiled(r"\"(?:alg|typ|enc|kid)\" ?:")
 
 
 def _opened(part: bytes) -> bytes:
-    body = part.translate(bytes.maketrans(b"-_", b"+/"))
+    body = part.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
     try:
         return a2b_base64(body + b"=" * (-len(body) % 4))
     except Error:
@@ -105,17 +114,28 @@ _STAND_INS = frozenset("password pass passwd pwd secret token pw p xxx your-pass
 
 
 def _curl(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
-    if b"curl" not in view.data[max(0, start - 500) : start].rsplit(b"\n\n")[-1]:
-        return
-    found = _CURL.match(view.data, start + 1, start + 240)
+    found = _CURL.match(view.data, start, start + 240) if _of_curl(view.data, start) else None
     if found is None:
         return
-    first, last = found.span(3)
-    value = view.data[first:last].rstrip(b"\"'").decode("latin-1")
-    if not value and plausible.password(found.group(2).decode("latin-1")):
-        yield *found.span(2), "password"  # a key in the place of the user
+    first, last = found.span(2)
+    value = view.data[first:last].strip(b"\"'").decode("latin-1")
+    if not value and plausible.password(found.group(1).decode("latin-1")):
+        yield *found.span(1), "password"  # a key in the place of the user
     elif value and _real(value):
+        first += view.data[first] in b"\"'"
         yield first, first + len(value), "password"
+
+
+def _of_curl(data: bytes, start: int) -> bool:
+    """An option of it: further on in the command, which may go over some lines."""
+    return (
+        start > 0 and data[start - 1] in b" \t\n\r" and b"curl" in data[max(0, start - 500) : start].rsplit(b"\n\n")[-1]
+    )
+
+
+def _curl_header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    if _of_curl(view.data, start):
+        yield from _after(_CURL_HEADER, view, start)
 
 
 def _header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
@@ -131,11 +151,11 @@ def _after(pattern: Pattern, view: View, start: int) -> Iterator[tuple[int, int,
     if found is None:
         return
     value = found.group(1).decode()
-    if plausible.token(value, 10, 2.8) or _of_pair(value):
+    if plausible.carried(value) or _of_pair(value):
         yield *found.span(1), "auth_header"
 
 
 def _of_pair(value: str) -> bool:
     """Base64 of a user and a password."""
-    pair = _opened(value.rstrip("=").encode()) if len(value) >= 8 else b""
+    pair = _opened(value.encode()) if len(value) >= 8 else b""
     return b":" in pair and pair.isascii() and pair.decode().isprintable() and not plausible.filler(value)

@@ -38,6 +38,20 @@ _WORDS = frozenset(
     "passwd secret token apikey api_key unknown default test testing bearer basic empty hidden value void self this "
     "function return const let var char bytes text number type".split()
 )
+_SOFTWARE = tuple(
+    "access account action address application attribute author boolean bucket button certif channel client cluster column "
+    "command comment component config connect console container content context control cookie create credential customer "
+    "database default delete deploy device directory document domain element encrypt endpoint enterprise environment error "
+    "event execut extension external factory feature field filter folder format function gateway generat github global google "
+    "handler header hidden identi index input instance integrat interface internal invalid java jenkins keyboard label language "
+    "license listen loader local location logger manage master member message method metadata microsoft model module monitor "
+    "network number object option order output package param partner password payload permission platform plugin policy "
+    "primary private process product profile project property provider public queue record region register release remote "
+    "report request resource response result return review runtime sandbox schema script search secret security select "
+    "server service session setting shared signature snapshot software source stag standard status storage string subject "
+    "submit support system table target template tenant terminal thread ticket timeout token topic update upload user value "
+    "variable vendor version virtual volume website widget window worker workflow".split()
+)
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
 
 
@@ -53,9 +67,9 @@ def filler(value: str) -> bool:
     return any(each in low for each in _FILLERS) or len(set(low)) < min(6, len(low) // 3 + 1)
 
 
-def token(value: str, least: int = 10, bits: float = 3.0) -> bool:
+def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
     """A key or a token that a machine made."""
-    if len(value) < least or filler(value) or _is_code(value) or _sequence(value) or _named(value):
+    if len(value) < least or filler(value) or _is_code(value) or _sequence(value) or _named(value) or _speaks(value):
         return False
     digits = sum(each.isdigit() for each in value)
     letters = sum(each.isalpha() for each in value)
@@ -74,6 +88,19 @@ def password(value: str) -> bool:
         return False  # a path
     digits = sum(map(str.isdigit, value))
     return (kinds >= 2 and digits > 0) or (marks > 0 and kinds >= 2 and not _dotted(value))
+
+
+def carried(value: str) -> bool:
+    """What a header carries that is there to carry it."""
+    if len(value) < 8 or filler(value) or _is_code(value) or _sequence(value) or _named(value):
+        return False
+    return entropy(value) >= 2.7 and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
+
+
+def _speaks(value: str) -> bool:
+    """A word of software is in it: nobody draws six letters that spell one."""
+    low = value.lower()
+    return any(each in low for each in _SOFTWARE)
 
 
 def drawn(value: str) -> bool:

@@ -71,7 +71,7 @@ class Everywhere:
     def __init__(self, kinds: frozenset[str]) -> None:
         self._forms = [each for each in FORMATS if each.kind in kinds and not each.mark]
         either = "|".join(f"({each.pattern})" for each in self._forms)
-        self._pattern = compiled(rf"\b(?:{either})\b") if self._forms else None
+        self._pattern = compiled(rf"\b(?:{either})") if self._forms else None
 
     def find(self, view: View, steps: Steps) -> Iterator[tuple[int, int, str]]:
         """Raises Exhausted."""

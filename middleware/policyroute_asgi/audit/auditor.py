@@ -13,7 +13,7 @@ from typing import Final
 from policyroute.audit import AuditRecord, Marks
 from policyroute.failures import Failure, FailureKind
 from policyroute_asgi.audit.settings import Settings
-from policyroute_asgi.audit.writer import Writer
+from policyroute_asgi.audit.writer import Count, Writer
 
 logger = logging.getLogger("policyroute.audit")
 
@@ -35,10 +35,12 @@ class Unwritable(Exception):
 
 class Auditor:
     """`current` gives what the policy in force asks for, None where that is nothing. It is asked before each record, so
-    that none is missed where a policy begins to ask for them. Used on one event loop."""
+    that none is missed where a policy begins to ask for them. `count` is told what becomes of records, on whatever
+    thread. Used on one event loop."""
 
-    def __init__(self, current: Callable[[], Settings | None]) -> None:
+    def __init__(self, current: Callable[[], Settings | None], count: Count = lambda outcome, number: None) -> None:
         self._current = current
+        self._count = count
         self._settings: Settings | None = None
         self._marks: Marks | None = None
         self._writer: Writer | None = None
@@ -80,7 +82,7 @@ class Auditor:
             return
         before = self._writer
         self._marks = Marks(settings.key) if settings is not None else None
-        self._writer = Writer(settings, before) if settings is not None else None
+        self._writer = Writer(settings, self._count, before) if settings is not None else None
         if before is not None:
             before.close()
             self._leaving = {before, *(each for each in self._leaving if not each.ended)}
@@ -93,7 +95,7 @@ class Auditor:
         if writer is None or settings is None:
             return None
         if writer.pending >= (settings.buffer or MOST):
-            return UNWRITABLE
+            return self._refused()
         if settings.buffer:
             writer.put(record)
             return None
@@ -101,10 +103,14 @@ class Auditor:
         writer.put(record, settled)
         try:
             async with asyncio.timeout(IN_TIME):
-                return None if await settled is None else UNWRITABLE
+                return None if await settled is None else self._refused()
         except TimeoutError:
             logger.error("audit: a record has not been written for %.0f seconds: its attempt is not made", IN_TIME)
-            return UNWRITABLE
+            return self._refused()
+
+    def _refused(self) -> Failure:
+        self._count("refused", 1)
+        return UNWRITABLE
 
     async def aclose(self) -> None:
         """What waits is written, or given up after a moment."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
@@ -32,20 +32,26 @@ Settled = asyncio.Future[str | None]
 """None where it was written, else why not."""
 
 
+Count = Callable[[str, int], None]
+"""Told how many records were `written`, `refused` or `lost`, on whatever thread."""
+
+
 class _Waiting(NamedTuple):
     record: AuditRecord
     settled: Settled | None
 
 
 class Writer:
-    """Writes until it is closed. Made and used on one event loop; `after` is the one whose slot it takes over.
+    """Writes until it is closed. Made and used on one event loop; `after` is the one whose slot it takes over, `count`
+    is told of all that is written or lost.
 
     `opened` has what is wrong where the chain could not be opened. It is tried again with each record.
     """
 
-    def __init__(self, settings: Settings, after: Writer | None = None) -> None:
+    def __init__(self, settings: Settings, count: Count, after: Writer | None = None) -> None:
         self.opened: Settled = asyncio.get_running_loop().create_future()
         self._settings = settings
+        self._count = count
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._pending = 0
@@ -94,6 +100,7 @@ class Writer:
                 ledger.export()
         if kept:
             logger.error("%d AUDIT RECORDS ARE LOST: they could not be written until the end", len(kept))
+            self._count("lost", len(kept))
         with suppress(*TROUBLE):
             ledger.close()
 
@@ -128,6 +135,8 @@ class Writer:
                 ledger.write([each.record for each in wanted])
             except Exception as error:  # noqa: BLE001 - whatever it is: they wait for an answer, and others come
                 trouble = self._said(error)
+            else:
+                self._count("written", len(wanted))
         kept = [each for each in wanted if each.settled is None] if trouble is not None else []
         with self._lock:
             self._pending -= len(batch) - len(kept)

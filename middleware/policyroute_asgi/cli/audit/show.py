@@ -65,11 +65,13 @@ def _text(found: Sequence[Stored], out: Console) -> None:
     for tenant in dict.fromkeys(record.tenant for record in records):
         own = [record for record in records if record.tenant == tenant]
         crossed = render.counted(sum(record.boundary for record in own), "time")
-        out.print(f"[bold]{escape(tenant)}[/]: {render.counted(len(own), 'attempt')}, a boundary crossed {crossed}\n")
+        attempts = render.counted(len(own), "attempt")
+        out.print(f"[bold]{escape(tenant)}[/]: {attempts}, a boundary crossed (*) {crossed}\n")
         _table(own, out)
-        out.print("\nsent in all, in bytes")
+        out.print("\nsent to each in all, in bytes")
         for provider, labels in own[-1].exposure.items():
             out.print(f"  {escape(provider)}: {escape(_counts(labels))}")
+        out.print()
 
 
 def _table(records: Sequence[AuditRecord], out: Console) -> None:
@@ -92,9 +94,16 @@ def _cells(record: AuditRecord) -> tuple[str, ...]:
         f"{holder.provider} ({holder.region}, {holder.clearance})" if holder is not None else "-",
         f"{to.target} at {to.provider} ({to.region}, {to.clearance})" + (" *" if record.boundary else ""),
         " ".join(part for part in (why, _WHEN[record.phase]) if part) or "-",
-        f"{record.after.bytes} of {record.before.bytes}" if record.decision == "forwarded" else "nothing",
+        _sent(record),
         record.decision + (f" ({record.refusal})" if record.refusal else ""),
     )
+
+
+def _sent(record: AuditRecord) -> str:
+    if record.decision != "forwarded":
+        return "nothing"
+    body = "" if record.wire_bytes is None else f", in a body of {record.wire_bytes}"
+    return f"{record.after.bytes} of {record.before.bytes} bytes{body}"
 
 
 def _details(record: AuditRecord) -> Iterator[str]:
