@@ -31,6 +31,7 @@ targets:
 CONFIDENTIAL = Profile("mine", (Selector("prices", Clearance.CONFIDENTIAL, required=True),))
 SECRET = Profile("mine", (Selector("codes", Clearance.SECRET, required=True), *CONFIDENTIAL.selectors))
 OPTIONAL = Profile("mine", (Selector("prices", Clearance.CONFIDENTIAL), Selector("rules", required=True)))
+SYSTEM = replace(Profile("mine"), selectors=(replace(CONFIDENTIAL.selectors[0], role=frozenset({"system"})),))
 DEFAULTS = Profile("mine", defaults={"file": Clearance.CONFIDENTIAL})
 
 
@@ -79,6 +80,9 @@ ALL = "rules: [{id: labels, scrub: {}}]\n"
         ("[safe]", SECRET, "nobody that this route names"),
         ("[safe, plain]", OPTIONAL, ""),
         ("[safe, plain]", None, ""),
+        ("[safe, plain]", SYSTEM, "nobody after `safe` at eu"),
+        ("[safe, plain]", replace(SYSTEM, system_fallback="Be kind."), ""),
+        ("[safe, plain]", replace(CONFIDENTIAL, system_fallback="Be kind."), "nobody after `safe` at eu"),
         ("[safe, plain]", DEFAULTS, "nobody after `safe` at eu"),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from policyroute.author.reach import StaticFacts
 from policyroute.cel import EvaluationError, Expression
@@ -20,6 +20,8 @@ from policyroute.policy.actions import REQUESTED, Route, Scrub
 from policyroute.policy.model import Mode, Program, Rule
 from policyroute.problems import Problem, Severity, Span
 from policyroute.scrub.profile import Profile
+
+_SYSTEM: Final = frozenset({"system"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,16 @@ def _labels_public(profile: Profile) -> bool:
 
 
 def _required(profile: Profile) -> tuple[str, Clearance] | None:
-    """The most secret text that the profile requires, and by what; None where it labels nothing that it requires."""
-    said = [(each.id, each.label) for each in profile.selectors if each.required and each.label is not None]
-    both = [*said, *((f"defaults.{name}", label) for name, label in profile.defaults.items())]
-    return max(both, key=lambda pair: pair[1], default=None)
+    """The most secret text that the profile requires and has no other words for, and by what; None where there is none
+    that it labels."""
+    said = [
+        (each.id, each.label, each.role == _SYSTEM)
+        for each in profile.selectors
+        if each.required and each.label is not None
+    ]
+    said += [(f"defaults.{name}", label, name in _SYSTEM) for name, label in profile.defaults.items()]
+    left = [(by, label) for by, label, system in said if not (system and profile.system_fallback)]
+    return max(left, key=lambda pair: pair[1], default=None)
 
 
 def _surely(where: Expression | None, facts: Any) -> bool:
