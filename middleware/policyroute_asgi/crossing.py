@@ -115,7 +115,7 @@ class Crossing:
             hop,
             self._secrecy,
             crosses=self._context.crosses(provider),
-            told=addition is not None and not addition.empty,
+            addition=addition,
             measured=auditor is not None,
         )
         if passage is None:

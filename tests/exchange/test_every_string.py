@@ -7,7 +7,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -96,10 +98,8 @@ def readings(text: str, depth: int = 0) -> Iterator[str]:
     if "%" in text and unquote(text) != text:
         yield from readings(unquote(text), depth + 1)
     for _, _, coded in (text.rpartition("base64,"), ("", "", text)):
-        try:
+        with suppress(binascii.Error, UnicodeDecodeError, ValueError):
             yield from readings(base64.b64decode(coded, validate=True).decode(), depth + 1)
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            pass
     if text[:1] in ("{", "[", '"'):
         try:
             value = json.loads(text)
@@ -123,10 +123,14 @@ def every(value: Any) -> Iterator[str]:
         yield str(value)
 
 
+def put_in(way: Put, value: str, stood: str) -> str:
+    return way(stood, value)
+
+
 def sent(candidate: Candidate, request: ModelRequest) -> Payload:
     hop = Hop(candidate, None, redactions=(("pii", RULE),))
     secrecy = Secrecy(b"k" * 32, CLIENT, Pseudonyms(b"p" * 32))
-    passage = Passage.of(request, hop, secrecy, crosses=True, told=False, measured=False)
+    passage = Passage.of(request, hop, secrecy, addition=None, crosses=True, measured=False)
     return build(request, hop, None, None, passage)
 
 
@@ -152,7 +156,7 @@ def test_no_value_is_sent_wherever_it_stood(of: str, way: str, to: Candidate) ->
     asked = 0
     for place in strings(data):
         value = VALUES[asked % len(VALUES)]
-        body = with_it(data, place, lambda stood, value=value: WAYS[way](stood, value))
+        body = with_it(data, place, partial(put_in, WAYS[way], value))
         try:
             request = ModelRequest.read(of, body, path="/v1beta/models/m:generateContent")
         except BadRequest:
@@ -182,6 +186,6 @@ def test_a_request_without_values_goes_byte_for_byte(of: str, to: Candidate) -> 
     request = ModelRequest.read(of, json.dumps(rich(of)).encode(), path="/v1beta/models/m:generateContent")
     hop = Hop(to, None, redactions=(("pii", RULE),))
     passage = Passage.of(
-        request, hop, Secrecy(b"k" * 32, CLIENT, Pseudonyms(b"p" * 32)), crosses=False, told=False, measured=False
+        request, hop, Secrecy(b"k" * 32, CLIENT, Pseudonyms(b"p" * 32)), addition=None, crosses=False, measured=False
     )
     assert build(request, hop, None, None, passage).outbound.body == build(request, Hop(to, None), None).outbound.body

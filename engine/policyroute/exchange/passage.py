@@ -12,13 +12,16 @@ from policyroute.changes import Change
 from policyroute.clearance import Clearance
 from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
+from policyroute.exchange.resume import Addition
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
-from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, normalised, scrubbed
+from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, leaks, normalised, scrubbed
 
 CLEARANCE: Final = "clearance"
+CONFESSION: Final = "confession"
+"""The answer that it would go on with says what it may not know."""
 BLOCKED: Final = "blocked"
 UNSEARCHABLE: Final = "unsearchable"
 """It is too long, or too odd, to be looked through."""
@@ -33,23 +36,36 @@ class NotForIt(Exception):
 
 
 class Passage:
-    """To one candidate. What came of it is there afterwards: `scrubbed`, `changes`, `counts`."""
+    """To one candidate. `said` is what was said of the answer that it would go on with.
 
-    def __init__(self, hop: Hop, secrecy: Secrecy, *, crosses: bool, measured: bool) -> None:
+    What came of it is there afterwards: `scrubbed`, `changes` (of the normalisation), and `counts` of what was
+    redacted, by kind.
+    """
+
+    def __init__(self, hop: Hop, secrecy: Secrecy, said: str, *, crosses: bool, measured: bool) -> None:
         self.scrubbed: Scrubbed | None = None
         self.changes: tuple[Change, ...] = ()
         self.counts: Mapping[str, int] = {}
         self._hop = hop
         self._secrecy = secrecy
+        self._said = said
         self._crosses = crosses
         self._measured = measured
 
     @classmethod
     def of(  # noqa: PLR0913 - whether there is anything to do is asked of all of these
-        cls, request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, told: bool, measured: bool
+        cls,
+        request: ModelRequest,
+        hop: Hop,
+        secrecy: Secrecy,
+        *,
+        addition: Addition | None,
+        crosses: bool,
+        measured: bool,
     ) -> Passage | None:
-        """None where nothing of a request can be kept from the candidate: nearly all are such. `told`: it is told more
-        than the request says. `measured`: how much there is of what is asked for in any case."""
+        """None where nothing of a request can be kept from the candidate: nearly all are such. `addition` is what it is
+        told beyond the request. `measured`: how much there is of what is asked for in any case."""
+        told = addition is not None and not addition.empty
         scrubs = hop.scrubs
         if scrubs and not (told or hop.transforms):
             profiles = [rule.profile for _, rule in scrubs]
@@ -58,7 +74,8 @@ class Passage:
         open_ = hop.candidate.provider.clearance >= Clearance.INTERNAL
         if open_ and not (crosses or scrubs or hop.redactions or measured):
             return None
-        return cls(hop, secrecy, crosses=crosses, measured=measured)
+        carried = addition.attempt.carried if addition is not None else None
+        return cls(hop, secrecy, carried.text if carried is not None else "", crosses=crosses, measured=measured)
 
     @property
     def pseudonyms(self) -> int:
@@ -80,6 +97,8 @@ class Passage:
             found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
             if isinstance(found, Refusal):
                 raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
+            if found.withheld and leaks(self._said, Traces(found.withheld)):
+                raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
             self.scrubbed = found
             prompt = found.prompt
         if self._crosses:
