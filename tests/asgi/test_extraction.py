@@ -1,4 +1,4 @@
-"""Every published query that makes models repeat their instructions, against a fallback that repeats all it was told."""
+"""Published queries that make models repeat their instructions, asked of a fallback that repeats all it was told."""
 
 from __future__ import annotations
 
