@@ -16,6 +16,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, cast
 
+from policyroute.redact.encodings import is_readable
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
 
@@ -104,9 +105,8 @@ class Walk:
 
     def _text(self, text: str, key: str, *, free: bool) -> str:
         if not free:
-            if key in WORDS and _WORD.fullmatch(text):
-                return text
-            if key in SEALED and _CIPHER.fullmatch(text):
+            meant = _WORD if key in WORDS else _CIPHER if key in SEALED else None
+            if meant is not None and meant.fullmatch(text) and not is_readable(text):
                 return text
             if key in NAMES or key.endswith("_id"):
                 return self._leaf(text, Place.NAME)

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
 from policyroute.redact.encodings import (
+    SHORTEST,
     codec,
     data_url,
     file_changed,
@@ -32,8 +33,6 @@ _PASSES: Final = 8
 _DEEPEST: Final = 8
 """Texts in texts: as JSON, as files."""
 _SHORT: Final = 64
-_CODED: Final = 16
-"""Characters from which a word may be base64 of a text."""
 _DIGITS: Final = 7
 """Numbers with fewer are nobody's."""
 _BINARY: Final = 1024
@@ -164,14 +163,13 @@ class Redaction:
         if url is not None:
             new = self._url(*url)
             return text if new == text else new
-        if len(text) >= _CODED and " " not in text[:_SHORT]:
+        if len(text) >= SHORTEST and " " not in text[:_SHORT]:
             file = self._file(text, _BINARY_DATA if place is Place.DATA else _BINARY)
             if file is not None:
                 return file
-        name = place is Place.NAME
-        if not name and is_json(text):
+        if is_json(text):
             return json_changed(text, self._inside, self._key, self._number)
-        return self._plain(text, name=name)
+        return self._plain(text, name=place is Place.NAME)
 
     def _inside(self, text: str) -> str:
         return self._leaf(text, Place.MADE)
