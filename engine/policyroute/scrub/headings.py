@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from policyroute.scrub.profile import Exhausted
+
 _MARKDOWN: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*)")
 _BOLD: Final = re.compile(r"\s{0,3}(?:\*\*|__)([^*_\n]{1,120})(?:\*\*|__):?\s*")
 _LABEL: Final = re.compile(r"\s{0,3}(?:\*\*|__)?([A-Za-z][^:*_\n]{0,60})(?:\*\*|__)?:(?:\*\*|__)?(?:\s+(.*)|)")
@@ -19,6 +21,10 @@ _FENCE: Final = re.compile(r"\s{0,3}(```|~~~)")
 _UNDERLINE: Final = re.compile(r"\s{0,3}(=+|-+)\s*")
 _LONGEST: Final = 200
 """Characters of a line that may be a heading of these kinds. Longer lines are text."""
+
+_LINES: Final = 20_000
+_MOST: Final = 5_000
+"""Lines of a text, and headings in it."""
 
 _ON_A_LINE, _WITH_TEXT = 8, 9
 """Levels of labels, below all of Markdown's and bold lines."""
@@ -36,8 +42,13 @@ class _Heading:
 
 
 def sections(text: str, wanted: Callable[[str], bool]) -> list[tuple[int, int]]:
-    """The sections whose heading `wanted` takes, with their headings. Characters; one may lie in another."""
+    """The sections whose heading `wanted` takes, with their headings. Characters; one may lie in another.
+    Raises Exhausted."""
+    if text.count("\n") > _LINES:
+        raise Exhausted
     headings = list(_headings(text))
+    if len(headings) > _MOST:
+        raise Exhausted
     found: list[tuple[int, int]] = []
     for at, heading in enumerate(headings):
         if wanted(heading.title):
