@@ -83,6 +83,7 @@ async def test_what_was_written_is_there_at_once_and_good(settings: Settings) ->
             assert attempts(settings) == [*range(1, number + 1)]
     [found] = verified(settings.directory)
     assert (found.good, found.records, [*found.findings]) == (True, 2, [])
+    assert {path.stat().st_mode & 0o077 for path in named(settings.directory, "*")} == {0}
     [_, second] = stored.of_conversation(settings.directory, "c", None, [Marks(KEY)])
     assert second.record == a_record(2)
 
