@@ -1,7 +1,8 @@
 """Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [NAME ...] [--quick]`.
 
 `scripts/bench pipeline --kill` takes a minute longer, and is so where all are run.
-`scripts/bench soak --minutes 10` and `scripts/bench attacks` (three minutes) are run where they are named only.
+`scripts/bench soak --minutes 10`, `scripts/bench audit` and `scripts/bench attacks` (three minutes) are run where they
+are named only.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from scripts.benchmarks import (
     attacks_bench,
+    audit_bench,
     decide_bench,
     gateway_bench,
     memory_bench,
@@ -41,7 +43,7 @@ def main() -> int:
         "only",
         nargs="*",
         help="decide, gateway, translation, reload, memory, workers, pipeline (these unless named), soak, midstream, "
-        "attacks",
+        "audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument("--kill", action="store_true", help="pipeline: kill the gateway in mid-swap, too")
@@ -63,6 +65,7 @@ def main() -> int:
     chosen = options.only or list(benches)
     benches["soak"] = lambda: section("Soak", soak_bench.run(options.minutes))
     benches["midstream"] = lambda: section("A thousand streams, a third cut", mid_stream_bench.run())
+    benches["audit"] = lambda: section("Audit records", audit_bench.run(scale))
     benches["attacks"] = lambda: section("Attacks", attacks_bench.run())
     sections: list[Section] = []
     for name in chosen:
