@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
-from itertools import accumulate, combinations
+from itertools import accumulate
 
 from policyroute.redact.checksums import luhn, mod97
 from policyroute.redact.engine import Pattern, compiled
@@ -15,12 +15,14 @@ from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
 from policyroute.redact.work import Steps
 
-_EMAIL = compiled(
-    r"[A-Za-z0-9!#$%&'*+=?^_`{|}~.\-\x80-\xff]{1,64}@(?:[A-Za-z0-9\x80-\xff?](?:[A-Za-z0-9\x80-\xff?\-]{0,62})\.){1,8}"
-    r"(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9\-]{2,59}|[?\x80-\xff]{2,24})"
+_LOCAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+=?^_`{|}~.-" + bytes(
+    range(0x80, 0x100)
+)
+_DOMAIN = compiled(
+    r"(?:[A-Za-z0-9\x80-\xff?](?:[A-Za-z0-9\x80-\xff?\-]{0,62})\.){1,8}"
+    r"(?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}|[?\x80-\xff]{2,24})"
 )
 _CARD = compiled(r"\d(?:[ .\-]?\d){11,24}")
-_IBAN = compiled(r"[A-Za-z]{2}\d{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
 _IPV4 = compiled(r"\d{1,3}(?:\.\d{1,3}){3}")
 _IPV6 = compiled(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,39}:[0-9A-Fa-f]{0,4}(?:\.\d{1,3}){0,3}")
 _CARD_WORDS = compiled(
@@ -35,15 +37,19 @@ _LENGTHS = dict(
     NI:28 NL:18 NO:15 OM:23 PK:24 PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23
     ST:25 SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30""".split()
 )
+_IBAN = compiled(rf"(?i:{'|'.join(_LENGTHS)})\d{{2}}(?:[ \-]?[A-Za-z0-9]){{11,30}}")
 
 
 def emails(view: View, steps: Steps) -> Spans:
-    if "@" not in view.low:
-        return
-    for found in _EMAIL.finditer(view.data):
+    data, at = view.data, view.data.find(b"@")
+    while at >= 0:
         steps.take()
-        start, end = found.span()
-        yield start + len(found.group()) - len(found.group().lstrip(b".'`?&=|*")), end, "email"
+        before = data[max(0, at - 64) : at]
+        local = before[len(before.rstrip(_LOCAL)) :].lstrip(b".'`?&=|*")
+        found = _DOMAIN.match(data, at + 1, at + 256) if local else None
+        if found is not None:
+            yield at - len(local), found.end(), "email"
+        at = data.find(b"@", at + 1)
 
 
 def cards(view: View, steps: Steps) -> Spans:
@@ -53,9 +59,11 @@ def cards(view: View, steps: Steps) -> Spans:
 
 def _card(data: bytes, start: int, end: int) -> Spans:
     """Of all ways to take whole groups of digits the longest that is a card's number."""
-    edges = [start] + [at for at in range(start, end) if not 48 <= data[at] <= 57] + [end]
-    firsts = [start, *(at + 1 for at in edges[1:-1])]
-    for first, last in sorted(_stretches(firsts, edges[1:]), key=lambda each: each[0] - each[1]):
+    lasts = [*(at for at in range(start, end) if not 48 <= data[at] <= 57), end]
+    firsts = [start, *(at + 1 for at in lasts[:-1])]
+    if max(last - first for first, last in zip(firsts, lasts, strict=True)) < 4:
+        return
+    for first, last in sorted(_stretches(firsts, lasts), key=lambda each: each[0] - each[1]):
         digits = data[first:last].translate(None, b" .-").decode()
         if (
             12 <= len(digits) <= 19
@@ -68,10 +76,11 @@ def _card(data: bytes, start: int, end: int) -> Spans:
 
 
 def _stretches(firsts: list[int], lasts: list[int]) -> Iterator[tuple[int, int]]:
-    for first, last in [*zip(firsts, lasts, strict=True)]:
-        yield first, last
-    for one, other in combinations(range(len(firsts)), 2):
-        yield firsts[one], lasts[other]
+    """Of up to five groups."""
+    for at, first in enumerate(firsts):
+        for last in lasts[at : at + 5]:
+            if 12 <= last - first <= 24:
+                yield first, last
 
 
 def _grouped(number: bytes) -> bool:
@@ -160,8 +169,14 @@ def _of_length(data: bytes, start: int, end: int, length: int) -> int:
 def addresses(view: View, steps: Steps) -> Spans:
     """Public ones (`ip`) and private ones (`private_ip`)."""
     for start, end in _apart(_IPV4, view, steps):
-        parts = [int(each) for each in view.data[start:end].split(b".")]
-        if max(parts) <= 255 and parts[0] not in {0, 127, 255} and not near(_VERSION, view.data, start, end, 10, 0):
+        written = view.data[start:end].split(b".")
+        parts = [int(each) for each in written]
+        if (
+            b"%d.%d.%d.%d" % tuple(parts) == view.data[start:end]
+            and max(parts) <= 255
+            and parts[0] not in {0, 127, 255}
+            and not near(_VERSION, view.data, start, end, 10, 0)
+        ):
             yield start, end, "private_ip" if _inside(parts) else "ip"
     if view.low.count(":") > 2:
         yield from _long_addresses(view, steps)

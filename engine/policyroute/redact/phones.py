@@ -6,7 +6,6 @@ some country, or a word beside it says what it is.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import phonenumbers as untyped_phonenumbers
@@ -82,7 +81,6 @@ def _said(data: bytes, start: int, end: int) -> bool:
     return (not written.isdigit() or written[:1] == b"0") and _WEAK.search(before) is not None
 
 
-@lru_cache(maxsize=1024)
 def _possible(written: str) -> bool:
     """Its country has numbers of that length."""
     plain = written.replace("(0)", "").replace("(", "").replace(")", "")
