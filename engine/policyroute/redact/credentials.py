@@ -26,10 +26,11 @@ _URL = compiled(r"://([^\s:/?#@\"'<>\[\]{}$(),]{0,64}):([^\s/?#@\"'<>]{1,200})@[
 _BEARER = compiled(r"(?i)(?:bearer|token|basic|apikey|api-key|digest|negotiate)\s+([A-Za-z0-9+/=_.~\-]{8,})")
 _HEADER = compiled(
     r"(?i)authorization[\"']?\s?[:=]\s{0,5}[\"']?"
-    r"(?:(?:bearer|token|api-token|basic|apikey|api-key)[ :]\s{0,3})?[\"']?([A-Za-z0-9+/=_.~|@\-]{8,})"
+    r"(?:[a-z][a-z0-9\-]{1,20}[ :]\s{0,3})?[\"']?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
 )
-_CURL_HEADER = compiled(
-    r"(?i)(?:-H|--header)(?:=|[ \t]{0,5})[\"']?[a-z\-_]{0,24}(?:key|token|auth|secret):[ \t]{0,5}([A-Za-z0-9+/=_.~|@\-]{8,})"
+_GIVEN = compiled(
+    r"(?i)(?:-H|--header)(?:=|[ \t]{0,5})\\?[\"'][a-z0-9\-_]{0,24}(?:key|token|auth|secret|authorization)[ \t]{0,2}:[ \t]{0,5}"
+    r"(?:[a-z][a-z0-9\-]{1,20}[ :][ \t]{0,3})?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
 )
 _CURL = compiled(
     r"(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})[\"']?([^\s:\"'$<{]{0,64})[\"']?:"
@@ -49,7 +50,7 @@ def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
     if "auth_header" in kinds:
         yield from ((word, _header) for word in _HEADER_WORDS)
         yield from ((word, _bearer) for word in ("bearer", "basic "))
-        yield from ((word, _curl_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
+        yield from ((word, _given_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
 
 
 _HEADER_WORDS = ("authorization",)
@@ -140,9 +141,10 @@ def _of_curl(data: bytes, start: int) -> bool:
     )
 
 
-def _curl_header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
-    if _of_curl(view.data, start):
-        yield from _after(_CURL_HEADER, view, start)
+def _given_header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    found = _GIVEN.match(view.data, start, start + 2100)
+    if found is not None and plausible.given(found.group(1).decode()):
+        yield *found.span(1), "auth_header"
 
 
 def _header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
