@@ -16,7 +16,6 @@ from policyroute.redact.words import At
 from policyroute.redact.work import Steps
 
 _BEFORE, _AFTER = 40, 64
-_MOST = 4  # numbers beside one word
 _SEPARATORS = b" .-/"
 _LICENCE = compiled(r"(?i)^[^0-9\n]{0,24}?\b((?:[A-Z]{1,3}[- ]?)?\d(?:[- ]?\d){5,14}[A-Z0-9]{0,5})\b")
 _LICENCE_WORDS = ("driver", "driving licen", "führerschein", "permis de conduire")
@@ -40,15 +39,14 @@ class _Near:
     def look(self, view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         if start and bounded(view.data[start - 1]):
             return
-        at, last = max(0, start - _BEFORE), min(len(view.data), end + _AFTER)
-        for _ in range(_MOST):
-            found = self._shape.search(view.data, at, last)
+        for at, last in ((end, end + _AFTER), (max(0, start - _BEFORE), start)):
+            found = self._shape.search(view.data, at, min(last, len(view.data)))
             if found is None:
-                return
+                continue
             first, to = found.span(1)
             if valid(self._number, view.data[first:to]) and begins(view.data, first) and ends(view.data, to):
                 yield first, to, self._number.kind
-            at = to
+                return
 
 
 def _licence(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:

@@ -5,11 +5,12 @@ Rule of this module: RE2 finds what may be one, and a check says whether it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 from itertools import accumulate
 
-from policyroute.redact.checksums import luhn, mod97
+from policyroute.redact.checksums import luhn_bytes, mod97
 from policyroute.redact.engine import Pattern, compiled
 from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
@@ -22,6 +23,8 @@ _DOMAIN = compiled(
     r"(?:[A-Za-z0-9\x80-\xff?](?:[A-Za-z0-9\x80-\xff?\-]{0,62})\.){1,8}"
     r"(?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}|[?\x80-\xff]{2,24})"
 )
+_SEPARATORS = b" .-"
+_GROUP = re.compile(rb"\d+")  # one class: linear
 _CARD = compiled(r"\d(?:[ .\-]?\d){11,24}")
 _IPV4 = compiled(r"\d{1,3}(?:\.\d{1,3}){3}")
 _IPV6 = compiled(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,39}:[0-9A-Fa-f]{0,4}(?:\.\d{1,3}){0,3}")
@@ -54,44 +57,36 @@ def emails(view: View, steps: Steps) -> Spans:
 
 def cards(view: View, steps: Steps) -> Spans:
     for start, end in _apart(_CARD, view, steps):
-        yield from _card(view.data, start, end)
+        yield from _card(view.data, start, end, steps)
 
 
-def _card(data: bytes, start: int, end: int) -> Spans:
+def _card(data: bytes, start: int, end: int, steps: Steps) -> Spans:
     """Of all ways to take whole groups of digits the longest that is a card's number."""
-    lasts = [*(at for at in range(start, end) if not 48 <= data[at] <= 57), end]
-    firsts = [start, *(at + 1 for at in lasts[:-1])]
-    if max(last - first for first, last in zip(firsts, lasts, strict=True)) < 4:
+    groups = [(each.start() + start, each.end() + start) for each in _GROUP.finditer(data[start:end])]
+    if max(last - first for first, last in groups) < 4:
         return
-    for first, last in sorted(_stretches(firsts, lasts), key=lambda each: each[0] - each[1]):
-        digits = data[first:last].translate(None, b" .-").decode()
-        if (
-            12 <= len(digits) <= 19
-            and _grouped(data[first:last])
-            and luhn(digits)
-            and _issued(data, first, last, digits)
-        ):
+    steps.take(len(groups))
+    for first, last, digits in sorted(_printed(data, groups), key=lambda each: each[0] - each[1]):
+        if luhn_bytes(digits) and _issued(data, first, last, digits.decode()):
             yield first, last, "card"
             return
 
 
-def _stretches(firsts: list[int], lasts: list[int]) -> Iterator[tuple[int, int]]:
-    """Of up to five groups."""
-    for at, first in enumerate(firsts):
-        for last in lasts[at : at + 5]:
-            if 12 <= last - first <= 24:
-                yield first, last
+def _printed(data: bytes, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int, bytes]]:
+    """Up to five groups as they are printed on cards: one kind of separator, four digits and more in each but the last."""
+    for at, (first, _) in enumerate(groups):
+        for upto in range(at, min(len(groups), at + 5)):
+            last = groups[upto][1]
+            if not 12 <= last - first - (upto - at) <= 19:
+                continue
+            sizes = [end - start for start, end in groups[at : upto + 1]]
+            separators = {data[end] for _, end in groups[at:upto]}
+            if len(separators) < 2 and _sized(sizes):
+                yield first, last, data[first:last].translate(None, _SEPARATORS)
 
 
-def _grouped(number: bytes) -> bool:
-    """One kind of separator, and groups as they are printed."""
-    separators = set(number) & set(b" .-")
-    if not separators:
-        return True
-    if len(separators) > 1:
-        return False
-    groups = [len(each) for each in number.split(bytes(separators))]
-    return (min(groups[:-1]) >= 4 and max(groups) <= 7) or groups == [4, 4, 4, 4, 1]
+def _sized(sizes: list[int]) -> bool:
+    return len(sizes) == 1 or (min(sizes[:-1]) >= 4 and max(sizes) <= 7 and (sizes[-1] >= 2 or len(sizes) == 5))
 
 
 def _issued(data: bytes, start: int, end: int, digits: str) -> bool:
@@ -169,6 +164,7 @@ def _of_length(data: bytes, start: int, end: int, length: int) -> int:
 def addresses(view: View, steps: Steps) -> Spans:
     """Public ones (`ip`) and private ones (`private_ip`)."""
     for start, end in _apart(_IPV4, view, steps):
+        steps.take()
         written = view.data[start:end].split(b".")
         parts = [int(each) for each in written]
         if (

@@ -46,7 +46,7 @@ _AFTER = compiled(r"(?i)^\s{0,2}[-–(]?\s?(?:office|fax|mobile|cell|home|work|d
 def phones(view: View, steps: Steps) -> Spans:
     data, parsed = view.data, 0
     for found in _NUMBER.finditer(data):
-        steps.take()
+        steps.take(2)
         start, end = found.span()
         if not begins(data, start) or (end < len(data) and bounded(data[end])):
             continue

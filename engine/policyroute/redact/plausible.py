@@ -55,6 +55,7 @@ _SOFTWARE = tuple(
     "submit support system table target template tenant terminal thread ticket timeout token topic update upload user value "
     "variable vendor version virtual volume website widget window worker workflow".split()
 )
+_HEX = frozenset("0123456789abcdef-")
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
 
 
@@ -75,7 +76,7 @@ def stands_in(low: str) -> bool:
     return any(each in low for each in _STAND_INS) or len(set(low)) < min(6, len(low) // 3 + 1)
 
 
-def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
+def token(value: str, least: int = 12) -> bool:
     """A key or a token that a machine made."""
     if len(value) < least or filler(value) or _is_code(value) or _sequence(value) or _named(value) or _speaks(value):
         return False
@@ -83,7 +84,13 @@ def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
     letters = sum(each.isalpha() for each in value)
     if digits == len(value) or not (digits or (len(value) >= 32 and _mixed(value))):
         return False
-    return letters > 0 and entropy(value) >= bits and not guessable(value)
+    return letters > 0 and spread(value) and not guessable(value)
+
+
+def spread(value: str) -> bool:
+    """As even as all but one in a hundred of those that are drawn from its alphabet."""
+    size = 16 if _HEX.issuperset(value.lower()) else 62
+    return entropy(value) >= 0.78 * log2(min(len(value), size))
 
 
 def guessable(value: str) -> bool:
