@@ -63,7 +63,7 @@ def phones(view: View, steps: Steps) -> Spans:
 
 def _shaped(data: bytes, start: int, end: int) -> bool:
     written = data[start:end]
-    digits = sum(48 <= each <= 57 for each in written)
+    digits = _digits(written)
     if _NORTH_AMERICAN.fullmatch(written) is not None or _AREA.fullmatch(written) is not None:
         return True
     return 9 <= digits <= 12 and _WITH_ZERO.fullmatch(written) is not None and _DATE.fullmatch(written) is None
@@ -72,13 +72,17 @@ def _shaped(data: bytes, start: int, end: int) -> bool:
 def _said(data: bytes, start: int, end: int) -> bool:
     """A word beside it says so."""
     written = data[start:end]
-    digits = sum(48 <= each <= 57 for each in written)
+    digits = _digits(written)
     if not 7 <= digits <= 20 or _DATE.fullmatch(written) is not None:
         return False
     before = data[max(0, start - 48) : start]
     if _STRONG.search(before) is not None or _AFTER.search(data[end : end + 16]) is not None:
         return True
     return (not written.isdigit() or written[:1] == b"0") and _WEAK.search(before) is not None
+
+
+def _digits(written: bytes) -> int:
+    return len(written) - len(written.translate(None, b"0123456789"))
 
 
 def _possible(written: str) -> bool:

@@ -175,11 +175,12 @@ def _write_decoded(written: _Written, run: bytes, at: int, steps: Steps) -> None
     if text.isascii() and raw.translate(None, _TEXTUAL):
         return
     ends = range(1, len(raw) + 1) if text.isascii() else list(accumulate(len(each.encode()) for each in text))
-    last = at + len(run)
-    steps.take(len(raw) // 40)
+    steps.take(1 + len(raw) // 40)
     written.parts.append(text + "\n")
-    written.starts += [at, *(at + each // 3 * 4 for each in ends)]
-    written.ends += [*(min(last, at + (each + 2) // 3 * 4) for each in ends), last]
+    written.starts += [at, *[at + each // 3 * 4 for each in ends]]
+    written.ends += [at + (each + 2) // 3 * 4 for each in ends]
+    written.ends[-1] = at + len(run)
+    written.ends.append(at + len(run))
 
 
 Spans = Iterator[tuple[int, int, str]]
