@@ -63,7 +63,7 @@ def _token(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
 def _service(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
     for first, last, _quoted in _value(view, start, end):
         value = view.data[first:last].decode("latin-1")
-        if plausible.token(value, 16, 3.2) and value.translate(_JOINTS).isalnum() and not _expression(value):
+        if plausible.token(value, 16) and value.translate(_JOINTS).isalnum() and not _expression(value):
             yield first, last, "api_key"
 
 

@@ -6,7 +6,6 @@ some country, or a word beside it says what it is.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import phonenumbers as untyped_phonenumbers
@@ -47,7 +46,7 @@ _AFTER = compiled(r"(?i)^\s{0,2}[-–(]?\s?(?:office|fax|mobile|cell|home|work|d
 def phones(view: View, steps: Steps) -> Spans:
     data, parsed = view.data, 0
     for found in _NUMBER.finditer(data):
-        steps.take()
+        steps.take(2)
         start, end = found.span()
         if not begins(data, start) or (end < len(data) and bounded(data[end])):
             continue
@@ -64,7 +63,7 @@ def phones(view: View, steps: Steps) -> Spans:
 
 def _shaped(data: bytes, start: int, end: int) -> bool:
     written = data[start:end]
-    digits = sum(48 <= each <= 57 for each in written)
+    digits = _digits(written)
     if _NORTH_AMERICAN.fullmatch(written) is not None or _AREA.fullmatch(written) is not None:
         return True
     return 9 <= digits <= 12 and _WITH_ZERO.fullmatch(written) is not None and _DATE.fullmatch(written) is None
@@ -73,7 +72,7 @@ def _shaped(data: bytes, start: int, end: int) -> bool:
 def _said(data: bytes, start: int, end: int) -> bool:
     """A word beside it says so."""
     written = data[start:end]
-    digits = sum(48 <= each <= 57 for each in written)
+    digits = _digits(written)
     if not 7 <= digits <= 20 or _DATE.fullmatch(written) is not None:
         return False
     before = data[max(0, start - 48) : start]
@@ -82,7 +81,10 @@ def _said(data: bytes, start: int, end: int) -> bool:
     return (not written.isdigit() or written[:1] == b"0") and _WEAK.search(before) is not None
 
 
-@lru_cache(maxsize=1024)
+def _digits(written: bytes) -> int:
+    return len(written) - len(written.translate(None, b"0123456789"))
+
+
 def _possible(written: str) -> bool:
     """Its country has numbers of that length."""
     plain = written.replace("(0)", "").replace("(", "").replace(")", "")

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from math import log2
 
-_FILLERS = (
-    "xxxx", "****", "....", "____", "----", "0000000", "1111111", "aaaaaa", "example", "placeholder", "changeme", "change_me", "change-me",
-    "your", "dummy", "redacted", "insert", "replace", "todo", "fixme", "sample", "foobar", "username", "12345678901234567890",
-    "secretkey", "mysecret", "my-secret", "my_secret", "tokenhere", "token-here", "token_here", "accesstoken", "access_token", "keyhere",
-    "key-here", "key_here", "some-", "some_", "abcdefgh", "fake", "notasecret", "not-a-secret", "00000000", "123456789",
-)  # fmt: skip
+from policyroute.redact.engine import compiled
+
+_STAND_INS = tuple(
+    "xxxx **** .... ____ example placeholder changeme change_me change-me your dummy redacted insert replace todo fixme "
+    "sample foobar username secretkey mysecret my-secret my_secret tokenhere token-here token_here accesstoken access_token "
+    "keyhere key-here key_here some- some_ fake notasecret not-a-secret".split()
+)
+_COUNTED = tuple("00000000 1111111 123456789 abcdefgh aaaaaa ----".split())
+_UUID = compiled(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CODE = (
     "${",
     "$(",
@@ -52,6 +55,7 @@ _SOFTWARE = tuple(
     "submit support system table target template tenant terminal thread ticket timeout token topic update upload user value "
     "variable vendor version virtual volume website widget window worker workflow".split()
 )
+_HEX = frozenset("0123456789abcdef-")
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
 
 
@@ -62,12 +66,17 @@ def entropy(value: str) -> float:
 
 
 def filler(value: str) -> bool:
-    """Stands where a secret would, and says so."""
+    """Stands where a secret would, and says so or is counted out."""
     low = value.lower()
-    return any(each in low for each in _FILLERS) or len(set(low)) < min(6, len(low) // 3 + 1)
+    return stands_in(low) or any(each in low for each in _COUNTED)
 
 
-def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
+def stands_in(low: str) -> bool:
+    """In lower case: a word for a secret, or one character again and again."""
+    return any(each in low for each in _STAND_INS) or len(set(low)) < min(6, len(low) // 3 + 1)
+
+
+def token(value: str, least: int = 12) -> bool:
     """A key or a token that a machine made."""
     if len(value) < least or filler(value) or _is_code(value) or _sequence(value) or _named(value) or _speaks(value):
         return False
@@ -75,7 +84,19 @@ def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
     letters = sum(each.isalpha() for each in value)
     if digits == len(value) or not (digits or (len(value) >= 32 and _mixed(value))):
         return False
-    return letters > 0 and entropy(value) >= bits
+    return letters > 0 and spread(value) and not guessable(value)
+
+
+def spread(value: str) -> bool:
+    """As even as all but one in a hundred of those that are drawn from its alphabet."""
+    size = 16 if _HEX.issuperset(value.lower()) else 62
+    return entropy(value) >= 0.78 * log2(min(len(value), size))
+
+
+def guessable(value: str) -> bool:
+    """A UUID of time and machine: only those of version 4 are drawn."""
+    found = _UUID.fullmatch(value.encode("latin-1", "replace"))
+    return found is not None and found.group(1) != b"4"
 
 
 def password(value: str) -> bool:
@@ -91,10 +112,15 @@ def password(value: str) -> bool:
 
 
 def carried(value: str) -> bool:
-    """What a header carries that is there to carry it."""
-    if len(value) < 8 or filler(value) or _is_code(value) or _sequence(value) or _named(value):
-        return False
-    return entropy(value) >= 2.7 and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
+    """What a header carries that is there to carry it, in a text that may speak about such headers."""
+    return given(value) and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
+
+
+def given(value: str) -> bool:
+    """What a command gives as a header that is there to carry a secret."""
+    return (
+        len(value) >= 8 and entropy(value) >= 2.7 and not (stands_in(value.lower()) or _is_code(value) or _named(value))
+    )
 
 
 def _speaks(value: str) -> bool:
