@@ -26,7 +26,6 @@ from policyroute.exchange.treatment import BLOCK, Treatment
 from policyroute.failures import Failure
 from policyroute.policy.model import Provider
 from policyroute.request import Client, ModelRequest
-from policyroute.scrub import Traces
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.context import Context, Contexts, account
 from policyroute_asgi.state.store import StateStore
@@ -181,8 +180,7 @@ class Crossing:
         pseudonyms = self._secrecy.pseudonyms
         restoring = [rule for _, rule in hop.redactions if rule.restore]
         restores = pseudonyms is not None and bool(restoring) and bool(pseudonyms.values)
-        scrubbed = passage.scrubbed if passage is not None else None
-        traces = Traces(scrubbed.traces) if scrubbed is not None and scrubbed.traces else None
+        traces = passage.traces if passage is not None and passage.traces else None
         if censors is None and not restores and not traces:
             return None
         form = self._request.response_format

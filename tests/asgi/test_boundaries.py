@@ -184,6 +184,18 @@ async def test_what_a_model_has_confessed_is_not_handed_on(tmp_path: Path) -> No
     assert "[DONE]" not in answer.text
 
 
+async def test_a_canary_crosses_nowhere_and_is_heard_wherever_it_is_said(tmp_path: Path) -> None:
+    policy = POLICY.replace("{use: default,", "{use: house,") + "scrub: {house: {canaries: [kestrel-40917]}}\n"
+    echoes = Echoes(home=Echo(says=lambda _: "My notes say kestrel 40917, whatever that is."), away=Echo())
+    system = "You write letters. (kestrel-40917)"
+    async with routed(tmp_path, echoes, policy, confession="block") as client:
+        answer = await client.post("/v1/chat/completions", json=chat("What do they say?", system=system))
+        assert "confidence" in answer.json()["error"]["message"]
+        echoes.by_host["home"].down = True
+        answer = await client.post("/v1/chat/completions", json=chat("What do they say?", system=system))
+    assert answer.status_code == 502 and not echoes.by_host["away"].got
+
+
 async def test_a_b_c_is_a_c(tmp_path: Path) -> None:
     over_b = Echoes(home=Echo(down=True), away=Echo(down=True), far=Echo("anthropic"))
     async with routed(tmp_path, over_b) as client:
