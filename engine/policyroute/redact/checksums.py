@@ -91,8 +91,8 @@ def both(*checks: Check) -> Check:
 
 
 def dated(form: str) -> Check:
-    """`form` says what the first digits are: `y`, `m`, `d`, other characters are passed over. `ymd` of two digits each is
-    of any century; a day over 40 and a month over 20 are read as the countries mean that do so (women, centuries)."""
+    """`form` says what the first digits are: `y`, `m`, `d`; others are passed over. A year of two digits is of any
+    century; a day over 40 and a month over 20 are read as the countries mean that do so (women, centuries)."""
 
     def check(number: str) -> bool:
         parts = {letter: "".join(number[at] for at, each in enumerate(form) if each == letter) for letter in "ymd"}

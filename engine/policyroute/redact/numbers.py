@@ -1,6 +1,7 @@
 """National numbers, found by `national`.
 
-Rule of this module: a number counts if its check holds, and if it looks like nothing else or one of its words stands near.
+Rule of this module: a number counts if its check holds, and if it looks like nothing else or one of its words stands
+near.
 """
 
 from __future__ import annotations

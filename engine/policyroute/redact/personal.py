@@ -33,11 +33,14 @@ _CARD_WORDS = compiled(
 _VERSION = compiled(r"(?i)(?:\bv|version|release|build|==|>=|<=|~=|\^)[ :=\"']*$")
 _LENGTHS = {
     each[:2]: int(each[3:])
-    for each in """AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27
-    DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FK:18 FO:18 FR:27 GB:22 GE:22 GI:23 GL:18 GR:27 GT:28 HN:28 HR:21 HU:28 IE:22 IL:23 IQ:23
-    IS:26 IT:27 JO:30 KW:30 KZ:20 LB:28 LC:32 LI:21 LT:20 LU:20 LV:21 LY:25 MC:27 MD:24 ME:22 MK:19 MN:20 MR:27 MT:31 MU:30
-    NI:28 NL:18 NO:15 OM:23 PK:24 PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23
-    ST:25 SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30""".split()
+    for each in (
+        "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 "
+        "DE:22 DJ:27 DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FK:18 FO:18 FR:27 GB:22 GE:22 GI:23 GL:18 GR:27 "
+        "GT:28 HN:28 HR:21 HU:28 IE:22 IL:23 IQ:23 IS:26 IT:27 JO:30 KW:30 KZ:20 LB:28 LC:32 LI:21 LT:20 "
+        "LU:20 LV:21 LY:25 MC:27 MD:24 ME:22 MK:19 MN:20 MR:27 MT:31 MU:30 NI:28 NL:18 NO:15 OM:23 PK:24 "
+        "PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23 ST:25 "
+        "SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30 "
+    ).split()
 }
 _IBAN = compiled(rf"(?:^|[^A-Za-z0-9])((?i:{'|'.join(_LENGTHS)})\d{{2}}[ \-]?[A-Za-z0-9])")
 
@@ -70,7 +73,7 @@ def _card(data: bytes, start: int, end: int, steps: Steps) -> Spans:
 
 
 def _printed(data: bytes, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int, bytes]]:
-    """Up to five groups as they are printed on cards: one kind of separator, four digits and more in each but the last."""
+    """Up to five groups as cards have them: one kind of separator, four digits and more in all but the last."""
     for at, (first, _) in enumerate(groups):
         for upto in range(at, min(len(groups), at + 5)):
             last = groups[upto][1]
@@ -101,14 +104,12 @@ def _issued(data: bytes, start: int, end: int, digits: str) -> bool:
             and (four == 6011 or four // 100 in {62, 64, 65, 60, 81} or four in {9792, 5018, 5020, 5038})
         )
     )
-    return known or (digits[0] != "0" and near(_CARD_WORDS, data, start, end))
+    return known or (digits[0] != "0" and _near(_CARD_WORDS, data, start, end))
 
 
-def near(words: Pattern, data: bytes, start: int, end: int, before: int = 48, after: int = 24) -> bool:
-    """One of the words stands within so many characters of it."""
-    return words.search(data, max(0, start - before), start) is not None or (
-        words.search(data, end, end + after) is not None
-    )
+def _near(words: Pattern, data: bytes, start: int, end: int) -> bool:
+    """One of the words stands beside it."""
+    return words.search(data, max(0, start - 48), start) is not None or words.search(data, end, end + 24) is not None
 
 
 def _apart(pattern: Pattern, view: View, steps: Steps) -> Iterator[tuple[int, int]]:
@@ -169,7 +170,7 @@ def addresses(view: View, steps: Steps) -> Spans:
             b"%d.%d.%d.%d" % tuple(parts) == view.data[start:end]
             and max(parts) <= 255
             and parts[0] not in {0, 127, 255}
-            and not near(_VERSION, view.data, start, end, 10, 0)
+            and _VERSION.search(view.data[max(0, start - 10) : start]) is None
         ):
             yield start, end, "private_ip" if _inside(parts) else "ip"
     if view.low.count(":") > 2:

@@ -1,7 +1,7 @@
 """Telephone numbers.
 
-Rule of this module: digits alone are never one: a number is international and possible, or written as numbers are written in
-some country, or a word beside it says what it is.
+Rule of this module: digits alone are never one: a number is international and possible, or written as numbers are
+written in some country, or a word beside it says what it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _DATE = compiled(
     r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?:[ T]\d*)?|\d{1,2}[-./]\d{1,2}[-./]\d{4}(?: \d+)?|\d{1,3}(?:\.\d{1,3}){3}"
 )
 _NORTH_AMERICAN = compiled(
-    r"(?:\(([2-9]\d\d)\) ?[2-9]\d\d[-. ]\d{4}|(?:1[-. ])?[2-9]\d\d-[2-9]\d\d-\d{4}|(?:1[-. ])?[2-9]\d\d\.[2-9]\d\d\.\d{4})"
+    r"(?:\([2-9]\d\d\) ?[2-9]\d\d[-. ]\d{4}|(?:1[-. ])?[2-9]\d\d-[2-9]\d\d-\d{4}"
+    r"|(?:1[-. ])?[2-9]\d\d\.[2-9]\d\d\.\d{4})"
     r"(?:\s?(?:x|ext\.?|#)\s?\d{1,6})?"
 )
 _WITH_ZERO = compiled(
@@ -32,15 +33,16 @@ _WITH_ZERO = compiled(
 )
 _AREA = compiled(r"\(\d{2,5}\) ?\d{2,5}[- ]\d{2,5}(?:[- ]\d{2,5})?")
 _STRONG = compiled(
-    r"(?i)\b(?:tele?(?:ph|f)\w*|phone\w*|tel\.?(?: ?no\.?)?|t[eé]l\.?|mob(?:ile|il)?|cell(?:ular(?:e)?)?|m[oó]vil|celular|handy|fax"
-    r"|whats ?app|viber|landline|hotline|pager|desk|office|teléfono|sms|(?:phone|mobile|cell)_?(?:no|num|number))\b"
+    r"(?i)(?:^|[^A-Za-z])(?:tele?(?:ph|f)\w*|phone\w*|tel\.?(?: ?no\.?)?|t[eé]l\.?|mob(?:ile|il)?|cell(?:ular(?:e)?)?|m[oó]vil"
+    r"|celular|handy|fax|whats ?app|viber|landline|hotline|pager|desk|office|teléfono|sms"
+    r"|(?:phone|mobile|cell)_?(?:no|num|number))\b"
     r"[^0-9\n]{0,16}\n?[^0-9\n+(]{0,3}$"
 )
 _WEAK = compiled(
-    r"(?i)\b(?:call(?:ed|ing)?|dial|ring|text|reach|contact|answering|registered|messages?|number|msisdn|appelez|llam\w+|anrufen)\b"
-    r"[^0-9\n]{0,20}$"
+    r"(?i)\b(?:call(?:ed|ing)?|dial|ring|text|reach|contact|answering|registered|messages?|number|msisdn|appelez|llam\w+"
+    r"|anrufen)\b[^0-9\n]{0,20}$"
 )
-_AFTER = compiled(r"(?i)^\s{0,2}[-–(]?\s?(?:office|fax|mobile|cell|home|work|desk|tel|phone|direct|landline)\b")
+_AFTER = compiled(r"(?i)^\s{0,2}[-(]?\s?(?:office|fax|mobile|cell|home|work|desk|tel|phone|direct|landline)\b")
 
 
 def phones(view: View, steps: Steps) -> Spans:

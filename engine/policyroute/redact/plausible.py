@@ -6,14 +6,15 @@ Rule of this module: it judges one value, by what is in it, and knows nothing of
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from math import log2
 
 from policyroute.redact.engine import compiled
 
 _STAND_INS = tuple(
-    "xxxx **** .... ____ example placeholder changeme change_me change-me your dummy redacted insert replace todo fixme "
-    "sample foobar username secretkey mysecret my-secret my_secret tokenhere token-here token_here accesstoken access_token "
-    "keyhere key-here key_here some- some_ fake notasecret not-a-secret".split()
+    "xxxx **** .... ____ example placeholder changeme change_me change-me your dummy redacted insert replace todo "
+    "fixme sample foobar username secretkey mysecret my-secret my_secret tokenhere token-here token_here "
+    "accesstoken access_token keyhere key-here key_here some- some_ fake notasecret not-a-secret".split()
 )
 _COUNTED = tuple("00000000 1111111 123456789 abcdefgh aaaaaa ----".split())
 _UUID = compiled(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -42,18 +43,19 @@ _WORDS = frozenset(
     "function return const let var char bytes text number type".split()
 )
 _SOFTWARE = tuple(
-    "access account action address application attribute author boolean bucket button certif channel client cluster column "
-    "command comment component config connect console container content context control cookie create credential customer "
-    "database default delete deploy device directory document domain element encrypt endpoint enterprise environment error "
-    "event execut extension external factory feature field filter folder format function gateway generat github global google "
-    "handler header hidden identi index input instance integrat interface internal invalid java jenkins keyboard label language "
-    "license listen loader local location logger manage master member message method metadata microsoft model module monitor "
-    "network number object option order output package param partner password payload permission platform plugin policy "
-    "primary private process product profile project property provider public queue record region register release remote "
-    "report request resource response result return review runtime sandbox schema script search secret security select "
-    "server service session setting shared signature snapshot software source stag standard status storage string subject "
-    "submit support system table target template tenant terminal thread ticket timeout token topic update upload user value "
-    "variable vendor version virtual volume website widget window worker workflow".split()
+    "access account action address application attribute author boolean bucket button certif channel client "
+    "cluster column command comment component config connect console container content context control cookie "
+    "create credential customer database default delete deploy device directory document domain element encrypt "
+    "endpoint enterprise environment error event execut extension external factory feature field filter folder "
+    "format function gateway generat github global google handler header hidden identi index input instance "
+    "integrat interface internal invalid java jenkins keyboard label language license listen loader local "
+    "location logger manage master member message method metadata microsoft model module monitor network number "
+    "object option order output package param partner password payload permission platform plugin policy primary "
+    "private process product profile project property provider public queue record region register release remote "
+    "report request resource response result return review runtime sandbox schema script search secret security "
+    "select server service session setting shared signature snapshot software source stag standard status storage "
+    "string subject submit support system table target template tenant terminal thread ticket timeout token topic "
+    "update upload user value variable vendor version virtual volume website widget window worker workflow".split()
 )
 _HEX = frozenset("0123456789abcdef-")
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
@@ -159,7 +161,7 @@ def _is_code(value: str) -> bool:
 
 def _mixed(value: str) -> bool:
     """Upper and lower case change too often for words."""
-    changes = sum(one.isupper() != other.isupper() for one, other in zip(value, value[1:], strict=False))
+    changes = sum(one.isupper() != other.isupper() for one, other in pairwise(value))
     return changes * 3 >= len(value) and any(map(str.isupper, value)) and any(map(str.islower, value))
 
 

@@ -2,9 +2,9 @@
 
 Rule of this module: every view says of each of its characters where it stands in the text.
 
-RE2 gets one byte a character, so that no offset has to be counted again: ASCII as it is, what looks like ASCII (full-width
-and styled letters, Cyrillic and Greek twins, digits of other scripts, dashes, spaces) as what it looks like, and a `?` for
-what else is not Latin-1.
+RE2 gets one byte a character, so that no offset has to be counted again: ASCII as it is, what looks like ASCII
+(full-width and styled letters, Cyrillic and Greek twins, digits of other scripts, dashes, spaces) as what it looks
+like, and a `?` for what else is not Latin-1.
 """
 
 from __future__ import annotations
