@@ -211,6 +211,20 @@ async def test_who_takes_the_file_away_is_found(settings: Settings) -> None:
     assert (finding.code, finding.n, finding.until) == (Code.REMOVED, 1, 2)
 
 
+async def test_a_line_of_another_chain_is_not_gone_on_from(tmp_path: Path) -> None:
+    settings, other = Settings(tmp_path / "ours", KEY), Settings(tmp_path / "others", KEY)
+    for each in (settings, other):
+        async with auditing(each) as auditor:
+            await auditor.written(a_record(1))
+    [ours], [others] = named(settings.directory), named(other.directory)
+    ours.write_bytes(ours.read_bytes() + others.read_bytes())
+    (settings.directory / "j1.head").unlink()
+    async with auditing(settings) as auditor:
+        await auditor.written(a_record(2))
+    assert {each.code for each in findings(settings.directory)} == {Code.FOREIGN}
+    assert attempts(settings) == [1, 1, 2]
+
+
 @pytest.mark.parametrize("what", ["end", "all"])
 async def test_an_end_that_was_cut_off_is_found_also_after_a_restart(settings: Settings, what: str) -> None:
     async with auditing(settings) as auditor:
@@ -222,6 +236,32 @@ async def test_an_end_that_was_cut_off_is_found_also_after_a_restart(settings: S
     async with auditing(settings) as auditor:
         await auditor.written(a_record(1))
     assert [each.code for each in findings(settings.directory)] == [Code.REMOVED]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("UPDATE entries SET line = replace(line, 'acme', 'evil') WHERE n = 2", Code.CHANGED),
+        ("UPDATE entries SET line = CAST(x'ff' AS TEXT) WHERE n = 3", Code.CHANGED),
+        ("UPDATE entries SET n = CASE n WHEN 2 THEN 9 ELSE n END", Code.REORDERED),
+        ("UPDATE entries SET chain = 's1-evil' WHERE n > 1", Code.FOREIGN),
+        ("DELETE FROM entries WHERE n = 2", Code.REMOVED),
+    ],
+)
+async def test_rows_are_verified_like_lines_and_a_gateway_goes_on_with_them(
+    tmp_path: Path, statement: str, code: Code
+) -> None:
+    settings = Settings(tmp_path, KEY, "sqlite")
+    async with auditing(settings) as auditor:
+        for number in (1, 2):
+            await auditor.written(a_record(number))
+    with sqlite3.connect(tmp_path / "audit.db") as other:
+        other.execute(statement)
+    other.close()
+    for _ in range(2):
+        assert code in {each.code for each in findings(tmp_path)}
+        async with auditing(settings) as auditor:
+            assert [await auditor.written(a_record(1)) for _ in range(10)] == [None] * 10
 
 
 def _cut(settings: Settings, *, everything: bool) -> None:
