@@ -28,6 +28,7 @@ _IN_RUN: Final = 16_384
 """Letters of a run that are kept while its end has not come: as much is decoded at once."""
 _AGAIN: Final = 1024
 _PLAIN: Final = str.maketrans("-_", "+/", "\r\n")
+_WRITTEN: Final = bytes([*b"\t\n\r", *range(32, 127)])
 MOST: Final = 1_500_000
 """Characters of a body that are looked through one by one: all that is no ASCII."""
 
@@ -66,11 +67,11 @@ def _decoded(letters: str) -> Iterator[str]:
 
 
 def _read(raw: bytes) -> str:
-    """Squeezed; of what is no text, or begins in the middle of a letter, what is ASCII."""
+    """Squeezed; of what begins in the middle of a letter, what is ASCII. Nothing of what is no text."""
     try:
         return squeezed(codecs.utf_8_decode(raw, "strict", False)[0])
     except UnicodeDecodeError:
-        return squeezed_bytes(raw)
+        return "" if 3 * len(raw.translate(None, _WRITTEN)) > len(raw) else squeezed_bytes(raw)
 
 
 class Listening:

@@ -86,7 +86,13 @@ def _rewritten(prompt: Prompt, told: Sequence[Judged]) -> Prompt:
     if all(each.told == each.segment.text for each in told):
         return prompt
     left = iter(told)
-    return rewritten(prompt, lambda _: next(left).told)
+
+    def visit(segment: Segment) -> str | None:
+        each = next(left)
+        assert each.segment.path == segment.path
+        return each.told
+
+    return rewritten(prompt, visit)
 
 
 def _choosing(prompt: Prompt, original: Prompt) -> Prompt | Refusal:
