@@ -18,6 +18,7 @@ from policyroute.exchange.resume import Addition
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
+from policyroute_asgi.audit.auditor import UNWRITABLE
 from policyroute_asgi.crossing import Crossing, alone
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Sender
@@ -95,7 +96,8 @@ class Upstream:
         """What the state machine says when an attempt is over, before it asks for another."""
         self._trouble = failure if failure is not None else self._trouble
         if self._caution is not None:
-            self._caution.ended(failure, ok=outcome == "ok")
+            ours = failure is UNWRITABLE  # which says nothing of the provider
+            self._caution.ended(None if ours else failure, ok=outcome == "ok")
 
     @property
     def key(self) -> str | None:
