@@ -21,7 +21,7 @@ from policyroute.redact.encodings import (
     json_changed,
     quoted_changed,
 )
-from policyroute.redact.findings import Exhausted
+from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.known import Known
 from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule
@@ -98,7 +98,12 @@ class Redaction:
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
-        return self.settled(text)[0]
+        found: list[Span] = []
+        for rule in self._rules:
+            findings = rule.detector.find(text, self._known if rule.known else None)
+            if findings:
+                found += self._new(text, findings, rule)
+        return _merged(found) if len(found) > 1 else found
 
     def settled(self, text: str) -> tuple[list[Span], int]:
         """And of a text that goes on: how many of its characters no continuation can change anything of."""
@@ -107,11 +112,7 @@ class Redaction:
         for rule in self._rules:
             known = self._known if rule.known else None
             findings = rule.detector.find(text, known)
-            found += [
-                Span(each.start, each.end, each.kind, rule)
-                for each in findings
-                if each.start < each.end and not self._marks.made(text, each)
-            ]
+            found += self._new(text, findings, rule)
             until = min(until, rule.detector.settled(text, findings, known))
         merged = _merged(found) if len(found) > 1 else found
         return merged, min((span.start for span in merged if span.start < until < span.end), default=until)
@@ -138,6 +139,14 @@ class Redaction:
         return self._number(written)
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _new(self, text: str, findings: Sequence[Finding], rule: Rule) -> list[Span]:
+        """What of it does not stand there for something that was found before."""
+        return [
+            Span(each.start, each.end, each.kind, rule)
+            for each in findings
+            if each.start < each.end and not self._marks.made(text, each)
+        ]
 
     def _take(self, texts: list[str]) -> None:
         if self._pseudonyms is not None:
