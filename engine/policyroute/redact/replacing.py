@@ -153,7 +153,7 @@ class Redaction:
             self._pseudonyms.taken(texts)
 
     def _leaf(self, text: str, place: Place) -> str:
-        if text in self._clean:
+        if len(text) <= _SHORT and text in self._clean:
             return text
         self._depth += 1
         if self._depth > _DEEPEST:
@@ -170,8 +170,9 @@ class Redaction:
         """A text, and what it says in another spelling."""
         url = data_url(text)
         if url is not None:
-            new = self._url(*url)
-            return text if new == text else new
+            head, data = url
+            new = self._url(head, data)
+            return text if new is data or new == data else head + new
         if len(text) >= SHORTEST and " " not in text[:_SHORT]:
             file = self._file(text, _BINARY_DATA if place is Place.DATA else _BINARY)
             if file is not None:
@@ -203,7 +204,7 @@ class Redaction:
             new = self._file(data, _BINARY_DATA)
         else:
             new = quoted_changed(data, self._inside)
-        return head + (self._plain(data, name=False) if new is None else new)
+        return self._plain(data, name=False) if new is None else new
 
     def _plain(self, text: str, *, name: bool) -> str:
         for _ in range(_PASSES):
