@@ -21,7 +21,7 @@ from policyroute.redact.encodings import (
     json_changed,
     quoted_changed,
 )
-from policyroute.redact.findings import Exhausted
+from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.known import Known
 from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule
@@ -98,7 +98,12 @@ class Redaction:
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
-        return self.settled(text)[0]
+        found: list[Span] = []
+        for rule in self._rules:
+            findings = rule.detector.find(text, self._known if rule.known else None)
+            if findings:
+                found += self._new(text, findings, rule)
+        return _merged(found) if len(found) > 1 else found
 
     def settled(self, text: str) -> tuple[list[Span], int]:
         """And of a text that goes on: how many of its characters no continuation can change anything of."""
@@ -107,11 +112,7 @@ class Redaction:
         for rule in self._rules:
             known = self._known if rule.known else None
             findings = rule.detector.find(text, known)
-            found += [
-                Span(each.start, each.end, each.kind, rule)
-                for each in findings
-                if each.start < each.end and not self._marks.made(text, each)
-            ]
+            found += self._new(text, findings, rule)
             until = min(until, rule.detector.settled(text, findings, known))
         merged = _merged(found) if len(found) > 1 else found
         return merged, min((span.start for span in merged if span.start < until < span.end), default=until)
@@ -139,12 +140,20 @@ class Redaction:
 
     # ------------------------------------------------------------------------------------------------------------------
 
+    def _new(self, text: str, findings: Sequence[Finding], rule: Rule) -> list[Span]:
+        """What of it does not stand there for something that was found before."""
+        return [
+            Span(each.start, each.end, each.kind, rule)
+            for each in findings
+            if each.start < each.end and not self._marks.made(text, each)
+        ]
+
     def _take(self, texts: list[str]) -> None:
         if self._pseudonyms is not None:
             self._pseudonyms.taken(texts)
 
     def _leaf(self, text: str, place: Place) -> str:
-        if text in self._clean:
+        if len(text) <= _SHORT and text in self._clean:
             return text
         self._depth += 1
         if self._depth > _DEEPEST:
@@ -161,8 +170,9 @@ class Redaction:
         """A text, and what it says in another spelling."""
         url = data_url(text)
         if url is not None:
-            new = self._url(*url)
-            return text if new == text else new
+            head, data = url
+            new = self._url(head, data)
+            return text if new is data or new == data else head + new
         if len(text) >= SHORTEST and " " not in text[:_SHORT]:
             file = self._file(text, _BINARY_DATA if place is Place.DATA else _BINARY)
             if file is not None:
@@ -194,7 +204,7 @@ class Redaction:
             new = self._file(data, _BINARY_DATA)
         else:
             new = quoted_changed(data, self._inside)
-        return head + (self._plain(data, name=False) if new is None else new)
+        return self._plain(data, name=False) if new is None else new
 
     def _plain(self, text: str, *, name: bool) -> str:
         for _ in range(_PASSES):
