@@ -66,7 +66,8 @@ def _scanned(found: Sequence[Segment], read: list[list[Piece]], theirs: Sequence
         raise Exhausted
     traces = Traces([Trace(piece.selector, piece.label, piece.text) for piece in secret], besides=besides)
     for at in theirs:
-        if names := leaks(found[at].text, traces):
+        left = " ".join([piece.text for piece in read[at] if gate.lets(piece.label, required=piece.required)])
+        if names := leaks(left, traces):
             label = max(labels[name] for name in names)
             read[at] = [Piece(found[at].text, label, False, selector=SELECTOR, by=(SELECTOR,))]
     return read
