@@ -10,9 +10,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from policyroute.absent import Absent
 from policyroute.decide.decision import Decision, Hop
@@ -42,8 +41,7 @@ async def beside(work: Callable[[], Result], size: int) -> Result:
     return work() if size <= AT_ONCE else await asyncio.to_thread(work)
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """What an attempt sends, and what is done about its answer."""
 
     payload: Payload
@@ -61,7 +59,7 @@ class Crossings:
 
     async def of(self, request: ModelRequest, decision: Decision, client: Client) -> Crossing:
         conversation = request.conversation(client.tenant)
-        context = await self._contexts.found(conversation)
+        context = await self._contexts.found(conversation) if conversation else Context()
         secrecy = NOTHING
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
@@ -73,8 +71,7 @@ class Crossings:
 NOTHING: Final = Secrecy(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """Where what a request leaves is kept."""
 
     conversation: str
@@ -176,6 +173,8 @@ class Crossing:
 
     def _treatment(self, hop: Hop, passage: Passage | None) -> Treatment | None:
         """None where the answer is the client's as it comes: nearly every one."""
+        if not (hop.censors or hop.redactions or (passage is not None and passage.traces)):
+            return None
         censors = self._secrecy.redaction(hop.censors)
         pseudonyms = self._secrecy.pseudonyms
         restoring = [rule for _, rule in hop.redactions if rule.restore]
