@@ -47,7 +47,7 @@ _OPENAI = (
 FORMATS: tuple[Format, ...] = (
     # Model providers
     Format("openai_key", "t3blbkfj", _OPENAI, 92),
-    *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{40,200}"),
+    *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{20,200}"),
     *_same("openai_key", "sk-", r"(?:[A-Za-z0-9]{48}|[A-Za-z0-9]{32})"),
     *_same("anthropic_key", "sk-ant-api03- sk-ant-admin01-", r"[A-Za-z0-9_-]{93}AA"),
     *_same("anthropic_key", "sk-ant-oat01- sk-ant-ort01- sk-ant-sid01-", r"[A-Za-z0-9_-]{80,120}"),
@@ -64,7 +64,8 @@ FORMATS: tuple[Format, ...] = (
     Format("github_token", "github_pat_", r"github_pat_[A-Za-z0-9_]{82}"),
     *_same("npm_token", "npm_", r"[A-Za-z0-9]{36}", crc32_base62),
     Format("npm_token", ":_authtoken",
-        r"/:_authToken\s{0,3}=\s{0,3}[\"']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", 1),
+        r"//[A-Za-z0-9.:/_-]{3,100}/:_authToken\s{0,3}=\s{0,3}[\"']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        104),
     *_same("gitlab_token", "glpat- gldt- glft- glsoat- glffct- glrt-",
         r"(?:[A-Za-z0-9_-]{20,50}|[A-Za-z0-9_-]{27,300}\.[0-9a-z]{2}\.?[0-9a-z]{7})"),
     *_same("gitlab_token", "glcbt-", r"(?:[0-9a-zA-Z]{1,5}_)?[A-Za-z0-9_-]{20,50}"),
