@@ -80,8 +80,8 @@ def test_a_hidden_value_is_found_where_it_stands(kind: str, plain: str, hidden: 
 
 
 def test_a_piece_of_base64_is_found_in_groups_of_four() -> None:
-    """What else is in it stays."""
-    text = "SGVsbG8sIHdyaXRlIHRvIGphbmVAZXhhbXBsZS5jb20gdG9kYXksIHBsZWFzZSE="  # Hello, write to jane@example.com today, ...
+    """What else is in it stays: `Hello, ` and `today, please!`."""
+    text = "SGVsbG8sIHdyaXRlIHRvIGphbmVAZXhhbXBsZS5jb20gdG9kYXksIHBsZWFzZSE="
     ((kind, value),) = told(text, ALL.find(text))
     assert (kind, len(value) % 4) == ("email", 0)
     assert text.startswith("SGVsbG8s") and "SGVsbG8s" not in value

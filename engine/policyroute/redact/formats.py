@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policyroute.redact import plausible
 from policyroute.redact.checksums import Check, crc32_base62
 
 
@@ -133,7 +134,7 @@ FORMATS: tuple[Format, ...] = (
     # Money
     *_same("stripe_key", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_", r"[A-Za-z0-9]{10,99}"),
     *_same("square_token", "EAAA sq0atp- sq0csp-", r"[A-Za-z0-9_=-]{22,60}"),
-    *_same("paypal_token", "access_token$production$", r"[0-9a-z]{16}\\$[0-9a-f]{32}"),
+    *_same("paypal_token", "access_token$production$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
     *_same("flutterwave_key", "FLWSECK-", r"[0-9a-h]{32}-X"),
     *_same("flutterwave_key", "FLWSECK_TEST- FLWPUBK_TEST-", r"[0-9a-hA-H]{12,32}(?:-X)?"),
     *_same("razorpay_key", "rzp_live_ rzp_test_", r"[A-Za-z0-9]{14}"),
@@ -165,7 +166,7 @@ FORMATS: tuple[Format, ...] = (
     *_same("intercom_token", "dG9rOg", r"[A-Za-z0-9+/=]{40,80}"),
     *_same("facebook_token", "EAAM EAAC", r"[A-Za-z0-9]{90,250}"),
     Format("facebook_token", "", r"[0-9]{15,16}(?:\||%7C|%)[A-Za-z0-9_-]{27,40}"),
-    Format("twitter_token", "", r"A{21}[A-Za-z0-9%]{80,120}"),
+    Format("twitter_token", "", r"A{21}[A-Za-z0-9%]{80,120}", checked=lambda token: plausible.spread(token[21:])),
     *_same("linear_key", "lin_api_ lin_oauth_", r"[A-Za-z0-9]{40,64}"),
     *_same("notion_token", "ntn_", r"[0-9]{11}[A-Za-z0-9]{35}"),
     *_same("notion_token", "secret_", r"[A-Za-z0-9]{43}"),
