@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policyroute.redact import plausible
 from policyroute.redact.checksums import Check, crc32_base62
 
 
@@ -47,7 +48,7 @@ _OPENAI = (
 FORMATS: tuple[Format, ...] = (
     # Model providers
     Format("openai_key", "t3blbkfj", _OPENAI, 92),
-    *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{40,200}"),
+    *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{20,200}"),
     *_same("openai_key", "sk-", r"(?:[A-Za-z0-9]{48}|[A-Za-z0-9]{32})"),
     *_same("anthropic_key", "sk-ant-api03- sk-ant-admin01-", r"[A-Za-z0-9_-]{93}AA"),
     *_same("anthropic_key", "sk-ant-oat01- sk-ant-ort01- sk-ant-sid01-", r"[A-Za-z0-9_-]{80,120}"),
@@ -64,7 +65,8 @@ FORMATS: tuple[Format, ...] = (
     Format("github_token", "github_pat_", r"github_pat_[A-Za-z0-9_]{82}"),
     *_same("npm_token", "npm_", r"[A-Za-z0-9]{36}", crc32_base62),
     Format("npm_token", ":_authtoken",
-        r"/:_authToken\s{0,3}=\s{0,3}[\"']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", 1),
+        r"//[A-Za-z0-9.:/_-]{3,100}/:_authToken\s{0,3}=\s{0,3}[\"']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        104),
     *_same("gitlab_token", "glpat- gldt- glft- glsoat- glffct- glrt-",
         r"(?:[A-Za-z0-9_-]{20,50}|[A-Za-z0-9_-]{27,300}\.[0-9a-z]{2}\.?[0-9a-z]{7})"),
     *_same("gitlab_token", "glcbt-", r"(?:[0-9a-zA-Z]{1,5}_)?[A-Za-z0-9_-]{20,50}"),
@@ -132,7 +134,7 @@ FORMATS: tuple[Format, ...] = (
     # Money
     *_same("stripe_key", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_", r"[A-Za-z0-9]{10,99}"),
     *_same("square_token", "EAAA sq0atp- sq0csp-", r"[A-Za-z0-9_=-]{22,60}"),
-    *_same("paypal_token", "access_token$production$", r"[0-9a-z]{16}\\$[0-9a-f]{32}"),
+    *_same("paypal_token", "access_token$production$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
     *_same("flutterwave_key", "FLWSECK-", r"[0-9a-h]{32}-X"),
     *_same("flutterwave_key", "FLWSECK_TEST- FLWPUBK_TEST-", r"[0-9a-hA-H]{12,32}(?:-X)?"),
     *_same("razorpay_key", "rzp_live_ rzp_test_", r"[A-Za-z0-9]{14}"),
@@ -164,7 +166,7 @@ FORMATS: tuple[Format, ...] = (
     *_same("intercom_token", "dG9rOg", r"[A-Za-z0-9+/=]{40,80}"),
     *_same("facebook_token", "EAAM EAAC", r"[A-Za-z0-9]{90,250}"),
     Format("facebook_token", "", r"[0-9]{15,16}(?:\||%7C|%)[A-Za-z0-9_-]{27,40}"),
-    Format("twitter_token", "", r"A{21}[A-Za-z0-9%]{80,120}"),
+    Format("twitter_token", "", r"A{21}[A-Za-z0-9%]{80,120}", checked=lambda token: plausible.spread(token[21:])),
     *_same("linear_key", "lin_api_ lin_oauth_", r"[A-Za-z0-9]{40,64}"),
     *_same("notion_token", "ntn_", r"[0-9]{11}[A-Za-z0-9]{35}"),
     *_same("notion_token", "secret_", r"[A-Za-z0-9]{43}"),

@@ -40,7 +40,7 @@ class _Near:
     def look(self, view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         if start and bounded(view.data[start - 1]):
             return
-        for at, last in ((end, end + _AFTER), (max(0, start - _BEFORE), start)):
+        for at, last in ((end - 1, end + _AFTER), (max(0, start - _BEFORE), start)):
             found = self._shape.search(view.data, at, min(last, len(view.data)))
             if found is None:
                 continue

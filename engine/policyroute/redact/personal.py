@@ -51,10 +51,16 @@ def emails(view: View, steps: Steps) -> Spans:
         steps.take()
         before = data[max(0, at - 64) : at]
         local = before[len(before.rstrip(_LOCAL)) :].lstrip(b".'`?&=|*")
-        found = _DOMAIN.match(data, at + 1, at + 256) if local else None
+        found = _DOMAIN.match(data, at + 1, at + 256) if local and not _of_url(data, at - len(local)) else None
         if found is not None:
             yield at - len(local), found.end(), "email"
         at = data.find(b"@", at + 1)
+
+
+def _of_url(data: bytes, start: int) -> bool:
+    """A password begins here, and no mail address: `https://user:password@host.example`."""
+    before = data[max(0, start - 80) : start]
+    return before.endswith(b":") and b"://" in before and b" " not in before[before.rindex(b"://") :]
 
 
 def cards(view: View, steps: Steps) -> Spans:

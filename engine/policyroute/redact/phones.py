@@ -33,8 +33,8 @@ _WITH_ZERO = compiled(
 )
 _AREA = compiled(r"\(\d{2,5}\) ?\d{2,5}[- ]\d{2,5}(?:[- ]\d{2,5})?")
 _STRONG = compiled(
-    r"(?i)(?:^|[^A-Za-z])(?:tele?(?:ph|f)\w*|phone\w*|tel\.?(?: ?no\.?)?|t[eé]l\.?|mob(?:ile|il)?|cell(?:ular(?:e)?)?|m[oó]vil"
-    r"|celular|handy|fax|whats ?app|viber|landline|hotline|pager|desk|office|teléfono|sms"
+    r"(?i)(?:^|[^A-Za-z])(?:tele?(?:ph|f)\w*|phone\w*|tel\.?(?: ?no\.?)?|t[eé]l\.?|mob(?:ile|il)?|cell(?:ular(?:e)?)?"
+    r"|m[oó]vil|celular|handy|fax|whats ?app|viber|landline|hotline|pager|desk|office|teléfono|sms"
     r"|(?:phone|mobile|cell)_?(?:no|num|number))\b"
     r"[^0-9\n]{0,16}\n?[^0-9\n+(]{0,3}$"
 )

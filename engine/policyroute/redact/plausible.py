@@ -115,14 +115,13 @@ def password(value: str) -> bool:
 
 def carried(value: str) -> bool:
     """What a header carries that is there to carry it, in a text that may speak about such headers."""
-    return given(value) and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
+    return given(value) and not _named(value) and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
 
 
 def given(value: str) -> bool:
-    """What a command gives as a header that is there to carry a secret."""
-    return (
-        len(value) >= 8 and entropy(value) >= 2.7 and not (stands_in(value.lower()) or _is_code(value) or _named(value))
-    )
+    """What a command gives as a header that is there to carry a secret: all but a variable's name and a stand-in."""
+    variable = value.isupper() and value.replace("_", "").isalpha()
+    return len(value) >= 8 and entropy(value) >= 2.7 and not (variable or stands_in(value.lower()) or _is_code(value))
 
 
 def _speaks(value: str) -> bool:
