@@ -11,7 +11,7 @@ from tests.support.scrubbing import CLEARED, LOWER, asked, refused, said, system
 
 from policyroute.clearance import Clearance
 from policyroute.request.prompt import Call, Choice, Function, Part, Prompt, Result, Text, Turn
-from policyroute.scrub import Assertions, Profile, Refusal, Scrubbed, Selector, scrubbed
+from policyroute.scrub import Assertions, Profile, Refusal, Scrubbed, Segment, Selector, scrubbed
 from policyroute.scrub.patterns import NoPattern, ranges, titles
 from policyroute.scrub.profile import DEFAULT
 
@@ -36,7 +36,11 @@ def test_stretches_by_a_pattern() -> None:
 def test_pseudonyms_are_the_callers() -> None:
     profile = selects(pattern=HOSTS, action="pseudonymise")
     prompt = asked("Ask db7.corp.example.")
-    outcome = scrubbed(prompt, [profile], LOWER, lambda selector, text: f"[{selector} {len(text)}]")
+
+    def pseudonym(selector: str, text: str) -> str:
+        return f"[{selector} {len(text)}]"
+
+    outcome = scrubbed(prompt, [profile], LOWER, pseudonym)
     assert isinstance(outcome, Scrubbed)
     assert system_of(outcome.prompt) == "Ask [it 16]."
     assert refused(prompt, LOWER, profile).cause == "forbidden"
@@ -49,7 +53,10 @@ def test_patterns_that_are_none_or_take_everything(pattern: str) -> None:
 
 
 def test_conditions_over_segments() -> None:
-    profile = selects(when=lambda each: each.role == "user" and "plan" in each.text)
+    def plans(segment: Segment) -> bool:
+        return segment.role == "user" and "plan" in segment.text
+
+    profile = selects(when=plans)
     outcome = told(asked("Be kind.", "The plan", Turn("user", (Text("Hello"),))), LOWER, profile)
     assert [said(part) for turn in outcome.prompt.turns for part in turn.parts] == ["Be kind.", "[withheld]", "Hello"]
 

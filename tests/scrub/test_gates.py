@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.scrubbing import asked, refused, system_of, told
 
@@ -55,18 +55,16 @@ def test_what_is_required_crosses_as_far_as_the_receiver_is_cleared() -> None:
     )
 
 
+Stretches = list[tuple[str, str, str]]
 labels = st.sampled_from(["", "public", "internal", "confidential", "secret", "required"])
 stretches = st.lists(st.tuples(labels, labels, st.sampled_from(["a1", "b2 ", "c3\n", " d4"])), max_size=8)
 gates = st.builds(Gate, st.sampled_from(Clearance), st.booleans(), st.sampled_from(Clearance))
 
 
-def prompt_of(some: list[tuple[str, str, str]]) -> Prompt:
-    text = "Be kind." + "".join(_tagged(_tagged(f"{at}{word}", inner), outer) for at, (outer, inner, word) in _n(some))
+def prompt_of(some: Stretches) -> Prompt:
+    tagged = (_tagged(_tagged(f"{at}{word}", inner), outer) for at, (outer, inner, word) in enumerate(some))
+    text = "Be kind." + "".join(tagged)
     return asked(text, "Hello", Turn("assistant", (Text("Yes."),)), Turn("user", (Text("So?"),)))
-
-
-def _n(some: list[tuple[str, str, str]]) -> list[tuple[int, tuple[str, str, str]]]:
-    return list(enumerate(some))
 
 
 def _tagged(text: str, tag: str) -> str:
@@ -82,8 +80,9 @@ def subsequence(short: str, long: str) -> bool:
     return all(letter in rest for letter in short)
 
 
+@settings(max_examples=50)
 @given(stretches, gates)
-def test_the_same_prompt_gives_the_same_and_again_nothing_more(some: list[tuple[str, str, str]], gate: Gate) -> None:
+def test_the_same_prompt_gives_the_same_and_again_nothing_more(some: Stretches, gate: Gate) -> None:
     first, second = scrubbed(prompt_of(some), [DEFAULT], gate), scrubbed(prompt_of(some), [DEFAULT], gate)
     assert first == second
     if isinstance(first, Scrubbed):
@@ -92,17 +91,17 @@ def test_the_same_prompt_gives_the_same_and_again_nothing_more(some: list[tuple[
         assert again.prompt is first.prompt
 
 
+@settings(max_examples=50)
 @given(stretches, st.booleans(), st.sampled_from(Clearance))
-def test_who_is_cleared_for_more_gets_no_less(
-    some: list[tuple[str, str, str]], crossing: bool, most: Clearance
-) -> None:
+def test_who_is_cleared_for_more_gets_no_less(some: Stretches, crossing: bool, most: Clearance) -> None:
     told = [kept(scrubbed(prompt_of(some), [DEFAULT], Gate(each, crossing, most))) for each in Clearance]
     for lower, higher in pairwise(told):
         assert lower is None or (higher is not None and subsequence(lower, higher))
 
 
+@settings(max_examples=50)
 @given(stretches, gates, gates)
-def test_what_one_got_makes_no_difference_to_the_next(some: list[tuple[str, str, str]], one: Gate, two: Gate) -> None:
+def test_what_one_got_makes_no_difference_to_the_next(some: Stretches, one: Gate, two: Gate) -> None:
     """From the original always: A, B, C is A, C."""
     prompt = prompt_of(some)
     direct = scrubbed(prompt, [DEFAULT], two)
@@ -110,8 +109,9 @@ def test_what_one_got_makes_no_difference_to_the_next(some: list[tuple[str, str,
     assert scrubbed(prompt, [DEFAULT], two) == direct
 
 
+@settings(max_examples=50)
 @given(stretches, gates)
-def test_a_longer_conversation_begins_with_the_same(some: list[tuple[str, str, str]], gate: Gate) -> None:
+def test_a_longer_conversation_begins_with_the_same(some: Stretches, gate: Gate) -> None:
     """So that providers find in their caches what they were told before."""
     prompt = prompt_of(some)
     longer = Prompt(prompt.dialect, (*prompt.turns, Turn("assistant", (Text("So."),)), Turn("user", (Text("And?"),))))
@@ -121,8 +121,9 @@ def test_a_longer_conversation_begins_with_the_same(some: list[tuple[str, str, s
         assert two.prompt.turns[: len(one.prompt.turns)] == one.prompt.turns
 
 
+@settings(max_examples=50)
 @given(stretches, gates)
-def test_sizes_are_those_of_what_is_told(some: list[tuple[str, str, str]], gate: Gate) -> None:
+def test_sizes_are_those_of_what_is_told(some: Stretches, gate: Gate) -> None:
     prompt = prompt_of(some)
     outcome = scrubbed(prompt, [DEFAULT], gate)
     if isinstance(outcome, Scrubbed):

@@ -7,9 +7,9 @@ import codecs
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.scrubbing import LOWER, asked, told
+from tests.support.scrubbing import LOWER, asked, said, told
 
 from policyroute.clearance import Clearance
 from policyroute.scrub import Exhausted, Listening, Trace, Traces, asserted, leaks
@@ -46,6 +46,7 @@ def test_it_is_found(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", SAID)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_it_is_found_however_it_is_cut(how: str, data: st.DataObject) -> None:
     text = f"So, I was told: {SAID[how]} ..."
@@ -108,7 +109,7 @@ def test_what_is_sent_has_nothing_of_what_is_withheld() -> None:
     outcome = told(asked(f"Be kind. <confidential>{SECRET}</confidential> Be short."), LOWER)
     withheld = Traces(outcome.withheld)
     assert leaks(SECRET, withheld) == {"tag:confidential"}
-    sent = [part.text for turn in outcome.prompt.turns for part in turn.parts if hasattr(part, "text")]
+    sent = [said(part) for turn in outcome.prompt.turns for part in turn.parts]
     assert asserted(json.dumps(sent).encode(), withheld) == frozenset()
     assert outcome.traces == outcome.withheld
 

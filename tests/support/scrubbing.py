@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from policyroute.clearance import Clearance
+from policyroute.dialects.shapes import items, obj
 from policyroute.request.prompt import Part, Prompt, Text, Turn
 from policyroute.scrub import DEFAULT, Gate, Profile, Refusal, Scrubbed, scrubbed
 
@@ -237,12 +238,6 @@ def strings(value: Any) -> Iterator[str]:
     """All that stand in JSON, names of fields included."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        fields: dict[str, Any] = value
-        for name, inner in fields.items():
-            yield name
-            yield from strings(inner)
-    elif isinstance(value, list):
-        listed: list[Any] = value
-        for inner in listed:
-            yield from strings(inner)
+    yield from obj(value)
+    for inner in (*obj(value).values(), *items(value)):
+        yield from strings(inner)
