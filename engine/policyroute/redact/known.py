@@ -15,39 +15,41 @@ from policyroute.redact.words import automaton
 from policyroute.redact.work import Steps
 
 SHORTEST = 3
-"""Characters of a value; a shorter one would be found everywhere."""
-_MOST = 20_000
+"""Letters and digits of a value."""
+MOST = 20_000
 _NO_MORE_SPACES = 0x0E00  # scripts from here on do not part their words, or hang endings on them
 
 
 class Known:
-    """`values` are by their labels, which findings have as their kinds. `reach`: none has more characters in a text.
+    """`values` are by their labels, which findings have as their kinds; those of `beside` are found as well.
+    `reach`: none has more characters in a text.
 
     A value is found with other case, without its accents, and with other white space in it (at most as much as it has
-    characters, and 16 more). Raises ValueError for a value of fewer than three letters and digits, and for more than
-    20,000 values; the error names the label only.
+    characters, and 16 more). Raises ValueError for values that are `rejected`.
     """
 
-    def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
+    def __init__(self, values: Mapping[str, str | Sequence[str]], beside: Known | None = None) -> None:
+        reason = rejected(values)
+        if reason is not None:
+            raise ValueError(reason)
         folded: dict[str, str] = {}
         longest = 0
         for label, some in values.items():
             for each in (some,) if isinstance(some, str) else some:
-                plain = fold(each)[0].strip()
-                if sum(map(str.isalnum, plain)) < SHORTEST:
-                    raise ValueError(f"a known value of {label!r} has fewer than {SHORTEST} letters and digits")
-                folded.setdefault(plain, label)
+                folded.setdefault(fold(each)[0].strip(), label)
                 longest = max(longest, len(each))
-        if len(folded) > _MOST:
-            raise ValueError(f"more than {_MOST:,} known values")
         self._automaton = automaton({plain: (len(plain), label) for plain, label in folded.items()})
-        self.reach = 2 * longest + 16 if folded else 0
+        self._beside = beside
+        self._reach = 2 * longest + 16 if folded else 0
+        self.reach: int = max(self._reach, beside.reach if beside is not None else 0)
 
     def __repr__(self) -> str:
         return f"<Known, at most {self.reach} characters>"
 
     def find(self, text: str, steps: Steps) -> Iterator[tuple[int, int, str]]:
         """Start, end and label of each. Raises Exhausted."""
+        if self._beside is not None:
+            yield from self._beside.find(text, steps)
         if self._automaton is None:
             return
         plain, places = fold(text)
@@ -58,8 +60,27 @@ class Known:
                 continue
             start = first if places is None else places[first]
             end = last + 1 if places is None else places[last] + 1
-            if end - start <= self.reach:
+            if end - start <= self._reach:
                 yield start, end, label
+
+
+def rejected(values: Mapping[str, str | Sequence[str]]) -> str | None:
+    """Why nobody can look for these, by a label at most: there are more than 20,000, or one is not `findable`."""
+    count = 0
+    for label, some in values.items():
+        for each in (some,) if isinstance(some, str) else some:
+            count += 1
+            if not findable(each):
+                return f"a known value of {label!r} has fewer than {SHORTEST} letters and digits"
+    return f"there are more than {MOST:,} known values" if count > MOST else None
+
+
+def findable(value: str) -> bool:
+    """Whether it has three letters and digits: less would be found everywhere."""
+    begun = value[:SHORTEST]
+    if len(begun) == SHORTEST and begun.isascii() and begun.isalnum():
+        return True  # nearly every one
+    return sum(map(str.isalnum, fold(value)[0])) >= SHORTEST
 
 
 def _joined(text: str, at: int) -> bool:
