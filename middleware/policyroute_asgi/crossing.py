@@ -24,6 +24,7 @@ from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import BLOCK, Treatment
 from policyroute.failures import Failure
 from policyroute.policy.model import Provider
+from policyroute.redact.known import Known
 from policyroute.request import Client, ModelRequest
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.context import Context, Contexts, account
@@ -63,12 +64,22 @@ class Crossings:
         secrecy = NOTHING
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
-            secrecy = Secrecy(key, client.known_values, await self._vault.opened(conversation))
+            secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation))
         kept = _Kept(conversation, self._contexts, self._vault, self._auditor)
         return Crossing(request, decision, client, context, secrecy, kept)
 
 
 NOTHING: Final = Secrecy(b"")
+
+
+async def _known(decision: Decision, client: Client) -> Known | None:
+    """The app's values of the client, made ready to be looked for once a request; None where no rule does."""
+    values = client.known_values
+    rules = (*decision.redactions, *decision.censors)
+    if not values or not any(rule.known for _, rule in rules):
+        return None
+    size = sum(len(some) if isinstance(some, str) else sum(map(len, some)) for some in values.values())
+    return await beside(partial(Known, values), size)
 
 
 class _Kept(NamedTuple):

@@ -25,41 +25,64 @@ _UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 class Known:
-    """`values` are by their labels, which findings have as their kinds. `reach`: none has more characters in a text.
+    """`values` are by their labels, which findings have as their kinds; those of `beside` are found as well.
+    `reach`: none has more characters in a text.
 
     A value is found with other case, without its accents, and with other white space in it (at most as much as it has
-    characters, and 16 more). Raises ValueError for a value of fewer than three letters and digits, and for more than
-    20,000 values; the error names the label only.
+    characters, and 16 more). Raises ValueError for values that are `rejected`.
     """
 
-    def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
+    def __init__(self, values: Mapping[str, str | Sequence[str]], beside: Known | None = None) -> None:
+        reason = rejected(values)
+        if reason is not None:
+            raise ValueError(reason)
         folded: dict[str, str] = {}
         longest = 0
         for label, some in values.items():
             for each in (some,) if isinstance(some, str) else some:
-                plain = _folded(each)[0].strip()
-                if sum(map(str.isalnum, plain)) < SHORTEST:
-                    raise ValueError(f"a known value of {label!r} has fewer than {SHORTEST} letters and digits")
-                folded.setdefault(plain, label)
+                folded.setdefault(_folded(each)[0].strip(), label)
                 longest = max(longest, len(each))
-        if len(folded) > MOST_VALUES:
-            raise ValueError(f"more than {MOST_VALUES:,} known values")
         self._automaton = automaton({plain: (len(plain), label) for plain, label in folded.items()})
-        self.reach = 2 * longest + 16 if folded else 0
+        self._beside = beside
+        self._reach = 2 * longest + 16 if folded else 0
+        self.reach: int = max(self._reach, beside.reach if beside is not None else 0)
 
     def __repr__(self) -> str:
         return f"<Known, at most {self.reach} characters>"
 
     def find(self, text: str, steps: Steps) -> Iterator[tuple[int, int, str]]:
         """Start, end and label of each. Raises Exhausted."""
+        if self._beside is not None:
+            yield from self._beside.find(text, steps)
         if self._automaton is None:
             return
         plain, places = _folded(text)
         for last, (length, label) in self._automaton.iter(plain):
             steps.take()
             first = last + 1 - length
-            if not (_joined(plain, first) or _joined(plain, last + 1)) and places[last] - places[first] < self.reach:
+            if _joined(plain, first) or _joined(plain, last + 1):
+                continue
+            if places[last] - places[first] < self._reach:
                 yield places[first], places[last] + 1, label
+
+
+def rejected(values: Mapping[str, str | Sequence[str]]) -> str | None:
+    """Why nobody can look for these, by a label at most: there are more than 20,000, or one is not `findable`."""
+    count = 0
+    for label, some in values.items():
+        for each in (some,) if isinstance(some, str) else some:
+            count += 1
+            if not findable(each):
+                return f"a known value of {label!r} has fewer than {SHORTEST} letters and digits"
+    return f"there are more than {MOST_VALUES:,} known values" if count > MOST_VALUES else None
+
+
+def findable(value: str) -> bool:
+    """Whether it has three letters and digits: less would be found everywhere."""
+    begun = value[:SHORTEST]
+    if len(begun) == SHORTEST and begun.isascii() and begun.isalnum():
+        return True  # nearly every one
+    return sum(map(str.isalnum, _folded(value)[0])) >= SHORTEST
 
 
 def _joined(text: str, at: int) -> bool:
