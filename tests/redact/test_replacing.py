@@ -255,6 +255,14 @@ def test_the_stricter_mode_wins(modes: tuple[Mode, ...], expected: str) -> None:
     assert both.counts == {"email": 1}
 
 
+def test_no_message_says_nothing() -> None:
+    body = {"messages": [{"content": [{"type": "text", "text": f" {MAIL}"}]}], "metadata": {"who": MAIL, "x": ""}}
+    found = redaction(Mode.REMOVE).body(body)
+    assert found["messages"][0]["content"][0]["text"] == "[REMOVED]"
+    assert found["metadata"] == {"who": "", "x": ""}
+    assert redaction(Mode.REMOVE).body(found) is found
+
+
 def test_every_rule_holds_and_what_overlaps_is_one() -> None:
     rules = [Rule("cards", Plain("card"), Mode.REMOVE, known=False), Rule("people", Plain("email"), Mode.MASK)]
     known = Known({"customer": ["1111 bob@example.org"]})

@@ -30,6 +30,8 @@ from policyroute.redact.pseudonyms import Pseudonyms
 __all__ = ["Blocked", "Mode", "Redaction", "Rule", "Span"]
 
 _PASSES: Final = 8
+_NOTHING_LEFT: Final = "[REMOVED]"
+"""Providers refuse a message that says nothing."""
 _DEEPEST: Final = 8
 """Texts in texts: as JSON, as files."""
 _SHORT: Final = 64
@@ -179,7 +181,8 @@ class Redaction:
                 return file
         if is_json(text):
             return json_changed(text, self._inside, self._key, self._number)
-        return self._plain(text, name=place is Place.NAME)
+        new = self._plain(text, name=place is Place.NAME)
+        return new if new.strip() or place is not Place.TEXT or not text.strip() else _NOTHING_LEFT
 
     def _inside(self, text: str) -> str:
         return self._leaf(text, Place.MADE)
