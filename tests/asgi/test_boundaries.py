@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ ASKED = "Write to zoe.quill@mail.example about card 4111 1111 1111 1111."
 @asynccontextmanager
 async def routed(
     folder: Path, echoes: Echoes, policy: str = POLICY, confession: str = "log", **options: Any
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncGenerator[httpx.AsyncClient]:
     (folder / "policy.yaml").write_text(policy.replace("CONFESSION", confession))
     async with (
         Router(folder, transport=echoes, **options) as router,

@@ -10,6 +10,7 @@ import pytest
 from tests.support.asgi import serving
 from tests.support.echoing import Echo, Echoes
 from tests.support.speakers import Ask, Speaker, speaker
+from tests.support.strings import strings
 
 from policyroute.dialects import DIALECTS
 from policyroute_asgi import Router, gateway
@@ -42,15 +43,8 @@ def policy() -> str:
 
 def letter(body: str) -> str:
     """Says what it was asked, with what its own heart adds."""
-    [asked] = [each for each in _strings(json.loads(body)) if each.startswith("Write to")]
+    [asked] = [each for each in strings(json.loads(body)) if each.startswith("Write to")]
     return f"{asked} Pay to DE89 3704 0044 0532 0130 00, by the code LX-20471."
-
-
-def _strings(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [text for each in inner for text in _strings(each)]
 
 
 @pytest.fixture(scope="module")

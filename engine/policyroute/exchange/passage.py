@@ -99,7 +99,7 @@ class Passage:
         """By all rules at once, and each says its strictest."""
         clearance = self._hop.candidate.provider.clearance
         profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
-        outputs: Outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan")
+        outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), _SCAN)
         gate = Gate(clearance, self._crosses, min((rule.max_label for rule in rules), default=Clearance.INTERNAL))
         found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
         if isinstance(found, Refusal):
@@ -148,4 +148,5 @@ class Passage:
         return NotForIt(Excluded(candidate.target, candidate.provider.name, code, rule, detail))
 
 
-_STRICTEST: Final[tuple[Outputs, ...]] = ("inherit", "scan", "public")
+_SCAN: Final[Outputs] = "scan"
+_STRICTEST: Final[tuple[Outputs, ...]] = ("inherit", _SCAN, "public")
