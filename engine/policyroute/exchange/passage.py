@@ -99,9 +99,9 @@ class Passage:
         """By all rules at once, and each says its strictest."""
         clearance = self._hop.candidate.provider.clearance
         profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
-        outputs = next((each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), _SCAN)
+        outputs: list[Outputs] = sorted((rule.outputs for rule in rules), key=_STRICTEST.index)
         gate = Gate(clearance, self._crosses, min((rule.max_label for rule in rules), default=Clearance.INTERNAL))
-        found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
+        found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs[0] if outputs else "scan")
         if isinstance(found, Refusal):
             raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
         canaries = [canary for profile in profiles for canary in profile.canaries]
@@ -148,5 +148,4 @@ class Passage:
         return NotForIt(Excluded(candidate.target, candidate.provider.name, code, rule, detail))
 
 
-_SCAN: Final[Outputs] = "scan"
-_STRICTEST: Final[tuple[Outputs, ...]] = ("inherit", _SCAN, "public")
+_STRICTEST: Final[tuple[Outputs, ...]] = ("inherit", "scan", "public")
