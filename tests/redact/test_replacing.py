@@ -154,12 +154,22 @@ def test_numbers_of_a_clients_making() -> None:
     assert found["content"][0]["input"] == {"card": "[CARD]", "float": "[CARD]", "flag": True}
     assert found["tools"][0]["parameters"]["properties"]["card"]["default"] == "[CARD]"
     assert found["created"] == number
+    assert redaction().body({"x_made_up": {"seed": 1, "who": number}})["x_made_up"]["who"] == "[CARD]"
 
 
 def test_only_what_was_found_changes_in_a_json_text() -> None:
     text = f'{{ "a" :  1.0, "b\\u0062": "x\\u0079/\\/", "to":"{MAIL}", "é": [1e5 , null] }}'
     found = redaction().body({"arguments": text})["arguments"]
     assert found == text.replace(MAIL, "[EMAIL]")
+
+
+def test_half_a_surrogate_pair_is_a_character_like_any_other() -> None:
+    half = "\ud83d"
+    arguments = json.dumps({"x": f"{half} {MAIL}"})
+    found = redaction(Mode.PSEUDONYM).body({"content": f"{half} {MAIL}", "arguments": arguments})
+    assert found["content"].startswith(f"{half} ZQ")
+    assert json.loads(found["arguments"])["x"] == found["content"]
+    assert redaction(Mode.HASH).text(f"{MAIL}{half}") == redaction(Mode.HASH).text(MAIL) + half
 
 
 def test_a_schema_fits_what_is_sent_with_it() -> None:

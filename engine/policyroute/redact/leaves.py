@@ -43,8 +43,8 @@ _CIPHER: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 
 
 class Walk:
-    """Does `leaf` to every text of a value, and `number` to every number that is of the client's or a model's making:
-    it says by which text it is replaced, None where it stays."""
+    """Does `leaf` to every text of a value, and `number` to every number that is not the wire's: it says by which text
+    it is replaced, None where it stays."""
 
     def __init__(self, leaf: Leaf, number: Callable[[str], str | None]) -> None:
         self._leaf = leaf
@@ -75,7 +75,7 @@ class Walk:
             return self._object(inner, depth, free=False, schemas=key in SCHEMAS)
         if kind is list:
             return self._list(cast("list[Any]", value), key, depth, free=free)
-        if (kind is int or kind is float) and (free or key in EXAMPLES):
+        if (kind is int or kind is float) and (free or not key or key in EXAMPLES):
             return self._counted(value)
         return value
 
