@@ -137,6 +137,40 @@ def test_no_key_hides_a_value(name: str) -> None:
         assert MAIL not in seen(found), at
 
 
+@pytest.mark.parametrize("name", BODIES)
+def test_step_by_step_it_is_the_same(name: str) -> None:
+    for body in (BODIES[name], {**json.loads(json.dumps(BODIES[name]).replace("someone", MAIL)), MAIL: JANE}):
+        steps, count = redaction().steps(body), 0
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                break
+            count += 1
+        assert found == redaction().body(body)
+        assert (found is body) == (body is BODIES[name])
+        assert count > len(body)
+
+
+@pytest.mark.parametrize(
+    "much",
+    [
+        {"metadata": {str(number): number for number in range(310_000)}},
+        {"input": json.dumps(["x"] * 410_000)},
+        {"messages": [{"content": f"text {number}"} for number in range(21_000)]},
+    ],
+    ids=["values", "the same text", "texts"],
+)
+def test_too_much_is_refused(much: dict[str, Any]) -> None:
+    class Looking(Plain):
+        def find(self, text: str, known: Known | None = None) -> list[Any]:
+            return []
+
+    with pytest.raises(Exhausted):
+        Redaction([Rule("r", Looking(), Mode.MASK)], None, None, b"key").body(much)
+
+
 def test_numbers_of_a_clients_making() -> None:
     number = 4111111111111111
     body = {

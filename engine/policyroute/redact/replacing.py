@@ -7,7 +7,7 @@ until nothing is found, so that done again it changes nothing. Nothing that was 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
@@ -35,6 +35,9 @@ _NOTHING_LEFT: Final = "[REMOVED]"
 _DEEPEST: Final = 8
 """Texts in texts: as JSON, as files."""
 _SHORT: Final = 64
+_MOST: Final = 400_000
+_LOOK: Final = 20
+"""How many texts are looked at, in all, is bounded: so many that are the same, or a share of that others."""
 _DIGITS: Final = 7
 """Numbers with fewer are nobody's."""
 _BINARY: Final = 1024
@@ -68,6 +71,7 @@ class Redaction:
         self._walk = Walk(self._leaf, self._number)
         self._clean: set[str] = set()
         self._depth = 0
+        self._left = _MOST
         self._counts: Counter[str] = Counter()
         self._by_rule: Counter[str] = Counter()
 
@@ -97,6 +101,13 @@ class Redaction:
         if self._pseudonyms is not None:
             self._take([compact(data)])
         return self._walk.done(data)
+
+    def steps(self, data: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
+        """As `body`, with a stop after each message and tool, for whoever has others waiting. What it returns is the
+        body. Raises what that raises."""
+        if self._pseudonyms is not None:
+            self._take([compact(data)])
+        return self._walk.steps(data)
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
@@ -155,11 +166,13 @@ class Redaction:
             self._pseudonyms.taken(texts)
 
     def _leaf(self, text: str, place: Place) -> str:
-        if len(text) <= _SHORT and text in self._clean:
+        known = len(text) <= _SHORT and text in self._clean
+        self._left -= 1 if known else _LOOK
+        if self._left < 0 or self._depth >= _DEEPEST:
+            raise Exhausted
+        if known:
             return text
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise Exhausted
         try:
             new = self._seen(text, place)
         finally:
