@@ -1,7 +1,8 @@
 """Texts and JSON bodies in which what rules look for is replaced.
 
-Rule of this module: every rule holds on every text; where two find the same, the stricter mode wins. It is repeated
-until nothing is found, so that done again it changes nothing. Nothing that was found shows in an error.
+Rule of this module: every rule holds on every text; where two find the same, the stricter mode wins. Done again it
+changes nothing: what stands where something was is not found, and what is removed joins nothing that is. Nothing that
+was found shows in an error.
 """
 
 from __future__ import annotations
@@ -228,6 +229,8 @@ class Redaction:
             if not spans:
                 return text
             text = self._replaced(text, spans, name=name)
+            if name or not any(span.rule.mode is Mode.REMOVE for span in spans):
+                return text  # what stands there keeps apart what stood beside it
         raise Exhausted
 
     def _replaced(self, text: str, spans: list[Span], *, name: bool) -> str:
