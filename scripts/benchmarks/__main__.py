@@ -19,8 +19,8 @@ from scripts.benchmarks import (
     memory_bench,
     mid_stream_bench,
     pipeline_bench,
-    redact_bench,
     reload_bench,
+    replace_bench,
     soak_bench,
     translation_bench,
     workers_bench,
@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redaction, reload, memory, workers, pipeline (these unless named), "
+        help="decide, gateway, translation, replacing, reload, memory, workers, pipeline (these unless named), "
         "soak, midstream, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
@@ -56,7 +56,7 @@ def main() -> int:
         "decide": lambda: section("Deciding", decide_bench.run(3 if options.quick else 5)),
         "gateway": lambda: section("The whole gateway", gateway_bench.run(scale)),
         "translation": lambda: section("Other dialects, on top", translation_bench.run(scale)),
-        "redaction": lambda: section("Redaction, without looking", redact_bench.run()),
+        "replacing": lambda: section("Replacing and giving back, without looking", replace_bench.run()),
         "reload": lambda: section("Reload under load", reload_bench.run()),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),
