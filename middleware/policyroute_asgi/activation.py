@@ -222,7 +222,8 @@ class PolicyHolder:
 
 
 def _same(one: Active, other: Active) -> bool:
-    return one.policy is other.policy and one.keys == other.keys and one.connections == other.connections
+    same = one.keys == other.keys and one.connections == other.connections and one.audit == other.audit
+    return same and one.policy is other.policy
 
 
 def _good(prepared: Prepared) -> Status:

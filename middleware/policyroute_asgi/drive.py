@@ -28,6 +28,7 @@ from policyroute.exchange.commands import (
     Received,
     Tick,
     Wake,
+    Withheld,
 )
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
@@ -125,16 +126,16 @@ class Drive:
             await self._news
             return
         self._running = opened
-        self.record.attempts[-1].key = self._upstream.key
+        made = self.record.attempts[-1]
+        made.key = self._upstream.key
         try:
             with Cut() as scope:
                 self._scope = scope
                 await self._upstream.run(opened, self._tell)
         finally:
             self._running = self._scope = None
-            made = self.record.attempts[opened.attempt.number - 1]
             made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
-            made.max_tokens = self._upstream.max_tokens
+            made.max_tokens, made.confessed = self._upstream.max_tokens, self._upstream.confessed
             if made.estimated and not made.input_tokens:
                 made.input_tokens = self._upstream.input_tokens
         if scope.made:
@@ -145,7 +146,7 @@ class Drive:
         silent = Failure(FailureKind.STREAM_BROKEN, "The attempt ended without an answer.")
         self._obey(self._machine.step(Failed(opened.id, silent), time.monotonic()))
 
-    def _tell(self, given: Received | Failed) -> Awaitable[bool]:
+    def _tell(self, given: Received | Failed | Withheld) -> Awaitable[bool]:
         now = time.monotonic()
         if isinstance(given, Received) and self._machine.goes_on(given, now):
             return self._send(given.id, given.raw, now)

@@ -27,6 +27,22 @@ def write(path: Path, data: bytes) -> None:
     sync(path.parent)
 
 
+def once(path: Path, data: bytes) -> bytes:
+    """What is in the file; that is `data` where it was not there. Of several processes that begin at once all get the
+    same. Raises OSError."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        write(draft, data)
+        try:
+            os.link(draft, path)  # fails where another process was first
+            sync(path.parent)  # or a loss of power takes it
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_bytes()
+
+
 def sync(folder: Path) -> None:
     """Have the names in it on the disk."""
     handle = os.open(folder, os.O_RDONLY)

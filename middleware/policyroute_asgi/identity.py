@@ -8,12 +8,13 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from inspect import isawaitable
 from typing import Any, Final, cast
 
+from policyroute.redact.known import rejected
 from policyroute.request import BadRequest, Client
 
 Scope = Mapping[str, Any]
@@ -53,6 +54,8 @@ async def who(identify: Identify | Anonymous, scope: Scope, address: str) -> Cli
             found = await found
     except Exception as error:
         raise _refusal(error) or IdentifyError(f"`client` raised {type(error).__name__}") from error
+    if isinstance(found, Client):
+        _check_known(found.known_values)
     if found is None or isinstance(found, Client):
         return found
     facts: dict[str, Any] = {"address": address, **_checked(found)}
@@ -79,6 +82,8 @@ def _checked(found: object) -> dict[str, Any]:
             raise IdentifyError(f"`client` returned {_shown(name)}, which is none of {', '.join(_FACTS)}")
         if name == "tags":
             _check_tags(value)
+        elif name == "known_values":
+            _check_known(value)
         elif name in _GRANTS:
             grants[str(name)] = _grant(str(name), value)
         elif not isinstance(value, str):
@@ -90,6 +95,19 @@ def _check_tags(tags: object) -> None:
     pairs = cast("Mapping[object, object]", tags).items() if isinstance(tags, Mapping) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
         raise IdentifyError("`client` returned `tags` that are no mapping from strings to strings")
+
+
+def _check_known(values: object) -> None:
+    pairs = cast("Mapping[object, object]", values).items() if isinstance(values, Mapping) else [(None, None)]
+    for label, value in pairs:
+        texts = cast("list[object]", value) if isinstance(value, list | tuple) else [value]
+        if not isinstance(label, str) or not all(isinstance(text, str) for text in texts):
+            raise IdentifyError(
+                "`client` returned `known_values` that are no mapping from labels to strings or lists of strings"
+            )
+    reason = rejected(cast("Mapping[str, str | Sequence[str]]", values))
+    if reason is not None:
+        raise IdentifyError(f"`client` returned `known_values` that cannot be looked for: {reason}")
 
 
 def _grant(name: str, value: object) -> tuple[str, ...] | None:

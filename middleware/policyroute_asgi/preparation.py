@@ -22,8 +22,9 @@ from policyroute.author import load as author
 from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
 from policyroute.policy import files
-from policyroute.problems import PolicyErrors, Problem, Severity
-from policyroute_asgi import last_good, secrets
+from policyroute.problems import PolicyErrors, Problem, Severity, errors
+from policyroute_asgi import auditing, last_good, secrets
+from policyroute_asgi.audit.settings import Settings as AuditSettings
 from policyroute_asgi.keyring import Keyring
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.secrets import Key, Secrets
@@ -44,7 +45,7 @@ Build = Callable[[Sources], PolicySet]
 @dataclass(frozen=True, slots=True)
 class Active:
     """A policy set, the keys and connection settings of the providers that have any, by name, the texts it was built
-    from, by file name, and the keys of the set's clients.
+    from, by file name, the keys of the set's clients, and where its audit records go, None where it asks for none.
 
     A request keeps the one it started with. All but `policy` and `keyring` are plain values that can be sent to another
     process, which makes the rest.
@@ -55,6 +56,7 @@ class Active:
     connections: Mapping[str, Connection] = field(repr=False)
     sources: Sources = field(repr=False)
     keyring: Keyring = field(repr=False)
+    audit: AuditSettings | None = field(default=None, repr=False)
 
     def for_others(self) -> dict[str, Any]:
         """What another process needs to make the same: values that can be sent, secrets among them."""
@@ -142,9 +144,12 @@ class Preparation:
         found, missing = secrets.resolve(policy.program, folder, self._environment, known=self._secrets)
         if missing:
             return Prepared(None, missing)
+        audit, wrong = auditing.settled(policy.program.audit, found.audit, self.state_dir)
+        if errors(wrong):
+            return Prepared(None, wrong)
         self._secrets = found
-        active = Active(policy, found.keys, found.connections, self._built.sources, self._built.keyring)
-        return Prepared(active, self._built.problems)
+        active = Active(policy, found.keys, found.connections, self._built.sources, self._built.keyring, audit)
+        return Prepared(active, (*self._built.problems, *wrong))
 
     def _compile(self, sources: Sources) -> _Built:
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policyroute.decide.answers import Answer
+from policyroute.decide.content import Looked
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
@@ -22,8 +23,10 @@ from policyroute.exchange.integrity import demanded
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
+from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
+from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
@@ -41,6 +44,8 @@ from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
 from policyroute_asgi.work import ongoing
 
+_AT_ONCE: Final = 16 * 1024
+"""Bytes of a request whose texts are looked through while it is decided, if at all."""
 _REVOKED: Final = "the key that sent this request does not count any more"
 
 
@@ -57,8 +62,14 @@ class Bounds:
 class Routed:
     """Serves routed requests on one event loop."""
 
-    def __init__(
-        self, holder: PolicySource, sender: Sender, telemetry: Telemetry, bounds: Bounds, state: StateStore
+    def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that all requests share
+        self,
+        holder: PolicySource,
+        sender: Sender,
+        telemetry: Telemetry,
+        bounds: Bounds,
+        state: StateStore,
+        auditor: Auditor,
     ) -> None:
         self._holder = holder
         self._sender = sender
@@ -70,6 +81,7 @@ class Routed:
         self._body = bounds.body
         self._state = state
         self._remembered = Remembered(state)
+        self._crossings = Crossings(state, auditor)
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
@@ -126,7 +138,7 @@ class Routed:
             served.request = request = await whole(request, tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
-        decision = self._decide(active, request, caller, served)
+        decision = self._decide(active, request, caller, served, await _looked(active, request))
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -140,6 +152,7 @@ class Routed:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
         demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
         work = await ongoing(request, tenant, demand, self._state)
+        crossing = await self._crossings.of(request, decision, caller.client)
         upstream = Upstream(
             request,
             lambda candidate: self._hop(active, decision, candidate, caller, served),
@@ -150,6 +163,7 @@ class Routed:
             decision.resume,
             work,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
+            crossing=crossing,
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
@@ -185,11 +199,13 @@ class Routed:
 
         return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
 
-    def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
+    def _decide(
+        self, active: Active, request: ModelRequest, caller: Caller, served: Served, looked: Looked | None
+    ) -> Decision:
         state = self._telemetry.state(self._places.load)
         started = time.perf_counter()
         decision = active.policy.decide(
-            request, state, request.time, decision_id=served.decision_id, client=caller.client
+            request, state, request.time, decision_id=served.decision_id, client=caller.client, looked=looked
         )
         served.decide = time.perf_counter() - started
         served.decision = decision
@@ -215,6 +231,13 @@ class Routed:
             return verdict
 
         return Review(judge, awaiting.words)
+
+
+async def _looked(active: Active, request: ModelRequest) -> Looked | None:
+    """What is in the texts of a large request, where the policy asks: nobody else waits while that is found out."""
+    if request.size <= _AT_ONCE or not active.policy.needs_content:
+        return None
+    return await asyncio.to_thread(active.policy.looked, request)
 
 
 def _speak_otherwise(decision: Decision) -> bool:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from policyroute.policy.accounts import EntraApp, KeyRef, SecretRef
+from policyroute.policy.audits import Audit
 from policyroute.policy.model import DIRECT, Program, Provider
 from policyroute.policy.text import is_like_key
-from policyroute.problems import Problem, Severity
+from policyroute.problems import Problem, Severity, Span
 from policyroute_asgi.grants import Grant, digest, of_app, of_service_account
 from policyroute_asgi.grants import Unusable as NoGrant
 from policyroute_asgi.provider_connections import PLAIN, Connection, Unusable, ssl_context
@@ -37,10 +38,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a policy set needs beside its text, by provider name: plain values. Who needs nothing is not there."""
+    """What a policy set needs beside its text, by provider name: plain values. Who needs nothing is not there. `audit`
+    is the key of its audit records, where it names one."""
 
     keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict[str, tuple[Key, ...]])
     connections: Mapping[str, Connection] = field(default_factory=dict[str, Connection])
+    audit: str | None = field(default=None, repr=False)
 
 
 def folder(policies: Path, secrets_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -75,7 +78,8 @@ def resolve(
         connection = reading.connection(provider)
         if connection is not None:
             connections[provider.name] = connection
-    return Secrets(keys, connections), tuple(reading.problems)
+    audit = reading.audit(program.audit) if program.audit is not None else None
+    return Secrets(keys, connections, audit), tuple(reading.problems)
 
 
 def missing_here(program: Program, policies: Path, secrets_dir: Path | None) -> tuple[Problem, ...]:
@@ -146,6 +150,15 @@ class _Reading:
                 self._report(_Trouble("tls-unusable", str(error)), provider, "tls", "the TLS setting")
         return made
 
+    def audit(self, audit: Audit) -> str | None:
+        if audit.key is None:
+            return None
+        try:
+            return self._value(audit.key)
+        except _Trouble as trouble:
+            self._add(trouble, "the audit key", audit.span, "audit.key")
+            return None
+
     def _secret(self, ref: SecretRef, provider: Provider, path: str, what: str) -> str | None:
         try:
             return self._value(ref)
@@ -192,13 +205,16 @@ class _Reading:
             raise _Trouble("missing-secret", f"{place} is not text") from None
 
     def _report(self, trouble: _Trouble, provider: Provider, path: str, what: str) -> None:
+        self._add(trouble, f"{what} of provider `{provider.name}`", provider.span, f"providers.{provider.name}.{path}")
+
+    def _add(self, trouble: _Trouble, what: str, span: Span | None, path: str) -> None:
         self.problems.append(
             Problem(
                 code=trouble.code,
-                message=f"{what} of provider `{provider.name}` cannot be had: {trouble.said}",
-                span=provider.span,
+                message=f"{what} cannot be had: {trouble.said}",
+                span=span,
                 hint=_HINTS[trouble.code],
-                path=f"providers.{provider.name}.{path}",
+                path=path,
                 severity=self._severity,
             )
         )

@@ -19,9 +19,10 @@ import httpx
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
-from policyroute.problems import PolicyErrors
+from policyroute.problems import PolicyErrors, Problem
 from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
 from policyroute_asgi.apart import once
+from policyroute_asgi.audit.auditor import Auditor, Unwritable
 from policyroute_asgi.bodies import BodyLimits
 from policyroute_asgi.door import Door
 from policyroute_asgi.embedded import embedded_provider
@@ -147,7 +148,7 @@ class Services:
     async def _start(self) -> Service:
         options = self._options
         self.draining = False
-        owned: list[PolicyHolder | httpx.AsyncBaseTransport | StateStore] = []
+        owned: list[PolicyHolder | httpx.AsyncBaseTransport | StateStore | Auditor] = []
         holder = self._policies
         if isinstance(holder, str | PathLike):
             preparation = Preparation(Path(holder), _path(options.get("state_dir")), _path(options.get("secrets_dir")))
@@ -155,13 +156,16 @@ class Services:
             owned.append(holder)
         try:
             await holder.start()
+            auditor = Auditor(lambda: holder.current.audit, self._count_audited)
+            owned.append(auditor)
+            await _audited(auditor)
         except BaseException:
             for part in owned:
                 await part.aclose()
             raise
         self.metrics.policy.in_sync.set(holder.status.ok)
         self._use(holder)
-        holder.on_change(lambda status: self._told(holder, status))
+        holder.on_change(lambda status: self._told(holder, status, auditor))
         load = options.get("load", LoadLimits())
         transport = options.get("transport")
         if transport is None:
@@ -173,11 +177,11 @@ class Services:
         bounds = Bounds(Places(load), rooms, self._rates, body)
         state = await once(partial(opened, _path(options.get("state_dir"))), "policyroute-state-open")
         owned.append(state)
-        routed = Routed(holder, sender(transport), self.telemetry, bounds, state)
+        routed = Routed(holder, sender(transport), self.telemetry, bounds, state, auditor)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
 
-    async def _keep(self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport | StateStore]) -> None:
+    async def _keep(self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport | StateStore | Auditor]) -> None:
         """Closes what a service owns when it is cancelled: by `aclose`, or where nobody calls that, by the event loop's
         end, which cancels every task."""
         try:
@@ -187,15 +191,27 @@ class Services:
                 await part.aclose()
             await asyncio.to_thread(self.telemetry.flush)
 
-    def _told(self, holder: PolicySource, status: Status) -> None:
+    def _told(self, holder: PolicySource, status: Status, auditor: Auditor) -> None:
         self.metrics.policy.changed(status.ok)
+        auditor.follow()
         self._use(holder)
+
+    def _count_audited(self, outcome: str, number: int) -> None:
+        self.metrics.audited.of(outcome).inc(number)
 
     def _use(self, holder: PolicySource) -> None:
         active = holder.current
         program = active.policy.program
         self.telemetry.provider_keys.use(active.keys, program.providers)
         self.telemetry.resting.use(active.keys, program.targets)
+
+
+async def _audited(auditor: Auditor) -> None:
+    """Raises PolicyErrors where records have to be written and cannot be."""
+    try:
+        await auditor.start()
+    except Unwritable as error:
+        raise PolicyErrors([Problem("audit-unwritable", f"audit records cannot be written: {error}")]) from None
 
 
 def _path(given: str | PathLike[str] | None) -> Path | None:

@@ -28,6 +28,15 @@ async def test_grants_are_lists_of_strings() -> None:
     assert client == Client(id="ann", address="192.0.2.7")
 
 
+async def test_what_the_app_knows_of_a_client_does_not_show_itself() -> None:
+    known = {"customer": ["Ada Lovelace", "Grace Hopper"], "contract": "K-1815"}
+    client = await who(lambda scope: {"id": "ann", "known_values": known}, SCOPE, ADDRESS)
+    assert client is not None
+    assert client.known_values == known
+    assert "Lovelace" not in repr(client)
+    assert "K-1815" not in repr(client)
+
+
 async def test_an_async_callable_and_a_client_of_its_own() -> None:
     async def identify(scope: Mapping[str, Any]) -> Client:
         return Client(id="bob", address="203.0.113.1")
@@ -56,6 +65,13 @@ async def test_anonymous_has_a_tenant_of_its_own() -> None:
         ({"tags": "hunter2"}, "`client` returned `tags` that are no mapping from strings to strings"),
         ({"tags": {"a": 1}}, "`client` returned `tags` that are no mapping from strings to strings"),
         ({"models": "gpt"}, "`client` returned `models` that is neither None nor a list of strings"),
+        (
+            {"known_values": {"customer": ["Ada", 7]}},
+            "`client` returned `known_values` that are no mapping from labels",
+        ),
+        ({"known_values": ["Ada"]}, "`client` returned `known_values` that are no mapping from labels"),
+        ({"known_values": {"pet": ["Rex", "2"]}}, "`client` returned `known_values` that cannot be looked for"),
+        (Client(known_values={"pet": "no"}), "`client` returned `known_values` that cannot be looked for"),
         ({"profiles": ["CHAT", 7]}, "`client` returned `profiles` that is neither None nor a list of strings"),
         (7, "`client` must return a Client, a mapping or None, not int"),
     ],

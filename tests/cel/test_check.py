@@ -152,6 +152,7 @@ def tree(text: str, demand: Demand = CANDIDATE) -> Node:
         ("request.profile == 'AGNET'", "cel-bad-literal", "'AGNET'", "did you mean `AGENT`?"),
         ("'chat' != request.profile", "cel-bad-literal", "'chat'", "did you mean `CHAT`?"),
         ("request.profile in ['AGENT', 'BACH']", "cel-bad-literal", None, "never `BACH`"),
+        ("'usr' in request.messages.map(m, m.role)", "cel-bad-literal", None, "never `usr`"),
         ("request.messages.exists(m, m.role == 'tool')", "cel-bad-literal", "'tool'", "system, user"),
         ("target.clearance < 'confidental'", "cel-bad-literal", "'confidental'", "did you mean `confidential`?"),
         ("target.clearance in ['public', 'intern']", "cel-bad-literal", None, "public < internal"),

@@ -57,6 +57,26 @@ def test_what_is_done_about_answers_is_shown(
     assert decision["expected"] == {"rule": "whole", "file": "answer.schema.json"}
 
 
+def test_what_is_redacted_and_scrubbed_is_shown_by_candidate(
+    directory: Path, run: Run, ask: Callable[[object], Path], spoil: Callable[[str, str], None]
+) -> None:
+    spoil(
+        "rules:\n",
+        "rules:\n"
+        "  - {id: keys, redact: {detect: [secrets], where: target.name == 'late'}}\n"
+        "  - {id: labels, scrub: {}}\n"
+        "  - {id: cards, phase: response, redact: {detect: [card]}}\n",
+    )
+    _, out, _ = run("explain", ask(BODY), "--policies", directory)
+    late, _, small = out.partition("1. late")[2].partition("2. small")
+    assert "redacted before it is asked by keys" in late
+    assert "redacted" not in small.replace("its answer redacted", "")
+    for candidate in (late, small):
+        assert "scrubbed before it is asked by labels" in candidate
+        assert "its answer redacted by cards" in candidate
+    assert "yes cards (response)" in out
+
+
 def test_headers_may_be_added(directory: Path, run: Run, ask: Callable[[object], Path]) -> None:
     _, out, _ = run("explain", ask(BODY), "--policies", directory, "-H", "X-Router-Profile: AGENT")
     assert "routed by agents; applied: agents" in out

@@ -36,6 +36,7 @@ from policyroute.exchange.commands import (
     Received,
     Tick,
     Wake,
+    Withheld,
 )
 from policyroute.exchange.held import HELD_BYTES
 from policyroute.exchange.machine import Exchange
@@ -374,6 +375,39 @@ def test_a_whole_answer_has_only_the_total(candidate: Make) -> None:
     play = Play(candidate("a"), candidate("b"), stream=False)
     assert play.wake == 600.0
     assert play.wait() == ["cancel 1", "done timeout_total timeout_total"]
+
+
+# What may not go ------------------------------------------------------------------------------------------------------
+
+
+def test_an_attempt_that_may_not_be_made_is_none_and_the_next_candidate_is_asked(candidate: Make) -> None:
+    play = Play(candidate("a"), candidate("b"), fallback=replace(FALLBACK, max_attempts=1, max_swaps=0))
+    assert play.step(Withheld(1, _too_secret(candidate("a")))) == ["open 1 b"]
+    assert play.says(1, TextDelta("Hi"), STOP, raw="Hi", end=True) == ["emit 1 Hi", "done ok"]
+    record = play.exchange.record
+    assert [attempt.target for attempt in record.attempts] == ["b"]
+    assert [(skipped.target, skipped.code) for skipped in record.skipped] == [("a", "clearance")]
+
+
+def test_what_may_go_to_nobody_is_refused_and_not_tried_again(candidate: Make) -> None:
+    play = Play(candidate("a"))
+    end = done(play.exchange, Withheld(1, _too_secret(candidate("a"))), 0.0)
+    assert end.denied is not None and end.failure is None
+    assert (end.denied.status, end.denied.code, end.denied.rule) == (403, "not_for_any_provider", "labels")
+    assert "a clearance that it has not" in end.denied.message
+    assert not end.record.attempts and not end.record.completed
+
+
+def test_where_the_fallback_may_not_have_it_the_first_failure_is_told(candidate: Make) -> None:
+    play = Play(candidate("a"), candidate("b"))
+    assert play.fails(1, FailureKind.OVERLOADED) == ["open 2 b"]
+    assert play.step(Withheld(2, _too_secret(candidate("b")))) == ["done overloaded overloaded"]
+
+
+def _too_secret(candidate: Candidate) -> Excluded:
+    return Excluded(
+        candidate.target, candidate.provider.name, "clearance", "labels", "it needs a clearance that it has not"
+    )
 
 
 def test_the_total_spans_all_attempts_and_what_is_waited(candidate: Make) -> None:

@@ -30,10 +30,11 @@ from policyroute.exchange.commands import (
     Received,
     Tick,
     Wake,
+    Withheld,
 )
 from policyroute.exchange.integrity import Demand
 from policyroute.exchange.machine import KEEPING, Exchange
-from policyroute.exchange.verdict import shows
+from policyroute.exchange.verdict import NOT_FOR_ANY, shows
 from policyroute.failures import Failure, FailureKind
 from policyroute.integrity.validation import Invalid
 
@@ -57,6 +58,7 @@ INPUTS: st.SearchStrategy[Input] = st.one_of(
         st.sampled_from([False, False, False, True]),
     ),
     st.builds(Failed, IDS, FAILURES),
+    st.builds(Withheld, IDS, st.just(Excluded("t", "p", "clearance", None, "too much"))),
     st.builds(Tick, st.booleans()),
     st.builds(Acked, IDS),
 )
@@ -163,8 +165,8 @@ class Watch:
                     self.wake = at
                 case Done(record=record, failure=failure, denied=denied):
                     self.done += 1
-                    assert (failure is None) == (record.outcome in {"ok", "client_closed", "denied"})
-                    assert (denied is None) == (record.outcome != "denied")
+                    assert (failure is None) == (record.outcome in {"ok", "client_closed", "denied", NOT_FOR_ANY})
+                    assert (denied is None) == (record.outcome not in {"denied", NOT_FOR_ANY})
                     assert all(attempt.outcome != "open" for attempt in record.attempts)
                 case Persist(token=token):
                     assert token == self.opens
@@ -174,6 +176,8 @@ class Watch:
         if isinstance(given, Failed | Received) and given.id == self.opened:
             over = isinstance(given, Failed) or given.end
             self.opened = None if over else self.opened
+        if isinstance(given, Withheld) and given.id == self.opened:
+            self.opened, self.opens = None, self.opens - 1
         if isinstance(given, Acked) and given.token == self.kept:
             self.kept = None
         short = deepcopy(self.exchange)
@@ -185,7 +189,9 @@ class Watch:
             assert short.record == self.exchange.record
             assert short.step(Tick(), now + 1.0) == deepcopy(self.exchange).step(Tick(), now + 1.0)
         if not self.done:
-            assert (self.opened is None) == (self.exchange.record.attempts[-1].ended is not None)
+            attempts = self.exchange.record.attempts
+            assert len(attempts) == self.opens
+            assert (self.opened is None) == (attempts[-1].ended is not None)
             assert self.wake is not None, "it must be woken some day"
 
 

@@ -30,7 +30,7 @@ from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
 from policyroute_asgi.inflate import SLICE, plain
 from policyroute_asgi.outward import READ, RawHeaders, sender
-from policyroute_asgi.upstream import MAX_ANSWER
+from policyroute_asgi.reception import MAX_ANSWER
 
 pytestmark = pytest.mark.anyio
 

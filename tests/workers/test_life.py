@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.support.auditing import verified
 from tests.workers.conftest import Edit, Serve
 
 from policyroute_asgi.preparation import Preparation
@@ -424,3 +425,14 @@ def test_a_stop_in_the_middle_of_the_start_is_no_failure(
     assert gateway.ended()[0] == 0
     said = gateway.rest()
     assert "not started" not in said and "Traceback" not in said
+
+
+def test_each_worker_audits_in_a_chain_of_its_own(serve: Serve, directory: Path, tmp_path: Path) -> None:
+    (directory / "audit.yaml").write_text("version: 1\naudit: {key: {env: AUDIT_KEY}}\n")
+    key = "k" * 32
+    gateway = serve(*TWO, "--state-dir", tmp_path, environment={"AUDIT_KEY": key})
+    gateway.says("listening")
+    assert [each.entries for each in verified(tmp_path / "audit", key.encode())] == [1, 1]
+    gateway.tell(signal.SIGTERM)
+    gateway.ended()
+    assert [each.findings for each in verified(tmp_path / "audit", key.encode())] == [[], []]

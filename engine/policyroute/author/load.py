@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 
+from policyroute.author.fallbacks import untold
 from policyroute.author.reach import StaticFacts, unreachable
 from policyroute.author.trial import failed, run
 from policyroute.cel.compile import Compiler
@@ -51,7 +52,8 @@ def rebuild(files: Mapping[str, str], compiler: Compiler) -> PolicySet:
 
 def _built(files: Mapping[str, str], found: Sequence[Problem], compiler: Compiler | None) -> PolicySet:
     program = _compiled(files, found, compiler or Compiler())
-    warnings = (*program.warnings, *unreachable(program, _static_facts(program)))
+    facts = _static_facts(program)
+    warnings = (*program.warnings, *unreachable(program, facts), *untold(program, facts))
     policy = PolicySet(replace(program, warnings=ordered(warnings)))
     failures = failed(run(policy))
     if failures:

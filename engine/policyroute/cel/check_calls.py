@@ -138,7 +138,7 @@ def _never_equal(call: Call, left: Node, right: Node, findings: Findings) -> Non
 
 
 def _listed(call: Call, findings: Findings) -> Call:
-    """`x in [...]`: every literal of the list is one that x can be."""
+    """`x in [...]`: every literal of the list is one that x can be; `"x" in list`: it is one that the list can hold."""
     item, container = call.args
     if container.type.kind is Kind.STRING:
         findings.error(TYPE, "a string has no elements", call, "write text.contains(part)")
@@ -153,6 +153,8 @@ def _listed(call: Call, findings: Findings) -> Call:
     elif item.type.choices:
         for element in _elements(container):
             _check_choice(item.type, element, findings)
+    else:
+        _check_choice(of, item, findings)
     return replace(call, args=alike_in(item, container))
 
 

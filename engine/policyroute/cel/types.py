@@ -46,6 +46,7 @@ class Cost(IntEnum):
     HEADERS = 1
     BODY = 2
     TEXT = 3
+    SEARCH = 4
 
 
 @dataclass(frozen=True, slots=True)

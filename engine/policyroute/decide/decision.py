@@ -25,7 +25,7 @@ from policyroute.decide.resolved import (
 )
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.dialects.concerns import Concern
-from policyroute.policy.actions import Headers, Transform
+from policyroute.policy.actions import Headers, Redact, Scrub, Transform
 from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
 
@@ -121,6 +121,7 @@ class Hop:
 
     Every `Value` in `transforms` is a literal by now, and only those whose `where` holds are left. Header names are
     lower-case; a name in `remove_*` is taken out first. `excluded` is set where a constraint no longer holds.
+    `redactions` are of what is sent, `censors` of what is answered, each as (rule id, effect).
     """
 
     candidate: Candidate
@@ -132,6 +133,9 @@ class Hop:
     remove_response_headers: frozenset[str] = frozenset()
     errors: tuple[RuleError, ...] = ()
     trim: bool = False
+    redactions: tuple[tuple[str, Redact], ...] = ()
+    censors: tuple[tuple[str, Redact], ...] = ()
+    scrubs: tuple[tuple[str, Scrub], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,8 @@ class Grounds(NamedTuple):
 class Decision:
     """`candidates` are the eligible ones, in the order they will be tried; `excluded` the others, with the reasons.
 
-    `transforms` and the header changes are (rule id, effect); their expressions are evaluated for each hop.
+    `transforms`, the header changes, `redactions` (of what is sent), `censors` (of what is answered) and `scrubs` are
+    (rule id, effect); their expressions are evaluated for each hop.
     `route_rule` is `default` where no rule routed; `fired` every enforced rule that applies, in order; `shadow` the
     rules in shadow mode that would have. `awaiting` are the rules that have to see the answer, if any may match it.
     """
@@ -193,6 +198,9 @@ class Decision:
     hold: ResolvedHold = DEFAULT_HOLD
     resume: ResolvedResume = DEFAULT_RESUME
     expected: Expectation | None = None
+    redactions: tuple[tuple[str, Redact], ...] = ()
+    censors: tuple[tuple[str, Redact], ...] = ()
+    scrubs: tuple[tuple[str, Scrub], ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -221,6 +229,9 @@ class Decision:
             "transforms": [rule for rule, _ in self.transforms],
             "request_headers": [rule for rule, _ in self.request_headers],
             "response_headers": [rule for rule, _ in self.response_headers],
+            "redactions": [rule for rule, _ in self.redactions],
+            "censors": [rule for rule, _ in self.censors],
+            "scrubs": [rule for rule, _ in self.scrubs],
             "awaiting": [rule.id for rule in self.awaiting.rules] if self.awaiting else [],
             "errors": [error.as_json() for error in self.errors],
         }

@@ -7,13 +7,28 @@ effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
-from policyroute.policy.actions import Expected, Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.actions import (
+    Expected,
+    Fallback,
+    Headers,
+    Hold,
+    Limits,
+    Redact,
+    Resume,
+    Route,
+    Scrub,
+    Transform,
+)
 from policyroute.policy.model import Mode, Rule
 
 T = TypeVar("T")
+
+Redactions = tuple[tuple[str, Redact], ...]
+Guards = tuple[Redactions, Redactions, tuple[tuple[str, Scrub], ...]]
+_UNGUARDED: Final[Guards] = ((), (), ())
 
 
 class Column(Generic[T]):
@@ -71,6 +86,26 @@ class Effects:
         )
         self.hold: Column[Hold] = Column(rules, lambda rule: rule.hold)
         self.resume: Column[Resume] = Column(rules, lambda rule: rule.resume)
+        self.redact: Column[tuple[str, Redact]] = Column(
+            rules, lambda rule: (rule.id, rule.redact) if rule.redact and not rule.censors else None
+        )
+        self.censor: Column[tuple[str, Redact]] = Column(
+            rules, lambda rule: (rule.id, rule.redact) if rule.redact and rule.censors else None
+        )
+        self.scrub: Column[tuple[str, Scrub]] = Column(
+            rules, lambda rule: (rule.id, rule.scrub) if rule.scrub else None
+        )
+        self._guarding = self.redact.mask | self.censor.mask | self.scrub.mask
+
+    def guards(self, bitmap: int) -> Guards:
+        """What these rules redact of what is sent and of what is answered, and what they scrub."""
+        if not bitmap & self._guarding:
+            return _UNGUARDED
+        return self.redact.of(bitmap), self.censor.of(bitmap), self.scrub.of(bitmap)
+
+    def scrubs(self) -> tuple[Scrub, ...]:
+        """What any rule scrubs, those in shadow mode too."""
+        return tuple(rule.scrub for rule in self.rules if rule.scrub is not None)
 
     def named(self, bitmap: int) -> tuple[str, ...]:
         """The ids of these rules, in order."""

@@ -6,32 +6,45 @@ cost only where a rule that can still match wants them. The names are those of `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.values import Timestamp, TotalMap
+from policyroute.clearance import Clearance
 from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
+from policyroute.decide.content import Content, Looked, content, labels
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
 from policyroute.request import Client, ModelRequest
+from policyroute.scrub.profile import DEFAULT, Profile
+
+T = TypeVar("T")
 
 
 def _read(path: str) -> Lazy[Any]:
     return Lazy(attrgetter(path))
 
 
+def _known(found: T | EvaluationError) -> T:
+    """What was looked for once, its error included."""
+    if isinstance(found, EvaluationError):
+        raise found.with_traceback(None)
+    return found
+
+
 class Facts:
     """The facts of one request, turned to each candidate in turn while its constraints are asked.
 
-    `granted` are the targets that the client may use, None being all.
+    `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled.
     """
 
     granted: Mapping[str, Target] | None = None
+    profiles: Sequence[Profile] = (DEFAULT,)
 
     def __init__(
         self,
@@ -56,6 +69,13 @@ class Facts:
         self.client_tenant = client.tenant
         self.client_team = client.team
         self.client_tier = client.tier
+
+    def knowing(self, looked: Looked) -> None:
+        """What was looked for already is not looked for again."""
+        if looked.content is not None:
+            self.__dict__["_content"] = looked.content
+        if looked.labels is not None:
+            self.__dict__["_labels"] = looked.labels
 
     def turn_to(self, endpoint: Endpoint, seen: TargetFacts | None = None) -> None:
         """From here on `target` is this endpoint: as it was seen before, or made when it is asked for."""
@@ -133,6 +153,26 @@ class Facts:
         return TotalMap(self.request.metadata)
 
     @Lazy
+    def _labels(self) -> tuple[Clearance, ...] | EvaluationError:
+        return labels(self.request, self.profiles)
+
+    @Lazy
+    def _content(self) -> Content | EvaluationError:
+        return content(self.request)
+
+    @property
+    def content_pii(self) -> tuple[str, ...]:
+        return _known(self._content).pii
+
+    @property
+    def content_secrets(self) -> tuple[str, ...]:
+        return _known(self._content).secrets
+
+    @property
+    def content_labels(self) -> tuple[Clearance, ...]:
+        return _known(self._labels)
+
+    @Lazy
     def client_tags(self) -> TotalMap:
         return TotalMap(self.client.tags)
 
@@ -163,7 +203,7 @@ class _Variable:
         return value
 
 
-def facts_class(variables: Mapping[str, Expression]) -> type[Facts]:
-    """The facts of a policy set that has these variables."""
+def facts_class(variables: Mapping[str, Expression], profiles: Sequence[Profile] = ()) -> type[Facts]:
+    """The facts of a policy set that has these variables, and scrubs with these profiles and the default one."""
     fields = {f"variables_{name}": _Variable(name, expression) for name, expression in variables.items()}
-    return type("PolicyFacts", (Facts,), dict(fields))
+    return type("PolicyFacts", (Facts,), {**fields, "profiles": (DEFAULT, *profiles)})

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from policyroute.absent import ABSENT
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop, RuleError
 from policyroute.decide.facts import Facts
-from policyroute.policy.actions import Headers, Transform, Value
+from policyroute.policy.actions import Headers, Redact, Scrub, Transform, Value
+
+T = TypeVar("T", Redact, Scrub)
 
 _LONGEST_HEADER = 4096
 """Characters: what servers commonly take is 8 KiB for all headers together."""
@@ -28,8 +30,11 @@ def hop(
     transforms = _transforms(decision.transforms, facts, errors)
     to_provider = changed_headers("request_headers", decision.request_headers, facts, errors)
     to_client = changed_headers("response_headers", decision.response_headers, facts, errors)
+    redactions = _guarding("redact", decision.redactions, facts, errors)
+    censors = _guarding("redact", decision.censors, facts, errors)
+    scrubs = _guarding("scrub", decision.scrubs, facts, errors)
     seen, trim = _as_seen(candidate, facts), decision.fallback.trims
-    return Hop(seen, None, transforms, *to_provider, *to_client, tuple(errors), trim)
+    return Hop(seen, None, transforms, *to_provider, *to_client, tuple(errors), trim, redactions, censors, scrubs)
 
 
 def _as_seen(candidate: Candidate, facts: Facts) -> Candidate:
@@ -82,6 +87,21 @@ def _applies(where: Expression | None, facts: Facts, rule: str, effect: str, err
     except EvaluationError as error:
         errors.append(RuleError(rule, f"{effect}.where", error.reason, error.span, "skipped"))
         return False
+
+
+def _guarding(
+    effect: str, rules: Iterable[tuple[str, T]], facts: Facts, errors: list[RuleError]
+) -> tuple[tuple[str, T], ...]:
+    """Those whose `where` holds, and those of which nobody can say whether it does."""
+    kept: list[tuple[str, T]] = []
+    for rule, guard in rules:
+        try:
+            if guard.where is None or guard.where.evaluate(facts) is not False:
+                kept.append((rule, guard))
+        except EvaluationError as error:
+            errors.append(RuleError(rule, f"{effect}.where", error.reason, error.span, "applied"))
+            kept.append((rule, guard))
+    return tuple(kept)
 
 
 def _literals(values: Mapping[str, Value], facts: Facts) -> Mapping[str, Value]:

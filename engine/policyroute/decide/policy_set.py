@@ -6,7 +6,7 @@ nowhere else; docs/decisions.md says it in words.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint
+from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
@@ -61,7 +62,10 @@ class PolicySet:
             for position, rule in enumerate(self._effects.rules)
             if rule.route is not None
         }
-        self._facts = facts_class(program.variables)
+        profiles = {each.profile.name: each.profile for each in self._effects.scrubs()}
+        self._facts = facts_class(program.variables, tuple(profiles.values()))
+        conditions = [each for rule in program.rules if rule.mode is not Mode.OFF for each in (rule.when, rule.require)]
+        self._asked = questions([*program.variables.values(), *conditions])
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
         self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
@@ -78,7 +82,20 @@ class PolicySet:
     def warnings(self) -> tuple[Problem, ...]:
         return self.program.warnings
 
-    def decide(
+    @property
+    def needs_content(self) -> bool:
+        """Whether conditions ask what is in a request's texts: of a large request that takes a while to say."""
+        return any(self._asked)
+
+    def looked(self, request: ModelRequest) -> Looked:
+        """What conditions may ask of its texts, for `decide`. A thread may call it that has the request alone."""
+        found, labelled = self._asked
+        return Looked(
+            content(request) if found else None,
+            labels(request, self._facts.profiles) if labelled else None,
+        )
+
+    def decide(  # noqa: PLR0913 - what a decision rests on
         self,
         request: ModelRequest,
         state: RoutingState,
@@ -86,8 +103,9 @@ class PolicySet:
         *,
         decision_id: str = "",
         client: Client = _LOCAL,
+        looked: Looked | None = None,
     ) -> Decision:
-        """Decide one request. `now` is in epoch seconds.
+        """Decide one request. `now` is in epoch seconds. `looked` is what `looked` says of it, if that was asked.
 
         Nothing that a policy or a request says makes it raise: rules that cannot be evaluated are in `errors`, and a
         request that is not to be served has `denied` set.
@@ -97,12 +115,10 @@ class PolicySet:
         facts = self._facts(request, client, state, now, self.endpoints.first)
         if client.models is not None:
             facts.granted = self._grants.of(client.models)
+        if looked is not None:
+            facts.knowing(looked)
         matched, erred = self._index.match(facts)
-        errors: list[RuleError] = []
-        applying = matched
-        if erred:
-            errors += [each for at, error in sorted(erred.items()) for each in errors_of(effects.rules[at], error)]
-            applying |= sum(1 << position for position in erred) & effects.closed
+        applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
         enforced = matched & ~effects.shadow
         applied = applying & ~effects.shadow
 
@@ -136,6 +152,7 @@ class PolicySet:
             self._hold.of(enforced),
             self._resume.of(enforced),
             expected,
+            *effects.guards(applied),
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -156,7 +173,8 @@ class PolicySet:
         facts, constraints = decision.grounds
         errors: list[RuleError] = []
         asked = decision.transforms or decision.request_headers or decision.response_headers
-        if not (constraints or asked or candidate.facts):
+        guarded = decision.redactions or decision.censors or decision.scrubs
+        if not (constraints or asked or guarded or candidate.facts):
             # No rule asks about the target: there is nothing to turn to it.
             out = excluded(endpoint, facts, state, (), errors, decision.fallback, decided=True)
             return Hop(candidate, out, trim=decision.fallback.trims)
@@ -184,6 +202,14 @@ class PolicySet:
         rule, expected = found[1]
         after = fallback.after | {FailureKind.SCHEMA_INVALID}
         return replace(fallback, after=after), Expectation(rule, expected.file, expected.schema)
+
+    def _closed(self, erred: Mapping[int, EvaluationError]) -> int:
+        """Those that apply though nobody can say whether they match."""
+        return sum(1 << position for position in erred) & self._effects.closed
+
+    def _errors(self, erred: Mapping[int, EvaluationError]) -> list[RuleError]:
+        rules = self._effects.rules
+        return [each for at, error in sorted(erred.items()) for each in errors_of(rules[at], error)]
 
     def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
         found = self._effects.deny.first(applied)

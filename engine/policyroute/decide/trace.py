@@ -17,7 +17,7 @@ from policyroute.cel.interpret import evaluate
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import Cost
 from policyroute.decide.answers import Answer
-from policyroute.decide.decision import Candidate, Decision, Excluded, Grounds
+from policyroute.decide.decision import Decision, Excluded, Grounds, Hop
 from policyroute.decide.facts import Facts
 from policyroute.decide.judging import Verdict, of_request
 from policyroute.decide.policy_set import PolicySet
@@ -59,13 +59,17 @@ class RuleTrace:
 
 @dataclass(frozen=True, slots=True)
 class CandidateTrace:
-    """`place` counts from 1; None for a candidate that is out. `constraints` are the parts of every rule's demand."""
+    """`place` counts from 1; None for a candidate that is out. `constraints` are the parts of every rule's demand.
+    `redactions` (of what it is sent), `censors` (of what it answers) and `scrubs` are the rules that apply to it."""
 
     target: str
     provider: str
     place: int | None
     why: str
     constraints: Demands
+    redactions: tuple[str, ...] = ()
+    censors: tuple[str, ...] = ()
+    scrubs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,9 @@ class Trace:
                     "place": each.place,
                     "why": each.why,
                     "constraints": [{"rule": rule, **asdict(part)} for rule, part in each.constraints],
+                    "redactions": list(each.redactions),
+                    "censors": list(each.censors),
+                    "scrubs": list(each.scrubs),
                 }
                 for each in self.candidates
             ],
@@ -123,7 +130,7 @@ def trace(  # noqa: PLR0913 - everything that a decision and a verdict rest on
         return _demands(policy_set, grounds, target, provider)
 
     tried = [
-        _tried(candidate, place, demands(candidate.target, candidate.provider.name))
+        _tried(policy_set.hop(decision, candidate, state), place, demands(candidate.target, candidate.provider.name))
         for place, candidate in enumerate(decision.candidates, 1)
     ]
     out = [_out(excluded, demands(excluded.target, excluded.provider)) for excluded in decision.excluded]
@@ -184,7 +191,7 @@ def _rule_of_answers(rule: Rule, verdict: Verdict, facts: Facts, answered: Facts
 
 
 def _traced(rule: Rule, result: str, applied: bool, parts: tuple[PartTrace, ...]) -> RuleTrace:
-    phase = "response" if rule.of_answers else "request"
+    phase = "response" if rule.of_answers or rule.censors else "request"
     return RuleTrace(rule.id, str(rule.span), rule.mode, phase, result, applied, parts)
 
 
@@ -226,8 +233,10 @@ def _compared(node: Node, facts: Facts) -> Any:
     return value if type(value) in (bool, int, float, str) else str(value)
 
 
-def _tried(candidate: Candidate, place: int, demands: Demands) -> CandidateTrace:
-    return CandidateTrace(candidate.target, candidate.provider.name, place, candidate.why, demands)
+def _tried(hop: Hop, place: int, demands: Demands) -> CandidateTrace:
+    applying = [tuple(rule for rule, _ in effects) for effects in (hop.redactions, hop.censors, hop.scrubs)]
+    candidate = hop.candidate
+    return CandidateTrace(candidate.target, candidate.provider.name, place, candidate.why, demands, *applying)
 
 
 def _out(excluded: Excluded, demands: Demands) -> CandidateTrace:

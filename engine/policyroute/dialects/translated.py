@@ -66,10 +66,14 @@ class Translated:
         events = [] if self._ended else self._reader.end()
         for stage in self._stages:
             events = stage.passed(events)
-            events += stage.rest()
-        broken = bool(events) and isinstance(events[-1], Broken)
-        self.tail = self._told(events) + (b"" if broken else self._writer.end())
+            if not _broken(events):
+                events += stage.rest()  # of what broke off, what was held back is nobody's
+        self.tail = self._told(events) + (b"" if _broken(events) else self._writer.end())
         return events
 
     def _told(self, events: list[StreamEvent]) -> bytes:
         return self._writer.write(events if self._summed is None else self._summed(events))
+
+
+def _broken(events: list[StreamEvent]) -> bool:
+    return bool(events) and isinstance(events[-1], Broken)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policyroute.decide.decision import Candidate, Denial
+from policyroute.decide.decision import Candidate, Denial, Excluded
 from policyroute.events import StreamEvent
 from policyroute.exchange.carrying import Carried
 from policyroute.failures import Failure, FailureKind
@@ -43,6 +43,14 @@ class Failed:
 
 
 @dataclass(slots=True)
+class Withheld:
+    """Attempt `id` was not made: what it would have said may not go to its candidate, for this reason."""
+
+    id: int
+    reason: Excluded
+
+
+@dataclass(slots=True)
 class Acked:
     """What `Persist(token)` asked for is durable."""
 
@@ -70,7 +78,7 @@ class Cancelled:
     """The exchange is given up by us. Whoever does that tells the client."""
 
 
-Input = Received | Failed | Acked | Tick | HungUp | Cancelled
+Input = Received | Failed | Withheld | Acked | Tick | HungUp | Cancelled
 
 # Commands -----------------------------------------------------------------------------------------------------------
 
@@ -160,7 +168,8 @@ class Emit:
 @dataclass(frozen=True, slots=True)
 class Done:
     """The exchange is over. Where the client must be told of an error, `failure` or `denied` is set: before the first
-    Emit it is an HTTP error, after it one inside the stream. `denied`: the answer is there, and a rule refuses it."""
+    Emit it is an HTTP error, after it one inside the stream. `denied`: a rule refuses the answer that is there, or lets
+    nobody be asked for one."""
 
     record: ExchangeRecord
     failure: Failure | None = None

@@ -6,7 +6,7 @@ event that shows something; every path ends in exactly one `Done`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from policyroute.decide.decision import Candidate, Denial, Excluded
@@ -27,19 +27,14 @@ from policyroute.exchange.commands import (
     Received,
     Tick,
     Wake,
+    Withheld,
 )
 from policyroute.exchange.patience import Patience
 from policyroute.exchange.takeover import Takeover
-from policyroute.exchange.turns import SpareKey, Turn, Turns
-from policyroute.exchange.verdict import as_word, telling
+from policyroute.exchange.turns import Eligible, Ended, SpareKey, Turn, Turns
+from policyroute.exchange.verdict import NOT_FOR_ANY, as_word, nobody, telling
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
-
-Eligible = Callable[[Candidate, float], Excluded | Failure | None]
-"""None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
-
-Ended = Callable[[str, Failure | None], None]
-"""An attempt is over, with this outcome and trouble."""
 
 KEEPING: Final = 1.0
 """Seconds that an exchange waits until what it stands at is kept. Then it goes on all the same."""
@@ -80,6 +75,7 @@ class Exchange:
         self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
+        self._withheld: list[Excluded] = []
         # At most one of these two is set: the attempt that is open, or the turn that is waited for.
         self._attempt: AttemptRecord | None = None
         self._waiting: Turn | None = None
@@ -101,7 +97,6 @@ class Exchange:
 
     @property
     def text(self) -> str | None:
-        """Of the answer so far, where somebody wants it."""
         return self._answer.text()
 
     def start(self, now: float) -> list[Command]:
@@ -116,21 +111,23 @@ class Exchange:
             return []
         if isinstance(given, Tick):
             return self._tick(given, now)
-        if isinstance(given, Failed):
-            attempt = self._attempt
-            over = attempt is None or attempt.number != given.id
-            return [] if over else self._broke(given.failure, now)
+        if isinstance(given, Failed | Withheld):
+            return self._unanswered(given, now)
         if isinstance(given, Acked):
             return self._acked(given, now)
         outcome = "client_closed" if isinstance(given, HungUp) else "cancelled"
         return [*self._cancel(), *self._left(outcome), *self._finish(outcome, now)]
 
+    def _unanswered(self, given: Failed | Withheld, now: float) -> list[Command]:
+        if self._attempt is None or self._attempt.number != given.id:
+            return []
+        return self._broke(given.failure, now) if isinstance(given, Failed) else self._withdraw(given.reason, now)
+
     def goes_on(self, got: Received, now: float) -> bool:
         """Whether this is only more text of an answer under way, to be passed on as it is. If not, `step` it."""
         attempt = self._attempt
-        if got.end or not self._plain or attempt is None or attempt.number != got.id:
-            return False
-        if not self._answer.is_words(got):
+        current = attempt is not None and attempt.number == got.id
+        if got.end or not self._plain or not current or not self._answer.is_words(got):
             return False
         self._patience.heard = now
         self._takeover.sent(got.raw)
@@ -142,12 +139,10 @@ class Exchange:
             return []
         first = self._patience.heard is None
         self._patience.heard = now
-        if got.status is not None:
-            attempt.status = got.status
+        attempt.status = attempt.status if got.status is None else got.status
         emit, failure, denied = self._answer.told(got, attempt, now)
-        commands: list[Command] = []
+        commands: list[Command] = [emit] if emit is not None else []
         if emit is not None:
-            commands.append(emit)
             if self.record.committed is None:
                 self.record.committed = now
                 first = True
@@ -216,12 +211,24 @@ class Exchange:
         self._turns.taken(place)
         number, connect = len(self.record.attempts) + 1, self._patience.connect(now)
         handover, repair = self._takeover.handover(candidate), self._answer.repair(candidate)
-        asked = self._takeover.asked = Attempt(number, candidate, connect, carried, handover, repair)
+        asked = self._takeover.ask(Attempt(number, candidate, connect, carried, handover, repair))
         self._answer.begin(candidate, carried, worth=self._turns.could_go_on)
         self._attempt = AttemptRecord(number, candidate.target, candidate.provider.name, candidate.model, now)
         self._attempt.carried = carried.way.value if carried is not None else None
         self.record.attempts.append(self._attempt)
         return [Open(number, asked), *self._arm(now)]
+
+    def _withdraw(self, reason: Excluded, now: float) -> list[Command]:
+        """The attempt was not made, and so is none: the next candidate's turn."""
+        if self._ended is not None:
+            self._ended("withheld", None)
+        self.record.attempts.pop()
+        self._attempt = self._patience.heard = None
+        self._withheld.append(reason)
+        self._takeover.withdrawn()
+        place = self._pass_over(self._turns.withdrawn(), reason, now)
+        self._waiting = Turn(place, now) if place is not None else None
+        return self._go_on(now) if self._waiting is not None else self._give_up(now)
 
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
@@ -255,7 +262,7 @@ class Exchange:
         self._waiting = turn
         kept = self._takeover.kept(self._candidates[turn.place], failure.kind.value)
         if kept:
-            self._kept_by = now + KEEPING
+            self._kept_by = min(now + KEEPING, self._patience.deadline)
         return kept + self._go_on(now)
 
     def _left(self, outcome: str) -> list[Command]:
@@ -264,9 +271,10 @@ class Exchange:
 
     def _give_up(self, now: float) -> list[Command]:
         self.record.skipped += self._turns.passed(len(self._candidates))
+        if not self._failures and self._withheld:
+            return self._finish(NOT_FOR_ANY, now, denied=nobody(self._withheld))
         if not self._failures:
-            nobody = Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more")
-            self._failures.append((nobody, now))
+            self._failures.append((Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more"), now))
         told = telling(self._failures, now)
         return self._finish(told.kind.value, now, told)
 
@@ -280,8 +288,7 @@ class Exchange:
         return [Done(self.record, failure, denied)]
 
     def _close_attempt(self, outcome: str, now: float, failure: Failure | None = None) -> None:
-        attempt = self._attempt
-        if attempt is None:
+        if (attempt := self._attempt) is None:
             return
         attempt.ended, attempt.outcome = now, outcome
         self._answer.note(attempt, failure)

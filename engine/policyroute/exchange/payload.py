@@ -21,6 +21,7 @@ from policyroute.dialects import DIALECTS
 from policyroute.dialects.amendments import Amendments
 from policyroute.dialects.dialect import Dialect, Editor
 from policyroute.dialects.prompt_edit import PromptEditor
+from policyroute.exchange.passage import Passage
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.transforms import applied, in_its_words, noted
 from policyroute.policy.model import Target
@@ -61,9 +62,16 @@ class Payload:
     max_tokens: int | None = None
 
 
-def build(request: ModelRequest, hop: Hop, key: str | None, addition: Addition | None = None) -> Payload:
+def build(
+    request: ModelRequest,
+    hop: Hop,
+    key: str | None,
+    addition: Addition | None = None,
+    passage: Passage | None = None,
+) -> Payload:
     """The attempt that `hop` describes; `key` is the secret it goes with, where the provider asks for one. `addition`
-    is what it is told beyond the request: as all else in it, it is transformed and adapted."""
+    is what it is told beyond the request: as all else in it, it is transformed, passes by `passage` and is adapted.
+    Raises NotForIt where that does not let it go."""
     candidate = hop.candidate
     provider, model = candidate.provider, candidate.model
     request = request.at(provider.name, provider.base_url)
@@ -73,21 +81,44 @@ def build(request: ModelRequest, hop: Hop, key: str | None, addition: Addition |
     if provider.dialect == request.dialect:
         data = request.data if added is None else dialect.write(added, model, request.stream).data
         data = _transformed(data, hop, dialect.editors[request.operation], dialect.name)
-        asked = _limit(dialect, data, request.operation)
-        read = added is not None or _has_to_be_read(request, data, hop, asked)
-        fitted = _same(request, data, hop, dialect) if read else _AS_IT_IS
-        told = fitted.ours if fitted.ours else None
+        passed = data if passage is None else _passed(request, data, dialect, model, passage)
+        asked = _limit(dialect, passed, request.operation)
+        read = added is not None or passed is not data or _has_to_be_read(request, passed, hop, asked)
+        fitted = _same(request, passed, hop, dialect) if read else _AS_IT_IS
+        data, told = passed, fitted.ours if fitted.ours else None
     else:
         data, asked = request.data, None
-        fitted = _translated(request, added or request.prompt, hop, dialect)
+        fitted = _translated(request, added or request.prompt, hop, dialect, passage)
         told = fitted.ours
     if fitted.data is not None:
         data = fitted.data
         asked = _limit(dialect, data, request.operation)
+    if passage is not None:
+        data = passage.data(data)
     body = dialect.with_model(request.body if data is request.data else b"", data, model)
+    if passage is not None:
+        passage.checked(body)
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
     outbound = Outbound("POST", url, _headers(request, hop, dialect, key), body)
-    return Payload(outbound, fitted.changes, told, asked)
+    changes = fitted.changes if passage is None else (*passage.changes, *fitted.changes)
+    return Payload(outbound, changes, told, asked)
+
+
+def _passed(
+    request: ModelRequest, data: dict[str, Any], dialect: Dialect, model: str, passage: Passage
+) -> dict[str, Any]:
+    """What of a body in its own dialect may go; the very body where all of it may."""
+    if request.operation is Operation.EMBEDDINGS:
+        passage.unread()
+        return data
+    prompt = request.prompt if data is request.data else dialect.read(data)
+    passed = passage.prompt(prompt)
+    if passed is prompt:
+        return data
+    written = dialect.write(passed, model, request.stream).data
+    if request.operation is Operation.COUNT_TOKENS:
+        return {name: value for name, value in written.items() if name in data}
+    return written
 
 
 def _limit(dialect: Dialect, data: dict[str, Any], operation: Operation) -> int | None:
@@ -106,9 +137,11 @@ def _transformed(data: dict[str, Any], hop: Hop, editor: Editor, dialect: str) -
     return data
 
 
-def _translated(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> Fitted:
+def _translated(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect, passage: Passage | None) -> Fitted:
     for _, transform in hop.transforms:
         prompt = applied(prompt, transform, _PROMPTS)
+    if passage is not None:
+        prompt = passage.prompt(prompt)
     fitted = _fit(request, prompt, hop, dialect)
     data = fitted.data or {}
     for _, transform in hop.transforms:

@@ -20,12 +20,22 @@ class Takeover:
         self.carrying = carrying
         self._keeps = keeps
         self.asked: Attempt | None = None
+        self._before: Attempt | None = None
         self._left: Handover | None = None  # by whom, asked or as good as that
 
     @property
     def possible(self) -> bool:
         """Whether anybody can go on with what was sent."""
         return self.carrying is not None and self.carrying.possible
+
+    def ask(self, attempt: Attempt) -> Attempt:
+        """This attempt is the next."""
+        self._before, self.asked = self.asked, attempt
+        return attempt
+
+    def withdrawn(self) -> None:
+        """It is none, after all."""
+        self.asked = self._before
 
     def sent(self, raw: bytes) -> None:
         if self.carrying is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policyroute.absent import Absent
-from policyroute.decide.decision import Candidate
+from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.resolved import ResolvedFallback
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import Skipped
@@ -41,6 +41,12 @@ _OF_A_KEY = _ACCOUNT_WIDE | {FailureKind.RATE_LIMITED}
 
 SpareKey = Callable[[Candidate], bool]
 """Whether the candidate's provider has a key that may be used now and was not tried in this exchange."""
+
+Eligible = Callable[[Candidate, float], Excluded | Failure | None]
+"""None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
+
+Ended = Callable[[str, Failure | None], None]
+"""An attempt is over, with this outcome and trouble."""
 
 
 class Course(StrEnum):
@@ -75,9 +81,11 @@ class Turns:
         self._last: int | None = None
         self._closed: set[object] = set()
         self._window = 0
+        self._before: tuple[int | None, int, int, int] = (None, 0, 0, 0)
 
     def taken(self, place: int) -> None:
         """The candidate at `place` is being tried now."""
+        self._before = self._last, self._swaps, self._retries, self._attempts
         if self._last != place:
             self._swaps += self._last is not None
             self._retries = 0
@@ -86,6 +94,13 @@ class Turns:
         self._uncounted = False
         self._last = place
         self._attempts += 1
+
+    def withdrawn(self) -> int:
+        """It is not, after all, and counts for nothing: its place."""
+        place = self._last
+        assert place is not None, "one is being tried"
+        self._last, self._swaps, self._retries, self._attempts = self._before
+        return place
 
     def after(self, failure: Failure, now: float, deadline: float, course: Course = Course.USUAL) -> Turn | None:
         """Who is next now that the last one failed; None where nobody is. No turn begins at the deadline or later."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Final
 
+from policyroute.decide.decision import Denial, Excluded
 from policyroute.events import (
     SEMANTIC,
     Broken,
@@ -53,7 +55,8 @@ _WAITING_HELPS = frozenset(
     }
 )
 
-_LONGEST_CODE = 64
+NOT_FOR_ANY: Final = "not_for_any_provider"
+_LONGEST_CODE: Final = 64
 
 
 def shows(event: StreamEvent) -> bool:
@@ -132,6 +135,13 @@ def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:
         return told
     ready = [at + failure.retry_after for failure, at in failures if failure.retry_after is not None]
     return replace(told, retry_after=max(0.0, min(ready) - now)) if ready else told
+
+
+def nobody(reasons: Sequence[Excluded]) -> Denial:
+    """Why nobody was asked, where what the request says may go to none of those who could answer it."""
+    first = reasons[0]
+    message = f"What this request says may not go to any provider that could answer it: {first.detail}."
+    return Denial(403, NOT_FOR_ANY, message, first.rule)
 
 
 def as_word(code: str | None) -> str | None:

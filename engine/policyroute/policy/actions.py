@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from policyroute.cel import Expression
+from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
+from policyroute.scrub.profile import Profile
 
 REQUESTED: Final = "requested"
 """The route item that stands for whatever serves the client's `model`."""
@@ -137,3 +139,38 @@ class Resume:
     message: str | None = None
     instruction: str | None = None
     max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """What a detector finds is replaced: in requests before they are sent, or in answers.
+
+    `detect` are names of `redact.kinds` (kinds and groups), `patterns` RE2 by the name of what they find; both may be
+    empty where only `known` values, the app's own of a client, are looked for. `mode` is `mask`, `hash`, `remove`,
+    `block` or `pseudonym`. `restore`: pseudonyms become values again in the answer, and `in_urls` in addresses too.
+    `where` sees `target`; one that errs holds.
+    """
+
+    detect: tuple[str, ...]
+    patterns: Mapping[str, str]
+    mode: str
+    known: bool
+    restore: bool
+    in_urls: bool
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """What a prompt's labels keep from a provider stays behind.
+
+    `max_label`: of text that is not required, the most secret that crosses a boundary. `confession`, `log` or `block`:
+    what is done where an answer says labelled text. `outputs`, `scan`, `inherit` or `public`: how what models said
+    before is labelled. `where` sees `target`; one that errs holds.
+    """
+
+    profile: Profile
+    max_label: Clearance
+    confession: str
+    outputs: str
+    where: Expression | None = None

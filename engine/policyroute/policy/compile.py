@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from policyroute.cel.compile import Compiler
 from policyroute.policy import symbols
 from policyroute.policy.addresses import origin
+from policyroute.policy.audits import Audit
 from policyroute.policy.batches import Batches
 from policyroute.policy.clients import clients
 from policyroute.policy.clients import profiles as known_profiles
@@ -26,10 +27,12 @@ from policyroute.policy.reading import Loaded, read
 from policyroute.policy.refusals import refusals
 from policyroute.policy.report import Report
 from policyroute.policy.routes import Scope
-from policyroute.policy.rules import conditions, default, is_whole, rule
+from policyroute.policy.rules import conditions, default, is_whole, rule, sees_answers
+from policyroute.policy.scrubs import profile
 from policyroute.policy.text import SourceText
 from policyroute.policy.variables import Names, compile_variables
 from policyroute.problems import Problem, errors
+from policyroute.scrub.profile import Profile
 
 
 def compile_policy(
@@ -94,11 +97,12 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         names,
         expressions,
     )
-    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas)
+    scrubs = _scrubs(files.own, expressions)
+    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, scrubs)
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)
-    tests = cases(files.own, {each.id: each.spec.phase == "response" for each in written}, scope)
+    tests = cases(files.own, {each.id: sees_answers(each.spec) for each in written}, scope)
     callers = clients(files.own, scope)
     phrases = refusals(files.own, rules, last, report)
     if last is None or profiles is None:
@@ -114,8 +118,16 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         clients=callers,
         profiles=profiles,
         refusals=phrases,
+        audit=_audit(files.own, report),
         client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
+
+
+def _audit(files: Sequence[Loaded], report: Report) -> Audit | None:
+    loaded = symbols.only("audit", files, report)
+    if loaded is None or loaded.document.audit is None:
+        return None
+    return Audit.of(loaded.document.audit, loaded.file.key_span(("audit",)))
 
 
 def _providers(files: Sequence[Loaded], report: Report) -> Mapping[str, Provider | None]:
@@ -135,6 +147,15 @@ def _targets(
     for name, loaded in symbols.declared("targets", files, report).items():
         spec = loaded.document.targets.get(name)
         found[name] = target(name, spec, providers, loaded.file, report) if spec else None
+    return found
+
+
+def _scrubs(files: Sequence[Loaded], expressions: Expressions) -> Mapping[str, Profile | None]:
+    """Every declared profile of what may cross; None for those that are wrong."""
+    found: dict[str, Profile | None] = {}
+    for name, loaded in symbols.declared("scrub", files, expressions.report).items():
+        spec = loaded.document.scrub.get(name)
+        found[name] = profile(name, spec, loaded.file, expressions) if spec else None
     return found
 
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reasoning, SchemaSubset, SeedName
+from policyroute.policy.audits import AuditSpec
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import (
     DenySpec,
@@ -20,10 +21,13 @@ from policyroute.policy.effects import (
     HeadersSpec,
     HoldSpec,
     LimitsSpec,
+    RedactSpec,
     ResumeSpec,
     RouteSpec,
+    ScrubUseSpec,
     TransformSpec,
 )
+from policyroute.policy.scrubs import ScrubSpec
 from policyroute.policy.spelling import (
     ApiKey,
     Cel,
@@ -212,6 +216,8 @@ class RuleSpec(Strict):
     expect: ExpectSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
+    redact: RedactSpec | None = None
+    scrub: ScrubUseSpec | None = None
 
 
 class DefaultSpec(Strict):
@@ -235,6 +241,8 @@ class Document(Strict):
     clients: dict[Name, ClientSpec] = {}
     profiles: ProfilesSpec | None = None
     refusals: RefusalsSpec | None = None
+    scrub: Annotated[dict[Name, ScrubSpec], Field(description="profiles that rules can use")] = {}
+    audit: AuditSpec | None = None
     constants: Annotated[dict[Identifier, Any], Field(description="values, read as constants.NAME")] = {}
     variables: Annotated[dict[Identifier, Cel], Field(description="expressions, read as variables.NAME")] = {}
     rules: list[RuleSpec] = []

@@ -13,7 +13,8 @@ from pydantic import Discriminator, Field, Tag, create_model
 from policyroute.dialects import DIALECTS
 from policyroute.policy.fields import BODY_FIELDS
 from policyroute.policy.names import spelled
-from policyroute.policy.spelling import Cel, Computed, Delay, Duration, Shape, Strict, is_map, one_of
+from policyroute.policy.spelling import Cel, Computed, Delay, Duration, Name, Shape, Strict, is_map, one_of
+from policyroute.redact.kinds import GROUPS, KINDS
 
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
 HeaderName = Annotated[str, spelled(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "A-Z, a-z, 0-9 and !#$%&'*+.^_`|~-")]
@@ -177,6 +178,47 @@ class ResumeSpec(Strict):
     max_bytes: Annotated[int, Field(ge=512, le=1_048_576, description="of the message")] | None = None
 
 
+DetectorName = Annotated[str, one_of([*KINDS, *GROUPS])]
+
+
+class RedactSpec(Strict):
+    """What is personal or secret is replaced, for every candidate that `where` holds for."""
+
+    detect: Annotated[list[DetectorName] | None, Field(min_length=1, max_length=64)] = None
+    patterns: Annotated[
+        dict[Code, Annotated[str, Field(min_length=1, max_length=1000)]] | None,
+        Field(min_length=1, max_length=64, description="RE2 patterns of one's own, by what they find"),
+    ] = None
+    known: Annotated[bool | None, Field(description="values that the app knows of the client")] = None
+    mode: Literal["mask", "hash", "remove", "block", "pseudonym"] | None = None
+    restore: Annotated[bool | None, Field(description="put the values back into the answer")] = None
+    in_urls: Annotated[bool | None, Field(description="inside addresses too")] = None
+    where: Cel | None = None
+
+
+Label = Literal["public", "internal", "confidential", "secret"]
+
+
+class CrossingSpec(Strict):
+    """What goes along to a provider that does not hold the conversation yet."""
+
+    max_label: Annotated[Label, Field(description="of text that is not required")] = "internal"
+
+
+class ScrubUseSpec(Strict):
+    """Text that is labelled stays behind where it may not go, for every candidate that `where` holds for."""
+
+    use: Annotated[Name, Field(description="a profile of the section `scrub`, or `default`")] = "default"
+    crossing: CrossingSpec = CrossingSpec()
+    confession: Annotated[
+        Literal["log", "block"], Field(description="what is done where an answer says labelled text")
+    ] = "log"
+    outputs: Annotated[
+        Literal["scan", "inherit", "public"], Field(description="how what models said before is labelled")
+    ] = "scan"
+    where: Cel | None = None
+
+
 EFFECTS: Mapping[str, str] = {
     "deny": "refuses the request",
     "require": "a condition every candidate must meet",
@@ -190,13 +232,15 @@ EFFECTS: Mapping[str, str] = {
     "expect": "the schema that answers have to fit",
     "hold": "what is kept back until it is whole",
     "resume": "what an attempt is told of those before it",
+    "redact": "replaces what is personal or secret",
+    "scrub": "leaves behind what is labelled",
 }
 """Every effect, and what it does. A rule has at least one."""
 
-CLOSED: Final = ("deny", "require", "quality_floor")
+CLOSED: Final = ("deny", "require", "quality_floor", "redact", "scrub")
 """The effects that a condition which cannot be evaluated applies; it skips the others."""
 
 OF_ANSWERS: Final = ("deny", "response_headers")
-"""The effects that a rule with `phase: response` may have."""
+"""The effects that a rule with `phase: response` may have, if it does not have `redact`: that one stands alone."""
 
 OPEN: Final = tuple(effect for effect in EFFECTS if effect not in CLOSED)

@@ -18,7 +18,7 @@ from policyroute.policy.addresses import base_url_trouble, proxy_trouble
 from policyroute.policy.document import ProviderSpec, TargetSpec
 from policyroute.policy.model import DIRECT, Provider, Target, Tls
 from policyroute.policy.report import Report, suggestion
-from policyroute.policy.spelling import EntraSpec, KeySource, Secret
+from policyroute.policy.spelling import EntraSpec, KeySource
 from policyroute.policy.tree import File, Path, dotted
 
 EMBEDDED = "embedded:"
@@ -50,7 +50,7 @@ def provider(name: str, spec: ProviderSpec, file: File, report: Report) -> Provi
         span=file.key_span(path),
         client_key=isinstance(spec.api_key, str),
         proxy=spec.proxy,
-        proxy_auth=_secret(spec.proxy_auth) if spec.proxy_auth else None,
+        proxy_auth=spec.proxy_auth.place if spec.proxy_auth else None,
         tls=Tls(spec.tls.ca, spec.tls.cert, spec.tls.key),
         vendor=vendor.name if vendor else "",
         auth=spec.auth or _shown(keys, spec),
@@ -186,8 +186,8 @@ def _keys(spec: ProviderSpec, file: File, path: Path, report: Report) -> tuple[K
 
 def _key(spec: KeySource, file: File, path: Path, report: Report) -> KeyRef | None:
     if spec.google is not None:
-        return GoogleAccount(_secret(spec.google.credentials))
-    return _secret(spec) if spec.azure_ad is None else _app(spec.azure_ad, file, (*path, "azure_ad"), report)
+        return GoogleAccount(spec.google.credentials.place)
+    return spec.place if spec.azure_ad is None else _app(spec.azure_ad, file, (*path, "azure_ad"), report)
 
 
 def _app(spec: EntraSpec, file: File, path: Path, report: Report) -> EntraApp | None:
@@ -196,7 +196,7 @@ def _app(spec: EntraSpec, file: File, path: Path, report: Report) -> EntraApp | 
         hint = "an https address such as https://login.microsoftonline.us"
         _complain((*trouble[:2], hint), file, (*path, "authority"), report)
         return None
-    secret, authority = _secret(spec.client_secret), spec.authority.rstrip("/")
+    secret, authority = spec.client_secret.place, spec.authority.rstrip("/")
     return EntraApp(spec.tenant, spec.client_id, secret, authority, spec.scope)
 
 
@@ -222,7 +222,3 @@ def _reached(spec: ProviderSpec, address: str | None, file: File, path: Path, re
         trouble = ("wrong-value", "a key without its certificate", "write `cert: FILE` beside it")
         _complain(trouble, file, (*path, "tls", "key"), report)
     return len(report.problems) == before
-
-
-def _secret(spec: Secret) -> SecretRef:
-    return SecretRef("env", spec.env) if spec.env is not None else SecretRef("file", spec.file or "")

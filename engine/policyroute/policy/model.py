@@ -16,7 +16,20 @@ from policyroute.catalogue import Traits
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.policy.accounts import KeyRef, SecretRef
-from policyroute.policy.actions import Deny, Expected, Fallback, Headers, Hold, Limits, Resume, Route, Transform
+from policyroute.policy.actions import (
+    Deny,
+    Expected,
+    Fallback,
+    Headers,
+    Hold,
+    Limits,
+    Redact,
+    Resume,
+    Route,
+    Scrub,
+    Transform,
+)
+from policyroute.policy.audits import Audit
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
@@ -134,7 +147,8 @@ class KnownClient:
 class Rule:
     """One `when:` and what it does. `id` is unique in the set; a pack's rule is `pack/rule`.
 
-    `when`: None where it always matches; `position`: in the total order; `of_answers`: asked when an answer is there.
+    `when`: None where it always matches; `position`: in the total order; `of_answers`: asked when an answer is there;
+    `censors`: its `redact` is of the answer, though it is asked with the request.
     """
 
     id: str
@@ -142,6 +156,7 @@ class Rule:
     span: Span
     mode: Mode = Mode.ENFORCE
     of_answers: bool = False
+    censors: bool = False
     when: Expression | None = None
     deny: Deny | None = None
     require: Expression | None = None
@@ -155,6 +170,8 @@ class Rule:
     expect: Expected | None = None
     hold: Hold | None = None
     resume: Resume | None = None
+    redact: Redact | None = None
+    scrub: Scrub | None = None
 
     @property
     def fails_closed(self) -> bool:
@@ -204,3 +221,4 @@ class Program:
     clients: Mapping[str, KnownClient] = field(default_factory=dict[str, KnownClient])
     profiles: Profiles = SHIPPED
     refusals: Refusals | None = None
+    audit: Audit | None = None

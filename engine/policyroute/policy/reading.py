@@ -20,7 +20,7 @@ from policyroute.policy.text import DIGEST, SECRET_KEY, SourceText, is_like_key
 from policyroute.policy.tree import File, ListNode, MapNode, Node, Path, Scalar, dotted, parse
 
 _LISTS = ("rules", "tests")
-_MAPS = ("providers", "targets", "clients", "constants", "variables")
+_MAPS = ("providers", "targets", "clients", "scrub", "constants", "variables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def read(source: SourceText, report: Report) -> Loaded | None:
         return None
     report.hidden[source.name] = [
         place
-        for section in ("providers", "clients")
+        for section in ("providers", "clients", "audit")
         if section in file.root.entries
         for place in _secrets(file.root.entries[section][1])
     ]

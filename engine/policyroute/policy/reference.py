@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from policyroute.cel.types import DYN, Kind, Type
 from policyroute.policy.vocabulary import ROOT_DOCS, roots
 
-_TABLES = ("request", "client", "session", "gateway", "target", "response", "usage")
+_TABLES = ("request", "client", "session", "gateway", "content", "target", "response", "usage")
 
 
 def reference() -> str:
     """The vocabulary as Markdown: a table for each root, generated into docs/cel.md."""
     types = roots()
-    parts = [
-        _section(name, types[name])
-        for name in ("request", "client", "session", "gateway", "target", "response", "usage")
-    ]
+    parts = [_section(name, types[name]) for name in _TABLES]
     others = [f"`{name}`: {ROOT_DOCS[name]}." for name in ("targets", "variables")]
     return "\n\n".join([*parts, *others, "`constants`: the policy's own `constants`."])
 
@@ -45,5 +42,6 @@ def _spelled(type_: Type) -> str:
     if type_.total:
         return "total map of strings"
     if type_.kind is Kind.LIST:
-        return f"list of {_spelled(type_.item or DYN)}"
+        item = type_.item or DYN
+        return f"list of {item if item.choices else _spelled(item)}"
     return str(type_)

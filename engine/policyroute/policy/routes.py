@@ -26,6 +26,7 @@ from policyroute.policy.model import Target
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.request import Profiles
+from policyroute.scrub.profile import Profile
 
 PLACES = ("task", "step", "progress", "previous", "cause", "outputs", "partial", "schema")
 """What a resume message may have a place for."""
@@ -41,7 +42,8 @@ class Scope:
     """What names may refer to. `targets` has None for those that are wrong themselves.
 
     `complete` is False where a file could not be read: then a name that seems unknown may well be in it. `profiles` is
-    None where they are not known. `schemas` are the texts of files that answers may have to fit.
+    None where they are not known. `schemas` are the texts of files that answers may have to fit. `scrubs` has None for
+    those that are wrong themselves.
     """
 
     targets: Mapping[str, Target | None]
@@ -50,6 +52,7 @@ class Scope:
     complete: bool = True
     profiles: Profiles | None = None
     schemas: Mapping[str, str] = field(default_factory=dict[str, str])
+    scrubs: Mapping[str, Profile | None] = field(default_factory=dict[str, "Profile | None"])
 
     def error(self, code: str, message: str, file: File, path: Path, hint: str | None = None) -> None:
         self.report.error(code, message, file.span(path), hint=hint, path=dotted(path))

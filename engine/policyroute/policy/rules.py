@@ -6,14 +6,17 @@ Rule of this module: the conditions of a rule that fails closed are guarded, and
 from __future__ import annotations
 
 from policyroute.cel import Demand, Expression
+from policyroute.cel.trouble import PHASE
 from policyroute.cel.types import BOOL, Phase
 from policyroute.policy.actions import Deny
+from policyroute.policy.boundaries import redact, scrub
 from policyroute.policy.document import DefaultSpec, RuleSpec
 from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
 from policyroute.policy.model import Default, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
 from policyroute.policy.routes import Scope, expect, fallback, hold, limits, resume, route
 from policyroute.policy.tree import File, Path, dotted
+from policyroute.policy.vocabulary import ANSWER_ROOTS
 
 _REQUIRE = Demand(BOOL, Phase.CANDIDATE, guarded=True)
 _PHASES = {"request": Phase.REQUEST, "response": Phase.RESPONSE}
@@ -26,7 +29,13 @@ def fails_closed(spec: RuleSpec) -> bool:
 
 def conditions(spec: RuleSpec) -> tuple[str, ...]:
     """The texts of the conditions that fail closed."""
-    return tuple(text for text in (spec.when, spec.require) if text is not None and fails_closed(spec))
+    wheres = (effect.where for effect in (spec.redact, spec.scrub) if effect is not None)
+    return tuple(text for text in (spec.when, spec.require, *wheres) if text is not None and fails_closed(spec))
+
+
+def sees_answers(spec: RuleSpec) -> bool:
+    """Whether the rule is asked when the answer is there. What redacts it has to be known before it begins."""
+    return spec.phase == "response" and spec.redact is None
 
 
 def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scope: Scope) -> Rule:
@@ -38,7 +47,8 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         position=position,
         span=file.span((*path, "id")),
         mode=Mode(spec.mode),
-        of_answers=spec.phase == "response",
+        of_answers=sees_answers(spec),
+        censors=spec.phase == "response" and spec.redact is not None,
         when=_when(spec, file, path, scope),
         deny=_deny(spec.deny),
         require=_require(spec, file, path, scope),
@@ -63,6 +73,10 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         expect=expect(spec.expect, file, (*path, "expect"), scope) if spec.expect else None,
         hold=hold(spec.hold) if spec.hold else None,
         resume=resume(spec.resume, file, (*path, "resume"), scope) if spec.resume else None,
+        redact=redact(spec.redact, file, (*path, "redact"), scope, of_answer=spec.phase == "response")
+        if spec.redact
+        else None,
+        scrub=scrub(spec.scrub, file, (*path, "scrub"), scope) if spec.scrub else None,
     )
 
 
@@ -102,18 +116,41 @@ def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None
 
 def _check_phase(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None:
     for name in EFFECTS:
-        if name in spec.model_fields_set and name not in OF_ANSWERS:
+        if name not in spec.model_fields_set or name == "redact":
+            continue
+        place = (*path, name)
+        if name not in OF_ANSWERS:
             message = f"`{name}` {EFFECTS[name]}: when the answer is there it is too late for that"
-            hint = f"with `phase: response` a rule may have {' and '.join(OF_ANSWERS)}; write another rule for `{name}`"
-            place = (*path, name)
+            allowed = f"{' and '.join(OF_ANSWERS)}, or redact"
+            hint = f"with `phase: response` a rule may have {allowed}; write another rule for `{name}`"
             scope.report.error("effect-too-late", message, file.key_span(place), hint=hint, path=dotted(place))
+        elif spec.redact is not None:
+            message = f"`redact` is done while an answer comes, `{name}` when all of it is there"
+            hint = f"write another rule for `{name}`"
+            scope.report.error("effect-apart", message, file.key_span(place), hint=hint, path=dotted(place))
 
 
 def _when(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:
     if spec.when is None:
         return None
+    place = (*path, "when")
     demand = Demand(BOOL, _PHASES[spec.phase], guarded=fails_closed(spec))
-    return scope.expressions.compile(file, (*path, "when"), demand)
+    when = scope.expressions.compile(file, place, demand)
+    if when is not None and spec.phase == "response" and not sees_answers(spec):
+        _check_early(when, file, place, scope)
+    return when
+
+
+def _check_early(when: Expression, file: File, path: Path, scope: Scope) -> None:
+    """What an answer is redacted by is settled before it begins: none of a stream is held until its end is known."""
+    for read in sorted(when.reads):
+        root = read.partition(".")[0]
+        if root == "target":
+            hint = "write it in the `where` of `redact`"
+            scope.error(PHASE, f"`{read}` is not known yet: who answers is the candidate's matter", file, path, hint)
+        elif root in ANSWER_ROOTS:
+            hint = "ask the request, and `target` in `where`; `deny` and `response_headers` may rest on the answer"
+            scope.error(PHASE, f"`{read}` comes too late: an answer is redacted as it comes", file, path, hint)
 
 
 def _require(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | None:

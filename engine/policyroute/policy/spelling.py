@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from policyroute.policy.accounts import SecretRef
 from policyroute.policy.names import spelled
 from policyroute.policy.text import DIGEST
 
@@ -186,6 +187,10 @@ class Secret(Strict):
 
     env: Identifier | None = None
     file: FilePath | None = None
+
+    @property
+    def place(self) -> SecretRef:
+        return SecretRef("env", self.env) if self.env is not None else SecretRef("file", self.file or "")
 
 
 FROM_CLIENT = "from_client"

@@ -54,7 +54,7 @@ def declared(section: str, files: Iterable[Loaded], report: Report) -> Mapping[s
             path: Path = (section, name)
             first = found.setdefault(name, loaded)
             if first is not loaded:
-                _twice(f"{section[:-1]} `{name}`", loaded, path, first.file.key_span(path), report)
+                _twice(f"{section.removesuffix('s')} `{name}`", loaded, path, first.file.key_span(path), report)
     return found
 
 

@@ -16,7 +16,7 @@ from policyroute.cel.types import DYN, STRING, Cost, Field, Phase, map_of
 from policyroute.policy.expressions import Environments, Expressions
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, dotted
-from policyroute.policy.vocabulary import CLIENT, FLAT, GATEWAY, REQUEST, SESSION, roots, target_record
+from policyroute.policy.vocabulary import CLIENT, CONTENT, FLAT, GATEWAY, REQUEST, SESSION, roots, target_record
 from policyroute.request import PROFILES
 
 _STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
@@ -26,6 +26,7 @@ _FIELDS: Mapping[str, Mapping[str, Field]] = {
     "client": CLIENT,
     "session": SESSION,
     "gateway": GATEWAY,
+    "content": CONTENT,
 }
 _UNKNOWN = {"variables": DYN, "constants": DYN, "targets": map_of(STRING, target_record(Phase.REQUEST))}
 

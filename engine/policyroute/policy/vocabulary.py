@@ -31,6 +31,7 @@ from policyroute.cel.types import (
 )
 from policyroute.dialects import DIALECTS
 from policyroute.events import FinishReason
+from policyroute.redact.kinds import GROUPS
 from policyroute.request import PROFILES, Operation
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -65,7 +66,7 @@ CAPABILITIES: Mapping[str, str] = {
 """What a target may be declared to support or not. One that says nothing is taken to support what its dialect, vendor
 and model are known to, and embeddings only where that is known."""
 
-FLAT = frozenset({"request", "client", "session", "gateway", "variables"})
+FLAT = frozenset({"request", "client", "session", "gateway", "content", "variables"})
 """The roots whose fields are attributes of the facts object itself: `request.model` is `facts.request_model`."""
 
 
@@ -168,6 +169,13 @@ GATEWAY: Mapping[str, Field] = {
 }
 
 
+CONTENT: Mapping[str, Field] = {
+    "pii": Field(list_of(enum_of(*GROUPS["pii"])), "kinds of what is personal in its texts", cost=Cost.SEARCH),
+    "secrets": Field(list_of(enum_of(*GROUPS["secrets"])), "kinds of secrets in its texts", cost=Cost.SEARCH),
+    "labels": Field(list_of(CLEARANCE), "how secret its texts are, by the profiles of `scrub` rules", cost=Cost.SEARCH),
+}
+
+
 def target_record(phase: Phase) -> Type:
     """A target as CEL sees it. `targets["x"]` is known with the request, `target` with each candidate."""
 
@@ -256,6 +264,7 @@ ROOT_DOCS: Mapping[str, str] = {
     "client": "who calls",
     "session": "the conversation",
     "gateway": "this process",
+    "content": "what is found in the request's texts: [kinds](redaction.md) and [labels](scrubbing.md), if a rule asks",
     "targets": 'every declared target by name, as `target`: `targets["gpt"].quality`',
     "target": "the candidate at hand: in `require`, `where` and `rank`; with `phase: response` the one that answered",
     "response": "the answer, its first choice: in rules with `phase: response`",
@@ -276,6 +285,7 @@ def roots(
         "client": record("client", CLIENT),
         "session": record("session", SESSION),
         "gateway": record("gateway", GATEWAY),
+        "content": record("content", CONTENT),
         "targets": map_by_name(targets, target_record(Phase.REQUEST)),
         "target": TARGET,
         "response": record("response", RESPONSE),

@@ -5,7 +5,7 @@ Rule of this module: text that may come from a prompt is out of every `repr`, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -38,7 +38,9 @@ class Client:
     """Who calls. `role` is `user` or `operator`; `address` the peer's IP address or empty.
 
     `profiles` and `models` are what it was granted, None being all: profiles by name, targets by globs over their names
-    and model ids. They bind whatever rules say, and no rule sees them.
+    and model ids. They bind whatever rules say, and no rule sees them. `known_values` are what the app knows to be
+    personal or secret in what this client says, one text or several by label (`{"customer": ["Ada Lovelace"]}`): rules
+    that redact look for them, and nobody else is told of them.
     """
 
     id: str = "local"
@@ -50,6 +52,9 @@ class Client:
     address: str = ""
     profiles: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
+    known_values: Mapping[str, str | Sequence[str]] = field(
+        default_factory=dict[str, "str | Sequence[str]"], repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,13 @@ def _candidate(candidate: CandidateTrace, changes: Iterable[Change], out: Consol
     out.print(f"  {place} [bold]{escape(candidate.target)}[/] at {escape(candidate.provider)}: {escape(candidate.why)}")
     for rule, part in candidate.constraints:
         _part(part, out, f" [dim]({escape(rule)})[/]")
+    for what, rules in (
+        ("redacted before it is asked", candidate.redactions),
+        ("scrubbed before it is asked", candidate.scrubs),
+        ("its answer redacted", candidate.censors),
+    ):
+        if rules:
+            out.print(f"      [cyan]{what}[/] by {escape(', '.join(rules))}")
     if said := ", ".join(dict.fromkeys(map(str, changes))):
         out.print(f"      [yellow]adapted[/] {escape(said)}")
 

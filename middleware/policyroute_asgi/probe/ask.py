@@ -13,7 +13,7 @@ from typing import Final
 
 from policyroute.decide.decision import Candidate, Excluded, Hop
 from policyroute.events import Broken, StreamEvent
-from policyroute.exchange.commands import Attempt, Failed, Open, Received
+from policyroute.exchange.commands import Attempt, Failed, Open, Received, Withheld
 from policyroute.exchange.verdict import shows
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
@@ -46,7 +46,10 @@ async def ask(candidate: Candidate, request: ModelRequest, access: Access, sende
         return heard
     started = time.monotonic()
 
-    async def tell(given: Received | Failed) -> bool:
+    async def tell(given: Received | Failed | Withheld) -> bool:
+        if isinstance(given, Withheld):
+            heard.failure = _out(given.reason)
+            return False
         if isinstance(given, Failed):
             heard.failure = given.failure
             return False

@@ -43,7 +43,7 @@ class NewerVersion(Exception):
 def prepared(path: Path) -> None:
     """Have the file there, sound and of this version. It waits for the disk. Raises sqlite3.Error, OSError and
     NewerVersion."""
-    with _alone(path.with_name(path.name + ".lock")):
+    with alone(path.with_name(path.name + ".lock")):
         try:
             _migrated(path)
         except sqlite3.DatabaseError as error:
@@ -70,7 +70,8 @@ def _connected(path: Path, patience: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def _alone(lock: Path) -> Generator[None]:
+def alone(lock: Path) -> Generator[None]:
+    """One process at a time, by this file. It may wait for a moment. Raises OSError."""
     handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         last = time.monotonic() + _TURN

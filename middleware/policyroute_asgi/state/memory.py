@@ -5,6 +5,9 @@ Rule of this module: bounded in bytes.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -26,6 +29,7 @@ class MemoryStore:
         self._room = room
         self._clock = clock
         self._size = 0
+        self._secret = os.urandom(32)
         self._rows: OrderedDict[tuple[str, str], tuple[bytes, float]] = OrderedDict()
 
     async def get(self, kind: str, key: str) -> bytes | None:
@@ -45,6 +49,9 @@ class MemoryStore:
             self._put(kind, key, value, ttl)
         except ValueError:
             self.dropped += 1
+
+    def derived(self, purpose: str) -> bytes:
+        return hmac.digest(self._secret, purpose.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     async def aclose(self) -> None:
         self._rows.clear()

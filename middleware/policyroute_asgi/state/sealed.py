@@ -26,15 +26,20 @@ _NONCE: Final = 12
 
 
 class Seal:
-    """`key` has 32 bytes, of which both keys are made."""
+    """`key` has 32 bytes, of which all keys are made."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(hmac.digest(key, b"values", hashlib.sha256))
         self._names = hmac.digest(key, b"names", hashlib.sha256)
+        self._others = hmac.digest(key, b"others", hashlib.sha256)
 
     def name(self, kind: str, key: str) -> bytes:
         """What stands for the key of a row."""
         return hmac.digest(self._names, f"{kind}\0{key}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes that nobody knows who has not the key."""
+        return hmac.digest(self._others, purpose.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def closed(self, name: bytes, value: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
@@ -56,17 +61,7 @@ def key_of(state_dir: Path) -> bytes:
     if given is not None:
         return _read(given.encode(), KEY_VARIABLE)
     path = state_dir / KEY_FILE
-    if not path.exists():
-        draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
-        durably.write(draft, base64.b64encode(os.urandom(_SIZE)) + b"\n")
-        try:
-            os.link(draft, path)  # fails where another process was first
-            durably.sync(state_dir)  # or a loss of power takes the key, and with it what was acknowledged
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return _read(path.read_bytes(), str(path))
+    return _read(durably.once(path, base64.b64encode(os.urandom(_SIZE)) + b"\n"), str(path))
 
 
 def _read(text: bytes, place: str) -> bytes:

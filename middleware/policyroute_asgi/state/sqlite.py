@@ -77,6 +77,9 @@ class SqliteStore:
         )
         self._thread.start()
 
+    def derived(self, purpose: str) -> bytes:
+        return self._seal.derived(purpose)
+
     async def get(self, kind: str, key: str) -> bytes | None:
         name = self._seal.name(kind, key)
         with self._lock:

@@ -38,6 +38,10 @@ class StateStore(Protocol):
         is dropped, and counted in `dropped`."""
         ...
 
+    def derived(self, purpose: str) -> bytes:
+        """32 secret bytes for this purpose: the same as long as what is kept can be read, and for whoever can."""
+        ...
+
     @property
     def dropped(self) -> int: ...
 

@@ -1,0 +1,92 @@
+"""National numbers, found by `national`.
+
+Rule of this module: a number counts if its check holds, and if it looks like nothing else or one of its words stands
+near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyroute.redact.engine import Match, compiled
+from policyroute.redact.national import NUMBERS, Number
+from policyroute.redact.personal import begins, ends
+from policyroute.redact.tokens import bounded
+from policyroute.redact.views import Spans, View
+from policyroute.redact.words import At
+from policyroute.redact.work import Steps
+
+_BEFORE, _AFTER = 40, 64
+_SEPARATORS = b" .-/"
+_LICENCE = compiled(r"(?i)^[^0-9\n]{0,24}?\b((?:[A-Z]{1,3}[- ]?)?\d(?:[- ]?\d){5,14}[A-Z0-9]{0,5})\b")
+_LICENCE_WORDS = ("driver", "driving licen", "führerschein", "permis de conduire")
+
+
+def worded(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+    """The words of the numbers of `kinds`, and who looks at them."""
+    for each in NUMBERS:
+        if each.kind in kinds:
+            look = _Near(each).look
+            yield from ((word, look) for word in each.words)
+    if "driver_license" in kinds:
+        yield from ((word, _licence) for word in _LICENCE_WORDS)
+
+
+class _Near:
+    def __init__(self, number: Number) -> None:
+        self._number = number
+        self._shape = compiled(f"(?:^|[^A-Za-z0-9])({number.shape})(?:$|[^A-Za-z0-9])")
+
+    def look(self, view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+        if start and bounded(view.data[start - 1]):
+            return
+        for at, last in ((end - 1, end + _AFTER), (max(0, start - _BEFORE), start)):
+            found = self._shape.search(view.data, at, min(last, len(view.data)))
+            if found is None:
+                continue
+            first, to = found.span(1)
+            if valid(self._number, view.data[first:to]) and begins(view.data, first) and ends(view.data, to):
+                yield first, to, self._number.kind
+                return
+
+
+def _licence(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    found = _LICENCE.search(view.data[end : end + 64])
+    if found is not None and b"licen" in view.data[start : end + 16].lower() + b"licen" * (view.low[start] in "fp"):
+        yield end + found.start(1), end + found.end(1), "driver_license"
+
+
+def valid(number: Number, written: bytes) -> bool:
+    return number.valid(written.translate(None, _SEPARATORS).decode().upper())
+
+
+class Written:
+    """Numbers that count as they are written, in one pass."""
+
+    def __init__(self, kinds: frozenset[str]) -> None:
+        self._numbers = [each for each in NUMBERS if each.kind in kinds and each.written]
+        self._each = [compiled(each.written) for each in self._numbers]
+        either = "|".join(f"({each.written})" for each in self._numbers)
+        self._pattern = compiled(rf"(?:^|[^A-Za-z0-9])(?:{either})\b") if either else None
+
+    def find(self, view: View, steps: Steps) -> Spans:
+        """Raises Exhausted."""
+        data = view.data
+        for found in self._pattern.finditer(data) if self._pattern is not None else ():
+            steps.take()
+            start, end = found.span()
+            start += not bounded(data[start])  # what stood before it
+            if begins(data, start) and ends(data, end):
+                yield from self._named(found, data[start:end], steps)
+
+    def _named(self, found: Match, written: bytes, steps: Steps) -> Spans:
+        first = next(at for at in range(len(self._numbers)) if found.start(at + 1) >= 0)
+        start, end = found.span(first + 1)
+        if valid(self._numbers[first], written):
+            yield start, end, self._numbers[first].kind
+            return
+        steps.take(4)
+        for number, pattern in zip(self._numbers[first + 1 :], self._each[first + 1 :], strict=True):
+            if pattern.fullmatch(written) is not None and valid(number, written):
+                yield start, end, number.kind
+                return

@@ -1,0 +1,79 @@
+"""Who holds a conversation's context: the accounts that it was sent to, in this request or an earlier one.
+
+Rule of this module: an account is a provider with its region and clearance. The one that a conversation began at is its
+home; to every other its context crosses, the first time and ever after, so that what is said there stays the same from
+turn to turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from policyroute.policy.model import Provider
+from policyroute_asgi.state.store import StateStore, put_in_time
+
+TTL: Final = 24 * 3600.0
+"""Seconds after a conversation's last attempt that it is remembered who has its context."""
+_KIND: Final = "context"
+_SENT: Final = TypeAdapter(dict[str, dict[str, int]])
+
+Exposure = Mapping[str, Mapping[str, int]]
+"""Bytes that were sent, by account and label."""
+
+
+class Context:
+    """Of one conversation, or of a request that belongs to none. `exposure` has the accounts in the order in which they
+    first got it. It is never changed."""
+
+    def __init__(self, sent: Exposure | None = None) -> None:
+        self.exposure: Exposure = sent or {}
+
+    def crosses(self, provider: Provider) -> bool:
+        """Whether what is sent there leaves the account that the conversation began at."""
+        home = next(iter(self.exposure), None)
+        return home is not None and home != account(provider)
+
+    def lacks(self, provider: Provider) -> bool:
+        """Whether an attempt there is a boundary."""
+        return bool(self.exposure) and account(provider) not in self.exposure
+
+    def after(self, provider: Provider, by_label: Mapping[str, int]) -> Context:
+        """Once an attempt with so many bytes of each label went there."""
+        sent = {name: dict(so_far) for name, so_far in self.exposure.items()}
+        counted = sent.setdefault(account(provider), {})
+        for label, size in by_label.items():
+            counted[label] = counted.get(label, 0) + size
+        return Context(sent)
+
+
+class Contexts:
+    """All conversations', in the store."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+
+    async def found(self, conversation: str) -> Context:
+        """`conversation` is empty where a request belongs to none."""
+        written = await self._store.get(_KIND, conversation) if conversation else None
+        try:
+            return Context(_SENT.validate_json(written)) if written else Context()
+        except ValidationError:
+            return Context()
+
+    async def keep(self, conversation: str, context: Context, *, first: bool) -> None:
+        """`first`: an account gets the context that had it not; other processes know of it before the account does."""
+        if not conversation:
+            return
+        written = _SENT.dump_json({account: dict(sent) for account, sent in context.exposure.items()})
+        if first:
+            await put_in_time(self._store, _KIND, conversation, written, TTL)
+        else:
+            self._store.put_later(_KIND, conversation, written, TTL)
+
+
+def account(provider: Provider) -> str:
+    """What tells an account from another: none of the parts has a `/`, but maybe the region."""
+    return f"{provider.name}/{provider.clearance.label}/{provider.region}"

@@ -1,0 +1,209 @@
+"""What of one request goes to whom: built for each attempt, and known to all who have to know before its first byte.
+
+Rule of this module: nothing is sent of which the record, the conversation's context or its vault does not know yet.
+What may take long is done beside the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
+
+from policyroute.absent import Absent
+from policyroute.decide.decision import Decision, Hop
+from policyroute.exchange.accounting import Occasion, forwarded, refused
+from policyroute.exchange.commands import Attempt
+from policyroute.exchange.passage import NotForIt, Passage
+from policyroute.exchange.payload import Payload, build
+from policyroute.exchange.redacting import Secrecy
+from policyroute.exchange.resume import Addition
+from policyroute.exchange.treatment import BLOCK, Treatment
+from policyroute.failures import Failure
+from policyroute.policy.model import Provider
+from policyroute.redact.known import Known
+from policyroute.request import Client, ModelRequest
+from policyroute_asgi.audit.auditor import Auditor
+from policyroute_asgi.context import Context, Contexts, account
+from policyroute_asgi.state.store import StateStore
+from policyroute_asgi.vault import Vault
+
+Result = TypeVar("Result")
+
+AT_ONCE: Final = 32 * 1024
+"""Bytes of a request that is looked through on the event loop; a larger one is on a thread."""
+
+
+async def beside(work: Callable[[], Result], size: int) -> Result:
+    """What `work` gives or raises, which looks through so many bytes."""
+    return work() if size <= AT_ONCE else await asyncio.to_thread(work)
+
+
+class Sending(NamedTuple):
+    """What an attempt sends, and what is done about its answer."""
+
+    payload: Payload
+    treatment: Treatment | None = None
+
+
+class Crossings:
+    """All requests' of one service."""
+
+    def __init__(self, store: StateStore, auditor: Auditor) -> None:
+        self._store = store
+        self._auditor = auditor
+        self._contexts = Contexts(store)
+        self._vault = Vault(store)
+
+    async def of(self, request: ModelRequest, decision: Decision, client: Client) -> Crossing:
+        conversation = request.conversation(client.tenant)
+        context = await self._contexts.found(conversation) if conversation else Context()
+        secrecy = NOTHING
+        if decision.redactions or decision.censors or decision.scrubs:
+            key = self._store.derived(f"hashes\0{client.tenant}")
+            secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation))
+        kept = _Kept(conversation, self._contexts, self._vault, self._auditor)
+        return Crossing(request, decision, client, context, secrecy, kept)
+
+
+NOTHING: Final = Secrecy(b"")
+
+
+async def _known(decision: Decision, client: Client) -> Known | None:
+    """The app's values of the client, made ready to be looked for once a request; None where no rule does."""
+    values = client.known_values
+    rules = (*decision.redactions, *decision.censors)
+    if not values or not any(rule.known for _, rule in rules):
+        return None
+    size = sum(len(some) if isinstance(some, str) else sum(map(len, some)) for some in values.values())
+    return await beside(partial(Known, values), size)
+
+
+class _Kept(NamedTuple):
+    """Where what a request leaves is kept."""
+
+    conversation: str
+    contexts: Contexts
+    vault: Vault
+    auditor: Auditor
+
+
+class Crossing:
+    """One request's."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - whose request, and what is known of its conversation
+        self,
+        request: ModelRequest,
+        decision: Decision | None,
+        client: Client,
+        context: Context,
+        secrecy: Secrecy,
+        kept: _Kept | None,
+    ) -> None:
+        self._request = request
+        self._decision = decision
+        self._client = client
+        self._context = context
+        self._secrecy = secrecy
+        self._kept = kept
+        self._sender: Provider | None = None
+
+    async def sending(
+        self, attempt: Attempt, hop: Hop, key: str | None, addition: Addition | None, cause: Failure | None
+    ) -> Sending | Failure:
+        """What goes to the candidate; `key` is what it sees of ours, `cause` why there is an attempt after another.
+        Raises NotForIt. A failure: nothing may be sent."""
+        request, provider, auditor = self._request, hop.candidate.provider, self._auditor
+        passage = Passage.of(
+            request,
+            hop,
+            self._secrecy,
+            crosses=self._context.crosses(provider),
+            addition=addition,
+            measured=auditor is not None,
+        )
+        if passage is None:
+            payload = build(request, hop, key, addition)
+        else:
+            try:
+                payload = await beside(partial(build, request, hop, key, addition, passage), request.size)
+            except NotForIt as refusal:
+                if auditor is not None:
+                    await auditor.written(
+                        refused(self._occasion(attempt, cause, self._context), refusal.reason, auditor.marks)
+                    )
+                raise
+        body = payload.outbound.body
+        scrubbed = passage.scrubbed if passage is not None else None
+        after = self._context.after(
+            provider, scrubbed.after.by_label if scrubbed is not None else {"internal": len(body)}
+        )
+        if auditor is not None and passage is not None:
+            record = forwarded(self._occasion(attempt, cause, after), passage, body, auditor.marks)
+            failure = await auditor.written(record)
+            if failure is not None:
+                return failure
+        await self._known(hop, after)
+        return Sending(payload, self._treatment(hop, passage))
+
+    @property
+    def _auditor(self) -> Auditor | None:
+        """None where the policy asks for no records."""
+        kept = self._kept
+        return kept.auditor if kept is not None and kept.auditor.active else None
+
+    def _occasion(self, attempt: Attempt, cause: Failure | None, after: Context) -> Occasion:
+        decision, provider = self._decision, attempt.candidate.provider
+        return Occasion(
+            secrets.token_hex(16),
+            time.time(),
+            self._client,
+            self._request,
+            decision.id if decision is not None else "",
+            decision.revision if decision is not None else "",
+            attempt,
+            self._sender,
+            self._context.lacks(provider),
+            cause,
+            after.exposure,
+        )
+
+    async def _known(self, hop: Hop, after: Context) -> None:
+        """Who has it now, and what stands for what."""
+        provider, kept = hop.candidate.provider, self._kept
+        first = account(provider) not in self._context.exposure
+        self._context, self._sender = after, provider
+        if kept is None or not kept.conversation:
+            return
+        await kept.contexts.keep(kept.conversation, after, first=first and bool(hop.scrubs))
+        if self._secrecy.pseudonyms is not None:
+            await kept.vault.keep(kept.conversation, self._secrecy.pseudonyms)
+
+    def _treatment(self, hop: Hop, passage: Passage | None) -> Treatment | None:
+        """None where the answer is the client's as it comes: nearly every one."""
+        if not (hop.censors or hop.redactions or (passage is not None and passage.traces)):
+            return None
+        censors = self._secrecy.redaction(hop.censors)
+        pseudonyms = self._secrecy.pseudonyms
+        restoring = [rule for _, rule in hop.redactions if rule.restore]
+        restores = pseudonyms is not None and bool(restoring) and bool(pseudonyms.values)
+        traces = passage.traces if passage is not None and passage.traces else None
+        if censors is None and not restores and not traces:
+            return None
+        form = self._request.response_format
+        return Treatment(
+            censors,
+            pseudonyms if restores else None,
+            in_urls=any(rule.in_urls for rule in restoring),
+            json=not isinstance(form, Absent) and form.type != "text",
+            traces=traces,
+            blocks=any(rule.confession == BLOCK for _, rule in hop.scrubs),
+        )
+
+
+def alone(request: ModelRequest) -> Crossing:
+    """Of a request that nobody else knows of."""
+    return Crossing(request, None, Client(), Context(), NOTHING, None)

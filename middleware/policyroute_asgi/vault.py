@@ -1,0 +1,50 @@
+"""The pseudonyms of a conversation: what stands for which value, from one request to the next.
+
+Rule of this module: a conversation of a tenant has its own key and its own values, encrypted where they are on disk,
+for a time. What is not of a conversation is known to one request only.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from policyroute.redact.pseudonyms import Pseudonyms
+from policyroute_asgi.state.store import StateStore, put_in_time
+
+TTL: Final = 24 * 3600.0
+"""Seconds after the last new value that the values are kept."""
+MOST: Final = 10_000
+"""Values of one conversation."""
+_KIND: Final = "vault"
+_VALUES: Final = TypeAdapter(dict[str, str])
+
+
+class Vault:
+    """All conversations', in the store."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+
+    async def opened(self, conversation: str) -> Pseudonyms:
+        """`conversation` is empty where a request belongs to none."""
+        if not conversation:
+            return Pseudonyms(os.urandom(32), None, MOST)
+        key = self._store.derived(f"pseudonyms\0{conversation}")
+        return Pseudonyms(key, _read(await self._store.get(_KIND, conversation)), MOST)
+
+    async def keep(self, conversation: str, pseudonyms: Pseudonyms) -> None:
+        """Before anybody is sent a pseudonym that is new. Other requests of the conversation may have added to it."""
+        if not conversation or not pseudonyms.new:
+            return
+        values = _read(await self._store.get(_KIND, conversation)) | dict(pseudonyms.new)
+        await put_in_time(self._store, _KIND, conversation, _VALUES.dump_json(values), TTL)
+
+
+def _read(written: bytes | None) -> dict[str, str]:
+    try:
+        return _VALUES.validate_json(written) if written else {}
+    except ValidationError:
+        return {}
