@@ -137,6 +137,40 @@ def test_no_key_hides_a_value(name: str) -> None:
         assert MAIL not in seen(found), at
 
 
+@pytest.mark.parametrize("name", BODIES)
+def test_step_by_step_it_is_the_same(name: str) -> None:
+    for body in (BODIES[name], {**json.loads(json.dumps(BODIES[name]).replace("someone", MAIL)), MAIL: JANE}):
+        steps, count = redaction().steps(body), 0
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                break
+            count += 1
+        assert found == redaction().body(body)
+        assert (found is body) == (body is BODIES[name])
+        assert count > len(body)
+
+
+@pytest.mark.parametrize(
+    "much",
+    [
+        {"metadata": {str(number): number for number in range(310_000)}},
+        {"input": json.dumps(["x"] * 410_000)},
+        {"messages": [{"content": f"text {number}"} for number in range(21_000)]},
+    ],
+    ids=["values", "the same text", "texts"],
+)
+def test_too_much_is_refused(much: dict[str, Any]) -> None:
+    class Looking(Plain):
+        def find(self, text: str, known: Known | None = None) -> list[Any]:
+            return []
+
+    with pytest.raises(Exhausted):
+        Redaction([Rule("r", Looking(), Mode.MASK)], None, None, b"key").body(much)
+
+
 def test_numbers_of_a_clients_making() -> None:
     number = 4111111111111111
     body = {
@@ -154,12 +188,22 @@ def test_numbers_of_a_clients_making() -> None:
     assert found["content"][0]["input"] == {"card": "[CARD]", "float": "[CARD]", "flag": True}
     assert found["tools"][0]["parameters"]["properties"]["card"]["default"] == "[CARD]"
     assert found["created"] == number
+    assert redaction().body({"x_made_up": {"seed": 1, "who": number}})["x_made_up"]["who"] == "[CARD]"
 
 
 def test_only_what_was_found_changes_in_a_json_text() -> None:
     text = f'{{ "a" :  1.0, "b\\u0062": "x\\u0079/\\/", "to":"{MAIL}", "é": [1e5 , null] }}'
     found = redaction().body({"arguments": text})["arguments"]
     assert found == text.replace(MAIL, "[EMAIL]")
+
+
+def test_half_a_surrogate_pair_is_a_character_like_any_other() -> None:
+    half = "\ud83d"
+    arguments = json.dumps({"x": f"{half} {MAIL}"})
+    found = redaction(Mode.PSEUDONYM).body({"content": f"{half} {MAIL}", "arguments": arguments})
+    assert found["content"].startswith(f"{half} ZQ")
+    assert json.loads(found["arguments"])["x"] == found["content"]
+    assert redaction(Mode.HASH).text(f"{MAIL}{half}") == redaction(Mode.HASH).text(MAIL) + half
 
 
 def test_a_schema_fits_what_is_sent_with_it() -> None:

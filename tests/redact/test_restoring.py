@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -222,6 +224,29 @@ def test_no_more_is_held_than_may_become_a_pseudonym(text: str, places: list[int
         held = settled[len(gone) :]
         assert settled.startswith(gone)
         assert not held or any(token.startswith(held) and token != held for token in TOKENS.values())
+
+
+@given(TEXTS)
+def test_only_whole_pseudonyms_of_ours_are_given_back(text: str) -> None:
+    values = OURS.values
+    assert whole(text, in_urls=True) == re.sub("|".join(values), lambda found: values[found[0]], text)
+
+
+@given(st.lists(st.tuples(st.sampled_from([(TextDelta, 0), (TextDelta, 1), (ToolCallDelta, 2)]), TEXTS, CUTS)))
+def test_choices_and_calls_are_each_by_themselves(told: list[tuple[Any, str, list[int]]]) -> None:
+    sides: dict[Any, list[StreamEvent]] = {}
+    texts: dict[Any, str] = {}
+    for (kind, number), text, places in told:
+        key = (kind, number) if kind is TextDelta else (kind, 2, 0)
+        texts[key] = texts.get(key, "") + text
+        for piece in cut(text, places):
+            call = ToolCallDelta(0, None, None, piece, number)
+            sides.setdefault(key, []).append(call if kind is ToolCallDelta else TextDelta(piece, number))
+    mixed = [event for events in zip_longest(*sides.values()) for event in events if event is not None]
+    found = said(streamed(mixed, Restoring(OURS)))
+    for key, text in texts.items():
+        name = "arguments" if key[0] is ToolCallDelta else "content"
+        assert found.get(key, "") == restored({name: text}, OURS)[name]
 
 
 def test_what_is_counted() -> None:

@@ -19,7 +19,7 @@ Change = Callable[[str], str]
 
 # JSON -----------------------------------------------------------------------------------------------------------------
 
-_LEXEME: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?\d[\d.eE+-]*+', re.DOTALL)
+_LEXEME: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?\d[\d.eE+-]{6,}+', re.DOTALL)
 
 
 def is_json(text: str) -> bool:
@@ -30,8 +30,8 @@ def is_json(text: str) -> bool:
 
 
 def json_changed(text: str, string: Change, name: Change, number: Callable[[str], str | None]) -> str:
-    """A JSON text with `string` done to every text in it and `name` to every key; `number`, given a number as it is
-    written, says by which text it is replaced, None where it stays."""
+    """A JSON text with `string` done to every text in it and `name` to every key; `number`, given a number of seven
+    characters or more as it is written, says by which text it is replaced, None where it stays."""
     found: list[str] = []
     last = 0
     for lexeme in _LEXEME.finditer(text):

@@ -12,10 +12,12 @@ text like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from enum import Enum
+from operator import is_
 from typing import Any, Final, cast
 
+from policyroute.dialects.shapes import items
 from policyroute.redact.encodings import is_readable
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
@@ -36,6 +38,8 @@ Leaf = Callable[[str, Place], str]
 """Gives back the same object where nothing changes."""
 
 _DEEPEST: Final = 200
+_MANY: Final = 300_000
+"""Values of one body; there is no use in looking at more."""
 _MOST: Final = 1e22
 
 _WORD: Final = re.compile(r"[A-Za-z@][A-Za-z0-9_./:+-]{0,120}")
@@ -43,13 +47,14 @@ _CIPHER: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 
 
 class Walk:
-    """Does `leaf` to every text of a value, and `number` to every number that is of the client's or a model's making:
-    it says by which text it is replaced, None where it stays."""
+    """Does `leaf` to every text of a value, and `number` to every number that is not the wire's: it says by which text
+    it is replaced, None where it stays."""
 
     def __init__(self, leaf: Leaf, number: Callable[[str], str | None]) -> None:
         self._leaf = leaf
         self._number = number
         self._path: list[str | int] = []
+        self._left = _MANY
 
     @property
     def place(self) -> str:
@@ -58,15 +63,45 @@ class Walk:
         return "".join(steps).removeprefix(".")
 
     def done(self, value: Any) -> Any:
-        """The value, the same object where nothing in it changed. Raises Exhausted where it is too deep."""
-        self._path.clear()
+        """The value, the same object where nothing in it changed. Raises Exhausted where there is too much of it."""
+        self._begin()
         return self._node(value, "", 0, free=False)
+
+    def steps(self, data: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
+        """As `done`, of a body, with a stop after each message, each tool, and whatever else stands at its top."""
+        self._begin()
+        found: dict[str, Any] = {}
+        same = True
+        for name, value in data.items():
+            if name in WIRE and value.__class__ is list:
+                new_name, new = name, (yield from self._listed(name, items(value)))
+            else:
+                self._path.clear()
+                ((new_name, new),) = self._object({name: value}, 0, free=False).items()
+                yield
+            same = same and new is value and new_name is name
+            found[_unused(found, new_name)] = new
+        return data if same else found
+
+    def _listed(self, name: str, value: list[Any]) -> Generator[None, None, list[Any]]:
+        found: list[Any] = []
+        inside = "" if name in FREE else name
+        self._left -= len(value)
+        for index, inner in enumerate(value):
+            self._path[:] = [name, index]
+            found.append(self._node(inner, inside, 2, free=False))
+            yield
+        return value if all(map(is_, value, found)) else found
+
+    def _begin(self) -> None:
+        self._path.clear()
+        self._left = _MANY
 
     def _node(self, value: Any, key: str, depth: int, *, free: bool) -> Any:
         kind = value.__class__
         if kind is str:
             return self._text(value, key, free=free) if value else value
-        if depth > _DEEPEST:
+        if depth > _DEEPEST or self._left < 0:
             raise Exhausted
         if kind is dict:
             inner = cast("dict[str, Any]", value)
@@ -75,13 +110,14 @@ class Walk:
             return self._object(inner, depth, free=False, schemas=key in SCHEMAS)
         if kind is list:
             return self._list(cast("list[Any]", value), key, depth, free=free)
-        if (kind is int or kind is float) and (free or key in EXAMPLES):
+        if (kind is int or kind is float) and (free or not key or key in EXAMPLES):
             return self._counted(value)
         return value
 
     def _list(self, value: list[Any], key: str, depth: int, *, free: bool) -> list[Any]:
         found: list[Any] | None = None
         path = self._path
+        self._left -= len(value)
         inside = "" if key in FREE else key  # an array there is the wire's
         for index, inner in enumerate(value):
             path.append(index)
@@ -96,6 +132,7 @@ class Walk:
         found: dict[str, Any] = {}
         same = True
         path = self._path
+        self._left -= len(value)
         listed = not (free or schemas)
         for name, inner in value.items():
             ours = listed and name in WIRE

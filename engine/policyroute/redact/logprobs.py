@@ -15,19 +15,24 @@ from policyroute.dialects.shapes import items, obj
 from policyroute.events import Broken, OtherContent, StreamEvent
 
 _LISTS: Final = ("choices", "candidates", "output", "content")
+_DEEPEST: Final = 4
 _GONE: Final = frozenset({"logprobsResult", "avgLogprobs"})
 
 
 def without_logprobs(data: Any) -> Any:
     """A whole answer of any dialect, or what is left of one (`extra`): the same object where it says none."""
+    return _without(data, _DEEPEST)
+
+
+def _without(data: Any, deepest: int) -> Any:
     answer = obj(data)
     changes: dict[str, Any] = {}
     said = answer.get("logprobs")
     if said:
         changes["logprobs"] = [] if isinstance(said, list) else None
     for name in _LISTS:
-        given = items(answer.get(name))
-        made = [without_logprobs(each) for each in given]
+        given = items(answer.get(name)) if deepest else []
+        made = [_without(each, deepest - 1) for each in given]
         if not all(map(is_, given, made)):
             changes[name] = made
     gone = _GONE & answer.keys()

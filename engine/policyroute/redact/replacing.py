@@ -1,13 +1,14 @@
 """Texts and JSON bodies in which what rules look for is replaced.
 
-Rule of this module: every rule holds on every text; where two find the same, the stricter mode wins. It is repeated
-until nothing is found, so that done again it changes nothing. Nothing that was found shows in an error.
+Rule of this module: every rule holds on every text; where two find the same, the stricter mode wins. Done again it
+changes nothing: what stands where something was is not found, and what is removed joins nothing that is. Nothing that
+was found shows in an error.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
@@ -35,6 +36,9 @@ _NOTHING_LEFT: Final = "[REMOVED]"
 _DEEPEST: Final = 8
 """Texts in texts: as JSON, as files."""
 _SHORT: Final = 64
+_MOST: Final = 400_000
+_LOOK: Final = 20
+"""How many texts are looked at, in all, is bounded: so many that are the same, or a share of that others."""
 _DIGITS: Final = 7
 """Numbers with fewer are nobody's."""
 _BINARY: Final = 1024
@@ -68,6 +72,7 @@ class Redaction:
         self._walk = Walk(self._leaf, self._number)
         self._clean: set[str] = set()
         self._depth = 0
+        self._left = _MOST
         self._counts: Counter[str] = Counter()
         self._by_rule: Counter[str] = Counter()
 
@@ -97,6 +102,13 @@ class Redaction:
         if self._pseudonyms is not None:
             self._take([compact(data)])
         return self._walk.done(data)
+
+    def steps(self, data: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
+        """As `body`, with a stop after each message and tool, for whoever has others waiting. What it returns is the
+        body. Raises what that raises."""
+        if self._pseudonyms is not None:
+            self._take([compact(data)])
+        return self._walk.steps(data)
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
@@ -155,11 +167,13 @@ class Redaction:
             self._pseudonyms.taken(texts)
 
     def _leaf(self, text: str, place: Place) -> str:
-        if len(text) <= _SHORT and text in self._clean:
+        known = len(text) <= _SHORT and text in self._clean
+        self._left -= 1 if known else _LOOK
+        if self._left < 0 or self._depth >= _DEEPEST:
+            raise Exhausted
+        if known:
             return text
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise Exhausted
         try:
             new = self._seen(text, place)
         finally:
@@ -215,6 +229,8 @@ class Redaction:
             if not spans:
                 return text
             text = self._replaced(text, spans, name=name)
+            if name or not any(span.rule.mode is Mode.REMOVE for span in spans):
+                return text  # what stands there keeps apart what stood beside it
         raise Exhausted
 
     def _replaced(self, text: str, spans: list[Span], *, name: bool) -> str:

@@ -14,7 +14,7 @@ FREE: Final = frozenset({"arguments", "input", "args", "response", "metadata", "
 """An object right under one of these is of the client's or a model's making."""
 ARGUMENTS: Final = frozenset({"arguments", "partial_json"})
 """A text there is a JSON text."""
-EXAMPLES: Final = frozenset({"default", "example", "examples", "const", "enum"})
+EXAMPLES: Final = frozenset({"default", "example", "examples", "input_examples", "const", "enum"})
 """And anything below these."""
 SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 """Schemas by their names, which are the client's."""
