@@ -24,9 +24,9 @@ _LAST = "\uffff"
 _PLAIN = str.maketrans(dict(PLAIN))
 _UNLIKE = re.compile(f"[{''.join(re.escape(each) for each in PLAIN if each <= _LAST)}]+")  # one class: linear
 _STYLED = re.compile("[\U0001d400-\U0001d7ff\U0001f100-\U0001f18f]+")  # apart: a class with these is slow
-_HIDING = re.compile(f"[!-~][{UNSEEN}]+[!-~]")  # linear: what it repeats is not in what stands around
+_HIDING = compiled(f"[!-~][{UNSEEN}]+[!-~]", latin=False)
 _HIDDEN = re.compile(f"[{UNSEEN}]+")
-_ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2})+|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};")
+_ESCAPE = compiled(r"(?:%[0-9A-Fa-f]{2})+|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};")
 _BASE64 = compiled(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _TEXTUAL = bytes(range(32, 127)) + b"\t\n\r"
 
@@ -62,10 +62,10 @@ def views(text: str, steps: Steps) -> Iterator[View]:
     plain = _plain(text)
     first = _view(plain)
     yield first
-    if not text.isascii() and _HIDDEN.search(plain) and _HIDING.search(plain):
+    if not text.isascii() and _HIDING.search(plain.encode("utf-8", "replace")) is not None:
         yield _view(*_shown(plain, steps), hiding=True)
     if "%" in text or "\\" in text or "&#" in text:
-        yield from _unescaped(plain, steps)
+        yield from _unescaped(first, steps)
     yield from _decoded(first.data, steps)
 
 
@@ -77,7 +77,7 @@ def _view(text: str, starts: list[int] | None = None, ends: list[int] | None = N
 def _plain(text: str) -> str:
     if text.isascii():
         return text
-    styled = max(text) > "\uffff"
+    styled = b"\xf0" in text.encode("utf-8", "replace")  # begins every character that is not of the first plane
     text = _UNLIKE.sub(_looks_like, text)
     return _STYLED.sub(_looks_like, text) if styled else text
 
@@ -120,10 +120,10 @@ class _Written:
         return _view(_plain(text), self.starts, self.ends, hiding=hiding)
 
 
-def _unescaped(text: str, steps: Steps) -> Iterator[View]:
+def _unescaped(plain: View, steps: Steps) -> Iterator[View]:
     """What stands around escapes, without them; stretches that are apart are lines."""
-    written, at = _Written(), 0
-    for found in _ESCAPE.finditer(text):
+    text, written, at = plain.text, _Written(), 0
+    for found in _ESCAPE.finditer(plain.data):
         steps.take()
         start, end = found.span()
         if start - at > 2 * _AROUND or not written.parts:
@@ -132,7 +132,7 @@ def _unescaped(text: str, steps: Steps) -> Iterator[View]:
                 written.one("\n", at + _AROUND, at + _AROUND)
             at = max(at, start - _AROUND)
         written.as_it_is(text, at, start)
-        for character, width in _meant(found[0]):
+        for character, width in _meant(found.group().decode()):
             written.one(character, start, start + width)
             start += width
         at = end
@@ -165,6 +165,8 @@ def _decoded(data: bytes, steps: Steps) -> Iterator[View]:
 
 
 def _write_decoded(written: _Written, run: bytes, at: int, steps: Steps) -> None:
+    if run.islower() or run.isupper():
+        return  # a name or a path
     body = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
