@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def told(text: str, found: list[Finding]) -> list[tuple[str, str]]:
 def parsed(case: str) -> tuple[str, str, str]:
     """The kind, the text without marks, and what is marked in it."""
     kind, marked = case.split(": ", 1)
-    marked = marked.replace("\\n", "\n")
+    marked = re.sub(r"(?<!\\)\\n", "\n", marked).replace("\\\\", "\\")
     return kind, marked.replace("«", "").replace("»", ""), marked.split("«")[1].split("»")[0]
 
 

@@ -26,7 +26,9 @@ _UNLIKE = re.compile(f"[{''.join(re.escape(each) for each in PLAIN if each <= _L
 _STYLED = re.compile("[\U0001d400-\U0001d7ff\U0001f100-\U0001f18f]+")  # apart: a class with these is slow
 _HIDING = compiled(f"[!-~][{UNSEEN}]+[!-~]", latin=False)
 _HIDDEN = re.compile(f"[{UNSEEN}]+")
-_ESCAPE = compiled(r"(?:%[0-9A-Fa-f]{2})+|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};")
+_ESCAPE = compiled(
+    r"(?:%[0-9A-Fa-f]{2})+|\\[nrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};"
+)
 _BASE64 = compiled(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _TEXTUAL = bytes(range(32, 127)) + b"\t\n\r"
 
@@ -44,16 +46,16 @@ class View:
     starts: Sequence[int] | None = None
     ends: Sequence[int] | None = None
     hiding: bool = False
-    """Only what spans more characters than it shows is new in this view."""
+    """Only what has something hidden in it, or right beside it, is new in this view."""
 
     def span(self, start: int, end: int) -> tuple[int, int] | None:
         """Where characters `start` to `end` stand in the text. None: the text as it stands shows them as well."""
         if self.starts is None or self.ends is None:
             return start, end
-        first, last = self.starts[start], self.ends[end - 1]
-        if self.hiding and last - first == end - start:
+        before, after = max(0, start - 1), min(len(self.ends), end + 1)
+        if self.hiding and self.ends[after - 1] - self.starts[before] == after - before:
             return None
-        return first, last
+        return self.starts[start], self.ends[end - 1]
 
 
 def views(text: str, steps: Steps) -> Iterator[View]:
@@ -129,7 +131,7 @@ def _unescaped(plain: View, steps: Steps) -> Iterator[View]:
         if start - at > 2 * _AROUND or not written.parts:
             if written.parts:
                 written.as_it_is(text, at, at + _AROUND)
-                written.one("\n", at + _AROUND, at + _AROUND)
+                written.one("\n", at + _AROUND, at + _AROUND + 1)
             at = max(at, start - _AROUND)
         written.as_it_is(text, at, start)
         for character, width in _meant(found.group().decode()):
@@ -143,6 +145,8 @@ def _unescaped(plain: View, steps: Steps) -> Iterator[View]:
 
 def _meant(escape: str) -> list[tuple[str, int]]:
     """Characters, and how many of the escape's each takes."""
+    if escape[1] in "nrt":
+        return [("\n", 2)]
     if escape[0] == "%":
         raw = bytes.fromhex(escape.replace("%", ""))
         try:
