@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyroute.redact.detector import Detector
+from policyroute.redact.detector import CONTEXT, Detector
 from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.kinds import GROUPS, KINDS, expanded
 from policyroute.redact.known import Known
@@ -159,3 +159,16 @@ def test_what_is_settled_does_not_change_whatever_follows(detector: Detector) ->
         settled = detector.settled(text, found, known)
         assert [each for each in found if each.end <= settled] == [each for each in whole if each.end <= settled]
         assert not any(each.start < settled < each.end for each in whole)
+
+
+@given(st.lists(st.sampled_from([parsed(case)[1] for case in FOUND]), min_size=2, max_size=6), st.integers(0, 400))
+@settings(max_examples=100)
+def test_a_text_can_be_looked_through_piece_by_piece(parts: list[str], size: int) -> None:
+    """What begins in a piece is found with the characters before it that `CONTEXT` says, and whatever comes after."""
+    text = "; ".join(parts)
+    at = min(size, len(text))
+    skipped = max(0, at - CONTEXT)
+    shifted = [Finding(each.start + skipped, each.end + skipped, each.kind) for each in ALL.find(text[skipped:])]
+    whole = ALL.find(text)
+    if not any(each.start < at < each.end for each in whole):
+        assert [each for each in shifted if each.start >= at] == [each for each in whole if each.start >= at]

@@ -18,6 +18,7 @@ LONGEST_KEY = 8_000
 """Characters of a private key in PEM; of a longer one so many are found."""
 
 _SHORTEST_KEY = 32
+_COMMAND = 160  # characters in front of an option in which its command stands
 _PEM = compiled(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY = compiled(r"(?:[A-Za-z0-9+/=,:.\-\s\\|\"'>]{0,})")
@@ -34,7 +35,7 @@ _GIVEN = compiled(
 )
 _CURL = compiled(
     r"(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})[\"']?([^\s:\"'$<{]{0,64})[\"']?:"
-    r"(\"[^\"\n]{3,128}\"|'[^'\n]{3,128}'|[^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"']|[\"'])"
+    r"(\"[^\"\n]{3,64}\"|'[^'\n]{3,64}'|[^\"'\n\s]{3,128}|[^\"'\n]{3,64}[\"']|[\"'])"
 )
 
 
@@ -138,7 +139,9 @@ def _curl(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
 def _of_curl(data: bytes, start: int) -> bool:
     """An option of it: further on in the command, which may go over some lines."""
     return (
-        start > 0 and data[start - 1] in b" \t\n\r" and b"curl" in data[max(0, start - 500) : start].rsplit(b"\n\n")[-1]
+        start > 0
+        and data[start - 1] in b" \t\n\r"
+        and b"curl" in data[max(0, start - _COMMAND) : start].rsplit(b"\n\n")[-1]
     )
 
 

@@ -22,8 +22,10 @@ from policyroute.redact.views import Spans, View, views
 from policyroute.redact.words import Words
 from policyroute.redact.work import Steps
 
-CONTEXT = 96
-"""Characters beside a value that say what it is: whoever looks through a text piece by piece keeps so many of them."""
+CONTEXT = 256
+"""Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
+_SETTLED = 96
+"""Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
@@ -54,7 +56,7 @@ class Detector:
             *(_only(finder, kinds & chosen) for finder, kinds in _SIMPLE if kinds & chosen),
             patterned.find,
         ]
-        self._waits = REACH if patterns else CONTEXT
+        self._waits = REACH if patterns else _SETTLED
         self.reach = max(_reach(chosen), self._waits)
 
     def find(self, text: str, known: Known | None = None) -> list[Finding]:
