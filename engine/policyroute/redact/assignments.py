@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from policyroute.redact import plausible
 from policyroute.redact.engine import compiled
 from policyroute.redact.views import View
-from policyroute.redact.words import At
+from policyroute.redact.words import Asked
 
 _PASSWORDS = ("password", "passwd", "passphrase", "passwort", "kennwort", "pwd", "contraseña", "mot de passe", "_pass")
 _TOKENS = (
@@ -42,13 +42,13 @@ _ASSIGNED = compiled(
 _NAME = 40
 
 
-def assignments(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+def assignments(kinds: frozenset[str]) -> Iterator[Asked]:
     """The names of what `kinds` has, and who looks at them."""
     if "password" in kinds:
-        yield from ((name, _password) for name in _PASSWORDS)
+        yield from ((name, _password, 1) for name in _PASSWORDS)
     if "api_key" in kinds:
-        yield from ((name, _token) for name in _TOKENS)
-        yield from ((name, _service) for name in _SERVICES)
+        yield from ((name, _token, 1) for name in _TOKENS)
+        yield from ((name, _service, 1) for name in _SERVICES)
 
 
 def _password(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:

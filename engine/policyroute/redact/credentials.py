@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from policyroute.redact import plausible
 from policyroute.redact.engine import Pattern, compiled
 from policyroute.redact.views import View
-from policyroute.redact.words import At
+from policyroute.redact.words import Asked
 
 LONGEST_KEY = 8_000
 """Characters of a private key in PEM; of a longer one so many are found."""
@@ -39,19 +39,19 @@ _CURL = compiled(
 )
 
 
-def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+def credentials(kinds: frozenset[str]) -> Iterator[Asked]:
     """The words beside the secrets of `kinds`, and who looks at them."""
     if "private_key" in kinds:
-        yield "-----begin ", _private_key
+        yield "-----begin ", _private_key, 20  # much is read after it
     if "jwt" in kinds:
-        yield "eyj", _jwt
+        yield "eyj", _jwt, 1
     if "password" in kinds:
-        yield "://", _url
-        yield from ((word, _curl) for word in ("-u", "--user", "--proxy-user"))
+        yield "://", _url, 1
+        yield from ((word, _curl, 1) for word in ("-u", "--user", "--proxy-user"))
     if "auth_header" in kinds:
-        yield from ((word, _header) for word in _HEADER_WORDS)
-        yield from ((word, _bearer) for word in ("bearer", "basic "))
-        yield from ((word, _given_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
+        yield from ((word, _header, 1) for word in _HEADER_WORDS)
+        yield from ((word, _bearer, 1) for word in ("bearer", "basic "))
+        yield from ((word, _given_header, 1) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
 
 
 _HEADER_WORDS = ("authorization",)

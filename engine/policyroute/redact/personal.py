@@ -147,7 +147,7 @@ def ends(data: bytes, end: int) -> bool:
 def ibans(view: View, steps: Steps) -> Spans:
     data = view.data
     for found in _IBAN.finditer(data):
-        steps.take()
+        steps.take(2)
         start = found.start(1)
         last = _of_length(data, start, _LENGTHS[data[start : start + 2].decode().upper()])
         if last and mod97(data[start:last].translate(None, b" -").decode().upper()):

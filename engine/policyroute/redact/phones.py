@@ -48,7 +48,7 @@ _AFTER = compiled(r"(?i)^\s{0,2}[-(]?\s?(?:office|fax|mobile|cell|home|work|desk
 def phones(view: View, steps: Steps) -> Spans:
     data, parsed = view.data, 0
     for found in _NUMBER.finditer(data):
-        steps.take(2)
+        steps.take(3)
         start, end = found.span()
         if not begins(data, start) or (end < len(data) and bounded(data[end])):
             continue
