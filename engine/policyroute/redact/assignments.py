@@ -39,6 +39,7 @@ _ASSIGNED = compiled(
     r"(?::=|=>|==?|:|\bis\b:?|\bto\b|>|,)[ \t]{0,8}"
     r"(?:[brfBRF]{0,2}\\?\"([^\"\n\\]{4,256})\\?\"|[brfu]?'([^'\n]{4,256})'|`([^`\n]{4,256})`|([^\s\"'`;<>]{6,256}))"
 )
+_QUERY = compiled(r"&[A-Za-z_.\-]{1,40}=")  # of a URL or a form: another name
 _NAME = 40
 
 
@@ -87,7 +88,8 @@ def _value(view: View, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
     group = next(each for each in (1, 2, 3, 4) if found.start(each) >= 0)
     first, last = found.span(group)
     if group == 4:
-        last = first + len(view.data[first:last].rstrip(b".,;:)]}\\"))
+        more = _QUERY.search(view.data, first, last)
+        last = first + len(view.data[first : more.start() if more is not None else last].rstrip(b".,;:)]}\\"))
     if not _is_public(_named(view.low, start, end)):
         yield first, last, group != 4
 
