@@ -11,7 +11,7 @@ from typing import Any
 import phonenumbers as untyped_phonenumbers
 
 from policyroute.redact.engine import compiled
-from policyroute.redact.lookalikes import PLAIN
+from policyroute.redact.lookalikes import PLAINLY
 from policyroute.redact.personal import begins
 from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
@@ -44,7 +44,7 @@ _WEAK = compiled(
     r"|anrufen)\b[^0-9\n]{0,20}$"
 )
 _ELSEWHERE = tuple(
-    each.translate(str.maketrans(dict(PLAIN)))
+    each.translate(PLAINLY)
     for each in "тел моб телефон τηλ κιν 电话 手机 電話 携帯 手機 전화 휴대폰 휴대전화 هاتف جوال טלפון נייד โทร".split()
 )
 _AFTER = compiled(r"(?i)^\s{0,2}[-(]?\s?(?:office|fax|mobile|cell|home|work|desk|tel|phone|direct|landline)\b")

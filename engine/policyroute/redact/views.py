@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from policyroute.redact.engine import compiled
-from policyroute.redact.lookalikes import PLAIN, UNSEEN
+from policyroute.redact.lookalikes import PLAIN, PLAINLY, UNSEEN
 from policyroute.redact.work import MOST_TEXT, Steps
 
 _AROUND = 80  # characters that are decoded with an escape, before it and after it
 _LAST = "\uffff"
-_PLAIN = str.maketrans(dict(PLAIN))
 _UNLIKE = re.compile(f"[{''.join(re.escape(each) for each in PLAIN if each <= _LAST)}]+")  # one class: linear
 _STYLED = re.compile("[\U0001d400-\U0001d7ff\U0001f100-\U0001f18f]+")  # apart: a class with these is slow
 _HIDING = compiled(f"[!-~][{UNSEEN}]+[!-~]", latin=False)
@@ -85,7 +84,7 @@ def _plain(text: str) -> str:
 
 
 def _looks_like(found: re.Match[str]) -> str:
-    return found[0].translate(_PLAIN)
+    return found[0].translate(PLAINLY)
 
 
 def _shown(text: str, steps: Steps) -> tuple[str, list[int], list[int]]:
