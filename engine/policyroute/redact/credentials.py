@@ -31,7 +31,7 @@ _HEADER = compiled(
 )
 _GIVEN = compiled(
     r"(?i)(?:-[a-z]{0,6}H|--header)(?:=|[ \t]{0,5})(\\?[\"'])?[a-z0-9\-_]{0,24}(?:key|token|auth|secret|authorization)"
-    r"[ \t]{0,2}:[ \t]{0,5}(?:[a-z][a-z0-9\-]{1,20}[ :][ \t]{0,3})?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
+    r"[ \t]{0,2}:[ \t]{0,5}(?:[a-z][a-z0-9\-]{1,20}[ \t:][ \t]{0,3})?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
 )
 _CURL = compiled(
     r"(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})[\"']?([^\s:\"'$<{]{0,64})[\"']?:"
@@ -51,7 +51,7 @@ def credentials(kinds: frozenset[str]) -> Iterator[Asked]:
     if "auth_header" in kinds:
         yield from ((word, _header, 1) for word in _HEADER_WORDS)
         yield from ((word, _bearer, 1) for word in ("bearer", "basic "))
-        yield from ((word, _given_header, 1) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
+        yield from ((word, _given_header, 1) for word in ("-h ", "-h\t", "-h=", "-h=", '-h"', "-h'", "--header"))
 
 
 _HEADER_WORDS = ("authorization",)

@@ -26,6 +26,8 @@ CONTEXT = 256
 """Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
 _SETTLED = 96
 """Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
+_SHORTEST = 6
+"""Characters of what has any of our kinds (`a@b.co`); most strings of a request are roles and types."""
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
@@ -56,11 +58,14 @@ class Detector:
             *(_only(finder, kinds & chosen) for finder, kinds in _SIMPLE if kinds & chosen),
             patterned.find,
         ]
+        self._shortest = 0 if patterns else _SHORTEST
         self._waits = REACH if patterns else _SETTLED
         self.reach = max(_reach(chosen), self._waits)
 
     def find(self, text: str, known: Known | None = None) -> list[Finding]:
         """In order, none overlapping another, none longer than `reach` and `known.reach`. Raises Exhausted."""
+        if len(text) < self._shortest and known is None:
+            return []
         steps = Steps()
         found: list[Finding] = []
         for view in views(text, steps):
