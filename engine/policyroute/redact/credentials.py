@@ -51,10 +51,11 @@ def credentials(kinds: frozenset[str]) -> Iterator[Asked]:
     if "auth_header" in kinds:
         yield from ((word, _header, 1) for word in _HEADER_WORDS)
         yield from ((word, _bearer, 1) for word in ("bearer", "basic "))
-        yield from ((word, _given_header, 1) for word in ("-h ", "-h\t", "-h=", "-h=", '-h"', "-h'", "--header"))
+        yield from ((word, _given_header, 1) for word in _HEADER_OPTIONS)
 
 
 _HEADER_WORDS = ("authorization",)
+_HEADER_OPTIONS = ('h "', "h '", "-h ", "-h\t", "-h=", '-h"', "-h'", "--header")
 
 
 def _private_key(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
