@@ -172,3 +172,8 @@ def test_a_text_can_be_looked_through_piece_by_piece(parts: list[str], size: int
     whole = ALL.find(text)
     if not any(each.start < at < each.end for each in whole):
         assert [each for each in shifted if each.start >= at] == [each for each in whole if each.start >= at]
+
+
+@pytest.mark.parametrize("text", ["\u4f60\u597d\uff0c\u4e16\u754c\u3002" * 500, "some words " * 300, "a/b/c " * 300])
+def test_prose_is_settled_soon(text: str) -> None:
+    assert len(text) - ALL.settled(text, ALL.find(text)) < 128

@@ -83,7 +83,7 @@ class Detector:
         """
         at = max(0, len(text) - max(self._waits, known.reach if known is not None else 0))
         least = max(0, len(text) - self.reach)
-        while at > least and not text[at - 1].isspace():
+        while at > least and not _parting(text[at - 1]):
             at -= 1
         opened = text.rfind("-----BEGIN", least)
         if opened >= 0 and "private_key" in self.kinds and text.find("-----END", opened) < 0:
@@ -98,6 +98,11 @@ class Detector:
             yield from finder(view, steps)
         if known is not None:
             yield from known.find(view.text, steps)
+
+
+def _parting(character: str) -> bool:
+    """No secret goes on across it: white space, and what scripts without white space are written in."""
+    return character.isspace() or "\u2e80" <= character < "\uff00"
 
 
 def _only(finder: Callable[[View, Steps], Spans], kinds: frozenset[str]) -> Callable[[View, Steps], Spans]:
