@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyroute.redact.detector import Detector
+from policyroute.redact.detector import CONTEXT, Detector
 from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.kinds import GROUPS, KINDS, expanded
 from policyroute.redact.known import Known
@@ -28,7 +29,7 @@ def told(text: str, found: list[Finding]) -> list[tuple[str, str]]:
 def parsed(case: str) -> tuple[str, str, str]:
     """The kind, the text without marks, and what is marked in it."""
     kind, marked = case.split(": ", 1)
-    marked = marked.replace("\\n", "\n")
+    marked = re.sub(r"(?<!\\)\\n", "\n", marked).replace("\\\\", "\\")
     return kind, marked.replace("«", "").replace("»", ""), marked.split("«")[1].split("»")[0]
 
 
@@ -113,7 +114,7 @@ def test_what_overlaps_is_one_finding_and_nothing_of_it_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x y " * 200_000, "4111 1111 1111 1112 " * 20_000, "eyJ" * 100_000, "password=x9Xa " * 30_000, "4\u200b" * 20_000],
+    ["x y " * 200_000, "4111 1111 1111 1112 " * 20_000, "eyJ" * 100_000, "password=x9Xa " * 35_000, "4\u200b" * 40_000],
 )
 def test_what_would_take_too_long_is_refused(text: str) -> None:
     with pytest.raises(Exhausted):
@@ -158,3 +159,21 @@ def test_what_is_settled_does_not_change_whatever_follows(detector: Detector) ->
         settled = detector.settled(text, found, known)
         assert [each for each in found if each.end <= settled] == [each for each in whole if each.end <= settled]
         assert not any(each.start < settled < each.end for each in whole)
+
+
+@given(st.lists(st.sampled_from([parsed(case)[1] for case in FOUND]), min_size=2, max_size=6), st.integers(0, 400))
+@settings(max_examples=100)
+def test_a_text_can_be_looked_through_piece_by_piece(parts: list[str], size: int) -> None:
+    """What begins in a piece is found with the characters before it that `CONTEXT` says, and whatever comes after."""
+    text = "; ".join(parts)
+    at = min(size, len(text))
+    skipped = max(0, at - CONTEXT)
+    shifted = [Finding(each.start + skipped, each.end + skipped, each.kind) for each in ALL.find(text[skipped:])]
+    whole = ALL.find(text)
+    if not any(each.start < at < each.end for each in whole):
+        assert [each for each in shifted if each.start >= at] == [each for each in whole if each.start >= at]
+
+
+@pytest.mark.parametrize("text", ["\u4f60\u597d\uff0c\u4e16\u754c\u3002" * 500, "some words " * 300, "a/b/c " * 300])
+def test_prose_is_settled_soon(text: str) -> None:
+    assert len(text) - ALL.settled(text, ALL.find(text)) < 128

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from policyroute.redact import plausible
 from policyroute.redact.engine import compiled
 from policyroute.redact.views import View
-from policyroute.redact.words import At
+from policyroute.redact.words import Asked
 
 _PASSWORDS = ("password", "passwd", "passphrase", "passwort", "kennwort", "pwd", "contraseña", "mot de passe", "_pass")
 _TOKENS = (
@@ -39,16 +39,17 @@ _ASSIGNED = compiled(
     r"(?::=|=>|==?|:|\bis\b:?|\bto\b|>|,)[ \t]{0,8}"
     r"(?:[brfBRF]{0,2}\\?\"([^\"\n\\]{4,256})\\?\"|[brfu]?'([^'\n]{4,256})'|`([^`\n]{4,256})`|([^\s\"'`;<>]{6,256}))"
 )
+_QUERY = compiled(r"&[A-Za-z_.\-]{1,40}=")  # of a URL or a form: another name
 _NAME = 40
 
 
-def assignments(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+def assignments(kinds: frozenset[str]) -> Iterator[Asked]:
     """The names of what `kinds` has, and who looks at them."""
     if "password" in kinds:
-        yield from ((name, _password) for name in _PASSWORDS)
+        yield from ((name, _password, 1) for name in _PASSWORDS)
     if "api_key" in kinds:
-        yield from ((name, _token) for name in _TOKENS)
-        yield from ((name, _service) for name in _SERVICES)
+        yield from ((name, _token, 1) for name in _TOKENS)
+        yield from ((name, _service, 1) for name in _SERVICES)
 
 
 def _password(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
@@ -87,7 +88,8 @@ def _value(view: View, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
     group = next(each for each in (1, 2, 3, 4) if found.start(each) >= 0)
     first, last = found.span(group)
     if group == 4:
-        last = first + len(view.data[first:last].rstrip(b".,;:)]}\\"))
+        more = _QUERY.search(view.data, first, last)
+        last = first + len(view.data[first : more.start() if more is not None else last].rstrip(b".,;:)]}\\"))
     if not _is_public(_named(view.low, start, end)):
         yield first, last, group != 4
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from policyroute.redact import plausible
 from policyroute.redact.engine import Pattern, compiled
 from policyroute.redact.views import View
-from policyroute.redact.words import At
+from policyroute.redact.words import Asked
 
 LONGEST_KEY = 8_000
 """Characters of a private key in PEM; of a longer one so many are found."""
 
 _SHORTEST_KEY = 32
+_COMMAND = 160  # characters in front of an option in which its command stands
 _PEM = compiled(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY = compiled(r"(?:[A-Za-z0-9+/=,:.\-\s\\|\"'>]{0,})")
@@ -30,30 +31,31 @@ _HEADER = compiled(
 )
 _GIVEN = compiled(
     r"(?i)(?:-[a-z]{0,6}H|--header)(?:=|[ \t]{0,5})(\\?[\"'])?[a-z0-9\-_]{0,24}(?:key|token|auth|secret|authorization)"
-    r"[ \t]{0,2}:[ \t]{0,5}(?:[a-z][a-z0-9\-]{1,20}[ :][ \t]{0,3})?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
+    r"[ \t]{0,2}:[ \t]{0,5}(?:[a-z][a-z0-9\-]{1,20}[ \t:][ \t]{0,3})?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
 )
 _CURL = compiled(
     r"(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})[\"']?([^\s:\"'$<{]{0,64})[\"']?:"
-    r"(\"[^\"\n]{3,128}\"|'[^'\n]{3,128}'|[^\"'\n\s]{3,128}|[^\"'\n]{3,128}[\"']|[\"'])"
+    r"(\"[^\"\n]{3,64}\"|'[^'\n]{3,64}'|[^\"'\n\s]{3,128}|[^\"'\n]{3,64}[\"']|[\"'])"
 )
 
 
-def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+def credentials(kinds: frozenset[str]) -> Iterator[Asked]:
     """The words beside the secrets of `kinds`, and who looks at them."""
     if "private_key" in kinds:
-        yield "-----begin ", _private_key
+        yield "-----begin ", _private_key, 20  # much is read after it
     if "jwt" in kinds:
-        yield "eyj", _jwt
+        yield "eyj", _jwt, 1
     if "password" in kinds:
-        yield "://", _url
-        yield from ((word, _curl) for word in ("-u", "--user", "--proxy-user"))
+        yield "://", _url, 1
+        yield from ((word, _curl, 1) for word in ("-u", "--user", "--proxy-user"))
     if "auth_header" in kinds:
-        yield from ((word, _header) for word in _HEADER_WORDS)
-        yield from ((word, _bearer) for word in ("bearer", "basic "))
-        yield from ((word, _given_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
+        yield from ((word, _header, 1) for word in _HEADER_WORDS)
+        yield from ((word, _bearer, 1) for word in ("bearer", "basic "))
+        yield from ((word, _given_header, 1) for word in _HEADER_OPTIONS)
 
 
 _HEADER_WORDS = ("authorization",)
+_HEADER_OPTIONS = ('h "', "h '", "-h ", "-h\t", "-h=", '-h"', "-h'", "--header")
 
 
 def _private_key(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
@@ -138,7 +140,9 @@ def _curl(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
 def _of_curl(data: bytes, start: int) -> bool:
     """An option of it: further on in the command, which may go over some lines."""
     return (
-        start > 0 and data[start - 1] in b" \t\n\r" and b"curl" in data[max(0, start - 500) : start].rsplit(b"\n\n")[-1]
+        start > 0
+        and data[start - 1] in b" \t\n\r"
+        and b"curl" in data[max(0, start - _COMMAND) : start].rsplit(b"\n\n")[-1]
     )
 
 

@@ -22,8 +22,12 @@ from policyroute.redact.views import Spans, View, views
 from policyroute.redact.words import Words
 from policyroute.redact.work import Steps
 
-CONTEXT = 96
-"""Characters beside a value that say what it is: whoever looks through a text piece by piece keeps so many of them."""
+CONTEXT = 256
+"""Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
+_SETTLED = 96
+"""Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
+_SHORTEST = 6
+"""Characters of what has any of our kinds (`a@b.co`); most strings of a request are roles and types."""
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
@@ -54,11 +58,14 @@ class Detector:
             *(_only(finder, kinds & chosen) for finder, kinds in _SIMPLE if kinds & chosen),
             patterned.find,
         ]
-        self._waits = REACH if patterns else CONTEXT
+        self._shortest = 0 if patterns else _SHORTEST
+        self._waits = REACH if patterns else _SETTLED
         self.reach = max(_reach(chosen), self._waits)
 
     def find(self, text: str, known: Known | None = None) -> list[Finding]:
         """In order, none overlapping another, none longer than `reach` and `known.reach`. Raises Exhausted."""
+        if len(text) < self._shortest and known is None:
+            return []
         steps = Steps()
         found: list[Finding] = []
         for view in views(text, steps):
@@ -76,7 +83,7 @@ class Detector:
         """
         at = max(0, len(text) - max(self._waits, known.reach if known is not None else 0))
         least = max(0, len(text) - self.reach)
-        while at > least and not text[at - 1].isspace():
+        while at > least and not _parting(text[at - 1]):
             at -= 1
         opened = text.rfind("-----BEGIN", least)
         if opened >= 0 and "private_key" in self.kinds and text.find("-----END", opened) < 0:
@@ -91,6 +98,11 @@ class Detector:
             yield from finder(view, steps)
         if known is not None:
             yield from known.find(view.text, steps)
+
+
+def _parting(character: str) -> bool:
+    """No secret goes on across it: white space, and what scripts without white space are written in."""
+    return character.isspace() or "\u2e80" <= character < "\uff00"
 
 
 def _only(finder: Callable[[View, Steps], Spans], kinds: frozenset[str]) -> Callable[[View, Steps], Spans]:

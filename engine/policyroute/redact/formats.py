@@ -46,7 +46,8 @@ _OPENAI = (
 )
 
 FORMATS: tuple[Format, ...] = (
-    # Model providers
+    # Model providers, and ours
+    *_same("policyroute_key", "plr_", r"[A-Za-z0-9]{49}", crc32_base62),
     Format("openai_key", "t3blbkfj", _OPENAI, 92),
     *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{20,200}"),
     *_same("openai_key", "sk-", r"(?:[A-Za-z0-9]{48}|[A-Za-z0-9]{32})"),

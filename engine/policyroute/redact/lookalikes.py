@@ -47,6 +47,9 @@ PLAIN: Mapping[str, str] = {
 }
 """What looks like it -> the ASCII character."""
 
+PLAINLY: Mapping[int, str] = {ord(each): meant for each, meant in PLAIN.items()}
+"""The same, as `str.translate` takes it."""
+
 UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e007f\U000e0100-\U000e01ef"

@@ -13,7 +13,7 @@ from policyroute.redact.national import NUMBERS, Number
 from policyroute.redact.personal import begins, ends
 from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
-from policyroute.redact.words import At
+from policyroute.redact.words import Asked
 from policyroute.redact.work import Steps
 
 _BEFORE, _AFTER = 40, 64
@@ -22,14 +22,14 @@ _LICENCE = compiled(r"(?i)^[^0-9\n]{0,24}?\b((?:[A-Z]{1,3}[- ]?)?\d(?:[- ]?\d){5
 _LICENCE_WORDS = ("driver", "driving licen", "führerschein", "permis de conduire")
 
 
-def worded(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+def worded(kinds: frozenset[str]) -> Iterator[Asked]:
     """The words of the numbers of `kinds`, and who looks at them."""
     for each in NUMBERS:
         if each.kind in kinds:
             look = _Near(each).look
-            yield from ((word, look) for word in each.words)
+            yield from ((word, look, 2) for word in each.words)
     if "driver_license" in kinds:
-        yield from ((word, _licence) for word in _LICENCE_WORDS)
+        yield from ((word, _licence, 2) for word in _LICENCE_WORDS)
 
 
 class _Near:

@@ -20,11 +20,14 @@ _LOCAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*
 )
 _DOMAIN = compiled(
     r"(?:[A-Za-z0-9\x80-\xff?](?:[A-Za-z0-9\x80-\xff?\-]{0,62})\.){1,8}"
-    r"(?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}|[?\x80-\xff]{2,24})"
+    r"(?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z?\x80-\xff]{2,24})"
+)
+_SPELT = compiled(
+    r"(?i)[a-z0-9._+\-]{1,64} ?[(\[]at[)\]] ?[a-z0-9\-]{1,63}(?:(?:\.| ?[(\[]dot[)\]] ?)[a-z0-9\-]{2,63}){1,4}"
 )
 _SEPARATORS = b" .-"
 _GROUP = re.compile(rb"\d+")  # one class: linear
-_CARD = compiled(r"\d{4}(?:[ .\-]?\d){8,21}")
+_CARD = compiled(r"\d{4}(?:(?:[.\-]| {1,2})?\d){8,21}")
 _IPV4 = compiled(r"\d{1,3}(?:\.\d{1,3}){3}")
 _IPV6 = compiled(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,39}:[0-9A-Fa-f]{0,4}(?:\.\d{1,3}){0,3}")
 _CARD_WORDS = compiled(
@@ -49,12 +52,32 @@ def emails(view: View, steps: Steps) -> Spans:
     data, at = view.data, view.data.find(b"@")
     while at >= 0:
         steps.take()
-        before = data[max(0, at - 64) : at]
-        local = before[len(before.rstrip(_LOCAL)) :].lstrip(b".'`?&=|*")
-        found = _DOMAIN.match(data, at + 1, at + 256) if local and not _of_url(data, at - len(local)) else None
-        if found is not None:
-            yield at - len(local), found.end(), "email"
+        start = _local(view, at)
+        end = _domain(view, at + 1) if start < at and not _of_url(data, start) else 0
+        if end:
+            yield start, end, "email"
         at = data.find(b"@", at + 1)
+    if "(at)" in view.low or "[at]" in view.low:
+        for found in _SPELT.finditer(data):
+            steps.take()
+            yield *found.span(), "email"
+
+
+def _local(view: View, at: int) -> int:
+    """Where what stands before an `@` begins. A `?` of the data is a letter of some script unless the text has one."""
+    before = view.data[max(0, at - 64) : at]
+    start = at - len(before) + len(before.rstrip(_LOCAL))
+    start = max(start, view.text.rfind("?", start, at) + 1)
+    return at - len(view.data[start:at].lstrip(b".'`&=|*"))
+
+
+def _domain(view: View, start: int) -> int:
+    """Where a domain ends that begins here; 0: none does."""
+    found = _DOMAIN.match(view.data, start, start + 255)
+    mark = view.text.find("?", start, found.end()) if found is not None else -1
+    if mark >= 0:
+        found = _DOMAIN.match(view.data[:mark], start)
+    return found.end() if found is not None else 0
 
 
 def _of_url(data: bytes, start: int) -> bool:
@@ -83,9 +106,9 @@ def _printed(data: bytes, groups: list[tuple[int, int]]) -> Iterator[tuple[int, 
     for at, (first, _) in enumerate(groups):
         for upto in range(at, min(len(groups), at + 5)):
             last = groups[upto][1]
-            if not 12 <= last - first - (upto - at) <= 19:
-                continue
             sizes = [end - start for start, end in groups[at : upto + 1]]
+            if not 12 <= sum(sizes) <= 19:
+                continue
             separators = {data[end] for _, end in groups[at:upto]}
             if len(separators) < 2 and _sized(sizes):
                 yield first, last, data[first:last].translate(None, _SEPARATORS)
@@ -147,7 +170,7 @@ def ends(data: bytes, end: int) -> bool:
 def ibans(view: View, steps: Steps) -> Spans:
     data = view.data
     for found in _IBAN.finditer(data):
-        steps.take()
+        steps.take(2)
         start = found.start(1)
         last = _of_length(data, start, _LENGTHS[data[start : start + 2].decode().upper()])
         if last and mod97(data[start:last].translate(None, b" -").decode().upper()):

@@ -11,6 +11,7 @@ from typing import Any
 import phonenumbers as untyped_phonenumbers
 
 from policyroute.redact.engine import compiled
+from policyroute.redact.lookalikes import PLAINLY
 from policyroute.redact.personal import begins
 from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
@@ -24,12 +25,12 @@ _DATE = compiled(
     r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?:[ T]\d*)?|\d{1,2}[-./]\d{1,2}[-./]\d{4}(?: \d+)?|\d{1,3}(?:\.\d{1,3}){3}"
 )
 _NORTH_AMERICAN = compiled(
-    r"(?:\([2-9]\d\d\) ?[2-9]\d\d[-. ]\d{4}|(?:1[-. ])?[2-9]\d\d-[2-9]\d\d-\d{4}"
+    r"(?:\([2-9]\d\d\) ?[2-9]\d\d[-. ]\d{4}|(?:1[-. ])?[2-9]\d\d-\d\d\d-\d{4}"
     r"|(?:1[-. ])?[2-9]\d\d\.[2-9]\d\d\.\d{4})"
     r"(?:\s?(?:x|ext\.?|#)\s?\d{1,6})?"
 )
 _WITH_ZERO = compiled(
-    r"\(?0\d{1,5}\)?(?:(?: \d{2,5}){1,4}|(?:\.\d{2,4}){2,4}|(?:-\d{2,5}){2,4}|[/-] ?\d{3,8}(?: \d{2,4})*)"
+    r"\(?0\d{1,5}\)?(?:(?: \d{2,5}){1,4}| \d{6,8}|(?:\.\d{2,4}){2,4}|(?:-\d{2,5}){2,4}|[/-] ?\d{3,8}(?: \d{2,4})*)"
 )
 _AREA = compiled(r"\(\d{2,5}\) ?\d{2,5}[- ]\d{2,5}(?:[- ]\d{2,5})?")
 _STRONG = compiled(
@@ -42,13 +43,17 @@ _WEAK = compiled(
     r"(?i)\b(?:call(?:ed|ing)?|dial|ring|text|reach|contact|answering|registered|messages?|number|msisdn|appelez|llam\w+"
     r"|anrufen)\b[^0-9\n]{0,20}$"
 )
+_ELSEWHERE = tuple(
+    each.translate(PLAINLY)
+    for each in "тел моб телефон τηλ κιν 电话 手机 電話 携帯 手機 전화 휴대폰 휴대전화 هاتف جوال טלפון נייד โทร".split()
+)
 _AFTER = compiled(r"(?i)^\s{0,2}[-(]?\s?(?:office|fax|mobile|cell|home|work|desk|tel|phone|direct|landline)\b")
 
 
 def phones(view: View, steps: Steps) -> Spans:
     data, parsed = view.data, 0
     for found in _NUMBER.finditer(data):
-        steps.take(2)
+        steps.take(3)
         start, end = found.span()
         if not begins(data, start) or (end < len(data) and bounded(data[end])):
             continue
@@ -56,7 +61,7 @@ def phones(view: View, steps: Steps) -> Spans:
         international = written.lstrip(b"(")[:1] == b"+" or (written[:2] == b"00" and not written.isdigit())
         parsed += international
         if (
-            _said(data, start, end)
+            _said(view, start, end)
             or (_possible(written.decode()) if international and parsed <= _PARSED else international)
             or (not international and _shaped(data, start, end))
         ):
@@ -71,14 +76,16 @@ def _shaped(data: bytes, start: int, end: int) -> bool:
     return 9 <= digits <= 12 and _WITH_ZERO.fullmatch(written) is not None and _DATE.fullmatch(written) is None
 
 
-def _said(data: bytes, start: int, end: int) -> bool:
+def _said(view: View, start: int, end: int) -> bool:
     """A word beside it says so."""
-    written = data[start:end]
+    data, written = view.data, view.data[start:end]
     digits = _digits(written)
     if not 7 <= digits <= 20 or _DATE.fullmatch(written) is not None:
         return False
     before = data[max(0, start - 48) : start]
     if _STRONG.search(before) is not None or _AFTER.search(data[end : end + 16]) is not None:
+        return True
+    if b"?" in before[-24:] and any(each in view.text[max(0, start - 24) : start].lower() for each in _ELSEWHERE):
         return True
     return (not written.isdigit() or written[:1] == b"0") and _WEAK.search(before) is not None
 

@@ -57,6 +57,7 @@ _SOFTWARE = tuple(
     "string subject submit support system table target template tenant terminal thread ticket timeout token topic "
     "update upload user value variable vendor version virtual volume website widget window worker workflow".split()
 )
+_PHRASE = 64  # characters of a password of several words
 _HEX = frozenset("0123456789abcdef-")
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
 
@@ -103,7 +104,12 @@ def guessable(value: str) -> bool:
 
 def password(value: str) -> bool:
     """Something that a person chose, which no word or name is."""
-    if not 6 <= len(value) <= 128 or filler(value) or _is_code(value) or value.lower() in _WORDS:
+    if (
+        not 6 <= len(value) <= (_PHRASE if " " in value else 128)
+        or filler(value)
+        or _is_code(value)
+        or value.lower() in _WORDS
+    ):
         return False
     kinds = sum((any(map(str.islower, value)), any(map(str.isupper, value)), any(map(str.isdigit, value))))
     marks = sum(not each.isalnum() for each in value)

@@ -11,17 +11,17 @@ from policyroute.redact import plausible
 from policyroute.redact.engine import compiled
 from policyroute.redact.formats import FORMATS, Format
 from policyroute.redact.views import View
-from policyroute.redact.words import At
+from policyroute.redact.words import Asked
 from policyroute.redact.work import Steps
 
 LONGEST_TOKEN = 2100
 
 
-def tokens(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
+def tokens(kinds: frozenset[str]) -> Iterator[Asked]:
     """The marks of the formats of `kinds`, and who looks at them."""
     for each in FORMATS:
         if each.kind in kinds and each.mark:
-            yield each.mark, _At(each).look
+            yield each.mark, _At(each).look, 1
 
 
 class _At:

@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from policyroute.redact.engine import compiled
-from policyroute.redact.lookalikes import PLAIN, UNSEEN
+from policyroute.redact.lookalikes import PLAIN, PLAINLY, UNSEEN
 from policyroute.redact.work import MOST_TEXT, Steps
 
 _AROUND = 80  # characters that are decoded with an escape, before it and after it
 _LAST = "\uffff"
-_PLAIN = str.maketrans(dict(PLAIN))
 _UNLIKE = re.compile(f"[{''.join(re.escape(each) for each in PLAIN if each <= _LAST)}]+")  # one class: linear
 _STYLED = re.compile("[\U0001d400-\U0001d7ff\U0001f100-\U0001f18f]+")  # apart: a class with these is slow
-_HIDING = re.compile(f"[!-~][{UNSEEN}]+[!-~]")  # linear: what it repeats is not in what stands around
+_HIDING = compiled(f"[!-~][{UNSEEN}]+[!-~]", latin=False)
 _HIDDEN = re.compile(f"[{UNSEEN}]+")
-_ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2})+|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};")
+_ESCAPE = compiled(
+    r"(?:%[0-9A-Fa-f]{2})+|\\[nrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};"
+)
 _BASE64 = compiled(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _TEXTUAL = bytes(range(32, 127)) + b"\t\n\r"
 
@@ -44,16 +45,16 @@ class View:
     starts: Sequence[int] | None = None
     ends: Sequence[int] | None = None
     hiding: bool = False
-    """Only what spans more characters than it shows is new in this view."""
+    """Only what has something hidden in it, or right beside it, is new in this view."""
 
     def span(self, start: int, end: int) -> tuple[int, int] | None:
         """Where characters `start` to `end` stand in the text. None: the text as it stands shows them as well."""
         if self.starts is None or self.ends is None:
             return start, end
-        first, last = self.starts[start], self.ends[end - 1]
-        if self.hiding and last - first == end - start:
+        before, after = max(0, start - 1), min(len(self.ends), end + 1)
+        if self.hiding and self.ends[after - 1] - self.starts[before] == after - before:
             return None
-        return first, last
+        return self.starts[start], self.ends[end - 1]
 
 
 def views(text: str, steps: Steps) -> Iterator[View]:
@@ -62,10 +63,10 @@ def views(text: str, steps: Steps) -> Iterator[View]:
     plain = _plain(text)
     first = _view(plain)
     yield first
-    if not text.isascii() and _HIDDEN.search(plain) and _HIDING.search(plain):
+    if not text.isascii() and _HIDING.search(plain.encode("utf-8", "replace")) is not None:
         yield _view(*_shown(plain, steps), hiding=True)
     if "%" in text or "\\" in text or "&#" in text:
-        yield from _unescaped(plain, steps)
+        yield from _unescaped(first, steps)
     yield from _decoded(first.data, steps)
 
 
@@ -77,13 +78,13 @@ def _view(text: str, starts: list[int] | None = None, ends: list[int] | None = N
 def _plain(text: str) -> str:
     if text.isascii():
         return text
-    styled = max(text) > "\uffff"
+    styled = b"\xf0" in text.encode("utf-8", "replace")  # begins every character that is not of the first plane
     text = _UNLIKE.sub(_looks_like, text)
     return _STYLED.sub(_looks_like, text) if styled else text
 
 
 def _looks_like(found: re.Match[str]) -> str:
-    return found[0].translate(_PLAIN)
+    return found[0].translate(PLAINLY)
 
 
 def _shown(text: str, steps: Steps) -> tuple[str, list[int], list[int]]:
@@ -120,19 +121,19 @@ class _Written:
         return _view(_plain(text), self.starts, self.ends, hiding=hiding)
 
 
-def _unescaped(text: str, steps: Steps) -> Iterator[View]:
+def _unescaped(plain: View, steps: Steps) -> Iterator[View]:
     """What stands around escapes, without them; stretches that are apart are lines."""
-    written, at = _Written(), 0
-    for found in _ESCAPE.finditer(text):
+    text, written, at = plain.text, _Written(), 0
+    for found in _ESCAPE.finditer(plain.data):
         steps.take()
         start, end = found.span()
         if start - at > 2 * _AROUND or not written.parts:
             if written.parts:
                 written.as_it_is(text, at, at + _AROUND)
-                written.one("\n", at + _AROUND, at + _AROUND)
+                written.one("\n", at + _AROUND, at + _AROUND + 1)
             at = max(at, start - _AROUND)
         written.as_it_is(text, at, start)
-        for character, width in _meant(found[0]):
+        for character, width in _meant(found.group().decode()):
             written.one(character, start, start + width)
             start += width
         at = end
@@ -143,6 +144,8 @@ def _unescaped(text: str, steps: Steps) -> Iterator[View]:
 
 def _meant(escape: str) -> list[tuple[str, int]]:
     """Characters, and how many of the escape's each takes."""
+    if escape[1] in "nrt":
+        return [("\n", 2)]
     if escape[0] == "%":
         raw = bytes.fromhex(escape.replace("%", ""))
         try:
@@ -165,6 +168,8 @@ def _decoded(data: bytes, steps: Steps) -> Iterator[View]:
 
 
 def _write_decoded(written: _Written, run: bytes, at: int, steps: Steps) -> None:
+    if run.islower() or run.isupper():
+        return  # a name or a path
     body = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:

@@ -17,19 +17,22 @@ _ahocorasick: Any = untyped_ahocorasick
 
 At = Callable[[View, int, int], Iterator[tuple[int, int, str]]]
 """Looks at a word that stands from `start` to `end` of the view, and says what stands there: start, end, kind."""
-_COSTLY = {"-----begin ": 20}
-"""Steps, of words after which much is read."""
+Asked = tuple[str, At, int]
+"""A word in lower case, who looks at it, and how many steps that takes."""
 
 
 class Words:
-    """`asked`: words in lower case, and who looks at them."""
+    """All that are asked for."""
 
-    def __init__(self, asked: Iterable[tuple[str, At]]) -> None:
-        by_word: dict[str, list[At]] = {}
-        for word, at in asked:
-            by_word.setdefault(word, []).append(at)
+    def __init__(self, asked: Iterable[Asked]) -> None:
+        by_word: dict[str, list[tuple[At, int]]] = {}
+        for word, at, cost in asked:
+            by_word.setdefault(word, []).append((at, cost))
         self._automaton = automaton(
-            {word: (len(word), _COSTLY.get(word, 1), tuple(ats)) for word, ats in by_word.items()}
+            {
+                word: (len(word), max(cost for _, cost in looking), tuple(at for at, _ in looking))
+                for word, looking in by_word.items()
+            }
         )
 
     def find(self, view: View, steps: Steps) -> Iterator[tuple[int, int, str]]:

@@ -9,7 +9,7 @@ from policyroute.redact.findings import Exhausted
 
 MOST_TEXT = 500_000
 """Characters of one text that are looked through; a longer one is refused."""
-MOST_STEPS = 20_000
+MOST_STEPS = 30_000
 """Places of one text that are looked at twice: candidates, keywords, escapes, matches of an author's pattern."""
 
 
