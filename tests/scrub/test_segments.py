@@ -86,7 +86,7 @@ def test_only_text_crosses(dialect: str, receiver: str) -> None:
     private = {
         segment.text
         for segment in segments(prompt)
-        if segment.kind in ("reasoning", "user", "metadata") or "signature" in segment.path.lower()
+        if segment.kind in ("reasoning", "user_id", "metadata") or "signature" in segment.path.lower()
     }
     assert [text for text in private if text in body] == []
     assert changes

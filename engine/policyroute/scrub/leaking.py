@@ -15,7 +15,6 @@ from typing import Any, Final
 import orjson
 
 from policyroute.scrub.folding import AT_ONCE, slices, squeezed, squeezed_bytes
-from policyroute.scrub.profile import Exhausted
 from policyroute.scrub.shapes import items, obj
 from policyroute.scrub.traces import Traces
 
@@ -28,6 +27,7 @@ _IN_RUN: Final = 16_384
 """Letters of a run that are kept while its end has not come: as much is decoded at once."""
 _AGAIN: Final = 1024
 _PLAIN: Final = str.maketrans("-_", "+/", "\r\n")
+UNSEARCHED: Final = "unsearched"
 _WRITTEN: Final = bytes([*b"\t\n\r", *range(32, 127)])
 MOST: Final = 1_500_000
 """Characters of a body that are looked through one by one: all that is no ASCII."""
@@ -116,7 +116,7 @@ class Listening:
 
 def asserted(body: bytes, traces: Traces) -> frozenset[str]:
     """The names of what is found in a JSON body that is about to be sent: in every string, JSON in strings included.
-    Raises Exhausted."""
+    `UNSEARCHED` alone where there is too much to look through."""
     if not traces:
         return frozenset()
     try:
@@ -128,7 +128,7 @@ def asserted(body: bytes, traces: Traces) -> frozenset[str]:
     for text in _strings(value):
         left -= 0 if text.isascii() else len(text)
         if left < 0:
-            raise Exhausted
+            return frozenset({UNSEARCHED})
         found |= leaks(text, traces)
     return frozenset(found)
 

@@ -79,7 +79,7 @@ def _put_together(
     if isinstance(asserted, Refusal):
         return asserted
     cuts = tuple(cut for each in told for cut in each.cuts)
-    return Scrubbed(new, cuts, before, after, _traces(told), _withheld(told), asserted)
+    return Scrubbed(new, cuts, before, after, _traces(told), _withheld(told), _spoken(told), asserted)
 
 
 def _rewritten(prompt: Prompt, told: Sequence[Judged]) -> Prompt:
@@ -151,4 +151,14 @@ def _withheld(told: Sequence[Judged]) -> tuple[Trace, ...]:
         for each in told
         for goes, piece in zip(each.goes, each.pieces, strict=True)
         if not goes and not piece.markup
+    )
+
+
+def _spoken(told: Sequence[Judged]) -> tuple[str, ...]:
+    return tuple(
+        piece.text
+        for each in told
+        if each.segment.trusted
+        for goes, piece in zip(each.goes, each.pieces, strict=True)
+        if goes
     )

@@ -35,7 +35,7 @@ Kind = Literal[
     "schema_value",
     "metadata",
     "stop",
-    "user",
+    "user_id",
     "id",
     "word",
     "other",

@@ -45,7 +45,8 @@ class Traces:
     __slots__ = ("_automaton", "longest")
 
     def __init__(self, traces: Iterable[Trace] = (), canaries: Iterable[str] = (), besides: Iterable[str] = ()) -> None:
-        free = {shingle for text in besides for shingle in shingles(text)}
+        traces = tuple(traces)
+        free = {shingle for text in (besides if traces else ()) for shingle in shingles(text)}
         named = [(shingle, trace.name) for trace in traces for shingle in shingles(trace.text) if shingle not in free]
         named += [(squeezed(canary), "canary") for canary in canaries]
         named = [(shingle, name) for shingle, name in named if len(shingle) >= _ALONE]
