@@ -84,6 +84,17 @@ def test_short_texts_and_nonces_are_found_whole() -> None:
     assert leaks("it is 40", Traces([Trace("n", Clearance.SECRET, "40")])) == frozenset()
 
 
+def test_scripts_without_spaces() -> None:
+    text = (
+        "\u9000\u6b3e\u8d85\u8fc7\u56db\u5341\u6b27\u5143\u65f6\u8bf7\u8f6c\u4ea4"
+        "\u591c\u73ed\u67dc\u53f0\u5904\u7406\u4e0d\u8981\u544a\u8bc9\u5ba2\u6237"
+    )
+    traces = Traces([Trace("a", Clearance.SECRET, text)])
+    for start in range(4):
+        assert leaks(f"ok: {text[start : start + 18]}...", traces) == {"a"}
+    assert leaks(f"ok: {text[:8]} {text[20:]}", traces) == frozenset()
+
+
 def test_what_may_be_said_anyway_is_no_sign() -> None:
     shared = "always answer in the language of the user"
     traces = Traces([Trace("a", Clearance.SECRET, f"Codeword heron. {shared}")], besides=[f"Please {shared}."])

@@ -125,6 +125,16 @@ def test_tags_count_in_descriptions_of_tools() -> None:
     assert at_home.description == "Finds. Asks db7.corp.example."
 
 
+def test_a_tag_in_a_value_that_is_fixed_is_refused() -> None:
+    for keyword, cause in (("default", ""), ("enum", "stuck")):
+        schema = {
+            "properties": {"a": {keyword: ["<secret>db7</secret>"] if keyword == "enum" else "<secret>x</secret>"}}
+        }
+        prompt = Prompt("anthropic", asked("Be kind.").turns, (Function("find", "Finds.", schema),))
+        outcome = scrubbed(prompt, [DEFAULT], LOWER)
+        assert (outcome.cause if isinstance(outcome, Refusal) else "") == cause
+
+
 def test_names_of_tags_are_the_authors() -> None:
     profile = Profile("own", tagged({"nda": "confidential"}))
     prompt = asked("Be <nda>very</nda> <confidential>kind</confidential>.")

@@ -26,7 +26,9 @@ _ALONE: Final = 6
 _MOST: Final = 20_000
 """Shingles of one text. Of a longer one those are taken that are spread over it evenly."""
 
-_WORD: Final = re.compile(r"[^\W_]+")
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+"""Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+_WORD: Final = re.compile(rf"[{_UNSPACED}]{{1,3}}|(?:(?![{_UNSPACED}])[^\W_])+")
 
 
 @dataclass(frozen=True, slots=True)
