@@ -23,6 +23,7 @@ from scripts.benchmarks import (
     pipeline_bench,
     redact_bench,
     reload_bench,
+    scrub_bench,
     soak_bench,
     translation_bench,
     workers_bench,
@@ -43,8 +44,8 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redact, reload, memory, workers, pipeline (these unless named), soak, "
-        "midstream, audit, attacks",
+        help="decide, gateway, translation, redact, scrub, reload, memory, workers, pipeline (these unless named), "
+        "soak, midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument("--kill", action="store_true", help="pipeline: kill the gateway in mid-swap, too")
@@ -61,6 +62,7 @@ def main() -> int:
         "redact": lambda: section(
             "Looking for personal data and secrets", redact_bench.run(10 if options.quick else 50)
         ),
+        "scrub": lambda: section("What another provider gets of a prompt", scrub_bench.run(2 if options.quick else 10)),
         "reload": lambda: section("Reload under load", reload_bench.run()),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),

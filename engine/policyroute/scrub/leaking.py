@@ -38,7 +38,8 @@ def leaks(text: str, traces: Traces) -> frozenset[str]:
     if not traces or not text:
         return frozenset()
     if len(text) <= AT_ONCE:
-        return frozenset([*traces.found(squeezed(text)), *_hidden(text, traces)])
+        said = squeezed(text)
+        return frozenset([*traces.found(said), *traces.disguised(said), *_hidden(text, traces)])
     listening = Listening(traces)
     for piece in slices(text):
         listening.heard(piece)
@@ -99,6 +100,7 @@ class Listening:
     def _hear(self, new: str) -> None:
         text = self._tail + new
         self._found.update(self._traces.found(text))
+        self._found.update(self._traces.disguised(text))
         self._tail = text[max(0, len(text) - self._traces.longest) :]
 
     def _decode(self, piece: str) -> None:

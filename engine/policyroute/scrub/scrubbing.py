@@ -14,7 +14,7 @@ from policyroute.request.prompt import Function, Prompt, Turn
 from policyroute.scrub.asserting import Told, checked, sizes_after, sizes_before
 from policyroute.scrub.instead import fallen_back, gutted
 from policyroute.scrub.judging import Judged, Pseudonym, judged
-from policyroute.scrub.labelling import Piece, pieces
+from policyroute.scrub.labelling import Piece, Reader
 from policyroute.scrub.outcome import Refusal, Scrubbed
 from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
@@ -53,10 +53,11 @@ def scrubbed(
 
 
 def _read(found: Sequence[Segment], profiles: Sequence[Profile]) -> list[list[Piece]] | Refusal:
+    reader = Reader(profiles)
     read: list[list[Piece]] = []
     for segment in found:
         try:
-            read.append(pieces(segment, profiles))
+            read.append(reader.pieces(segment))
         except Untidy as error:
             return Refusal("tags", place=f"{segment.path}:{error.at}", detail=error.why)
         except Exhausted:
