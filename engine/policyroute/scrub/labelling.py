@@ -67,32 +67,6 @@ class Reader:
         return list(_cut(segment.text, selectors, found, markup, base))
 
 
-def pieces(self, segment: Segment) -> list[Piece]:
-        """All of the text, in order; the segment has the label of the defaults then. Raises Untidy and Exhausted."""
-        labels = [_default(segment, profile.defaults) for profile in self._profiles]
-        segment.label = base = max(labels, default=_unsaid(segment))
-        some = self._of_authors if segment.trusted else self._of_anybody
-        selectors = [(at, selector) for at, selector in some if selector.takes(segment)]
-        if not selectors:
-            return [Piece(segment.text, base, True)]
-        names = frozenset([selector.tag for _, selector in selectors if selector.tag])
-        read = tagged(segment.text, names) if names else None
-        found = [
-            (start, end, number)
-            for number, (_, selector) in enumerate(selectors)
-            for start, end in _ranges(segment.text, selector, read)
-            if start < end
-        ]
-        markup = read.markup if read else []
-        if not found and not markup:
-            return [Piece(segment.text, base, True)]
-        return list(_cut(segment.text, selectors, found, markup, base))
-
-    def _default(self, segment: Segment) -> Clearance:
-        labels = [_default(segment, profile.defaults) for profile in self._profiles if profile.defaults]
-        return max(labels) if len(labels) == len(self._profiles) and labels else max([_unsaid(segment), *labels])
-
-
 def pieces(segment: Segment, profiles: Sequence[Profile]) -> list[Piece]:
     """As a `Reader` of these profiles does."""
     return Reader(profiles).pieces(segment)
