@@ -77,6 +77,7 @@ UNTIDY = {
     "\U0001d427\U0001d42d\U0001d422\U0001d41a\U0001d425>40",
     "other brackets": "Be kind \u27e8confidential\u27e940",
     "with a mark": "Be kind <confide\u0301ntial>40",
+    "made of others": "Be kind <confi<required></required>dential>40</confi<required></required>dential>",
     "one of two": "<confidential>40</confidential> and &lt;confidential&gt;41",
 }
 

@@ -22,6 +22,7 @@ _LETTERS: Final = "A-Za-z0-9+/_-"
 _RUN: Final = re.compile(rf"[{_LETTERS}]{{24,}}(?:\r?\n[{_LETTERS}]{{4,}})*")
 """What may be base64 or hex, on one line or more."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{24,}")
+_SHORTEST: Final = 24
 _OF_RUNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-\r\n"
 _IN_RUN: Final = 16_384
 """Letters of a run that are kept while its end has not come: as much is decoded at once."""
@@ -98,6 +99,8 @@ class Listening:
         return frozenset(self._found.union(_hidden(self._said, self._traces)))
 
     def _hear(self, new: str) -> None:
+        if not new:
+            return
         text = self._tail + new
         self._found.update(self._traces.found(text))
         self._found.update(self._traces.disguised(text))
@@ -107,7 +110,7 @@ class Listening:
         """Runs that ended in this piece, and so much of one that goes on as is not kept."""
         said = self._said + piece
         at = len(said.rstrip(_OF_RUNS))  # where the run begins that may go on
-        if at:
+        if at >= _SHORTEST:
             self._found.update(_hidden(said[:at], self._traces))
         run = said[at:]
         if len(run) > _IN_RUN:

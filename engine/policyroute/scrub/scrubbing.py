@@ -21,7 +21,7 @@ from policyroute.scrub.outputs import Outputs, of_models
 from policyroute.scrub.profile import Exhausted, Gate, Profile
 from policyroute.scrub.segment import Segment
 from policyroute.scrub.shapes import obj, same
-from policyroute.scrub.tags import Untidy
+from policyroute.scrub.tags import Untidy, tagged
 from policyroute.scrub.traces import Trace
 from policyroute.scrub.walk import Stuck, rewritten, segments
 
@@ -46,7 +46,7 @@ def scrubbed(
         return Refusal("exhausted", OUTPUTS, detail="there is too much to look through")
     first = [judged(segment, some, gate, pseudonym) for segment, some in zip(found, read, strict=True)]
     told, fallback = fallen_back(first, profiles)
-    blocked = next((each.blocked for each in told if each.blocked), None) or gutted(told)
+    blocked = next((each.blocked for each in told if each.blocked), None) or gutted(told) or _tagged(told, profiles)
     if blocked:
         return blocked
     return _put_together(prompt, profiles, gate, told, fallback=fallback)
@@ -63,6 +63,20 @@ def _read(found: Sequence[Segment], profiles: Sequence[Profile]) -> list[list[Pi
         except Exhausted:
             return Refusal("exhausted", place=segment.path, detail="a selector took too long")
     return read
+
+
+def _tagged(told: Sequence[Judged], profiles: Sequence[Profile]) -> Refusal | None:
+    """Where what is left, put together, is a tag again."""
+    names = frozenset[str]().union(*(profile.tags for profile in profiles))
+    for each in told:
+        if each.segment.trusted and each.told and each.told is not each.segment.text:
+            try:
+                clean = tagged(each.told, names) is None
+            except (Untidy, Exhausted):
+                clean = False
+            if not clean:
+                return Refusal("tags", place=f"{each.segment.path}:0", detail="without its tags it has tags again")
+    return None
 
 
 def _put_together(
