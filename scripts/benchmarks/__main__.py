@@ -24,6 +24,7 @@ from scripts.benchmarks import (
     redact_bench,
     reload_bench,
     replace_bench,
+    scrub_bench,
     soak_bench,
     translation_bench,
     workers_bench,
@@ -44,7 +45,8 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redact, replacing, reload, memory, workers, pipeline (these unless named), "
+        help="decide, gateway, translation, redact, replacing, scrub, reload, memory, workers, pipeline (these unless "
+        "named), "
         "soak, midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
@@ -63,6 +65,7 @@ def main() -> int:
             "Looking for personal data and secrets", redact_bench.run(10 if options.quick else 50)
         ),
         "replacing": lambda: section("Replacing and giving back, without looking", replace_bench.run()),
+        "scrub": lambda: section("What another provider gets of a prompt", scrub_bench.run(2 if options.quick else 10)),
         "reload": lambda: section("Reload under load", reload_bench.run()),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),

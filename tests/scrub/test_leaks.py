@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.scrubbing import LOWER, asked, said, told
 
 from policyroute.clearance import Clearance
-from policyroute.scrub import Exhausted, Listening, Trace, Traces, asserted, leaks
+from policyroute.scrub import Listening, Trace, Traces, asserted, leaks
 
 SECRET = "Escalate to the night desk in Lódź when the refund is above forty euros."
 SHORT = "Bluebird 7"
@@ -84,6 +84,17 @@ def test_short_texts_and_nonces_are_found_whole() -> None:
     assert leaks("it is 40", Traces([Trace("n", Clearance.SECRET, "40")])) == frozenset()
 
 
+def test_scripts_without_spaces() -> None:
+    text = (
+        "\u9000\u6b3e\u8d85\u8fc7\u56db\u5341\u6b27\u5143\u65f6\u8bf7\u8f6c\u4ea4"
+        "\u591c\u73ed\u67dc\u53f0\u5904\u7406\u4e0d\u8981\u544a\u8bc9\u5ba2\u6237"
+    )
+    traces = Traces([Trace("a", Clearance.SECRET, text)])
+    for start in range(4):
+        assert leaks(f"ok: {text[start : start + 18]}...", traces) == {"a"}
+    assert leaks(f"ok: {text[:8]} {text[20:]}", traces) == frozenset()
+
+
 def test_what_may_be_said_anyway_is_no_sign() -> None:
     shared = "always answer in the language of the user"
     traces = Traces([Trace("a", Clearance.SECRET, f"Codeword heron. {shared}")], besides=[f"Please {shared}."])
@@ -114,9 +125,17 @@ def test_what_is_sent_has_nothing_of_what_is_withheld() -> None:
     assert outcome.traces == outcome.withheld
 
 
-def test_a_body_that_is_too_much_is_refused() -> None:
-    with pytest.raises(Exhausted):
-        asserted(json.dumps(["\u0436" * 2_000_000], ensure_ascii=False).encode(), TRACES)
+def test_what_cannot_be_looked_through_is_not_taken_for_clean() -> None:
+    body = json.dumps(["\u0436" * 2_000_000], ensure_ascii=False).encode()
+    assert asserted(body, TRACES) == {"unsearched"}
+
+
+def test_what_is_withheld_and_said_in_other_places_too() -> None:
+    shared = "always answer in the language of the user"
+    outcome = told(asked(f"So {shared}. <confidential>Heron: {shared}, in the voice of a heron.</confidential>"))
+    body = json.dumps([said(outcome.prompt.turns[0].parts[0])]).encode()
+    assert asserted(body, Traces(outcome.withheld, (), outcome.spoken)) == frozenset()
+    assert asserted(b'["the user, in the voice of a heron"]', Traces(outcome.withheld, (), outcome.spoken))
 
 
 def test_nothing_looked_for_is_nothing_found() -> None:

@@ -119,6 +119,12 @@ def test_tools_in_one_form() -> None:
     }
 
 
+def test_a_choice_of_a_tool_that_is_gone_goes_with_it() -> None:
+    search = Other("web_search", {"type": "web_search"})
+    told, _ = normalised(prompt(tools=(search,), extra={"tool_choice": {"type": "web_search"}}, parallel=True))
+    assert (told.tools, told.choice, told.parallel, told.extra) == ((), None, None, {})
+
+
 def test_ids_stay_in_schemas_that_refer_to_them() -> None:
     schema = {"$id": "urn:x", "$ref": "#/$defs/a", "$defs": {"a": {"$id": "urn:a"}, "b": {"$ref": "urn:a"}}}
     assert canonical(schema) == schema

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from tests.support.scrubbing import BODIES, Marks, strings
 
+from policyroute import ModelRequest
 from policyroute.clearance import Clearance
 from policyroute.dialects import DIALECTS
-from policyroute.request.prompt import Prompt
+from policyroute.request.prompt import Call, Prompt, Result
 from policyroute.scrub import DEFAULT, Gate, Profile, Scrubbed, Selector, normalised, scrubbed, segments
 
 pytestmark = pytest.mark.parametrize("dialect", BODIES)
@@ -86,7 +87,7 @@ def test_only_text_crosses(dialect: str, receiver: str) -> None:
     private = {
         segment.text
         for segment in segments(prompt)
-        if segment.kind in ("reasoning", "user", "metadata") or "signature" in segment.path.lower()
+        if segment.kind in ("reasoning", "user_id", "metadata") or "signature" in segment.path.lower()
     }
     assert [text for text in private if text in body] == []
     assert changes
@@ -98,3 +99,23 @@ def test_it_is_written_as_it_was_read(dialect: str) -> None:
     body = BODIES[dialect](mark)
     prompt = DIALECTS[dialect].read(json.loads(json.dumps(body)))
     assert DIALECTS[dialect].write(prompt, "m", False).data.keys() >= body.keys() - {"model"}
+
+
+@pytest.mark.parametrize("receiver", BODIES)
+def test_what_is_left_is_a_request(dialect: str, receiver: str) -> None:
+    """Scrubbed of all results, thoughts and arguments, normalised, and written: taken as any client's is."""
+    prompt, _ = read(dialect)
+    gone = frozenset({"result", "reasoning", "arguments", "file", "url"})
+    profile = Profile(
+        "p", (Selector("gone", Clearance.CONFIDENTIAL, kind=gone, role=frozenset({"assistant", "tool"})),)
+    )
+    outcome = scrubbed(prompt, [profile], Gate(Clearance.INTERNAL, crossing=True))
+    assert isinstance(outcome, Scrubbed)
+    told, _ = normalised(outcome.prompt)
+    body = json.dumps({"model": "m", **DIALECTS[receiver].write(told, "m", False).data}).encode()
+    path = "/v1beta/models/m:generateContent" if receiver == "gemini" else ""
+    again = ModelRequest.read(receiver, body, path=path).prompt
+    calls = [part.id for turn in again.turns for part in turn.parts if isinstance(part, Call)]
+    results = [part.call_id for turn in again.turns for part in turn.parts if isinstance(part, Result)]
+    assert calls == results
+    assert calls

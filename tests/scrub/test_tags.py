@@ -77,6 +77,7 @@ UNTIDY = {
     "\U0001d427\U0001d42d\U0001d422\U0001d41a\U0001d425>40",
     "other brackets": "Be kind \u27e8confidential\u27e940",
     "with a mark": "Be kind <confide\u0301ntial>40",
+    "made of others": "Be kind <confi<required></required>dential>40</confi<required></required>dential>",
     "one of two": "<confidential>40</confidential> and &lt;confidential&gt;41",
 }
 
@@ -123,6 +124,16 @@ def test_tags_count_in_descriptions_of_tools() -> None:
     at_home = told(prompt, CLEARED).prompt.tools[0]
     assert isinstance(at_home, Function)
     assert at_home.description == "Finds. Asks db7.corp.example."
+
+
+def test_a_tag_in_a_value_that_is_fixed_is_refused() -> None:
+    for keyword, cause in (("default", ""), ("enum", "stuck")):
+        schema = {
+            "properties": {"a": {keyword: ["<secret>db7</secret>"] if keyword == "enum" else "<secret>x</secret>"}}
+        }
+        prompt = Prompt("anthropic", asked("Be kind.").turns, (Function("find", "Finds.", schema),))
+        outcome = scrubbed(prompt, [DEFAULT], LOWER)
+        assert (outcome.cause if isinstance(outcome, Refusal) else "") == cause
 
 
 def test_names_of_tags_are_the_authors() -> None:

@@ -35,41 +35,53 @@ _Found = tuple[int, int, int]
 """Start, end, and the number of the selector that says something there."""
 
 
+class Reader:
+    """Reads texts as these profiles do."""
+
+    __slots__ = ("_of_anybody", "_of_authors", "_profiles")
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._profiles = profiles
+        self._of_authors = [(at, selector) for at, profile in enumerate(profiles) for selector in profile.selectors]
+        self._of_anybody = [(at, selector) for at, selector in self._of_authors if not selector.authored]
+
+    def pieces(self, segment: Segment) -> list[Piece]:
+        """All of the text, in order; the segment has the label of the defaults then. Raises Untidy and Exhausted."""
+        labels = [_default(segment, profile.defaults) for profile in self._profiles]
+        segment.label = base = max(labels, default=_unsaid(segment))
+        some = self._of_authors if segment.trusted else self._of_anybody
+        selectors = [(at, selector) for at, selector in some if selector.takes(segment)]
+        if not selectors:
+            return [Piece(segment.text, base, True)]
+        names = frozenset([selector.tag for _, selector in selectors if selector.tag])
+        read = tagged(segment.text, names) if names else None
+        found = [
+            (start, end, number)
+            for number, (_, selector) in enumerate(selectors)
+            for start, end in _ranges(segment.text, selector, read)
+            if start < end
+        ]
+        markup = read.markup if read else []
+        if not found and not markup:
+            return [Piece(segment.text, base, True)]
+        return list(_cut(segment.text, selectors, found, markup, base))
+
+
 def pieces(segment: Segment, profiles: Sequence[Profile]) -> list[Piece]:
-    """All of the text, in order; the segment has the label of the defaults then. Raises Untidy and Exhausted."""
-    base = max((_default(segment, profile) for profile in profiles), default=_unsaid(segment))
-    segment.label = base
-    selectors = [
-        (at, selector)
-        for at, profile in enumerate(profiles)
-        for selector in profile.selectors
-        if selector.takes(segment)
-    ]
-    if not selectors:
-        return [Piece(segment.text, base, True)]
-    names = frozenset(selector.tag for _, selector in selectors if selector.tag)
-    read = tagged(segment.text, names) if names else None
-    found = [
-        (start, end, number)
-        for number, (_, selector) in enumerate(selectors)
-        for start, end in _ranges(segment.text, selector, read)
-        if start < end
-    ]
-    markup = read.markup if read else []
-    if not found and not markup:
-        return [Piece(segment.text, base, True)]
-    return list(_cut(segment.text, selectors, found, markup, base))
+    """As a `Reader` of these profiles does."""
+    return Reader(profiles).pieces(segment)
 
 
 def _unsaid(segment: Segment) -> Clearance:
     return Clearance.PUBLIC if segment.kind in OPEN else Clearance.INTERNAL
 
 
-def _default(segment: Segment, profile: Profile) -> Clearance:
-    defaults = profile.defaults
+def _default(segment: Segment, defaults: Mapping[str, Clearance]) -> Clearance:
+    """A role's is not for what says nothing of anybody."""
     if segment.kind in defaults:
         return defaults[segment.kind]
-    return defaults.get(segment.role, _unsaid(segment)) if segment.kind not in OPEN else _unsaid(segment)
+    unsaid = _unsaid(segment)
+    return unsaid if segment.kind in OPEN else defaults.get(segment.role, unsaid)
 
 
 def _ranges(text: str, selector: Selector, read: Tagged | None) -> Sequence[Range]:

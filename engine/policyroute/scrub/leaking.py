@@ -15,7 +15,6 @@ from typing import Any, Final
 import orjson
 
 from policyroute.scrub.folding import AT_ONCE, slices, squeezed, squeezed_bytes
-from policyroute.scrub.profile import Exhausted
 from policyroute.scrub.shapes import items, obj
 from policyroute.scrub.traces import Traces
 
@@ -23,11 +22,13 @@ _LETTERS: Final = "A-Za-z0-9+/_-"
 _RUN: Final = re.compile(rf"[{_LETTERS}]{{24,}}(?:\r?\n[{_LETTERS}]{{4,}})*")
 """What may be base64 or hex, on one line or more."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{24,}")
+_SHORTEST: Final = 24
 _OF_RUNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-\r\n"
 _IN_RUN: Final = 16_384
 """Letters of a run that are kept while its end has not come: as much is decoded at once."""
 _AGAIN: Final = 1024
 _PLAIN: Final = str.maketrans("-_", "+/", "\r\n")
+UNSEARCHED: Final = "unsearched"
 _WRITTEN: Final = bytes([*b"\t\n\r", *range(32, 127)])
 MOST: Final = 1_500_000
 """Characters of a body that are looked through one by one: all that is no ASCII."""
@@ -38,7 +39,8 @@ def leaks(text: str, traces: Traces) -> frozenset[str]:
     if not traces or not text:
         return frozenset()
     if len(text) <= AT_ONCE:
-        return frozenset([*traces.found(squeezed(text)), *_hidden(text, traces)])
+        said = squeezed(text)
+        return frozenset([*traces.found(said), *traces.disguised(said), *_hidden(text, traces)])
     listening = Listening(traces)
     for piece in slices(text):
         listening.heard(piece)
@@ -97,15 +99,18 @@ class Listening:
         return frozenset(self._found.union(_hidden(self._said, self._traces)))
 
     def _hear(self, new: str) -> None:
+        if not new:
+            return
         text = self._tail + new
         self._found.update(self._traces.found(text))
+        self._found.update(self._traces.disguised(text))
         self._tail = text[max(0, len(text) - self._traces.longest) :]
 
     def _decode(self, piece: str) -> None:
         """Runs that ended in this piece, and so much of one that goes on as is not kept."""
         said = self._said + piece
         at = len(said.rstrip(_OF_RUNS))  # where the run begins that may go on
-        if at:
+        if at >= _SHORTEST:
             self._found.update(_hidden(said[:at], self._traces))
         run = said[at:]
         if len(run) > _IN_RUN:
@@ -116,7 +121,7 @@ class Listening:
 
 def asserted(body: bytes, traces: Traces) -> frozenset[str]:
     """The names of what is found in a JSON body that is about to be sent: in every string, JSON in strings included.
-    Raises Exhausted."""
+    `UNSEARCHED` alone where there is too much to look through."""
     if not traces:
         return frozenset()
     try:
@@ -128,7 +133,7 @@ def asserted(body: bytes, traces: Traces) -> frozenset[str]:
     for text in _strings(value):
         left -= 0 if text.isascii() else len(text)
         if left < 0:
-            raise Exhausted
+            return frozenset({UNSEARCHED})
         found |= leaks(text, traces)
     return frozenset(found)
 

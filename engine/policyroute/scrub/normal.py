@@ -16,12 +16,16 @@ from policyroute.request.prompt import Call, Format, Function, Media, Other, Par
 from policyroute.scrub.canonical import canonical
 
 _NEUTRAL: Final = frozenset(
-    """role name type stream stream_options system input tools tool_choice toolConfig function_call tool_calls
-    response_format logit_bias content title context output is_error call_id file custom_tool_call
-    custom_tool_call_output arguments""".split()
+    """role name type stream system input tools function_call tool_calls content title context output is_error call_id
+    file custom_tool_call custom_tool_call_output arguments""".split()
 )
-"""Names in an `extra` that say how a client spells its request, or what it asks for in words that every provider of its
-dialect knows."""
+_OF_REQUESTS: Final = _NEUTRAL | frozenset(
+    "stream_options tool_choice toolConfig response_format logit_bias audio safetySettings".split()
+)
+"""Names in an `extra`, and in the request's own, that say how a client spells its request, or what it asks for in words
+that every provider of its dialect knows."""
+_OF_TOOLS: Final = frozenset({"tool_choice", "toolConfig"})
+"""Those that may name a tool which is no function."""
 
 
 def normalised(prompt: Prompt) -> tuple[Prompt, tuple[Change, ...]]:
@@ -50,8 +54,19 @@ class _Neutral:
             if said := getattr(given, name):
                 self._changes.add("dropped", name)
                 changed[name] = type(said)()
+        if len(changed["tools"]) < len(given.tools):
+            self._choose(changed)
         changed = {name: new for name, new in changed.items() if new is not getattr(given, name)}
         return replace(given, **changed) if changed else given
+
+    def _choose(self, changed: dict[str, Any]) -> None:
+        """Among the tools that are left."""
+        extra: Mapping[str, Any] = changed["extra"] or {}
+        if not _OF_TOOLS.isdisjoint(extra):
+            self._changes.add("dropped", "tool_choice")
+            changed["extra"] = {name: value for name, value in extra.items() if name not in _OF_TOOLS}
+        if not changed["tools"]:
+            changed["choice"] = changed["parallel"] = None
 
     @staticmethod
     def _all(given: tuple[Any, ...], told: list[Any]) -> tuple[Any, ...]:
@@ -88,6 +103,7 @@ class _Neutral:
             changed["file_id"] = ""
         elif isinstance(part, Call):
             changed["id"] = self._called(part.id)
+            changed["extra"] = _with_id(changed["extra"])
         elif isinstance(part, Result):
             changed["call_id"] = self._answered(part.call_id)
             changed["content"] = self._content(part)
@@ -150,10 +166,18 @@ class _Neutral:
         """What says how something was spelled stays."""
         if not extra:
             return extra
-        kept = {name: value for name, value in extra.items() if name in _NEUTRAL or value is ABSENT}
+        neutral = _NEUTRAL if owner else _OF_REQUESTS
+        kept = {name: value for name, value in extra.items() if name in neutral or value is ABSENT or value is None}
         if len(kept) == len(extra):
             return extra
         for name in extra:
             if name not in kept:
                 self._changes.add("dropped", f"{owner}.{plain(name)}" if owner else plain(name))
         return kept
+
+
+def _with_id(extra: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Of a call that went by another id than that of its result, which is gone."""
+    if extra and extra.get("call_id") is ABSENT:
+        return {name: value for name, value in extra.items() if name != "call_id"}
+    return extra

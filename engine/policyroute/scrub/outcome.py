@@ -96,7 +96,7 @@ class Checked:
 class Scrubbed:
     """`prompt` is the very one that was given where nothing was changed. `traces`: what has a label above `internal`,
     to look for it in what models say. `withheld`: what this receiver does not get, to look for it in the bytes that
-    are sent."""
+    are sent. `spoken`: what the author wrote and this receiver does get, which is no sign of anything withheld."""
 
     prompt: Prompt = field(repr=False)
     cuts: tuple[Cut, ...] = ()
@@ -104,4 +104,5 @@ class Scrubbed:
     after: Sizes = Sizes()
     traces: tuple[Trace, ...] = field(default=(), repr=False)
     withheld: tuple[Trace, ...] = field(default=(), repr=False)
+    spoken: tuple[str, ...] = field(default=(), repr=False)
     checked: tuple[Checked, ...] = ()

@@ -15,9 +15,9 @@ from policyroute.scrub.profile import Exhausted, Ranges
 
 _re2: Any = untyped_re2
 
-_READ: Final = 40_000_000
+_READ: Final = 30_000_000
 """Bytes that all matches of a pattern may read, if each reads all that is left."""
-_FEWEST: Final = 16
+_FEWEST: Final = 8
 _LONGEST: Final = 10_000
 _ANYTHING: Final = (b"You are a helper.\n\n## Rules\n- \xe2\x82\xac 9", b"x", b"- 7: _Zq_;", b"\t# {'a': 1}")
 """Texts that have nothing in common."""

@@ -47,9 +47,14 @@ class Selector:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     when: Callable[[Segment], bool] | None = None
 
+    @property
+    def authored(self) -> bool:
+        """Whether it counts only in what the author of the application wrote."""
+        return bool(self.tag) or self.heading is not None
+
     def takes(self, segment: Segment) -> bool:
         """Whether it may say something of this text."""
-        if (self.tag or self.heading) and not segment.trusted:
+        if self.authored and not segment.trusted:
             return False
         if self.role and segment.role not in self.role:
             return False

@@ -14,14 +14,14 @@ from policyroute.request.prompt import Function, Prompt, Turn
 from policyroute.scrub.asserting import Told, checked, sizes_after, sizes_before
 from policyroute.scrub.instead import fallen_back, gutted
 from policyroute.scrub.judging import Judged, Pseudonym, judged
-from policyroute.scrub.labelling import Piece, pieces
+from policyroute.scrub.labelling import Piece, Reader
 from policyroute.scrub.outcome import Refusal, Scrubbed
 from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
 from policyroute.scrub.profile import Exhausted, Gate, Profile
 from policyroute.scrub.segment import Segment
 from policyroute.scrub.shapes import obj, same
-from policyroute.scrub.tags import Untidy
+from policyroute.scrub.tags import Untidy, tagged
 from policyroute.scrub.traces import Trace
 from policyroute.scrub.walk import Stuck, rewritten, segments
 
@@ -46,22 +46,37 @@ def scrubbed(
         return Refusal("exhausted", OUTPUTS, detail="there is too much to look through")
     first = [judged(segment, some, gate, pseudonym) for segment, some in zip(found, read, strict=True)]
     told, fallback = fallen_back(first, profiles)
-    blocked = next((each.blocked for each in told if each.blocked), None) or gutted(told)
+    blocked = next((each.blocked for each in told if each.blocked), None) or gutted(told) or _tagged(told, profiles)
     if blocked:
         return blocked
     return _put_together(prompt, profiles, gate, told, fallback=fallback)
 
 
 def _read(found: Sequence[Segment], profiles: Sequence[Profile]) -> list[list[Piece]] | Refusal:
+    reader = Reader(profiles)
     read: list[list[Piece]] = []
     for segment in found:
         try:
-            read.append(pieces(segment, profiles))
+            read.append(reader.pieces(segment))
         except Untidy as error:
             return Refusal("tags", place=f"{segment.path}:{error.at}", detail=error.why)
         except Exhausted:
             return Refusal("exhausted", place=segment.path, detail="a selector took too long")
     return read
+
+
+def _tagged(told: Sequence[Judged], profiles: Sequence[Profile]) -> Refusal | None:
+    """Where what is left, put together, is a tag again."""
+    names = frozenset[str]().union(*(profile.tags for profile in profiles))
+    for each in told:
+        if each.segment.trusted and each.told and each.told is not each.segment.text:
+            try:
+                clean = tagged(each.told, names) is None
+            except (Untidy, Exhausted):
+                clean = False
+            if not clean:
+                return Refusal("tags", place=f"{each.segment.path}:0", detail="without its tags it has tags again")
+    return None
 
 
 def _put_together(
@@ -79,7 +94,7 @@ def _put_together(
     if isinstance(asserted, Refusal):
         return asserted
     cuts = tuple(cut for each in told for cut in each.cuts)
-    return Scrubbed(new, cuts, before, after, _traces(told), _withheld(told), asserted)
+    return Scrubbed(new, cuts, before, after, _traces(told), _withheld(told), _spoken(told), asserted)
 
 
 def _rewritten(prompt: Prompt, told: Sequence[Judged]) -> Prompt:
@@ -151,4 +166,14 @@ def _withheld(told: Sequence[Judged]) -> tuple[Trace, ...]:
         for each in told
         for goes, piece in zip(each.goes, each.pieces, strict=True)
         if not goes and not piece.markup
+    )
+
+
+def _spoken(told: Sequence[Judged]) -> tuple[str, ...]:
+    return tuple(
+        piece.text
+        for each in told
+        if each.segment.trusted
+        for goes, piece in zip(each.goes, each.pieces, strict=True)
+        if goes
     )

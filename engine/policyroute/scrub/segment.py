@@ -35,7 +35,7 @@ Kind = Literal[
     "schema_value",
     "metadata",
     "stop",
-    "user",
+    "user_id",
     "id",
     "word",
     "other",
@@ -47,7 +47,7 @@ dialect has words for."""
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 
-_AUTHORED: Final = frozenset({"tool_description", "parameter_doc", "schema_doc"})
+_AUTHORED: Final = frozenset({"tool_description", "parameter_doc", "parameter_value", "schema_doc", "schema_value"})
 OPEN: Final = frozenset({"id", "word"})
 """Kinds that say nothing of anybody: public where nobody says otherwise."""
 

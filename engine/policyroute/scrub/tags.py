@@ -36,7 +36,7 @@ class Untidy(Exception):
 
 _MOST: Final = 10_000
 """Tags in one text, and what may be letters written otherwise."""
-_LONGEST: Final = 2_000_000
+_LONGEST: Final = 1_000_000
 _AT_MOST: Final = 128
 """Characters of the beginning of a tag."""
 _NEVER: Final = re.compile(r"(?!)")

@@ -7,7 +7,7 @@ are one; what is found is said by name, never by text. The work is linear in wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,10 +23,15 @@ _LEAST: Final = 12
 """Letters and digits that a shingle has at least; shorter ones go on into the next words."""
 _ALONE: Final = 6
 """A text of fewer words than a shingle is looked for whole if it has as many letters and digits."""
+_LONGEST: Final = 512
+"""Letters of a shingle that are looked for."""
+CANARY: Final = "canary"
 _MOST: Final = 20_000
 """Shingles of one text. Of a longer one those are taken that are spread over it evenly."""
 
-_WORD: Final = re.compile(r"[^\W_]+")
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+"""Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+_WORD: Final = re.compile(rf"[{_UNSPACED}]{{1,3}}|(?:(?![{_UNSPACED}])[^\W_])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +47,38 @@ class Traces:
     """`canaries` are nonces that stand in labelled texts, of at least six letters or digits. What `besides` has is no
     sign: it may be said."""
 
-    __slots__ = ("_automaton", "longest")
+    __slots__ = ("_automaton", "_free", "longest")
 
     def __init__(self, traces: Iterable[Trace] = (), canaries: Iterable[str] = (), besides: Iterable[str] = ()) -> None:
-        free = {shingle for text in besides for shingle in shingles(text)}
-        named = [(shingle, trace.name) for trace in traces for shingle in shingles(trace.text) if shingle not in free]
-        named += [(squeezed(canary), "canary") for canary in canaries]
-        named = [(shingle, name) for shingle, name in named if len(shingle) >= _ALONE]
-        self.longest = max((len(shingle) for shingle, _ in named), default=0)
-        self._automaton = _built(named) if named else None
+        named = {shingle: trace.name for trace in traces for shingle in shingles(trace.text)}
+        named |= {squeezed(canary): CANARY for canary in canaries}
+        named = {shingle: name for shingle, name in named.items() if len(shingle) >= _ALONE}
+        self.longest = max(map(len, named), default=0)
+        self._automaton = automaton = _built(named) if named else None
+        self._free: set[str] = set()
+        if automaton is not None:
+            self._free = {shingle for text in besides for _, (shingle, _) in automaton.iter(squeezed(text))}
 
     def __bool__(self) -> bool:
         return self._automaton is not None
 
     def found(self, said: str) -> Iterator[str]:
-        """Names of what is in a text that is squeezed already, read forwards, backwards and as rot13."""
+        """Names of what is in a text that is squeezed already."""
         if self._automaton is not None and said:
-            for form in (said, said[::-1], said.translate(_ROT13)):
-                for _, name in self._automaton.iter(form):
+            for _, (shingle, name) in self._automaton.iter(said):
+                if shingle not in self._free:
                     yield name
 
+    def disguised(self, said: str) -> Iterator[str]:
+        """As `found`, backwards and as rot13."""
+        yield from self.found(said[::-1])
+        yield from self.found(said.translate(_ROT13))
 
-def _built(named: Iterable[tuple[str, str]]) -> Any:
+
+def _built(named: Mapping[str, str]) -> Any:
     automaton: Any = _ahocorasick.Automaton()
-    for shingle, name in named:
-        automaton.add_word(shingle, name)
+    for shingle, name in named.items():
+        automaton.add_word(shingle, (shingle, name))
     automaton.make_automaton()
     return automaton
 
@@ -81,12 +93,17 @@ def shingles(text: str) -> list[str]:
     if len(words) < WORDS:
         whole = "".join(words)
         return [whole] if len(whole) >= _ALONE else []
-    found: dict[str, None] = {}
     step = 1 + (len(words) - WORDS) // _MOST
-    for at in range(0, len(words) - WORDS + 1, step):
-        end, shingle = at + WORDS, "".join(words[at : at + WORDS])
-        while len(shingle) < _LEAST and end < len(words):
-            shingle += words[end]
-            end += 1
-        found[shingle[:512]] = None
-    return list(found)
+    starts = range(0, len(words) - WORDS + 1, step)
+    found = ["".join(words[at : at + WORDS]) for at in starts]
+    return [
+        (each if len(each) >= _LEAST else _longer(words, at))[:_LONGEST] for at, each in zip(starts, found, strict=True)
+    ]
+
+
+def _longer(words: list[str], at: int) -> str:
+    shingle, end = "", at
+    while len(shingle) < _LEAST and end < len(words):
+        shingle += words[end]
+        end += 1
+    return shingle

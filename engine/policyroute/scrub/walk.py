@@ -81,7 +81,7 @@ class _Walk:
         stop = [self._at(f"stop[{at}]", "stop", said) for at, said in enumerate(given.stop)]
         changes["stop"] = _kept(given.stop, stop)
         if given.user:
-            changes["user"] = self._at("user", "user", given.user) or ""
+            changes["user"] = self._at("user", "user_id", given.user) or ""
         if given.cache_key:
             changes["cache_key"] = self._at("cache_key", "id", given.cache_key) or ""
         if given.metadata:
