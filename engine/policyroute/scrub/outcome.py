@@ -17,6 +17,15 @@ Cause = Literal["required", "forbidden", "gutted", "assertion", "tags", "stuck",
 
 Done = Literal["dropped", "replaced", "pseudonymised", "fallback", "public"]
 
+_WORDS: Final[Mapping[Cause, str]] = {
+    "required": "what is required may not go",
+    "forbidden": "a selector refuses to send it",
+    "gutted": "nothing would be left of what is said",
+    "assertion": "an assertion does not hold",
+    "tags": "tags cannot be read",
+    "stuck": "what may not go cannot be taken out",
+    "exhausted": "the labels could not be read in time",
+}
 
 _OPEN: Final = ("arguments", "extra", "metadata", "parameters", "raw", "schema")
 
@@ -50,7 +59,7 @@ class Refusal:
         return self.cause in ("tags", "exhausted")
 
     def __str__(self) -> str:
-        said = [self.cause, *filter(None, (self.name, self.detail))]
+        said = [_WORDS[self.cause], *filter(None, (self.name, self.detail))]
         return ": ".join(said) + (f" (at {shown(self.place)})" if self.place else "")
 
 

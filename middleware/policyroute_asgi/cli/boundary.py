@@ -48,13 +48,13 @@ def boundary(crossings: Crossings, out: Console, *, text: bool) -> None:
 def passed_over(reason: Excluded) -> str:
     """Why a candidate is not asked, in rich's markup."""
     by = f" by rule {reason.rule}" if reason.rule else ""
-    return f"[red]passed over[/]{escape(by)}: {escape(reason.code)}, {escape(reason.detail)}"
+    return f"[red]passed over[/] ({escape(reason.code + by)}): {escape(reason.detail)}"
 
 
 def _hop(place: int, hop: HopTrace, out: Console) -> None:
     provider = hop.candidate.provider
     where = ", ".join(filter(None, (provider.region, provider.clearance.label)))
-    way = "it crosses" if hop.crosses else "it begins here"
+    way = "it crosses" if hop.crosses else "it begins here" if hop.told else "nobody has it so far"
     reached = "" if hop.reached else "; [yellow]the limits of `fallback` end before it[/]"
     who = f"[bold]{escape(hop.candidate.target)}[/] at {escape(provider.name)} ({escape(where)})"
     out.print(f"  {place:>2}. {who}: {way}{reached}")
