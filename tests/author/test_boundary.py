@@ -50,10 +50,10 @@ def crossed(route: str, rules: str = RULES, system: str = SYSTEM, asked: str = A
     return crossings(policy, request, policy.decide(request, state, 0.0), state, secrecy)
 
 
-def names(crossings: Crossings) -> tuple[str | None, list[str]]:
+def names(crossings: Crossings) -> str:
     """Who begins, and who is left then."""
-    home = crossings.home
-    return home and home.candidate.target, [hop.candidate.target for hop in crossings.left]
+    home = [crossings.home] if crossings.home else []
+    return " ".join(hop.candidate.target for hop in (*home, *crossings.left))
 
 
 def test_the_first_one_has_it_all_and_to_others_it_crosses() -> None:
@@ -80,34 +80,32 @@ def test_who_is_passed_over_is_no_home_and_says_why() -> None:
     reasons = [hop.refusal and (hop.refusal.code, hop.refusal.rule) for hop in found.hops]
     assert reasons == [("clearance", "labels"), ("clearance", "labels"), None, None]
     assert [hop.crosses for hop in found.hops] == [False, False, False, True]
-    assert names(found) == ("one", ["three"])
+    assert names(found) == "one three"
     detail = found.hops[1].refusal
     assert detail and "required" in detail.detail and "turns[0].parts[0].text" in detail.detail
 
 
 @pytest.mark.parametrize(
-    ("route", "system", "whole"),
+    ("route", "system", "told"),
     [
-        ("[one, two]", NEEDED, ("one", [])),
-        ("[one, two, three]", NEEDED, ("one", ["three"])),
-        ("[two, four]", NEEDED, (None, [])),
-        ("[one, two]", SYSTEM, ("one", ["two"])),
-        ("[one, two]", f"<confidential>{SECRET}", (None, [])),
+        ("[one, two]", NEEDED, "one"),
+        ("[one, two, three]", NEEDED, "one three"),
+        ("[two, four]", NEEDED, ""),
+        ("[one, two]", SYSTEM, "one two"),
+        ("[one, two]", f"<confidential>{SECRET}", ""),
     ],
 )
-def test_whether_anybody_is_left_for_what_is_required(
-    route: str, system: str, whole: tuple[str | None, list[str]]
-) -> None:
-    assert names(crossed(route, system=system)) == whole
+def test_whether_anybody_is_left_for_what_is_required(route: str, system: str, told: str) -> None:
+    assert names(crossed(route, system=system)) == told
 
 
 def test_those_beyond_the_limits_of_the_fallback_are_not_left() -> None:
     rules = f"{RULES}  - {{id: few, fallback: {{max_swaps: 1}}}}\n"
     found = crossed("[four, one, two, three]", rules)
     assert [hop.reached for hop in found.hops] == [True, True, True, False], "who is passed over does not count"
-    assert names(found) == ("one", ["two"])
+    assert names(found) == "one two"
     once = f"{RULES}  - {{id: once, fallback: {{max_attempts: 1}}}}\n"
-    assert names(crossed("[one, two]", once)) == ("one", [])
+    assert names(crossed("[one, two]", once)) == "one"
 
 
 def test_what_a_rule_blocks_goes_nowhere_and_only_its_kind_is_told() -> None:
@@ -150,7 +148,7 @@ def test_texts_that_are_only_embedded_are_one_size() -> None:
 
 def test_nobody_is_asked_where_the_rules_deny() -> None:
     found = crossed("[one]", "rules: [{id: no, deny: {}}]")
-    assert (found.hops, names(found)) == ((), (None, []))
+    assert (found.hops, names(found)) == ((), "")
     assert found.as_json() == {"hops": [], "home": None, "left": []}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.echoing import Echo, Echoes
+from tests.support.echoing import Echo, Echoes, everything
 
 from policyroute_asgi import ANONYMOUS, Router
 
@@ -161,11 +161,11 @@ def test_a_candidate_that_is_passed_over_is_called_so_without_being_asked(ask: C
 @pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic", "gemini"])
 def test_no_string_of_a_rich_request_is_shown(dialect: str, ask: Callable[..., str], policies: Path) -> None:
     (policies / "main.yaml").write_text(POLICY.replace("[four, one, two, three]", "[one, two, three]"))
-    body = json.loads((RICH / f"{dialect}.json").read_text())
-    given = {"request": {"dialect": dialect, "body": body}}
+    body = (RICH / f"{dialect}.json").read_text()
+    given = {"request": {"dialect": dialect, "body": json.loads(body)}}
     out = ask(given, "--boundary") + ask(given, "--boundary", "--format", "json")
     assert "by results" in out, "something is taken out"
-    said = {text for text in _strings(body) if " " in text or any(map(str.isdigit, text))}
+    said = {text for text in everything(body).splitlines() if " " in text or any(map(str.isdigit, text))}
     assert len(said) > 15
     assert [text for text in said if text in out] == []
 
@@ -178,10 +178,3 @@ def _hops(out: str) -> list[str]:
         "\n".join(line.strip() for line in shown[start:end]).partition(". ")[2]
         for start, end in zip(starts, [*starts[1:], None], strict=True)
     ]
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [text for each in inner for text in _strings(each)]
