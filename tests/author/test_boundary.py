@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,6 +10,8 @@ import pytest
 
 from policyroute import ModelRequest, RoutingState, build
 from policyroute.author.boundary import Crossings, crossings
+from policyroute.exchange.passage import Passage
+from policyroute.exchange.payload import build as build_attempt
 from policyroute.exchange.redacting import Secrecy
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.request import Operation
@@ -29,6 +32,8 @@ targets:
   public-vectors: {provider: open, model: v, supports: {embeddings: true}}
   vectors: {provider: away, model: v, supports: {embeddings: true}}
 """
+RICH = Path(__file__).parents[1] / "exchange" / "rich"
+HOW: dict[str, Any] = {"addition": None, "measured": False}
 SECRET = "The launch is called Tangerine Heron."
 SYSTEM = f"You write letters. <confidential>{SECRET}</confidential> <required>Answer in French.</required>"
 NEEDED = f"<required><confidential>{SECRET}</confidential></required>"
@@ -158,3 +163,22 @@ def test_the_same_is_said_of_the_same_and_no_text_is_in_it() -> None:
     said = f"{one!r} {one.as_json()}"
     for text in ("Tangerine", "zoe.quill", "4111", "letters", "French"):
         assert text not in said
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic", "gemini"])
+@pytest.mark.parametrize("rules", ["", RULES])
+def test_what_is_shown_is_what_an_attempt_sends(dialect: str, rules: str) -> None:
+    policy = build({"a.yaml": f"{PROVIDERS}{rules}\ndefault: {{route: [one, again, two, three]}}\n"})
+    path = "/v1beta/models/auto:generateContent" if dialect == "gemini" else ""
+    request = ModelRequest.read(dialect, (RICH / f"{dialect}.json").read_bytes(), path=path)
+    state = RoutingState.empty()
+    decision = policy.decide(request, state, 0.0)
+    shown = crossings(policy, request, decision, state, Secrecy(b"k", {}, Pseudonyms(b"p"))).hops
+    secrecy = Secrecy(b"k", {}, Pseudonyms(b"p"))
+    sent = [
+        build_attempt(request, hop, None, None, Passage.of(request, hop, secrecy, **HOW, crosses=each.crosses))
+        for each in shown
+        for hop in [policy.hop(decision, each.candidate, state)]
+    ]
+    assert [each.told and each.told.body for each in shown] == [payload.outbound.body for payload in sent]
+    assert len(sent) == 4
