@@ -10,9 +10,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from policyroute.absent import Absent
 from policyroute.decide.decision import Decision, Hop
@@ -25,8 +24,8 @@ from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import BLOCK, Treatment
 from policyroute.failures import Failure
 from policyroute.policy.model import Provider
+from policyroute.redact.known import Known
 from policyroute.request import Client, ModelRequest
-from policyroute.scrub import Traces
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.context import Context, Contexts, account
 from policyroute_asgi.state.store import StateStore
@@ -43,8 +42,7 @@ async def beside(work: Callable[[], Result], size: int) -> Result:
     return work() if size <= AT_ONCE else await asyncio.to_thread(work)
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """What an attempt sends, and what is done about its answer."""
 
     payload: Payload
@@ -62,11 +60,11 @@ class Crossings:
 
     async def of(self, request: ModelRequest, decision: Decision, client: Client) -> Crossing:
         conversation = request.conversation(client.tenant)
-        context = await self._contexts.found(conversation)
+        context = await self._contexts.found(conversation) if conversation else Context()
         secrecy = NOTHING
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
-            secrecy = Secrecy(key, client.known_values, await self._vault.opened(conversation))
+            secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation))
         kept = _Kept(conversation, self._contexts, self._vault, self._auditor)
         return Crossing(request, decision, client, context, secrecy, kept)
 
@@ -74,8 +72,17 @@ class Crossings:
 NOTHING: Final = Secrecy(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+async def _known(decision: Decision, client: Client) -> Known | None:
+    """The app's values of the client, made ready to be looked for once a request; None where no rule does."""
+    values = client.known_values
+    rules = (*decision.redactions, *decision.censors)
+    if not values or not any(rule.known for _, rule in rules):
+        return None
+    size = sum(len(some) if isinstance(some, str) else sum(map(len, some)) for some in values.values())
+    return await beside(partial(Known, values), size)
+
+
+class _Kept(NamedTuple):
     """Where what a request leaves is kept."""
 
     conversation: str
@@ -177,12 +184,13 @@ class Crossing:
 
     def _treatment(self, hop: Hop, passage: Passage | None) -> Treatment | None:
         """None where the answer is the client's as it comes: nearly every one."""
+        if not (hop.censors or hop.redactions or (passage is not None and passage.traces)):
+            return None
         censors = self._secrecy.redaction(hop.censors)
         pseudonyms = self._secrecy.pseudonyms
         restoring = [rule for _, rule in hop.redactions if rule.restore]
         restores = pseudonyms is not None and bool(restoring) and bool(pseudonyms.values)
-        scrubbed = passage.scrubbed if passage is not None else None
-        traces = Traces(scrubbed.traces) if scrubbed is not None and scrubbed.traces else None
+        traces = passage.traces if passage is not None and passage.traces else None
         if censors is None and not restores and not traces:
             return None
         form = self._request.response_format

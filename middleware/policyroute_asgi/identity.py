@@ -8,12 +8,13 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from inspect import isawaitable
 from typing import Any, Final, cast
 
+from policyroute.redact.known import rejected
 from policyroute.request import BadRequest, Client
 
 Scope = Mapping[str, Any]
@@ -53,6 +54,8 @@ async def who(identify: Identify | Anonymous, scope: Scope, address: str) -> Cli
             found = await found
     except Exception as error:
         raise _refusal(error) or IdentifyError(f"`client` raised {type(error).__name__}") from error
+    if isinstance(found, Client):
+        _check_known(found.known_values)
     if found is None or isinstance(found, Client):
         return found
     facts: dict[str, Any] = {"address": address, **_checked(found)}
@@ -102,6 +105,9 @@ def _check_known(values: object) -> None:
             raise IdentifyError(
                 "`client` returned `known_values` that are no mapping from labels to strings or lists of strings"
             )
+    reason = rejected(cast("Mapping[str, str | Sequence[str]]", values))
+    if reason is not None:
+        raise IdentifyError(f"`client` returned `known_values` that cannot be looked for: {reason}")
 
 
 def _grant(name: str, value: object) -> tuple[str, ...] | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policyroute.decide.answers import Answer
+from policyroute.decide.content import Looked
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
@@ -43,6 +44,8 @@ from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
 from policyroute_asgi.work import ongoing
 
+_AT_ONCE: Final = 16 * 1024
+"""Bytes of a request whose texts are looked through while it is decided, if at all."""
 _REVOKED: Final = "the key that sent this request does not count any more"
 
 
@@ -135,7 +138,7 @@ class Routed:
             served.request = request = await whole(request, tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
-        decision = self._decide(active, request, caller, served)
+        decision = self._decide(active, request, caller, served, await _looked(active, request))
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -196,11 +199,13 @@ class Routed:
 
         return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
 
-    def _decide(self, active: Active, request: ModelRequest, caller: Caller, served: Served) -> Decision:
+    def _decide(
+        self, active: Active, request: ModelRequest, caller: Caller, served: Served, looked: Looked | None
+    ) -> Decision:
         state = self._telemetry.state(self._places.load)
         started = time.perf_counter()
         decision = active.policy.decide(
-            request, state, request.time, decision_id=served.decision_id, client=caller.client
+            request, state, request.time, decision_id=served.decision_id, client=caller.client, looked=looked
         )
         served.decide = time.perf_counter() - started
         served.decision = decision
@@ -226,6 +231,13 @@ class Routed:
             return verdict
 
         return Review(judge, awaiting.words)
+
+
+async def _looked(active: Active, request: ModelRequest) -> Looked | None:
+    """What is in the texts of a large request, where the policy asks: nobody else waits while that is found out."""
+    if request.size <= _AT_ONCE or not active.policy.needs_content:
+        return None
+    return await asyncio.to_thread(active.policy.looked, request)
 
 
 def _speak_otherwise(decision: Decision) -> bool:

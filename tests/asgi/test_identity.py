@@ -70,6 +70,8 @@ async def test_anonymous_has_a_tenant_of_its_own() -> None:
             "`client` returned `known_values` that are no mapping from labels",
         ),
         ({"known_values": ["Ada"]}, "`client` returned `known_values` that are no mapping from labels"),
+        ({"known_values": {"pet": ["Rex", "2"]}}, "`client` returned `known_values` that cannot be looked for"),
+        (Client(known_values={"pet": "no"}), "`client` returned `known_values` that cannot be looked for"),
         ({"profiles": ["CHAT", 7]}, "`client` returned `profiles` that is neither None nor a list of strings"),
         (7, "`client` must return a Client, a mapping or None, not int"),
     ],

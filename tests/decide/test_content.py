@@ -87,6 +87,29 @@ def test_of_texts_that_are_too_long_nobody_can_say(policy: MakePolicy, ask: Ask)
     assert decision.denied.code == "policy_error"
 
 
+def test_what_was_looked_for_beforehand_is_what_the_decision_finds(policy: MakePolicy, ask: Ask) -> None:
+    bodies = [saying("Be kind.", said) for said in ("Hi", ADDRESS, TOKEN, "a " * MOST)]
+    bodies += [saying("<confidential>x</confidential>"), saying("<confidential>x")]
+    for rules in (RULES, LABELLED, RULES + LABELLED.replace("rules:\n", "").lstrip("\n")):
+        policy_set = policy(rules)
+        assert policy_set.needs_content
+        for body in bodies:
+            request = ask(**body)
+            at_once, beforehand = (
+                policy_set.decide(request, RoutingState.empty(), 0.0, client=Client(team="red"), looked=looked)
+                for looked in (None, policy_set.looked(request))
+            )
+            assert beforehand.as_json() == at_once.as_json()
+
+
+def test_a_policy_that_does_not_ask_needs_nothing(policy: MakePolicy, ask: Ask) -> None:
+    policy_set = policy('rules: [{id: a, when: "request.stream", route: [mini]}]')
+    assert not policy_set.needs_content
+    assert policy_set.looked(ask()) == (None, None)
+    off = RULES.replace("{id: ", "{mode: off, id: ")
+    assert not policy(off).needs_content
+
+
 def test_what_was_found_is_not_shown(policy: MakePolicy, ask: Ask) -> None:
     request = ask(messages=[{"role": "user", "content": f"{ADDRESS} {TOKEN}"}])
     told = trace(policy(RULES), request, RoutingState.empty(), 0.0, Client(team="red"))

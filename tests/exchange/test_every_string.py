@@ -23,6 +23,7 @@ from policyroute.exchange.passage import Passage
 from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
 from policyroute.policy.actions import Redact
+from policyroute.redact.known import Known
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.request import BadRequest, ModelRequest
 
@@ -37,7 +38,7 @@ VALUES: Final = (
     "CASE-204718",
     "Ottoline Vexley",
 )
-CLIENT: Final = {"customer": ["Ottoline Vexley"]}
+CLIENT: Final = Known({"customer": ["Ottoline Vexley"]})
 
 Put = Callable[[str, str], str]
 """A value into what stood there."""

@@ -26,6 +26,7 @@ MOST: Final = 100_000
 """Characters of all texts together: what is looked through in the time that one request may keep others waiting."""
 
 _FOUND: Final = frozenset({"content.pii", "content.secrets"})
+_LABELS: Final = "content.labels"
 _SECRETS: Final = expanded(["secrets"])
 
 
@@ -34,6 +35,20 @@ class Content(NamedTuple):
 
     pii: tuple[str, ...]
     secrets: tuple[str, ...]
+
+
+class Looked(NamedTuple):
+    """What there is in a request's texts, looked for before anybody asks; None where nobody does."""
+
+    content: Content | EvaluationError | None
+    labels: tuple[Clearance, ...] | EvaluationError | None
+
+
+class Questions(NamedTuple):
+    """Which of it the conditions of a policy ask for: what is found, and how texts are labelled."""
+
+    found: bool
+    labels: bool
 
 
 def content(request: ModelRequest) -> Content | EvaluationError:
@@ -68,10 +83,12 @@ def detector() -> Detector:
     return Detector(KINDS)
 
 
-def prepare(conditions: Iterable[Expression | None]) -> None:
-    """Make the detector, if any of these asks for what it finds: no request should wait for that."""
-    if any(read in _FOUND for each in conditions if each is not None for read in each.reads):
+def questions(conditions: Iterable[Expression | None]) -> Questions:
+    """What these ask. The detector is made, if they ask for what it finds: no request should wait for that."""
+    reads = {read for each in conditions if each is not None for read in each.reads}
+    if found := not _FOUND.isdisjoint(reads):
         detector()
+    return Questions(found, _LABELS in reads)
 
 
 def _texts(request: ModelRequest) -> Iterator[str]:

@@ -14,7 +14,7 @@ from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.cel.values import Timestamp, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
-from policyroute.decide.content import Content, content, labels
+from policyroute.decide.content import Content, Looked, content, labels
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
@@ -69,6 +69,13 @@ class Facts:
         self.client_tenant = client.tenant
         self.client_team = client.team
         self.client_tier = client.tier
+
+    def knowing(self, looked: Looked) -> None:
+        """What was looked for already is not looked for again."""
+        if looked.content is not None:
+            self.__dict__["_content"] = looked.content
+        if looked.labels is not None:
+            self.__dict__["_labels"] = looked.labels
 
     def turn_to(self, endpoint: Endpoint, seen: TargetFacts | None = None) -> None:
         """From here on `target` is this endpoint: as it was seen before, or made when it is asked for."""

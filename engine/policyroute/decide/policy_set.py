@@ -14,7 +14,7 @@ from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, merge
 from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.content import prepare
+from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
@@ -64,7 +64,8 @@ class PolicySet:
         }
         profiles = {each.profile.name: each.profile for each in self._effects.scrubs()}
         self._facts = facts_class(program.variables, tuple(profiles.values()))
-        prepare([*program.variables.values(), *[each for rule in program.rules for each in (rule.when, rule.require)]])
+        conditions = [each for rule in program.rules if rule.mode is not Mode.OFF for each in (rule.when, rule.require)]
+        self._asked = questions([*program.variables.values(), *conditions])
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
         self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
@@ -81,7 +82,20 @@ class PolicySet:
     def warnings(self) -> tuple[Problem, ...]:
         return self.program.warnings
 
-    def decide(
+    @property
+    def needs_content(self) -> bool:
+        """Whether conditions ask what is in a request's texts: of a large request that takes a while to say."""
+        return any(self._asked)
+
+    def looked(self, request: ModelRequest) -> Looked:
+        """What conditions may ask of its texts, for `decide`. A thread may call it that has the request alone."""
+        found, labelled = self._asked
+        return Looked(
+            content(request) if found else None,
+            labels(request, self._facts.profiles) if labelled else None,
+        )
+
+    def decide(  # noqa: PLR0913 - what a decision rests on
         self,
         request: ModelRequest,
         state: RoutingState,
@@ -89,8 +103,9 @@ class PolicySet:
         *,
         decision_id: str = "",
         client: Client = _LOCAL,
+        looked: Looked | None = None,
     ) -> Decision:
-        """Decide one request. `now` is in epoch seconds.
+        """Decide one request. `now` is in epoch seconds. `looked` is what `looked` says of it, if that was asked.
 
         Nothing that a policy or a request says makes it raise: rules that cannot be evaluated are in `errors`, and a
         request that is not to be served has `denied` set.
@@ -100,6 +115,8 @@ class PolicySet:
         facts = self._facts(request, client, state, now, self.endpoints.first)
         if client.models is not None:
             facts.granted = self._grants.of(client.models)
+        if looked is not None:
+            facts.knowing(looked)
         matched, erred = self._index.match(facts)
         applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
         enforced = matched & ~effects.shadow

@@ -14,7 +14,7 @@ from typing import Any, Final
 from policyroute.policy.actions import Redact
 from policyroute.redact.detector import Detector
 from policyroute.redact.kinds import expanded
-from policyroute.redact.known import Known
+from policyroute.redact.known import Known, findable
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Mode, Redaction, Rule
 
@@ -25,14 +25,16 @@ REMEMBERED: Final = "value"
 """The kind of a value that is only known because it was found before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Secrecy:
-    """What a request brings to its redactions: the app's own values of the client, by their labels, the pseudonyms of
-    its conversation, and the key that hashes are made with."""
+    """What a request brings to its redactions: the key that hashes are made with, the app's own values of the client,
+    and the pseudonyms of its conversation."""
 
     key: bytes = field(repr=False)
-    values: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, "str | Sequence[str]"], repr=False)
+    client: Known | None = None
     pseudonyms: Pseudonyms | None = field(default=None, repr=False)
+    _known: Known | None = field(default=None, init=False)
+    _remembered: int = field(default=0, init=False)
 
     def redaction(self, rules: Rules) -> Redaction | None:
         """None where no rule asks for any. It counts, and so is one attempt's."""
@@ -42,7 +44,7 @@ class Secrecy:
             Rule(id, detector(each.detect, tuple(each.patterns.items())), Mode(each.mode), each.known)
             for id, each in rules
         ]
-        return Redaction(made, self._known(), self.pseudonyms, self.key)
+        return Redaction(made, self._all(), self.pseudonyms, self.key)
 
     def body(self, rules: Rules, data: Any) -> tuple[Any, Mapping[str, int]]:
         """A body with its values replaced, the same object where there are none, and how many there were of each kind.
@@ -59,11 +61,13 @@ class Secrecy:
         data = again.body(data)
         return data, {kind: first.counts[kind] + again.counts[kind] for kind in {**first.counts, **again.counts}}
 
-    def _known(self) -> Known | None:
-        values = dict(self.values)
-        if self.pseudonyms is not None and self.pseudonyms.values:
-            values[REMEMBERED] = tuple(self.pseudonyms.values.values())
-        return Known(values) if values else None
+    def _all(self) -> Known | None:
+        """Both kinds of values. Those that were found before, and are too short to be looked for, are not."""
+        values = self.pseudonyms.values if self.pseudonyms is not None else {}
+        if len(values) > self._remembered:  # no pseudonym is ever taken back
+            self._remembered = len(values)
+            self._known = Known({REMEMBERED: tuple(filter(findable, values.values()))}, self.client)
+        return self._known or self.client
 
 
 @lru_cache(maxsize=256)

@@ -9,57 +9,80 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, pairwise
 
 from policyroute.redact.lookalikes import UNSEEN
 from policyroute.redact.words import automaton
 from policyroute.redact.work import Steps
 
 SHORTEST = 3
-"""Characters of a value; a shorter one would be found everywhere."""
-_MOST = 20_000
-_NO_MORE_SPACES = 0x0E00  # scripts from here on do not part their words, or hang endings on them
+"""Letters and digits of a value; a shorter one would be found everywhere."""
+MOST_VALUES = 20_000
+_NO_MORE_SPACES = "\u0e00"
+"""Scripts from here on do not part their words, or hang endings on them."""
+_UNEVEN = re.compile(r"[\t\n\r\f\v]|  ")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 class Known:
-    """`values` are by their labels, which findings have as their kinds. `reach`: none has more characters in a text.
+    """`values` are by their labels, which findings have as their kinds; those of `beside` are found as well.
+    `reach`: none has more characters in a text.
 
     A value is found with other case, without its accents, and with other white space in it (at most as much as it has
-    characters, and 16 more). Raises ValueError for a value of fewer than three letters and digits, and for more than
-    20,000 values; the error names the label only.
+    characters, and 16 more). Raises ValueError for values that are `rejected`.
     """
 
-    def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
+    def __init__(self, values: Mapping[str, str | Sequence[str]], beside: Known | None = None) -> None:
+        reason = rejected(values)
+        if reason is not None:
+            raise ValueError(reason)
         folded: dict[str, str] = {}
         longest = 0
         for label, some in values.items():
             for each in (some,) if isinstance(some, str) else some:
-                plain = fold(each)[0].strip()
-                if sum(map(str.isalnum, plain)) < SHORTEST:
-                    raise ValueError(f"a known value of {label!r} has fewer than {SHORTEST} letters and digits")
-                folded.setdefault(plain, label)
+                folded.setdefault(_folded(each)[0].strip(), label)
                 longest = max(longest, len(each))
-        if len(folded) > _MOST:
-            raise ValueError(f"more than {_MOST:,} known values")
         self._automaton = automaton({plain: (len(plain), label) for plain, label in folded.items()})
-        self.reach = 2 * longest + 16 if folded else 0
+        self._beside = beside
+        self._reach = 2 * longest + 16 if folded else 0
+        self.reach: int = max(self._reach, beside.reach if beside is not None else 0)
 
     def __repr__(self) -> str:
         return f"<Known, at most {self.reach} characters>"
 
     def find(self, text: str, steps: Steps) -> Iterator[tuple[int, int, str]]:
         """Start, end and label of each. Raises Exhausted."""
+        if self._beside is not None:
+            yield from self._beside.find(text, steps)
         if self._automaton is None:
             return
-        plain, places = fold(text)
+        plain, places = _folded(text)
         for last, (length, label) in self._automaton.iter(plain):
             steps.take()
             first = last + 1 - length
             if _joined(plain, first) or _joined(plain, last + 1):
                 continue
-            start = first if places is None else places[first]
-            end = last + 1 if places is None else places[last] + 1
-            if end - start <= self.reach:
-                yield start, end, label
+            if places[last] - places[first] < self._reach:
+                yield places[first], places[last] + 1, label
+
+
+def rejected(values: Mapping[str, str | Sequence[str]]) -> str | None:
+    """Why nobody can look for these, by a label at most: there are more than 20,000, or one is not `findable`."""
+    count = 0
+    for label, some in values.items():
+        for each in (some,) if isinstance(some, str) else some:
+            count += 1
+            if not findable(each):
+                return f"a known value of {label!r} has fewer than {SHORTEST} letters and digits"
+    return f"there are more than {MOST_VALUES:,} known values" if count > MOST_VALUES else None
+
+
+def findable(value: str) -> bool:
+    """Whether it has three letters and digits: less would be found everywhere."""
+    begun = value[:SHORTEST]
+    if len(begun) == SHORTEST and begun.isascii() and begun.isalnum():
+        return True  # nearly every one
+    return sum(map(str.isalnum, _folded(value)[0])) >= SHORTEST
 
 
 def _joined(text: str, at: int) -> bool:
@@ -67,40 +90,27 @@ def _joined(text: str, at: int) -> bool:
     if at in {0, len(text)}:
         return False
     before, after = text[at - 1], text[at]
-    return before.isalnum() and after.isalnum() and max(ord(before), ord(after)) < _NO_MORE_SPACES
+    return before.isalnum() and after.isalnum() and max(before, after) < _NO_MORE_SPACES
 
 
-def fold(text: str) -> tuple[str, Sequence[int] | None]:
-    """The text without what may differ, and where each of its characters stands; None: where it stood."""
-    if text.isascii() and not _uneven(text):
-        return text.lower(), None
-    parts: list[str] = []
-    places: list[int] = []
-    blank = False
-    for at, character in enumerate(text):
-        meant = _meant(character)
-        if meant == " " and blank:
-            continue
-        blank = meant == " " if meant else blank
-        parts.append(meant)
-        places.extend([at] * len(meant))
-    return "".join(parts), places
-
-
-def _uneven(text: str) -> bool:
-    """White space that is not one blank."""
-    return "  " in text or "\n" in text or "\t" in text or "\r" in text or "\f" in text or "\v" in text
+def _folded(text: str) -> tuple[str, Sequence[int]]:
+    """The text without what may differ, and where each of its characters stood."""
+    if text.isascii() and _UNEVEN.search(text) is None:
+        return text.lower(), range(len(text))
+    kept = [_meant(each) for each in text]
+    for at, (one, other) in enumerate(pairwise(kept), 1):
+        if one == other == " ":
+            kept[at - 1] = ""
+    places = chain.from_iterable((at,) * len(meant) for at, meant in enumerate(kept))
+    return "".join(kept), list(places)
 
 
 @lru_cache(maxsize=8192)
 def _meant(character: str) -> str:
+    """One character's letters, in lower case and without accents; nothing for one that nobody sees."""
     if character.isspace():
         return " "
-    if _UNSEEN.match(character):
+    if _UNSEEN.match(character) or unicodedata.combining(character):
         return ""
-    apart = unicodedata.normalize("NFKD", character)
-    kept = "".join(each for each in apart if not unicodedata.combining(each)) if len(apart) > 1 else apart
-    return "" if unicodedata.combining(character) else kept.casefold()
-
-
-_UNSEEN = re.compile(f"[{UNSEEN}]")
+    apart = unicodedata.normalize("NFKD", character).casefold()
+    return "".join(each for each in apart if not unicodedata.combining(each)) or character

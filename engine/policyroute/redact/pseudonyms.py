@@ -38,6 +38,7 @@ class Pseudonyms:
         self._key = key
         self._most = most
         self._values = dict(values or {})
+        self._tokens = {value: token for token, value in reversed(self._values.items())}
         self._taken: set[str] = set()
         self.new: dict[str, str] = {}
         """Those that were added, by their tokens."""
@@ -56,20 +57,19 @@ class Pseudonyms:
                 self._taken.update(TOKEN_LIKE.findall(text))
 
     def of(self, kind: str, value: str) -> str:
-        """The token of a value of a kind: the same whenever it is asked for. Raises TooMany."""
+        """The token of a value: the same whenever it is asked for, and as whatever kind it is found again. Raises
+        TooMany."""
         value = self._whole(value)
+        known = self._tokens.get(value)
+        if known is not None:
+            return known
         attempt = 0
-        while True:
-            token = self._token(kind, value, attempt)
-            known = self._values.get(token)
-            if known == value:
-                return token
-            if known is None and token not in self._taken:
-                break
+        while (token := self._token(kind, value, attempt)) in self._values or token in self._taken:
             attempt += 1
         if len(self._values) >= self._most:
             raise TooMany
         self._values[token] = self.new[token] = value
+        self._tokens[value] = token
         return token
 
     def _whole(self, value: str) -> str:
