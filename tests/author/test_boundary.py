@@ -51,7 +51,7 @@ def crossed(route: str, rules: str = RULES, system: str = SYSTEM, asked: str = A
     request = ModelRequest.read("openai_chat", body, path="/v1/chat/completions")
     policy = build({"a.yaml": f"{PROVIDERS}{rules}\ndefault: {{route: {route}}}\n"})
     state = RoutingState.empty()
-    secrecy = Secrecy(b"hashes", {}, Pseudonyms(b"pseudonyms"))
+    secrecy = Secrecy(b"hashes", None, Pseudonyms(b"pseudonyms"))
     return crossings(policy, request, policy.decide(request, state, 0.0), state, secrecy)
 
 
@@ -145,7 +145,7 @@ def test_texts_that_are_only_embedded_are_one_size() -> None:
     request = ModelRequest.read("openai_chat", body, path="/v1/embeddings", operation=Operation.EMBEDDINGS)
     state = RoutingState.empty()
     decision = policy.decide(request, state, 0.0)
-    closed, told = crossings(policy, request, decision, state, Secrecy(b"k", {}, Pseudonyms(b"p"))).hops
+    closed, told = crossings(policy, request, decision, state, Secrecy(b"k", None, Pseudonyms(b"p"))).hops
     assert closed.refusal and closed.refusal.code == "clearance"
     assert told.told and told.told.found == {"email": 1, "card": 1}
     assert told.told.after.by_label == {"internal": len(told.told.body)}
@@ -173,8 +173,8 @@ def test_what_is_shown_is_what_an_attempt_sends(dialect: str, rules: str) -> Non
     request = ModelRequest.read(dialect, (RICH / f"{dialect}.json").read_bytes(), path=path)
     state = RoutingState.empty()
     decision = policy.decide(request, state, 0.0)
-    shown = crossings(policy, request, decision, state, Secrecy(b"k", {}, Pseudonyms(b"p"))).hops
-    secrecy = Secrecy(b"k", {}, Pseudonyms(b"p"))
+    shown = crossings(policy, request, decision, state, Secrecy(b"k", None, Pseudonyms(b"p"))).hops
+    secrecy = Secrecy(b"k", None, Pseudonyms(b"p"))
     sent = [
         build_attempt(request, hop, None, None, Passage.of(request, hop, secrecy, **HOW, crosses=each.crosses))
         for each in shown

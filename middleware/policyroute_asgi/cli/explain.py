@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     decision = policy.decide(request, state, request.time, client=client)
     answer = answer_of(given, policy.program.refusals, request, decision)
     traced = trace(policy, request, state, request.time, client, answer=answer)
-    secrecy = Secrecy(token_bytes(32), client.known_values, Pseudonyms(token_bytes(32)))
+    secrecy = Secrecy(token_bytes(32), None, Pseudonyms(token_bytes(32)))
     crossed = crossings(policy, request, traced.decision, state, secrecy)
     text, beyond = arguments.show_text, arguments.boundary or arguments.show_text
     if arguments.format is Format.JSON:
