@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from policyroute import ModelRequest, RoutingState, build
-from policyroute.author.boundary import Crossings, crossings
+from policyroute.author.boundary import BoundaryTrace, crossings
 from policyroute.exchange.passage import Passage
 from policyroute.exchange.payload import build as build_attempt
 from policyroute.exchange.redacting import Secrecy
@@ -45,7 +45,7 @@ rules:
 """
 
 
-def crossed(route: str, rules: str = RULES, system: str = SYSTEM, asked: str = ASKED, **more: Any) -> Crossings:
+def crossed(route: str, rules: str = RULES, system: str = SYSTEM, asked: str = ASKED, **more: Any) -> BoundaryTrace:
     turns = [{"role": "system", "content": system}, {"role": "user", "content": asked}]
     body = orjson.dumps({"model": "auto", "messages": turns, **more})
     request = ModelRequest.read("openai_chat", body, path="/v1/chat/completions")
@@ -55,7 +55,7 @@ def crossed(route: str, rules: str = RULES, system: str = SYSTEM, asked: str = A
     return crossings(policy, request, policy.decide(request, state, 0.0), state, secrecy)
 
 
-def names(crossings: Crossings) -> str:
+def names(crossings: BoundaryTrace) -> str:
     """Who begins, and who is left then."""
     home = [crossings.home] if crossings.home else []
     return " ".join(hop.candidate.target for hop in (*home, *crossings.left))

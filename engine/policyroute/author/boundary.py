@@ -81,7 +81,7 @@ class HopTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossings:
+class BoundaryTrace:
     """One for each candidate, in the order in which they are asked."""
 
     hops: tuple[HopTrace, ...]
@@ -112,7 +112,7 @@ class Crossings:
 
 def crossings(
     policy: PolicySet, request: ModelRequest, decision: Decision, state: RoutingState, secrecy: Secrecy
-) -> Crossings:
+) -> BoundaryTrace:
     """Of each candidate, as if all before it had failed before they said anything, in a conversation that begins with
     this request. `secrecy` needs pseudonyms, and gets those of the values that are found."""
     hops: list[HopTrace] = []
@@ -127,7 +127,7 @@ def crossings(
         if traced.told:
             home = home or name
             sent += 1
-    return Crossings(tuple(hops))
+    return BoundaryTrace(tuple(hops))
 
 
 def _hop(request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, reached: bool) -> HopTrace:

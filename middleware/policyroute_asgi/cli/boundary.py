@@ -15,14 +15,14 @@ import orjson
 from rich.console import Console
 from rich.markup import escape
 
-from policyroute.author.boundary import Crossings, HopTrace, Told
+from policyroute.author.boundary import BoundaryTrace, HopTrace, Told
 from policyroute.decide.decision import Excluded
 from policyroute.exchange.verdict import NOT_FOR_ANY
 from policyroute.scrub import Cut
 from policyroute.scrub.outcome import shown
 
 
-def boundary_json(crossings: Crossings, *, text: bool) -> dict[str, Any]:
+def boundary_json(crossings: BoundaryTrace, *, text: bool) -> dict[str, Any]:
     """With `text`, each hop has the `body` that it would be sent."""
     said = crossings.as_json()
     if text:
@@ -31,7 +31,7 @@ def boundary_json(crossings: Crossings, *, text: bool) -> dict[str, Any]:
     return said
 
 
-def boundary(crossings: Crossings, out: Console, *, text: bool) -> None:
+def boundary(crossings: BoundaryTrace, out: Console, *, text: bool) -> None:
     out.print("\n[bold]what would cross[/]")
     for place, hop in enumerate(crossings.hops, 1):
         _hop(place, hop, out)
@@ -109,7 +109,7 @@ def _from_to(before: int, after: int) -> str:
     return f"{after:,}" if before == after else f"{after:,} of {before:,}"
 
 
-def _left(crossings: Crossings) -> str:
+def _left(crossings: BoundaryTrace) -> str:
     home, left = crossings.home, crossings.left
     if home is None:
         return f"  [red]nobody may be told what it says[/]: the client gets 403 {NOT_FOR_ANY}"

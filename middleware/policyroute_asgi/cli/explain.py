@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from policyroute.author.answers import answer_of
-from policyroute.author.boundary import Crossings, HopTrace, crossings
+from policyroute.author.boundary import BoundaryTrace, HopTrace, crossings
 from policyroute.author.load import load_untried
 from policyroute.author.trial import client_of, given_client, request_of, state_of
 from policyroute.changes import Change
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     return GOOD
 
 
-def _as_json(traced: Trace, crossed: Crossings, targets: Mapping[str, Target]) -> dict[str, Any]:
+def _as_json(traced: Trace, crossed: BoundaryTrace, targets: Mapping[str, Target]) -> dict[str, Any]:
     shown = traced.as_json()
     for each in shown["candidates"]:
         hop = crossed.at(each["target"], each["provider"])
@@ -175,7 +175,7 @@ def _reason(error: OSError | ValueError) -> str:
 # What is shown -------------------------------------------------------------------------------------------------------
 
 
-def _show(traced: Trace, crossed: Crossings, targets: Mapping[str, Target], out: Console) -> None:
+def _show(traced: Trace, crossed: BoundaryTrace, targets: Mapping[str, Target], out: Console) -> None:
     _outcome(traced.decision, crossed, out)
     _verdict(traced.verdict, out)
     out.print("\n[bold]rules[/]")
@@ -194,7 +194,7 @@ def _show(traced: Trace, crossed: Crossings, targets: Mapping[str, Target], out:
         out.print(f"  [dim]not named by the route: {escape(', '.join(traced.unnamed))}[/]")
 
 
-def _outcome(decision: Decision, crossed: Crossings, out: Console) -> None:
+def _outcome(decision: Decision, crossed: BoundaryTrace, out: Console) -> None:
     if denied := decision.denied:
         by = f" by rule {denied.rule}" if denied.rule else ""
         out.print(f"[red]denied[/] {denied.status} {escape(denied.code)}{escape(by)}: {escape(denied.message)}")
