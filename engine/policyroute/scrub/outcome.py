@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from policyroute.clearance import Clearance
 from policyroute.request.prompt import Prompt
@@ -16,6 +16,26 @@ from policyroute.scrub.traces import Trace
 Cause = Literal["required", "forbidden", "gutted", "assertion", "tags", "stuck", "exhausted"]
 
 Done = Literal["dropped", "replaced", "pseudonymised", "fallback", "public"]
+
+_WORDS: Final[Mapping[Cause, str]] = {
+    "required": "what is required may not go",
+    "forbidden": "a selector refuses to send it",
+    "gutted": "nothing would be left of what is said",
+    "assertion": "an assertion does not hold",
+    "tags": "tags cannot be read",
+    "stuck": "what may not go cannot be taken out",
+    "exhausted": "the labels could not be read in time",
+}
+
+_OPEN: Final = ("arguments", "extra", "metadata", "parameters", "raw", "schema")
+
+
+def shown(place: str) -> str:
+    """A place in a prompt for others to see: as far as it is in our own terms, since the names of fields inside of JSON
+    may be anybody's words."""
+    names = place.split(".")
+    inside = next((at for at, name in enumerate(names) if name.partition("[")[0] in _OPEN), len(names))
+    return ".".join(names[:inside] + [name.partition("[")[0] for name in names[inside : inside + 1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +59,8 @@ class Refusal:
         return self.cause in ("tags", "exhausted")
 
     def __str__(self) -> str:
-        said = [self.cause, *filter(None, (self.name, self.detail))]
-        return ": ".join(said) + (f" (at {self.place})" if self.place else "")
+        said = [_WORDS[self.cause], *filter(None, (self.name, self.detail))]
+        return ": ".join(said) + (f" (at {shown(self.place)})" if self.place else "")
 
 
 @dataclass(frozen=True, slots=True)

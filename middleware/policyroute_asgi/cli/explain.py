@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 import orjson
@@ -17,21 +18,22 @@ from rich.console import Console
 from rich.markup import escape
 
 from policyroute.author.answers import answer_of
+from policyroute.author.boundary import BoundaryTrace, HopTrace, crossings
 from policyroute.author.load import load_untried
 from policyroute.author.trial import client_of, given_client, request_of, state_of
 from policyroute.changes import Change
 from policyroute.decide.decision import Decision
 from policyroute.decide.judging import Verdict
-from policyroute.decide.policy_set import PolicySet
-from policyroute.decide.state import RoutingState
 from policyroute.decide.trace import CandidateTrace, PartTrace, RuleTrace, Trace, trace
-from policyroute.exchange.payload import build
+from policyroute.exchange.redacting import Secrecy
 from policyroute.policy.cases import Given
 from policyroute.policy.model import Target
 from policyroute.policy.report import suggestion
 from policyroute.problems import PolicyErrors
-from policyroute.request import BadRequest, ModelRequest
+from policyroute.redact.pseudonyms import Pseudonyms
+from policyroute.request import BadRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
+from policyroute_asgi.cli.boundary import boundary, boundary_json, passed_over
 from policyroute_asgi.cli.known import known_json, known_words
 from policyroute_asgi.cli.render import Format
 
@@ -39,7 +41,8 @@ EXAMPLE = """  policyroute explain request.json --policies policies/ --client ci
   echo '{"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}' |
     policyroute explain - --policies policies/
   echo '{"request": {"input_tokens": 90000}, "client": {"tier": "free"}}' |
-    policyroute explain - --policies policies/ --format json"""
+    policyroute explain - --policies policies/ --format json
+  policyroute explain request.json --policies policies/ --boundary"""
 
 _MARKS = {
     "matched": "[green]yes[/]",
@@ -64,6 +67,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--client", metavar="NAME", help="who calls: a client of the policy, with all that is granted to it"
+    )
+    parser.add_argument(
+        "--boundary",
+        action="store_true",
+        help="show what of the request would cross to each candidate, as if those before it had failed: sizes, what is"
+        " taken out by which rule, what is found; no text",
+    )
+    parser.add_argument(
+        "--show-text",
+        action="store_true",
+        help="the same, with the whole prompt that each would be sent: it shows what the request says",
     )
     render.plain_format_option(parser)
 
@@ -96,30 +110,33 @@ def run(arguments: argparse.Namespace) -> int:
     decision = policy.decide(request, state, request.time, client=client)
     answer = answer_of(given, policy.program.refusals, request, decision)
     traced = trace(policy, request, state, request.time, client, answer=answer)
-    adapted = _adapted(policy, traced.decision, request, state)
+    secrecy = Secrecy(token_bytes(32), None, Pseudonyms(token_bytes(32)))
+    crossed = crossings(policy, request, traced.decision, state, secrecy)
+    text, beyond = arguments.show_text, arguments.boundary or arguments.show_text
     if arguments.format is Format.JSON:
-        render.as_json(_as_json(traced, adapted, policy.program.targets))
+        more = {"boundary": boundary_json(crossed, text=text)} if beyond else {}
+        render.as_json(_as_json(traced, crossed, policy.program.targets) | more)
     else:
-        _show(traced, adapted, policy.program.targets, render.console())
+        out = render.console()
+        _show(traced, crossed, policy.program.targets, out)
+        if beyond:
+            boundary(crossed, out, text=text)
     return GOOD
 
 
-Adapted = Mapping[tuple[str, str], tuple[Change, ...]]
-"""What each candidate would be told otherwise than the client says it, by target and provider."""
-
-
-def _adapted(policy: PolicySet, decision: Decision, request: ModelRequest, state: RoutingState) -> Adapted:
-    hops = [policy.hop(decision, candidate, state) for candidate in decision.candidates]
-    return {(hop.candidate.target, hop.candidate.provider.name): build(request, hop, None).changes for hop in hops}
-
-
-def _as_json(traced: Trace, adapted: Adapted, targets: Mapping[str, Target]) -> dict[str, Any]:
+def _as_json(traced: Trace, crossed: BoundaryTrace, targets: Mapping[str, Target]) -> dict[str, Any]:
     shown = traced.as_json()
     for each in shown["candidates"]:
-        changes = adapted.get((each["target"], each["provider"]), ())
-        each["adapted"] = [change.as_json() for change in changes]
+        hop = crossed.at(each["target"], each["provider"])
+        each["adapted"] = [change.as_json() for change in _changes(hop)]
+        each["refusal"] = hop.refusal.as_json() if hop and hop.refusal else None
         each["known"] = known_json(targets[each["target"]])
     return shown
+
+
+def _changes(hop: HopTrace | None) -> tuple[Change, ...]:
+    """What a candidate would be told otherwise than the client says it."""
+    return (*hop.told.normalised, *hop.told.adapted) if hop and hop.told else ()
 
 
 def _text(name: str) -> bytes:
@@ -158,8 +175,8 @@ def _reason(error: OSError | ValueError) -> str:
 # What is shown -------------------------------------------------------------------------------------------------------
 
 
-def _show(traced: Trace, adapted: Adapted, targets: Mapping[str, Target], out: Console) -> None:
-    _outcome(traced.decision, out)
+def _show(traced: Trace, crossed: BoundaryTrace, targets: Mapping[str, Target], out: Console) -> None:
+    _outcome(traced.decision, crossed, out)
     _verdict(traced.verdict, out)
     out.print("\n[bold]rules[/]")
     for rule in traced.rules:
@@ -168,7 +185,7 @@ def _show(traced: Trace, adapted: Adapted, targets: Mapping[str, Target], out: C
         out.print("  none")
     out.print("\n[bold]candidates[/]")
     for candidate in traced.candidates:
-        _candidate(candidate, adapted.get((candidate.target, candidate.provider), ()), out)
+        _candidate(candidate, crossed.at(candidate.target, candidate.provider), out)
         for line in known_words(targets[candidate.target]):
             out.print(f"      [dim]{escape(line)}[/]")
     if not traced.candidates:
@@ -177,13 +194,15 @@ def _show(traced: Trace, adapted: Adapted, targets: Mapping[str, Target], out: C
         out.print(f"  [dim]not named by the route: {escape(', '.join(traced.unnamed))}[/]")
 
 
-def _outcome(decision: Decision, out: Console) -> None:
+def _outcome(decision: Decision, crossed: BoundaryTrace, out: Console) -> None:
     if denied := decision.denied:
         by = f" by rule {denied.rule}" if denied.rule else ""
         out.print(f"[red]denied[/] {denied.status} {escape(denied.code)}{escape(by)}: {escape(denied.message)}")
     else:
-        order = ", then ".join(candidate.target for candidate in decision.candidates)
-        out.print(f"[green]goes to[/] [bold]{escape(order)}[/]")
+        order = ", then ".join(hop.candidate.target for hop in crossed.hops if hop.told)
+        out.print(
+            f"[green]goes to[/] [bold]{escape(order)}[/]" if order else "[red]goes to nobody[/]: all are passed over"
+        )
     out.print(f"routed by {escape(decision.route_rule)}; applied: {escape(', '.join(decision.fired) or 'none')}")
     if decision.shadow:
         out.print(f"in shadow: {escape(', '.join(decision.shadow))}")
@@ -223,7 +242,7 @@ def _rule(rule: RuleTrace, out: Console) -> None:
         _part(part, out)
 
 
-def _candidate(candidate: CandidateTrace, changes: Iterable[Change], out: Console) -> None:
+def _candidate(candidate: CandidateTrace, hop: HopTrace | None, out: Console) -> None:
     place = "[red]out[/]" if candidate.place is None else f"{candidate.place:>2}."
     out.print(f"  {place} [bold]{escape(candidate.target)}[/] at {escape(candidate.provider)}: {escape(candidate.why)}")
     for rule, part in candidate.constraints:
@@ -235,7 +254,9 @@ def _candidate(candidate: CandidateTrace, changes: Iterable[Change], out: Consol
     ):
         if rules:
             out.print(f"      [cyan]{what}[/] by {escape(', '.join(rules))}")
-    if said := ", ".join(dict.fromkeys(map(str, changes))):
+    if hop and hop.refusal:
+        out.print(f"      {passed_over(hop.refusal)}")
+    if said := ", ".join(dict.fromkeys(map(str, _changes(hop)))):
         out.print(f"      [yellow]adapted[/] {escape(said)}")
 
 
