@@ -106,7 +106,7 @@ class Passage:
             raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
         canaries = [canary for profile in profiles for canary in profile.canaries]
         open_ = clearance >= Clearance.CONFIDENTIAL and not self._crosses
-        self._withheld = Traces(found.withheld, () if open_ else canaries)
+        self._withheld = Traces(found.withheld, () if open_ else canaries, found.spoken)
         if leaks(self._said, self._withheld):
             raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
         self.scrubbed, self.traces = found, Traces(found.traces, canaries)
