@@ -44,8 +44,8 @@ class Trace:
 
 
 class Traces:
-    """`canaries` are nonces that stand in labelled texts, of at least six letters or digits. What `besides` has is no
-    sign: it may be said."""
+    """`canaries` are nonces that stand in labelled texts, of at least six letters or digits. What of
+    the others `besides` has is no sign: it may be said."""
 
     __slots__ = ("_automaton", "_free", "longest")
 
@@ -57,7 +57,8 @@ class Traces:
         self._automaton = automaton = _built(named) if named else None
         self._free: set[str] = set()
         if automaton is not None:
-            self._free = {shingle for text in besides for _, (shingle, _) in automaton.iter(squeezed(text))}
+            seen = (found for text in besides for _, found in automaton.iter(squeezed(text)))
+            self._free = {shingle for shingle, name in seen if name != CANARY}
 
     def __bool__(self) -> bool:
         return self._automaton is not None
