@@ -120,7 +120,8 @@ async def test_what_tags_cannot_be_read_goes_nowhere(tmp_path: Path) -> None:
     echoes = Echoes(home=Echo(), away=Echo())
     async with routed(tmp_path, echoes) as client:
         answer = await client.post("/v1/chat/completions", json=chat("Hi", system=f"<confidential>{SECRET}"))
-    assert answer.status_code == 403 and "tags" in answer.json()["error"]["message"]
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "unreadable_labels") and "turns[0]" in error["message"]
     assert not echoes.by_host["home"].got and not echoes.by_host["away"].got
 
 

@@ -13,6 +13,7 @@ from policyroute.clearance import Clearance
 from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
+from policyroute.exchange.verdict import UNREADABLE_LABELS
 from policyroute.policy.actions import Scrub
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
@@ -103,7 +104,7 @@ class Passage:
         gate = Gate(clearance, self._crosses, min((rule.max_label for rule in rules), default=Clearance.INTERNAL))
         found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs[0] if outputs else "scan")
         if isinstance(found, Refusal):
-            raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
+            raise self._not_for_it(UNREADABLE_LABELS if found.authors else CLEARANCE, str(found), self._scrubbing)
         canaries = [canary for profile in profiles for canary in profile.canaries]
         open_ = clearance >= Clearance.CONFIDENTIAL and not self._crosses
         self._withheld = Traces(found.withheld, () if open_ else canaries, found.spoken)

@@ -56,6 +56,7 @@ _WAITING_HELPS = frozenset(
 )
 
 NOT_FOR_ANY: Final = "not_for_any_provider"
+UNREADABLE_LABELS: Final = "unreadable_labels"
 _LONGEST_CODE: Final = 64
 
 
@@ -140,6 +141,8 @@ def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:
 def nobody(reasons: Sequence[Excluded]) -> Denial:
     """Why nobody was asked, where what the request says may go to none of those who could answer it."""
     first = reasons[0]
+    if all(reason.code == UNREADABLE_LABELS for reason in reasons):  # whoever wrote the prompt has to mend it
+        return Denial(400, UNREADABLE_LABELS, f"The labels of the prompt cannot be read: {first.detail}.", first.rule)
     message = f"What this request says may not go to any provider that could answer it: {first.detail}."
     return Denial(403, NOT_FOR_ANY, message, first.rule)
 
