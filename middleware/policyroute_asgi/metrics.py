@@ -174,6 +174,12 @@ class Metrics:
             "Audit records: written, refused (their attempts are not made), or lost at the end",
             ["outcome"],
         )
+        self.moderations = _counter(
+            registry,
+            "policyroute_moderations",
+            "Verdicts of the app's moderation: passed, refused, or none (timeout, error), which refuses too",
+            ["direction", "outcome"],
+        )
         self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
         self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)
