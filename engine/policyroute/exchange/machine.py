@@ -227,7 +227,7 @@ class Exchange:
         self._takeover.withdrawn()
         place = self._pass_over(self._turns.withdrawn(), given.reason, now)
         if given.denied is not None:
-            return self._finish("denied", now, denied=given.denied)
+            return self._finish("withheld", now, denied=given.denied)
         self._waiting = Turn(place, now) if place is not None else None
         return self._go_on(now) if self._waiting is not None else self._give_up(now)
 
