@@ -281,9 +281,7 @@ async def test_without_a_verdict_in_time_nothing_goes(
     with caplog.at_level(logging.INFO):
         async with routed(tmp_path, echoes, moderate, moderate_timeout=0.02) as (client, router):
             answer = await chat(client)
-            assert counted(router) == {
-                f'policyroute_moderations_total{{direction="request",outcome="{outcome}"}} 1.0'
-            }
+            assert counted(router) == {f'policyroute_moderations_total{{direction="request",outcome="{outcome}"}} 1.0'}
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "moderation_unavailable")
     assert not echoes.by_host["home"].got and not echoes.by_host["away"].got
     assert "moderation" in caplog.text and "hunter2" not in caplog.text and "hunter2" not in answer.text
