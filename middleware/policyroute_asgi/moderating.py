@@ -29,6 +29,7 @@ logger = logging.getLogger("policyroute.edge")
 TIMEOUT: Final = 2.0
 UNAVAILABLE: Final = "moderation_unavailable"
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LONGEST: Final = 1000
 
 Direction = Literal["request", "answer"]
@@ -40,7 +41,8 @@ _ANSWERS: Final = ("hold", "end", "off")
 @dataclass(frozen=True, slots=True)
 class Moderation:
     """What is asked about. `texts` are those of a request as it would be sent to `target` at `provider`, or of the
-    whole answer that came from there, as the client would be shown it. `conversation` is its id, or empty."""
+    whole answer that came from there, as the client would be shown it; JSON in them is without `\\u` escapes.
+    `conversation` is its id, or empty."""
 
     direction: Direction
     texts: tuple[str, ...] = field(repr=False)
@@ -165,7 +167,7 @@ class Said:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return tuple(filter(None, ("".join(parts) for parts in self._parts.values())))
+        return tuple([_spelled(text) for parts in self._parts.values() if (text := "".join(parts))])
 
 
 def texts_of(body: bytes) -> tuple[str, ...]:
@@ -175,7 +177,7 @@ def texts_of(body: bytes) -> tuple[str, ...]:
 
     def leaf(text: str, place: Place) -> str:
         if " " in text or place not in _WORDS:
-            found.append(text)
+            found.append(_spelled(text))
         return text
 
     Walk(leaf, lambda _: None).done(orjson.loads(body))
@@ -183,6 +185,14 @@ def texts_of(body: bytes) -> tuple[str, ...]:
 
 
 _WORDS: Final = frozenset({Place.NAME, Place.DATA})
+
+
+def _spelled(text: str) -> str:
+    """With its characters themselves where JSON in it has `\\u` and a number: nothing is to be hidden by spelling."""
+    if "\\u" not in text:
+        return text
+    read = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return read.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read(body: bytes) -> tuple[tuple[str, ...], bytes]:

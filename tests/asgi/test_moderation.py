@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Hook:
 @asynccontextmanager
 async def routed(
     folder: Path, echoes: Echoes, moderate: Any, policy: str = POLICY, **options: Any
-) -> AsyncIterator[tuple[httpx.AsyncClient, Router]]:
+) -> AsyncGenerator[tuple[httpx.AsyncClient, Router]]:
     policies = folder / "policies"
     policies.mkdir(exist_ok=True)
     (policies / "policy.yaml").write_text(policy)
@@ -216,11 +216,25 @@ async def test_what_is_held_whole_is_begun_anew_where_it_breaks_off(tmp_path: Pa
 @pytest.mark.parametrize("stream", [False, True])
 async def test_arguments_of_a_call_are_text_too(tmp_path: Path, stream: bool) -> None:
     hook, echoes = Hook("bomb"), Echoes(home=Echo(says=says("a bomb"), calls=True))
-    tool = {"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {}}}
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {}}}
     async with routed(tmp_path, echoes, hook) as (client, _):
         answer = await chat(client, tools=[tool], stream=stream)
     assert answer.status_code == 403 and hook.about[-1] == ("answer", ('{"said": "a bomb"}',))
     assert "Looks." in hook.asked[0].texts
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_word_hides_in_escapes(tmp_path: Path, stream: bool) -> None:
+    hook = Hook("bomb", "h\U0001f4a3")
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": '{"said": "a \\u0062omb"}'}}
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    turns.append({"role": "tool", "tool_call_id": "c", "content": "done"})
+    echoes = Echoes(home=Echo(says=says("h\U0001f4a3"), calls=True))
+    async with routed(tmp_path, echoes, hook) as (client, _):
+        sent = await client.post("/v1/chat/completions", json={"model": "x", "messages": turns, "stream": stream})
+        assert sent.status_code == 403 and hook.asked[-1].direction == "request"
+        said = await chat(client, stream=stream)
+        assert said.status_code == 403 and hook.asked[-1].direction == "answer"
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -331,14 +345,8 @@ async def test_the_record_says_that_nothing_was_sent(tmp_path: Path) -> None:
 def records(directory: Path) -> Iterable[dict[str, Any]]:
     for lines in stored.chains(directory).values():
         for line in lines:
-            yield from walked(json.loads(line.data))
-
-
-def walked(value: Any) -> Iterable[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        for each in value.values():
-            yield from walked(each)
+            entry: dict[str, Any] = json.loads(line.data)
+            yield entry["content"]
 
 
 @pytest.mark.parametrize(
