@@ -23,7 +23,8 @@ class AttemptRecord:
     `unchecked`: nobody can tell whether its answer fits the schema that was demanded;
     `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
     that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
-    `lost` what of the answer the client's dialect has no words for.
+    `lost` what of the answer the client's dialect has no words for; `confessed` whether it says what is labelled as a
+    secret.
     """
 
     number: int
@@ -49,6 +50,7 @@ class AttemptRecord:
     key: str | None = None
     adapted: tuple[Change, ...] = ()
     lost: tuple[str, ...] = ()
+    confessed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -72,6 +74,7 @@ class AttemptRecord:
             "refused": self.refused,
             "adapted": [change.as_json() for change in self.adapted],
             "lost": list(self.lost),
+            "confessed": self.confessed,
         }
 
 

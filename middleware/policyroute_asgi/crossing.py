@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from policyroute.absent import Absent
 from policyroute.decide.decision import Decision, Denial, Hop
@@ -25,7 +24,6 @@ from policyroute.failures import Failure
 from policyroute.policy.model import Provider
 from policyroute.redact.known import Known
 from policyroute.request import Client, ModelRequest
-from policyroute.scrub import Traces
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.beside import beside
 from policyroute_asgi.context import Context, Contexts, account
@@ -34,8 +32,7 @@ from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.vault import Vault
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """What an attempt sends, and what is done about its answer. `moderated` is asked before that is given."""
 
     payload: Payload
@@ -55,7 +52,7 @@ class Crossings:
 
     async def of(self, request: ModelRequest, decision: Decision, client: Client) -> Crossing:
         conversation = request.conversation(client.tenant)
-        context = await self._contexts.found(conversation)
+        context = await self._contexts.found(conversation) if conversation else Context()
         secrecy = NOTHING
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
@@ -79,8 +76,7 @@ async def _known(decision: Decision, client: Client) -> Known | None:
     return await beside(partial(Known, values), size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """Where what a request leaves is kept."""
 
     conversation: str
@@ -193,12 +189,13 @@ class Crossing:
 
     def _treatment(self, hop: Hop, passage: Passage | None) -> Treatment | None:
         """None where the answer is the client's as it comes: nearly every one."""
+        if not (hop.censors or hop.redactions or (passage is not None and passage.traces)):
+            return None
         censors = self._secrecy.redaction(hop.censors)
         pseudonyms = self._secrecy.pseudonyms
         restoring = [rule for _, rule in hop.redactions if rule.restore]
         restores = pseudonyms is not None and bool(restoring) and bool(pseudonyms.values)
-        scrubbed = passage.scrubbed if passage is not None else None
-        traces = Traces(scrubbed.traces) if scrubbed is not None and scrubbed.traces else None
+        traces = passage.traces if passage is not None and passage.traces else None
         if censors is None and not restores and not traces:
             return None
         form = self._request.response_format

@@ -135,7 +135,7 @@ class Drive:
         finally:
             self._running = self._scope = None
             made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
-            made.max_tokens = self._upstream.max_tokens
+            made.max_tokens, made.confessed = self._upstream.max_tokens, self._upstream.confessed
             if made.estimated and not made.input_tokens:
                 made.input_tokens = self._upstream.input_tokens
         if scope.made:

@@ -36,7 +36,7 @@ class Family(Generic[_Metric]):
         return child
 
 
-def _of_answers(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Counter]]:
+def _of_answers(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Counter], Family[Counter]]:
     refusals = _counter(
         registry,
         "policyroute_refusals",
@@ -49,7 +49,13 @@ def _of_answers(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Co
         "Answers held against the schema that was demanded: intact, broken, or unchecked where nobody can tell",
         ["target", "provider", "result"],
     )
-    return refusals, checks
+    confessions = _counter(
+        registry,
+        "policyroute_confessions",
+        "Answers that say what is labelled as a secret, where a rule listens for that",
+        ["target", "provider"],
+    )
+    return refusals, checks, confessions
 
 
 def _of_boundaries(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Counter]]:
@@ -177,7 +183,7 @@ class Metrics:
             "Attempts at targets: ok, or the kind of failure",
             ["target", "provider", "outcome"],
         )
-        self.refusals, self.schema_checks = _of_answers(registry)
+        self.refusals, self.schema_checks, self.confessions = _of_answers(registry)
         self.rule_errors = Counter(
             "policyroute_rule_errors",
             "Rules whose expression could not be evaluated, and what was done (applied, skipped, refused)",

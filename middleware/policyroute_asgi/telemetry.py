@@ -92,6 +92,8 @@ class Telemetry:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             if attempt.refused:
                 self.metrics.refusals.of(attempt.target, attempt.provider).inc()
+            if attempt.confessed:
+                self.metrics.confessions.of(attempt.target, attempt.provider).inc()
             if record is not None:
                 self._measured(attempt, record.schema_hash)
             self.latencies.add(attempt, stream=served.stream)

@@ -18,6 +18,7 @@ from policyroute.exchange.resume import Addition
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
+from policyroute_asgi.audit.auditor import UNWRITABLE
 from policyroute_asgi.crossing import Crossing, alone
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Sender
@@ -35,7 +36,8 @@ class Upstream:
     `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms`
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
-    what there is to tell. `hop`, `adapted`, `lost` and `max_tokens` are the last attempt's.
+    what there is to tell. `hop`, `adapted`, `lost`, `confessed` and `max_tokens` are the last
+    attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
@@ -54,6 +56,7 @@ class Upstream:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
         self.lost: set[str] = set()
+        self.confessed = False
         self.max_tokens: int | None = None
         self._answer_id = answer_id
         self._request = request
@@ -95,7 +98,8 @@ class Upstream:
         """What the state machine says when an attempt is over, before it asks for another."""
         self._trouble = failure if failure is not None else self._trouble
         if self._caution is not None:
-            self._caution.ended(failure, ok=outcome == "ok")
+            ours = failure is UNWRITABLE  # which says nothing of the provider
+            self._caution.ended(None if ours else failure, ok=outcome == "ok")
 
     @property
     def key(self) -> str | None:
@@ -157,6 +161,7 @@ class Upstream:
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
+        self.confessed = False
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
@@ -171,7 +176,7 @@ class Upstream:
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
-            self.lost = reception.lost
+            self.lost, self.confessed = reception.lost, reception.confessed
             await answer.close()
         return True
 

@@ -1,7 +1,8 @@
 """Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [NAME ...] [--quick]`.
 
 `scripts/bench pipeline --kill` takes a minute longer, and is so where all are run.
-`scripts/bench soak --minutes 10` and `scripts/bench attacks` (three minutes) are run where they are named only.
+`scripts/bench soak --minutes 10`, `scripts/bench audit` and `scripts/bench attacks` (three minutes) are run where they
+are named only.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from pathlib import Path
 
 from scripts.benchmarks import (
     attacks_bench,
+    audit_bench,
     decide_bench,
     gateway_bench,
     memory_bench,
     mid_stream_bench,
     pipeline_bench,
+    redact_bench,
     reload_bench,
     soak_bench,
     translation_bench,
@@ -40,8 +43,8 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, reload, memory, workers, pipeline (these unless named), soak, midstream, "
-        "attacks",
+        help="decide, gateway, translation, redact, reload, memory, workers, pipeline (these unless named), soak, "
+        "midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument("--kill", action="store_true", help="pipeline: kill the gateway in mid-swap, too")
@@ -55,6 +58,9 @@ def main() -> int:
         "decide": lambda: section("Deciding", decide_bench.run(3 if options.quick else 5)),
         "gateway": lambda: section("The whole gateway", gateway_bench.run(scale)),
         "translation": lambda: section("Other dialects, on top", translation_bench.run(scale)),
+        "redact": lambda: section(
+            "Looking for personal data and secrets", redact_bench.run(10 if options.quick else 50)
+        ),
         "reload": lambda: section("Reload under load", reload_bench.run()),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),
@@ -63,6 +69,7 @@ def main() -> int:
     chosen = options.only or list(benches)
     benches["soak"] = lambda: section("Soak", soak_bench.run(options.minutes))
     benches["midstream"] = lambda: section("A thousand streams, a third cut", mid_stream_bench.run())
+    benches["audit"] = lambda: section("Audit records", audit_bench.run(scale))
     benches["attacks"] = lambda: section("Attacks", attacks_bench.run())
     sections: list[Section] = []
     for name in chosen:

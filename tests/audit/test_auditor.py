@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,28 +26,20 @@ from policyroute_asgi.audit.settings import Settings
 pytestmark = pytest.mark.anyio
 
 WRITER = """
-import asyncio, resource, sys
+import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
 from tests.support.audited import a_record
 from tests.support.auditing import KEY, auditing
 from policyroute_asgi.audit.settings import Settings
 
-async def main(folder, to, limit):
-    settings = Settings(Path(folder), KEY, to)
-    async with auditing(settings) as auditor:
-        if limit:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, -1))
+async def main(folder, to):
+    async with auditing(Settings(Path(folder), KEY, to)) as auditor:
         for n in range(1_000_000):
-            failure = await auditor.written(replace(a_record(), attempt=n))
-            print(n if failure is None else failure.code, flush=True)
-            if failure is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
-                for m in range(3):
-                    print(await auditor.written(replace(a_record(), attempt=n + m)), flush=True)
-                return
+            assert await auditor.written(replace(a_record(), attempt=n)) is None
+            print(n, flush=True)
 
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
@@ -53,13 +48,24 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     return Settings(tmp_path / "audit", KEY, request.param)
 
 
-def child(settings: Settings, limit: int = 0) -> subprocess.Popen[str]:
+def child(settings: Settings) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(settings.directory), settings.to, str(limit)],
+        [sys.executable, "-c", WRITER, str(settings.directory), settings.to],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
     )
+
+
+@contextmanager
+def full(room: int) -> Generator[None]:
+    """Stands for a disk without room: a write stops in the middle of whatever file would be larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def attempts(settings: Settings) -> list[int]:
@@ -77,8 +83,17 @@ async def test_what_was_written_is_there_at_once_and_good(settings: Settings) ->
             assert attempts(settings) == [*range(1, number + 1)]
     [found] = verified(settings.directory)
     assert (found.good, found.records, [*found.findings]) == (True, 2, [])
+    assert {path.stat().st_mode & 0o077 for path in named(settings.directory, "*")} == {0}
     [_, second] = stored.of_conversation(settings.directory, "c", None, [Marks(KEY)])
     assert second.record == a_record(2)
+
+
+async def test_half_a_character_in_an_id_loses_no_record(settings: Settings) -> None:
+    async with auditing(settings) as auditor:
+        assert await auditor.written(replace(a_record(), request_id="a\ud800b")) is None
+    [found] = stored.records(settings.directory)
+    assert found.record.request_id == "a?b"
+    assert codes(settings.directory) == []
 
 
 async def test_many_at_once_are_one_chain(settings: Settings) -> None:
@@ -131,14 +146,17 @@ async def test_what_was_acknowledged_survives_a_kill(settings: Settings) -> None
 
 
 async def test_a_disk_without_room_refuses_and_leaves_nothing_half(settings: Settings) -> None:
-    """The limit stands for a full disk: a write stops in the middle."""
-    process = child(settings, 400_000)
-    out, _ = process.communicate(timeout=60)
-    *written, code, one, two, three = out.split("\n")[:-1]
-    assert len(written) > 3
-    assert (code, one, two, three) == ("audit_unwritable", "None", "None", "None")
-    assert findings(settings.directory) == []
-    assert len(attempts(settings)) == len(written) + 3
+    async with auditing(settings) as auditor:
+        written = 0
+        with full(200_000):
+            while (failure := await auditor.written(replace(a_record(), attempt=written))) is None:
+                written += 1
+            assert failure.code == "audit_unwritable"
+        for number in range(written, written + 3):
+            assert await auditor.written(replace(a_record(), attempt=number)) is None
+    assert written > 10
+    assert attempts(settings) == [*range(written + 3)]
+    assert codes(settings.directory) == []
 
 
 @pytest.mark.parametrize("length", [1, 40, 400, -1])
@@ -193,6 +211,20 @@ async def test_who_takes_the_file_away_is_found(settings: Settings) -> None:
     assert (finding.code, finding.n, finding.until) == (Code.REMOVED, 1, 2)
 
 
+async def test_a_line_of_another_chain_is_not_gone_on_from(tmp_path: Path) -> None:
+    settings, other = Settings(tmp_path / "ours", KEY), Settings(tmp_path / "others", KEY)
+    for each in (settings, other):
+        async with auditing(each) as auditor:
+            await auditor.written(a_record(1))
+    [ours], [others] = named(settings.directory), named(other.directory)
+    ours.write_bytes(ours.read_bytes() + others.read_bytes())
+    (settings.directory / "j1.head").unlink()
+    async with auditing(settings) as auditor:
+        await auditor.written(a_record(2))
+    assert {each.code for each in findings(settings.directory)} == {Code.FOREIGN}
+    assert attempts(settings) == [1, 1, 2]
+
+
 @pytest.mark.parametrize("what", ["end", "all"])
 async def test_an_end_that_was_cut_off_is_found_also_after_a_restart(settings: Settings, what: str) -> None:
     async with auditing(settings) as auditor:
@@ -204,6 +236,32 @@ async def test_an_end_that_was_cut_off_is_found_also_after_a_restart(settings: S
     async with auditing(settings) as auditor:
         await auditor.written(a_record(1))
     assert [each.code for each in findings(settings.directory)] == [Code.REMOVED]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("UPDATE entries SET line = replace(line, 'acme', 'evil') WHERE n = 2", Code.CHANGED),
+        ("UPDATE entries SET line = CAST(x'ff' AS TEXT) WHERE n = 3", Code.CHANGED),
+        ("UPDATE entries SET n = CASE n WHEN 2 THEN 9 ELSE n END", Code.REORDERED),
+        ("UPDATE entries SET chain = 's1-evil' WHERE n > 1", Code.FOREIGN),
+        ("DELETE FROM entries WHERE n = 2", Code.REMOVED),
+    ],
+)
+async def test_rows_are_verified_like_lines_and_a_gateway_goes_on_with_them(
+    tmp_path: Path, statement: str, code: Code
+) -> None:
+    settings = Settings(tmp_path, KEY, "sqlite")
+    async with auditing(settings) as auditor:
+        for number in (1, 2):
+            await auditor.written(a_record(number))
+    with sqlite3.connect(tmp_path / "audit.db") as other:
+        other.execute(statement)
+    other.close()
+    for _ in range(2):
+        assert code in {each.code for each in findings(tmp_path)}
+        async with auditing(settings) as auditor:
+            assert [await auditor.written(a_record(1)) for _ in range(10)] == [None] * 10
 
 
 def _cut(settings: Settings, *, everything: bool) -> None:

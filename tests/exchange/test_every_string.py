@@ -16,9 +16,11 @@ from urllib.parse import unquote
 
 import pytest
 from tests.support.machine import Make
+from tests.support.strings import every
 
 from policyroute.decide.decision import Candidate, Hop
 from policyroute.dialects import DIALECTS
+from policyroute.dialects.shapes import items, obj
 from policyroute.exchange.passage import Passage
 from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
@@ -61,15 +63,15 @@ def rich(dialect: str) -> dict[str, Any]:
     return data
 
 
-def strings(value: Any, place: Place = ()) -> Iterator[Place]:
+def places(value: Any, place: Place = ()) -> Iterator[Place]:
     """The place of every string that is not of the structure."""
     if isinstance(value, dict):
-        for name, inner in value.items():
+        for name, inner in obj(value).items():
             if name not in STRUCTURE or isinstance(inner, dict):
-                yield from strings(inner, (*place, name))
+                yield from places(inner, (*place, name))
     elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            yield from strings(inner, (*place, at))
+        for at, inner in enumerate(items(value)):
+            yield from places(inner, (*place, at))
     elif isinstance(value, str):
         yield place
 
@@ -110,20 +112,6 @@ def readings(text: str, depth: int = 0) -> Iterator[str]:
             yield from readings(inner, depth + 1)
 
 
-def every(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield name
-            yield from every(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from every(inner)
-    elif isinstance(value, int | float):
-        yield str(value)
-
-
 def put_in(way: Put, value: str, stood: str) -> str:
     return way(stood, value)
 
@@ -155,7 +143,7 @@ def to(request: pytest.FixtureRequest, candidate: Make, of: str) -> Candidate:
 def test_no_value_is_sent_wherever_it_stood(of: str, way: str, to: Candidate) -> None:
     data = rich(of)
     asked = 0
-    for place in strings(data):
+    for place in places(data):
         value = VALUES[asked % len(VALUES)]
         body = with_it(data, place, partial(put_in, WAYS[way], value))
         try:
@@ -172,7 +160,7 @@ def test_the_values_are_there_where_no_rule_asks(of: str, to: Candidate) -> None
     """Or the test above would show nothing."""
     data = rich(of)
     found = 0
-    for place in strings(data):
+    for place in places(data):
         body = with_it(data, place, lambda stood: f"{stood} {VALUES[0]}")
         try:
             request = ModelRequest.read(of, body, path="/v1beta/models/m:generateContent")

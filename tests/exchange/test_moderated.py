@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
 from tests.support.machine import FALLBACK, LIMITS, Make, anybody, said
 
 from policyroute.decide.decision import Candidate, Denial, Excluded
 from policyroute.decide.judging import Verdict
 from policyroute.events import Finished, FinishReason, StreamEvent, TextDelta, ToolCallDelta
 from policyroute.exchange.answering import Asks, Review
-from policyroute.exchange.commands import Received, Withheld
+from policyroute.exchange.carrying import Carrying
+from policyroute.exchange.commands import Failed, Received, Withheld
 from policyroute.exchange.held import HELD_BYTES, WHOLE_BYTES
 from policyroute.exchange.machine import Exchange
+from policyroute.failures import Failure, FailureKind
 
 STOP = Finished(FinishReason.STOP)
 NO = Denial(403, "moderated", "No", None)
 
 
-def play(*candidates: Candidate, whole: bool, review: Review | None = None) -> Exchange:
-    asks = Asks(review=review, moderated=True, whole=whole)
-    exchange = Exchange(candidates, FALLBACK, LIMITS, stream=True, eligible=anybody, asks=asks)
+class Ending:
+    """Tells the end of an answer and nothing else."""
+
+    def __init__(self, sent: bytes) -> None:
+        self.lost: set[str] = set()
+
+    def recall(self, event: dict[str, Any]) -> None:
+        raise AssertionError
+
+    def write(self, events: Iterable[StreamEvent]) -> bytes:
+        return b"".join(b"[stop]" for event in events if isinstance(event, Finished))
+
+    def end(self) -> bytes:
+        return b"."
+
+
+def carrying() -> Carrying:
+    """What the client has seen is a word. Nobody may go on with it."""
+    return Carrying(lambda sent: [TextDelta("Hi")] if sent else [], Ending, lambda: None)
+
+
+def play(
+    *candidates: Candidate, whole: bool, review: Review | None = None, moderated: bool = True, carries: bool = False
+) -> Exchange:
+    asks = Asks(review=review, moderated=moderated, whole=whole)
+    goes_on = carrying() if carries else None
+    exchange = Exchange(candidates, FALLBACK, LIMITS, stream=True, eligible=anybody, asks=asks, carrying=goes_on)
     exchange.start(0.0)
     return exchange
 
@@ -57,6 +87,16 @@ def test_where_only_the_end_waits_a_refused_answer_has_none(candidate: Make) -> 
     assert hears(exchange, TextDelta("Hi"), raw=b"Hi") == ["emit Hi"]
     assert hears(exchange, STOP, raw=b"[stop]") == []
     assert hears(exchange, TextDelta("!"), raw=b"!.", end=True, denied=NO) == ["done denied moderated"]
+
+
+@pytest.mark.parametrize(("moderated", "told"), [(True, ["done stream_broken"]), (False, ["emit [stop].", "done ok"])])
+def test_an_answer_that_breaks_off_at_its_end_gets_none_without_a_word(
+    candidate: Make, moderated: bool, told: list[str]
+) -> None:
+    exchange = play(candidate("a"), whole=False, moderated=moderated, carries=True)
+    assert hears(exchange, TextDelta("Hi"), raw=b"Hi") == ["emit Hi"]
+    assert hears(exchange, STOP, raw=b"") == []
+    assert said(exchange.step(Failed(1, Failure(FailureKind.STREAM_BROKEN, "reset")), 0.0)) == told
 
 
 def test_the_rules_are_not_asked_about_what_is_refused(candidate: Make) -> None:

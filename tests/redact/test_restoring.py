@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policyroute.events import (
+    Broken,
     Finished,
     FinishReason,
     OtherContent,
@@ -21,6 +22,7 @@ from policyroute.events import (
     TextDelta,
     ToolCallDelta,
 )
+from policyroute.failures import Failure, FailureKind
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.restoring import Restoring, restored
 
@@ -56,7 +58,8 @@ def said(events: Iterable[StreamEvent]) -> dict[tuple[Any, ...], str]:
 
 
 def whole(text: str, **how: Any) -> str:
-    return restored({"content": text}, OURS, **how)["content"]
+    said: str = restored({"content": text}, OURS, **how)["content"]
+    return said
 
 
 PIECES = st.sampled_from(
@@ -243,3 +246,10 @@ def test_two_hundred_conversations_see_nothing_of_each_other() -> None:
         found = restored({"content": text}, each)["content"].split(" ")
         assert [place for place, word in enumerate(found) if "@" in word] == [number]
         assert found[number] == f"user{number}@example.com"
+
+
+def test_what_is_held_when_an_answer_breaks_off_is_not_said() -> None:
+    broken = Broken(Failure(FailureKind.STREAM_BROKEN, "It broke."))
+    stage = Restoring(OURS)
+    assert stage.passed([TextDelta(EMAIL[:9]), broken])[-1] is broken
+    assert stage.rest() == []

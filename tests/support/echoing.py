@@ -6,9 +6,9 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import httpx
+from tests.support.strings import strings
 
 from policyroute.dialects import DIALECTS
 from policyroute.dialects.translation import Frame
@@ -21,17 +21,7 @@ Says = Callable[[str], str]
 
 def everything(body: str) -> str:
     """All strings of it, one a line."""
-    return "\n".join(_strings(json.loads(body)))
-
-
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for each in value.values() for text in _strings(each)]
-    if isinstance(value, list):
-        return [text for each in value for text in _strings(each)]
-    return []
+    return "\n".join(strings(json.loads(body)))
 
 
 @dataclass

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.known import Known
+from policyroute.redact.work import Steps
 
 PATTERNS = {
     "email": r"[A-Za-z0-9._+-]{1,40}@[A-Za-z0-9-]{1,40}(?:\.[A-Za-z0-9-]{1,20}){1,3}",
@@ -31,8 +32,8 @@ class Plain:
             for kind, pattern in self._patterns.items()
             for match in pattern.finditer(text)
         ]
-        for label, values in known.values.items() if known is not None else ():
-            found += [Finding(at, at + len(value), label) for value in values for at in _places(text, value)]
+        if known is not None:
+            found += [Finding(start, end, label) for start, end, label in known.find(text, Steps())]
         return _apart(sorted(found, key=lambda finding: (finding.start, -finding.end)))
 
     def settled(self, text: str, found: Sequence[Finding], known: Known | None = None) -> int:
@@ -49,7 +50,3 @@ def _apart(found: list[Finding]) -> list[Finding]:
         else:
             kept.append(finding)
     return kept
-
-
-def _places(text: str, value: str) -> list[int]:
-    return [at for at in range(len(text)) if text.startswith(value, at)]

@@ -8,6 +8,7 @@ all that follow anew, and cannot seal them without the key.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeGuard
@@ -80,10 +81,18 @@ def linked(head: Head, kind: Kind, content: dict[str, Any], marks: Marks, time: 
     `content` JSON-safe."""
     n = head.n + 1
     named = {"v": VERSION, "chain": head.chain, "n": n, "prev": head.hash, "key": marks.id, "time": time, "kind": kind}
-    body = orjson.dumps({**named, "content": content})
+    body = _written({**named, "content": content})
     hash = hashlib.sha256(body).hexdigest()
     line = b'%b,"hash":"%b","mac":"%b"}' % (body[:-1], hash.encode(), marks.seal(hash).encode())
     return line, Head(head.chain, n, hash)
+
+
+def _written(value: dict[str, Any]) -> bytes:
+    """As JSON. A client's id may have half a character in it: a record is not lost for that."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
 
 
 def read(line: bytes) -> Entry | None:

@@ -106,8 +106,11 @@ class Answering:
         self._held = Held(self._after, self._heard, holding)
 
     def over(self, carrying: Carrying, failure: Failure) -> bool:
-        """Whether all was said of the answer but that it is over: one choice's end says nothing of another's."""
+        """Whether all was said of the answer but that it is over: one choice's end says nothing of another's. Where
+        somebody is to see it first, nobody has."""
         held = self._held
+        if self._asks.moderated or self._asks.review is not None:
+            return False
         return held.ending and failure.kind not in OUTCOMES and carrying.said.begun | held.begun <= held.ended
 
     @property

@@ -5,7 +5,7 @@ Rule of this module: it fails closed. What cannot be looked through, or be left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from policyroute.changes import Change
@@ -13,6 +13,7 @@ from policyroute.clearance import Clearance
 from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
+from policyroute.policy.actions import Scrub
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
 from policyroute.request import ModelRequest
@@ -38,16 +39,18 @@ class NotForIt(Exception):
 class Passage:
     """To one candidate. `said` is what was said of the answer that it would go on with.
 
-    What came of it is there afterwards: `scrubbed`, `changes` (of the normalisation), and `counts` of what was
-    redacted, by kind.
+    What came of it is there afterwards: `scrubbed`, `traces` of what is secret in it, `changes` (of the normalisation),
+    and `counts` of what was redacted, by kind.
     """
 
     def __init__(self, hop: Hop, secrecy: Secrecy, said: str, *, crosses: bool, measured: bool) -> None:
         self.scrubbed: Scrubbed | None = None
+        self.traces = Traces()
         self.changes: tuple[Change, ...] = ()
         self.counts: Mapping[str, int] = {}
         self._hop = hop
         self._secrecy = secrecy
+        self._withheld = Traces()
         self._said = said
         self._crosses = crosses
         self._measured = measured
@@ -85,25 +88,29 @@ class Passage:
 
     def prompt(self, prompt: Prompt) -> Prompt:
         """What is said, the very same where all of it may go. Raises NotForIt."""
-        rules = [rule for _, rule in self._hop.scrubs]
         clearance = self._hop.candidate.provider.clearance
-        if rules or self._measured or clearance < Clearance.INTERNAL:
-            most = min((rule.max_label for rule in rules), default=Clearance.INTERNAL)
-            outputs: Outputs = next(
-                (each for each in _STRICTEST if any(rule.outputs == each for rule in rules)), "scan"
-            )
-            profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
-            gate = Gate(clearance, self._crosses, most)
-            found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs)
-            if isinstance(found, Refusal):
-                raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
-            if found.withheld and leaks(self._said, Traces(found.withheld)):
-                raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
-            self.scrubbed = found
-            prompt = found.prompt
+        if self._hop.scrubs or self._measured or clearance < Clearance.INTERNAL:
+            prompt = self._scrub(prompt, [rule for _, rule in self._hop.scrubs])
         if self._crosses:
             prompt, self.changes = normalised(prompt)
         return prompt
+
+    def _scrub(self, prompt: Prompt, rules: Sequence[Scrub]) -> Prompt:
+        """By all rules at once, and each says its strictest."""
+        clearance = self._hop.candidate.provider.clearance
+        profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
+        outputs: list[Outputs] = sorted((rule.outputs for rule in rules), key=_STRICTEST.index)
+        gate = Gate(clearance, self._crosses, min((rule.max_label for rule in rules), default=Clearance.INTERNAL))
+        found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs[0] if outputs else "scan")
+        if isinstance(found, Refusal):
+            raise self._not_for_it(CLEARANCE, str(found), self._scrubbing)
+        canaries = [canary for profile in profiles for canary in profile.canaries]
+        open_ = clearance >= Clearance.CONFIDENTIAL and not self._crosses
+        self._withheld = Traces(found.withheld, () if open_ else canaries)
+        if leaks(self._said, self._withheld):
+            raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
+        self.scrubbed, self.traces = found, Traces(found.traces, canaries)
+        return found.prompt
 
     def unread(self) -> None:
         """Nobody labels texts that are only embedded: they are as secret as what nobody labels. Raises NotForIt."""
@@ -123,8 +130,7 @@ class Passage:
 
     def checked(self, body: bytes) -> None:
         """The bytes that are about to be sent have nothing of what was withheld. Raises NotForIt."""
-        found = self.scrubbed
-        if found is not None and found.withheld and asserted(body, Traces(found.withheld)):
+        if self._withheld and asserted(body, self._withheld):
             raise self._not_for_it(CLEARANCE, "what is withheld from it stands elsewhere too", self._scrubbing)
 
     @property

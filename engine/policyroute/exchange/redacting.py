@@ -63,8 +63,8 @@ class Secrecy:
 
     def _all(self) -> Known | None:
         """Both kinds of values. Those that were found before, and are too short to be looked for, are not."""
-        values = self.pseudonyms.values if self.pseudonyms is not None else {}
-        if len(values) > self._remembered:  # no pseudonym is ever taken back
+        if self.pseudonyms is not None and len(self.pseudonyms.values) > self._remembered:  # none is ever taken back
+            values = self.pseudonyms.values
             self._remembered = len(values)
             self._known = Known({REMEMBERED: tuple(filter(findable, values.values()))}, self.client)
         return self._known or self.client

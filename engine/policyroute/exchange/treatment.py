@@ -18,6 +18,7 @@ from policyroute.events import Broken, ReasoningDelta, RefusalDelta, StreamEvent
 from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
 from policyroute.redact.findings import Exhausted
+from policyroute.redact.logprobs import without_logprobs
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Blocked, Redaction
 from policyroute.redact.restoring import Restoring, restored
@@ -85,7 +86,8 @@ class Treatment:
 
     def _told(self, data: Any, body: bytes) -> bytes | Failure:
         try:
-            told = censored(data, self.censors, json=self.json) if self.censors is not None else data
+            told = without_logprobs(data) if self.tells else data
+            told = censored(told, self.censors, json=self.json) if self.censors is not None else told
             if self.pseudonyms is not None:
                 told = restored(told, self.pseudonyms, in_urls=self.in_urls, json=self.json)
         except (Blocked, Exhausted) as error:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
+from policyroute.scrub.outputs import Outputs
 from policyroute.scrub.profile import Profile
 
 REQUESTED: Final = "requested"
@@ -172,5 +173,5 @@ class Scrub:
     profile: Profile
     max_label: Clearance
     confession: str
-    outputs: str
+    outputs: Outputs
     where: Expression | None = None

@@ -88,6 +88,10 @@ class ScrubSpec(Strict):
     description_public: Annotated[
         dict[str, Annotated[str, Field(max_length=100_000)]], Field(description="by tool, likewise for descriptions")
     ] = {}
+    canaries: Annotated[
+        list[Annotated[str, Field(min_length=8, max_length=200)]],
+        Field(max_length=64, description="strings that stand in what is secret: whoever says one has told of it"),
+    ] = []
     assert_: Annotated[AssertSpec, Field(alias="assert")] = AssertSpec()
 
 
@@ -127,6 +131,7 @@ def profile(name: str, spec: ScrubSpec, file: File, expressions: Expressions) ->
             asserted.min_kept_ratio or {},
             asserted.max_forward_bytes,
         ),
+        tuple(spec.canaries),
     )
 
 

@@ -1,6 +1,7 @@
 """Values that a name says are secret: `password = "..."`, `api_key: ...`, `the password is ...`.
 
-Rule of this module: the name has to say so, and the value has to be possible: most lines with such names hold no secret.
+Rule of this module: the name has to say so, and the value has to be possible: most lines with such names hold no
+secret.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ _TOKENS = (
     "service_key", "_apikey", "authorization",
 )  # fmt: skip
 _SERVICES = tuple(
-    "adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex cloudflare codecov cohere coinbase confluent "
-    "contentful datadog discord droneci dropbox etsy facebook fastly finicity finnhub flickr freshbooks gitter hashicorp heroku "
-    "hubspot intercom jfrog kraken kucoin launchdarkly linkedin looker mailchimp mailgun mattermost messagebird meraki netlify "
-    "newrelic new_relic nytimes okta plaid rapidapi sendbird sidekiq snyk sonar sourcegraph squarespace sumologic sumo_ travis "
-    "twitch twitter yandex zendesk bundle_enterprise bundle_gems".split()
+    "adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex cloudflare codecov cohere "
+    "coinbase confluent contentful datadog discord droneci dropbox etsy facebook fastly finicity finnhub flickr "
+    "freshbooks gitter hashicorp heroku hubspot intercom jfrog kraken kucoin launchdarkly linkedin looker "
+    "mailchimp mailgun mattermost messagebird meraki netlify newrelic new_relic nytimes okta plaid rapidapi "
+    "sendbird sidekiq snyk sonar sourcegraph squarespace sumologic sumo_ travis twitch twitter yandex zendesk "
+    "bundle_enterprise bundle_gems".split()
 )
-_PUBLIC = ("public", "accessor", "_id", "-id", "name", "url", "uri", "path", "file", "type", "length", "count", "max", "min", "size", "version",
-    "hash", "field", "label", "prefix", "format", "expires", "expiry", "issuer", "algorithm", "policy", "endpoint",
-    "placeholder", "regex", "pattern", "header", "limit", "usage", "budget", "column", "class", "tokenizer", "tokens", "credentialsid")  # fmt: skip
+_PUBLIC = tuple(
+    "public accessor _id -id name url uri path file type length count max min size version hash field label "
+    "prefix format expires expiry issuer algorithm policy endpoint placeholder regex pattern header limit usage "
+    "budget column class tokenizer tokens credentialsid".split()
+)
 
 _ASSIGNED = compiled(
-    r"[A-Za-z0-9_.\-]{0,32}?(?:[\"'`\]]|\\\"){0,2}[ \t]{0,8}(?:value[ \t]{0,2})?(?::=|=>|==?|:|\bis\b:?|\bto\b|>|,)[ \t]{0,8}"
+    r"[A-Za-z0-9_.\-]{0,32}?(?:[\"'`\]]|\\\"){0,2}[ \t]{0,8}(?:value[ \t]{0,2})?"
+    r"(?::=|=>|==?|:|\bis\b:?|\bto\b|>|,)[ \t]{0,8}"
     r"(?:[brfBRF]{0,2}\\?\"([^\"\n\\]{4,256})\\?\"|[brfu]?'([^'\n]{4,256})'|`([^`\n]{4,256})`|([^\s\"'`;<>]{6,256}))"
 )
 _NAME = 40
@@ -63,7 +68,7 @@ def _token(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
 def _service(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
     for first, last, _quoted in _value(view, start, end):
         value = view.data[first:last].decode("latin-1")
-        if plausible.token(value, 16, 3.2) and value.translate(_JOINTS).isalnum() and not _expression(value):
+        if plausible.token(value, 16) and value.translate(_JOINTS).isalnum() and not _expression(value):
             yield first, last, "api_key"
 
 

@@ -3,7 +3,7 @@
 Rule of this module: a stream says what the whole answer would say, however it is cut; and nothing goes on before that
 is certain. Words are held back until what they are found to be cannot change any more (`Redaction.settled`), and
 looked through 64 characters at a time, with what came before them. Arguments are held string by string: whoever reads
-them waits for their end anyway.
+them waits for their end anyway. What is held when an answer breaks off is not said.
 
 This comes before pseudonyms are given back: what the client said itself is no finding. What an answer says of its
 tokens (`logprobs`) spells out what was found: whoever censors takes that away.
@@ -15,6 +15,7 @@ import re
 from typing import Any, Final
 
 from policyroute.events import (
+    Broken,
     Finished,
     OtherContent,
     ReasoningDelta,
@@ -63,6 +64,9 @@ class Censoring:
             else:
                 if isinstance(event, Finished | OtherContent):
                     self._end(event.choice, found)
+                elif isinstance(event, Broken):
+                    self._windows.clear()
+                    self._speaking.clear()
                 found.append(event)
         return found
 

@@ -15,6 +15,7 @@ Check = Callable[[str], bool]
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLES = bytes.maketrans(b"0123456789", bytes(_DOUBLED))
 _DIHEDRAL = (
     "0123456789",
     "1234067895",
@@ -40,8 +41,13 @@ _TURNED = (
 
 
 def luhn(number: str) -> bool:
-    total = sum(map(int, number[-1::-2])) + sum(_DOUBLED[int(each)] for each in number[-2::-2])
-    return total % 10 == 0
+    return luhn_bytes(number.encode())
+
+
+def luhn_bytes(number: bytes) -> bool:
+    """Of ASCII digits."""
+    doubled = number[-2::-2].translate(_DOUBLES)
+    return (sum(number[-1::-2]) - 48 * len(number[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def mod97(number: str) -> bool:
@@ -85,8 +91,8 @@ def both(*checks: Check) -> Check:
 
 
 def dated(form: str) -> Check:
-    """`form` says what the first digits are: `y`, `m`, `d`, other characters are passed over. `ymd` of two digits each is
-    of any century; a day over 40 and a month over 20 are read as the countries mean that do so (women, centuries)."""
+    """`form` says what the first digits are: `y`, `m`, `d`; others are passed over. A year of two digits is of any
+    century; a day over 40 and a month over 20 are read as the countries mean that do so (women, centuries)."""
 
     def check(number: str) -> bool:
         parts = {letter: "".join(number[at] for at, each in enumerate(form) if each == letter) for letter in "ymd"}

@@ -5,6 +5,7 @@ Rule of this module: the finding is the secret, and what stands around it stays 
 
 from __future__ import annotations
 
+import json
 from binascii import Error, a2b_base64
 from collections.abc import Iterator
 
@@ -20,15 +21,16 @@ _SHORTEST_KEY = 32
 _PEM = compiled(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY = compiled(r"(?:[A-Za-z0-9+/=,:.\-\s\\|\"'>]{0,})")
-_JWT = compiled(r"eyJ[A-Za-z0-9_-]{10,}={0,2}\.[A-Za-z0-9_-]{0,}={0,2}(?:\.[A-Za-z0-9_-]*){0,3}")
+_JWT = compiled(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?)?")
 _URL = compiled(r"://([^\s:/?#@\"'<>\[\]{}$(),]{0,64}):([^\s/?#@\"'<>]{1,200})@[A-Za-z0-9\[\-_.]")
 _BEARER = compiled(r"(?i)(?:bearer|token|basic|apikey|api-key|digest|negotiate)\s+([A-Za-z0-9+/=_.~\-]{8,})")
 _HEADER = compiled(
-    r"(?i)(?:authorization|api-?key|-token|-secret|-key)[\"']?\s?[:=]\s{0,5}[\"']?"
-    r"(?:(?:bearer|token|api-token|basic|apikey|api-key)[ :]\s{0,3})?[\"']?([A-Za-z0-9+/=_.~|@\-]{8,})"
+    r"(?i)authorization[\"']?\s?[:=]\s{0,5}[\"']?"
+    r"(?:[a-z][a-z0-9\-]{1,20}[ :]\s{0,3})?[\"']?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
 )
-_CURL_HEADER = compiled(
-    r"(?i)(?:-H|--header)(?:=|[ \t]{0,5})[\"']?[a-z\-_]{0,24}(?:key|token|auth|secret):[ \t]{0,5}([A-Za-z0-9+/=_.~|@\-]{8,})"
+_GIVEN = compiled(
+    r"(?i)(?:-[a-z]{0,6}H|--header)(?:=|[ \t]{0,5})(\\?[\"'])?[a-z0-9\-_]{0,24}(?:key|token|auth|secret|authorization)"
+    r"[ \t]{0,2}:[ \t]{0,5}(?:[a-z][a-z0-9\-]{1,20}[ :][ \t]{0,3})?([A-Za-z0-9+/=_.~|@!#\-]{8,})"
 )
 _CURL = compiled(
     r"(?:-u|--user|--proxy-user|-U)(?:=|[ \t]{0,5})[\"']?([^\s:\"'$<{]{0,64})[\"']?:"
@@ -48,10 +50,10 @@ def credentials(kinds: frozenset[str]) -> Iterator[tuple[str, At]]:
     if "auth_header" in kinds:
         yield from ((word, _header) for word in _HEADER_WORDS)
         yield from ((word, _bearer) for word in ("bearer", "basic "))
-        yield from ((word, _curl_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
+        yield from ((word, _given_header) for word in ("-h ", "-h=", '-h"', "-h'", "--header"))
 
 
-_HEADER_WORDS = ("authorization", "apikey", "-token", "-secret", "-key")
+_HEADER_WORDS = ("authorization",)
 
 
 def _private_key(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
@@ -72,15 +74,22 @@ def _jwt(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
     if start and (data[start - 1 : start].isalnum() or data[start - 1] in b"_-"):
         return
     found = _JWT.match(data, start, start + LONGEST_KEY)
-    if found is None:
+    if found is None or _MORE.match(data, found.end()) is not None:
         return
     parts = found.group().split(b".")
-    claims = len(parts) == 5 or _opened(parts[1]).startswith(b"{")
-    if claims and _SIGNS.search(_opened(parts[0])) is not None:
+    if _SIGNS.search(_opened(parts[0])) is not None and (len(parts) == 5 or _is_object(_opened(parts[1]))):
         yield *found.span(), "jwt"
 
 
+_MORE = compiled(r"\.[A-Za-z0-9_-]{2}")
 _SIGNS = compiled(r"\"(?:alg|typ|enc|kid)\" ?:")
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _opened(part: bytes) -> bytes:
@@ -133,9 +142,12 @@ def _of_curl(data: bytes, start: int) -> bool:
     )
 
 
-def _curl_header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
-    if _of_curl(view.data, start):
-        yield from _after(_CURL_HEADER, view, start)
+def _given_header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
+    found = _GIVEN.search(view.data, max(0, start - 6), start + 2100)
+    if found is None or found.start() > start or not (found.start(1) >= 0 or _of_curl(view.data, found.start())):
+        return
+    if plausible.given(found.group(2).decode()):
+        yield *found.span(2), "auth_header"
 
 
 def _header(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:

@@ -23,7 +23,7 @@ from policyroute.redact.words import Words
 from policyroute.redact.work import Steps
 
 CONTEXT = 96
-"""Characters beside a value that say what it is. Whoever looks through a text piece by piece keeps so many before each."""
+"""Characters beside a value that say what it is: whoever looks through a text piece by piece keeps so many of them."""
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640

@@ -73,8 +73,11 @@ def escaped(value: str, times: int = 1) -> str:
 # Files ----------------------------------------------------------------------------------------------------------------
 
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\r\n"
+SHORTEST: Final = 16
+"""Characters from which a word may be base64 of a text."""
 _SNIFFED: Final = 4096
 """Characters by which a file is known to be text or not."""
+_ASCII: Final = 0x80
 _CONTROLS: Final = re.compile(b"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -104,7 +107,12 @@ def codec(data: str) -> str | None:
         except UnicodeDecodeError:
             continue
         return "utf-8"
-    return "latin-1"
+    return "latin-1" if 4 * sum(each < _ASCII for each in head) >= 3 * len(head) else ""
+
+
+def is_readable(data: str) -> bool:
+    """Whether it is base64 of a text."""
+    return len(data) >= SHORTEST and codec(data) in {"utf-8", "utf-16"}
 
 
 def file_changed(data: str, codec: str, change: Change) -> str:

@@ -1,14 +1,15 @@
 """What the tokens of services look like, as the services publish it.
 
-Rule of this module: a table. A row: the kind, what stands in every such token (the prefilter looks for it), how many characters
-may stand before that, and the token's pattern. What a row does not say holds of all: no letter or digit stands right
-before or after, and the token is no filler (`xxxx`, `EXAMPLE`).
+Rule of this module: a table. A row: the kind, what stands in every such token (the prefilter looks for it), the
+token's pattern, and how many of its characters may stand before that. What a row does not say holds of all: no letter
+or digit stands right before or after, and the token is no filler (`xxxx`, `EXAMPLE`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policyroute.redact import plausible
 from policyroute.redact.checksums import Check, crc32_base62
 
 
@@ -39,10 +40,15 @@ def _literally(mark: str) -> str:
     return mark.replace(".", r"\.").replace("$", r"\$")
 
 
+_OPENAI = (
+    r"sk-(?:[a-z]{2,12}-)?(?:[A-Za-z0-9_-]{74}T3BlbkFJ[A-Za-z0-9_-]{74}|[A-Za-z0-9_-]{58}T3BlbkFJ[A-Za-z0-9_-]{58}"
+    r"|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20})"
+)
+
 FORMATS: tuple[Format, ...] = (
     # Model providers
-    Format("openai_key", "t3blbkfj", r"sk-(?:[a-z]{2,12}-)?(?:[A-Za-z0-9_-]{74}T3BlbkFJ[A-Za-z0-9_-]{74}|[A-Za-z0-9_-]{58}T3BlbkFJ[A-Za-z0-9_-]{58}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20})", 92),
-    *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{40,200}"),
+    Format("openai_key", "t3blbkfj", _OPENAI, 92),
+    *_same("openai_key", "sk-proj- sk-svcacct- sk-admin- sk-None-", r"[A-Za-z0-9_-]{20,200}"),
     *_same("openai_key", "sk-", r"(?:[A-Za-z0-9]{48}|[A-Za-z0-9]{32})"),
     *_same("anthropic_key", "sk-ant-api03- sk-ant-admin01-", r"[A-Za-z0-9_-]{93}AA"),
     *_same("anthropic_key", "sk-ant-oat01- sk-ant-ort01- sk-ant-sid01-", r"[A-Za-z0-9_-]{80,120}"),
@@ -58,8 +64,11 @@ FORMATS: tuple[Format, ...] = (
     *_same("github_token", "ghp_ gho_ ghu_ ghs_ ghr_", r"[A-Za-z0-9]{36}", crc32_base62),
     Format("github_token", "github_pat_", r"github_pat_[A-Za-z0-9_]{82}"),
     *_same("npm_token", "npm_", r"[A-Za-z0-9]{36}", crc32_base62),
-    Format("npm_token", "_authtoken", r"_authToken\s{0,3}=\s{0,3}[\"']?((?:npm_[A-Za-z0-9]{36})|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
-    *_same("gitlab_token", "glpat- gldt- glft- glsoat- glffct- glrt-", r"(?:[A-Za-z0-9_-]{20,50}|[A-Za-z0-9_-]{27,300}\.[0-9a-z]{2}\.?[0-9a-z]{7})"),
+    Format("npm_token", ":_authtoken",
+        r"//[A-Za-z0-9.:/_-]{3,100}/:_authToken\s{0,3}=\s{0,3}[\"']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        104),
+    *_same("gitlab_token", "glpat- gldt- glft- glsoat- glffct- glrt-",
+        r"(?:[A-Za-z0-9_-]{20,50}|[A-Za-z0-9_-]{27,300}\.[0-9a-z]{2}\.?[0-9a-z]{7})"),
     *_same("gitlab_token", "glcbt-", r"(?:[0-9a-zA-Z]{1,5}_)?[A-Za-z0-9_-]{20,50}"),
     *_same("gitlab_token", "glimt-", r"[A-Za-z0-9_-]{25}"),
     *_same("gitlab_token", "glptt-", r"[A-Za-z0-9_-]{40}"),
@@ -68,7 +77,8 @@ FORMATS: tuple[Format, ...] = (
     *_same("gitlab_token", "GR1348941", r"[A-Za-z0-9_-]{20,50}"),
     Format("gitlab_token", "_gitlab_session=", r"_gitlab_session=([0-9a-z]{32})"),
     *_same("pypi_token", "pypi-AgEIcHlwaS5vcmc pypi-AgENdGVzdC5weXBpLm9yZ", r"[A-Za-z0-9_-]{70,400}"),
-    Format("bundler_credential", "bundle_", r"BUNDLE_[A-Z0-9_]{2,60}__[A-Z]{2,10}[\"']?\s{0,3}[=:]\s{0,3}[\"']?([^\s\"':$<{]{2,64}:[^\s\"'$<{]{4,128})"),
+    Format("bundler_credential", "bundle_",
+        r"BUNDLE_[A-Z0-9_]{2,60}__[A-Z]{2,10}[\"']?\s{0,3}[=:]\s{0,3}[\"']?([^\s\"':$<{]{2,64}:[^\s\"'$<{]{4,128})"),
     *_same("rubygems_key", "rubygems_", r"[0-9a-f]{48}"),
     *_same("clojars_token", "CLOJARS_", r"[A-Za-z0-9]{60}"),
     *_same("nuget_key", "oy2", r"[a-z0-9]{43}"),
@@ -85,7 +95,8 @@ FORMATS: tuple[Format, ...] = (
     *_same("aws_access_key", "AKIA ASIA ABIA ACCA", r"[A-Z2-7]{16}"),
     Format("aws_bedrock_key", "absk", r"ABSK[A-Za-z0-9+/]{109,269}={0,2}"),
     Format("aws_bedrock_key", "bedrock-api-key-", r"bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]*"),
-    Format("azure_client_secret", "q~", r"(?:^|[^A-Za-z0-9_~.\-])([A-Za-z0-9_~.\-]{3}[0-9]Q~[A-Za-z0-9_~.\-]{31,34})(?:$|[^A-Za-z0-9_~.\-])", 5),
+    Format("azure_client_secret", "q~",
+        r"(?:^|[^A-Za-z0-9_~.\-])([A-Za-z0-9_~.\-]{3}[0-9]Q~[A-Za-z0-9_~.\-]{31,34})(?:$|[^A-Za-z0-9_~.\-])", 5),
     Format("azure_storage_key", "accountkey=", r"AccountKey=([A-Za-z0-9+/]{86}==)"),
     Format("azure_sas", "sig=", r"[?&]sig=([A-Za-z0-9%+/]{40,90}(?:%3D|=))", 1),
     *_same("gcp_oauth_secret", "GOCSPX-", r"[A-Za-z0-9_-]{28}"),
@@ -110,7 +121,8 @@ FORMATS: tuple[Format, ...] = (
     Format("terraform_token", ".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}", 14),
     *_same("vault_token", "hvs. hvb. hvr.", r"[A-Za-z0-9_-]{24,300}"),
     *_same("vault_token", "s.", r"[A-Za-z0-9]{24}"),
-    *_same("doppler_token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", r"(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
+    *_same("doppler_token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.",
+        r"(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
     *_same("pulumi_token", "pul-", r"[0-9a-f]{40}"),
     *_same("prefect_key", "pnu_ pnb_", r"[A-Za-z0-9]{36}"),
     *_same("openshift_token", "sha256~", r"[A-Za-z0-9_-]{43}"),
@@ -122,22 +134,26 @@ FORMATS: tuple[Format, ...] = (
     # Money
     *_same("stripe_key", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_ whsec_", r"[A-Za-z0-9]{10,99}"),
     *_same("square_token", "EAAA sq0atp- sq0csp-", r"[A-Za-z0-9_=-]{22,60}"),
-    *_same("paypal_token", "access_token$production$", r"[0-9a-z]{16}\\$[0-9a-f]{32}"),
+    *_same("paypal_token", "access_token$production$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
     *_same("flutterwave_key", "FLWSECK-", r"[0-9a-h]{32}-X"),
     *_same("flutterwave_key", "FLWSECK_TEST- FLWPUBK_TEST-", r"[0-9a-hA-H]{12,32}(?:-X)?"),
     *_same("razorpay_key", "rzp_live_ rzp_test_", r"[A-Za-z0-9]{14}"),
     *_same("shippo_token", "shippo_live_ shippo_test_", r"[0-9a-fA-F]{40}"),
     *_same("easypost_key", "EZAK EZTK", r"[A-Za-z0-9]{54}"),
     *_same("duffel_token", "duffel_live_ duffel_test_", r"[A-Za-z0-9_=-]{43}"),
-    *_same("plaid_token", "access-sandbox- access-development- access-production-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    *_same("plaid_token", "access-sandbox- access-development- access-production-",
+        r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     *_same("gocardless_token", "live_", r"[A-Za-z0-9_=-]{40}"),
     # People, mail, chat
     *_same("slack_token", "xoxb- xoxp- xoxs- xoxo-", r"[0-9]{6,14}(?:-[0-9A-Za-z]{6,80}){1,4}"),
-    *_same("slack_token", "xoxa- xoxr- xoxe-", r"(?:[0-9]-[0-9A-Za-z]{8,200}|[0-9A-Za-z]{20,200}|[0-9]{6,14}(?:-[0-9A-Za-z]{6,80}){1,4})"),
+    *_same("slack_token", "xoxa- xoxr- xoxe-",
+        r"(?:[0-9]-[0-9A-Za-z]{8,200}|[0-9A-Za-z]{20,200}|[0-9]{6,14}(?:-[0-9A-Za-z]{6,80}){1,4})"),
     *_same("slack_token", "xapp-", r"[0-9]-[A-Z0-9]{6,20}-[0-9]{8,16}-[A-Za-z0-9]{20,80}"),
     *_same("slack_token", "xoxe.xoxb- xoxe.xoxp-", r"[0-9]-[A-Za-z0-9]{100,200}"),
-    Format("slack_webhook", "hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{40,60})"),
-    Format("teams_webhook", ".webhook.office.com/", r"\.webhook\.office\.com/(webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-f]{32}/[0-9a-f-]{36})"),
+    Format("slack_webhook", "hooks.slack.com/",
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{40,60})"),
+    Format("teams_webhook", ".webhook.office.com/",
+        r"\.webhook\.office\.com/(webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-f]{20,})"),
     Format("discord_token", "", r"[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}"),
     Format("discord_webhook", "/api/webhooks/", r"/api/webhooks/([0-9]{17,20}/[A-Za-z0-9_-]{60,70})"),
     Format("telegram_token", ":a", r"(?:^|/bot|[^A-Za-z0-9])([0-9]{5,16}:A[A-Za-z0-9_-]{34})", 20),
@@ -150,7 +166,7 @@ FORMATS: tuple[Format, ...] = (
     *_same("intercom_token", "dG9rOg", r"[A-Za-z0-9+/=]{40,80}"),
     *_same("facebook_token", "EAAM EAAC", r"[A-Za-z0-9]{90,250}"),
     Format("facebook_token", "", r"[0-9]{15,16}(?:\||%7C|%)[A-Za-z0-9_-]{27,40}"),
-    *_same("twitter_token", "AAAAAAAAAAAAAAAAAAAAA", r"[A-Za-z0-9%]{80,120}"),
+    Format("twitter_token", "", r"A{21}[A-Za-z0-9%]{80,120}", checked=lambda token: plausible.spread(token[21:])),
     *_same("linear_key", "lin_api_ lin_oauth_", r"[A-Za-z0-9]{40,64}"),
     *_same("notion_token", "ntn_", r"[0-9]{11}[A-Za-z0-9]{35}"),
     *_same("notion_token", "secret_", r"[A-Za-z0-9]{43}"),
@@ -167,7 +183,8 @@ FORMATS: tuple[Format, ...] = (
     *_same("scalingo_token", "tk-us-", r"[A-Za-z0-9_-]{48}"),
     *_same("mapbox_token", "sk.eyJ1Ijoi pk.eyJ1Ijoi tk.eyJ1Ijoi", r"[A-Za-z0-9_-]{30,120}\.[A-Za-z0-9_-]{20,40}"),
     # Watching and measuring
-    Format("sumologic_id", "sumo", r"(?i:sumo(?:_?logic)?[_. -]?access[_. -]?(?:id|key)?)[\"']?\s{0,3}(?:=>?|:)\s{0,3}[\"']?(su[A-Za-z0-9]{12})"),
+    Format("sumologic_id", "sumo",
+        r"(?i:sumo(?:_?logic)?[_. -]?access[_. -]?(?:id|key)?)[\"']?\s{0,3}(?:=>?|:)\s{0,3}[\"']?(su[A-Za-z0-9]{12})"),
     *_same("grafana_token", "glsa_", r"[A-Za-z0-9]{32}_[0-9A-Fa-f]{8}"),
     *_same("grafana_token", "glc_", r"[A-Za-z0-9+/]{32,400}={0,3}"),
     *_same("grafana_token", "eyJrIjoi", r"[A-Za-z0-9]{60,400}={0,3}"),
@@ -179,9 +196,11 @@ FORMATS: tuple[Format, ...] = (
     *_same("launchdarkly_key", "sdk- api- mob-", r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"),
     *_same("readme_key", "rdme_", r"[a-z0-9]{70}"),
     # Keys of people
-    *_same("onepassword_key", "A3-", r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}"),
+    *_same("onepassword_key", "A3-",
+        r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}"),
     *_same("onepassword_key", "ops_eyJ", r"[A-Za-z0-9+/_-]{200,}={0,3}"),
     *_same("age_key", "AGE-SECRET-KEY-1", r"[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
     Format("maxmind_key", "_mmk", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk", 36),
-    *_same("authress_key", "sc_ ext_ scauth_ authress_", r"[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[a-z0-9+/_=-]{30,120}"),
+    *_same("authress_key", "sc_ ext_ scauth_ authress_",
+        r"[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[a-z0-9+/_=-]{30,120}"),
 )  # fmt: skip

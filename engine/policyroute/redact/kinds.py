@@ -45,7 +45,7 @@ def expanded(names: Iterable[str]) -> frozenset[str]:
     """The kinds of `names`, which are kinds and groups. Raises KeyError with a name that is neither."""
     kinds: set[str] = set()
     for name in names:
-        kinds.update(GROUPS[name] if name in GROUPS else (name,))
+        kinds.update(GROUPS.get(name, (name,)))
         if name not in GROUPS and name not in KINDS:
             raise KeyError(name)
     return frozenset(kinds)

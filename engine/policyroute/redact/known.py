@@ -9,15 +9,19 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, pairwise
 
 from policyroute.redact.lookalikes import UNSEEN
 from policyroute.redact.words import automaton
 from policyroute.redact.work import Steps
 
 SHORTEST = 3
-"""Letters and digits of a value."""
-MOST = 20_000
-_NO_MORE_SPACES = 0x0E00  # scripts from here on do not part their words, or hang endings on them
+"""Letters and digits of a value; a shorter one would be found everywhere."""
+MOST_VALUES = 20_000
+_NO_MORE_SPACES = "\u0e00"
+"""Scripts from here on do not part their words, or hang endings on them."""
+_UNEVEN = re.compile(r"[\t\n\r\f\v]|  ")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 class Known:
@@ -36,7 +40,7 @@ class Known:
         longest = 0
         for label, some in values.items():
             for each in (some,) if isinstance(some, str) else some:
-                folded.setdefault(fold(each)[0].strip(), label)
+                folded.setdefault(_folded(each)[0].strip(), label)
                 longest = max(longest, len(each))
         self._automaton = automaton({plain: (len(plain), label) for plain, label in folded.items()})
         self._beside = beside
@@ -52,16 +56,14 @@ class Known:
             yield from self._beside.find(text, steps)
         if self._automaton is None:
             return
-        plain, places = fold(text)
+        plain, places = _folded(text)
         for last, (length, label) in self._automaton.iter(plain):
             steps.take()
             first = last + 1 - length
             if _joined(plain, first) or _joined(plain, last + 1):
                 continue
-            start = first if places is None else places[first]
-            end = last + 1 if places is None else places[last] + 1
-            if end - start <= self._reach:
-                yield start, end, label
+            if places[last] - places[first] < self._reach:
+                yield places[first], places[last] + 1, label
 
 
 def rejected(values: Mapping[str, str | Sequence[str]]) -> str | None:
@@ -72,7 +74,7 @@ def rejected(values: Mapping[str, str | Sequence[str]]) -> str | None:
             count += 1
             if not findable(each):
                 return f"a known value of {label!r} has fewer than {SHORTEST} letters and digits"
-    return f"there are more than {MOST:,} known values" if count > MOST else None
+    return f"there are more than {MOST_VALUES:,} known values" if count > MOST_VALUES else None
 
 
 def findable(value: str) -> bool:
@@ -80,7 +82,7 @@ def findable(value: str) -> bool:
     begun = value[:SHORTEST]
     if len(begun) == SHORTEST and begun.isascii() and begun.isalnum():
         return True  # nearly every one
-    return sum(map(str.isalnum, fold(value)[0])) >= SHORTEST
+    return sum(map(str.isalnum, _folded(value)[0])) >= SHORTEST
 
 
 def _joined(text: str, at: int) -> bool:
@@ -88,40 +90,27 @@ def _joined(text: str, at: int) -> bool:
     if at in {0, len(text)}:
         return False
     before, after = text[at - 1], text[at]
-    return before.isalnum() and after.isalnum() and max(ord(before), ord(after)) < _NO_MORE_SPACES
+    return before.isalnum() and after.isalnum() and max(before, after) < _NO_MORE_SPACES
 
 
-def fold(text: str) -> tuple[str, Sequence[int] | None]:
-    """The text without what may differ, and where each of its characters stands; None: where it stood."""
-    if text.isascii() and not _uneven(text):
-        return text.lower(), None
-    parts: list[str] = []
-    places: list[int] = []
-    blank = False
-    for at, character in enumerate(text):
-        meant = _meant(character)
-        if meant == " " and blank:
-            continue
-        blank = meant == " " if meant else blank
-        parts.append(meant)
-        places.extend([at] * len(meant))
-    return "".join(parts), places
-
-
-def _uneven(text: str) -> bool:
-    """White space that is not one blank."""
-    return "  " in text or "\n" in text or "\t" in text or "\r" in text or "\f" in text or "\v" in text
+def _folded(text: str) -> tuple[str, Sequence[int]]:
+    """The text without what may differ, and where each of its characters stood."""
+    if text.isascii() and _UNEVEN.search(text) is None:
+        return text.lower(), range(len(text))
+    kept = [_meant(each) for each in text]
+    for at, (one, other) in enumerate(pairwise(kept), 1):
+        if one == other == " ":
+            kept[at - 1] = ""
+    places = chain.from_iterable((at,) * len(meant) for at, meant in enumerate(kept))
+    return "".join(kept), list(places)
 
 
 @lru_cache(maxsize=8192)
 def _meant(character: str) -> str:
+    """One character's letters, in lower case and without accents; nothing for one that nobody sees."""
     if character.isspace():
         return " "
-    if _UNSEEN.match(character):
+    if _UNSEEN.match(character) or unicodedata.combining(character):
         return ""
-    apart = unicodedata.normalize("NFKD", character)
-    kept = "".join(each for each in apart if not unicodedata.combining(each)) if len(apart) > 1 else apart
-    return "" if unicodedata.combining(character) else kept.casefold()
-
-
-_UNSEEN = re.compile(f"[{UNSEEN}]")
+    apart = unicodedata.normalize("NFKD", character).casefold()
+    return "".join(each for each in apart if not unicodedata.combining(each)) or character

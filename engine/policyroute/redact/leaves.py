@@ -16,6 +16,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, cast
 
+from policyroute.redact.encodings import is_readable
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
 
@@ -48,12 +49,13 @@ class Walk:
     def __init__(self, leaf: Leaf, number: Callable[[str], str | None]) -> None:
         self._leaf = leaf
         self._number = number
-        self._path: list[str] = []
+        self._path: list[str | int] = []
 
     @property
     def place(self) -> str:
         """Where the walk is: as `messages[2].content`, with `*` for a key that a client made up."""
-        return "".join(self._path).removeprefix(".")
+        steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in self._path]
+        return "".join(steps).removeprefix(".")
 
     def done(self, value: Any) -> Any:
         """The value, the same object where nothing in it changed. Raises Exhausted where it is too deep."""
@@ -79,11 +81,12 @@ class Walk:
 
     def _list(self, value: list[Any], key: str, depth: int, *, free: bool) -> list[Any]:
         found: list[Any] | None = None
+        path = self._path
         inside = "" if key in FREE else key  # an array there is the wire's
         for index, inner in enumerate(value):
-            self._path.append(f"[{index}]")
+            path.append(index)
             new = self._node(inner, inside, depth + 1, free=free)
-            self._path.pop()
+            path.pop()
             if new is not inner:
                 found = found or list(value)
                 found[index] = new
@@ -92,21 +95,26 @@ class Walk:
     def _object(self, value: dict[str, Any], depth: int, *, free: bool, schemas: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = {}
         same = True
+        path = self._path
+        listed = not (free or schemas)
         for name, inner in value.items():
-            ours = not free and not schemas and name in WIRE
-            self._path.append(f".{name}" if ours else ".*")
+            ours = listed and name in WIRE
+            path.append(name if ours else "*")
+            key = name if ours or free else ""
+            if inner.__class__ is str:
+                new: Any = self._text(inner, key, free=free) if inner else inner
+            else:
+                new = self._node(inner, key, depth + 1, free=free)
             new_name = name if ours else self._leaf(name, Place.NAME)
-            new = self._node(inner, name if ours or free else "", depth + 1, free=free)
-            self._path.pop()
+            path.pop()
             same = same and new is inner and new_name is name
-            found[_unused(found, new_name)] = new
+            found[new_name if new_name not in found else _unused(found, new_name)] = new
         return value if same else found
 
     def _text(self, text: str, key: str, *, free: bool) -> str:
         if not free:
-            if key in WORDS and _WORD.fullmatch(text):
-                return text
-            if key in SEALED and _CIPHER.fullmatch(text):
+            meant = _WORD if key in WORDS else _CIPHER if key in SEALED else None
+            if meant is not None and meant.fullmatch(text) and not is_readable(text):
                 return text
             if key in NAMES or key.endswith("_id"):
                 return self._leaf(text, Place.NAME)

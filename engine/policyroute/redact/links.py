@@ -15,19 +15,21 @@ _EVENT: Final = re.compile(
     | \]:[ \t\r\n]*[</\\]             # and one that a reference has
     | url\(                          # in a style
     | <[A-Za-z][^\s<>"'=\\]*+          # a tag
-    | =[ \t\r\n]*(?:\\*+["'])?        # an attribute's value
-    | \\*+["']
-    | \\++[nrtf]                      # a space, in JSON
-    | \\[()<>]                        # no end of anything
-    | [()<>]
+    | =[ \t\r\n]*+(?:\\*+["'])?       # an attribute's value
+    | (?<!\\)\\++["'()<>nrtf]         # a space in JSON, or no end of anything
+    | ["'()<>]
     | \n[ \t\r]*\n
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_PLAIN: Final = frozenset("()<>\"'")
+"""What is nothing, where nothing has begun."""
 _URL: Final = re.compile(r"(?::|\\u003a)(?:\\*/|\\+u002f){2}|\b(?:data|javascript|vbscript):|\bwww\.", re.IGNORECASE)
 _APART: Final = re.compile(r"[ \t\r\n\f\v<]")
 BEGINS_JSON: Final = re.compile(r"(?:[ \t\r\n]|\\+[nrt])*+[\[{]")
 """Of a text, also as it stands in a string of JSON."""
+_NOTED: Final = 512
+"""Characters of a link in which it shows what it is."""
 _WRITTEN_TO: Final = re.compile(r"(?:mailto|tel|sms):[^\s?&]*", re.IGNORECASE)
 
 
@@ -67,16 +69,24 @@ class Links:
         """What follows. It is not cut in the middle of a word or a sign."""
         last = apart = 0
         for event in _EVENT.finditer(text):
-            self._since += text[last : event.start()]
+            sign = event[0]
+            if sign in _PLAIN and not (self._brackets or self._css or self._tag or self._json):
+                continue
+            self._note(text[last : event.start()])
             last = event.end()
-            if self._on(event[0], BEGINS_JSON.match(text, last) is not None):
+            nested = self._json and sign[-1] == '"' and BEGINS_JSON.match(text, last) is not None
+            if self._on(sign, nested):
                 apart = last
-        self._since += text[last:]
+        self._note(text[last:])
         if not (self._brackets or self._css or self._tag or self._referred):
             self._since = ""
         for each in _APART.finditer(text, apart):
             apart = each.end()
         self._in_url = _URL.search(text, apart) is not None or (self._in_url and not apart)
+
+    def _note(self, said: str) -> None:
+        if len(self._since) < _NOTED:
+            self._since += said
 
     def _on(self, sign: str, nested: bool) -> bool:
         """Whether nothing before it has to do with what comes next. `nested`: that begins as JSON does."""
@@ -84,13 +94,13 @@ class Links:
             self._reset()
             return True
         if self._json and sign[-1] in "nrtfNRTF" and sign[0] == "\\":
-            self._since += " "
+            self._note(" ")
             return self.depth > 0 and len(sign) - 1 == 2 ** (self.depth - 1)
         if sign[0] == "\n":
             self._brackets, self._pointed, self._referred = 0, False, False
         elif not (self._begins_value(sign) or self._begins_destination(sign)):
             self._goes_on(sign)
-            self._since += sign
+            self._note(sign)
         return False
 
     def _is_end(self, before: int, nested: bool) -> bool:

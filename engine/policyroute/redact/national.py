@@ -1,7 +1,8 @@
 """Numbers that states give to people and firms.
 
-Rule of this module: a table. A row: the kind, its countries' words for it, what it looks like, what makes it true, and whether that
-is enough: a number that much else could be counts only where one of the words stands near it.
+Rule of this module: a table. A row: the kind, its countries' words for it, what it looks like, what makes it true,
+and how it is written where that is enough: a number that much else could be counts only where one of the words stands
+near it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ def _ssn(number: str) -> bool:
 def _itin(number: str) -> bool:
     middle = int(number[3:5])
     return number[0] == "9" and (50 <= middle <= 65 or 70 <= middle <= 88 or 90 <= middle <= 92 or 94 <= middle <= 99)
+
+
+def _nino(number: str) -> bool:
+    return number[:2] not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
+
+
+def _pps(number: str) -> bool:
+    second = 9 * (ord(number[8]) - 64) if number[8:] not in {"", "W"} else 0
+    return "WABCDEFGHIJKLMNOPQRSTUV"[(weighed(number, range(8, 1, -1)) + second) % 23] == number[7]
 
 
 def _nir(number: str) -> bool:
@@ -159,45 +169,81 @@ _CHINESE = both(
 _EAN13 = sums_to((1, 3) * 6 + (1,), 10)
 
 NUMBERS: tuple[Number, ...] = (
-    Number("ssn", "Social Security number (US)", ("ssn", "social security", "social insurance"), r"\d{3}[- ]?\d{2}[- ]?\d{4}", _ssn, r"\d{3}-\d{2}-\d{4}"),
-    Number("us_itin", "taxpayer number (US)", ("itin", "taxpayer"), r"9\d{2}[- ]?\d{2}[- ]?\d{4}", _itin, r"9\d{2}-\d{2}-\d{4}"),
-    Number("ca_sin", "social insurance number (Canada)", ("sin ", "social insurance", "assurance sociale"), r"\d{3}[- ]?\d{3}[- ]?\d{3}", luhn),
-    Number("uk_nino", "National Insurance number (UK)", ("national insurance", "nino", "ni number"), r"[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z][A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z] ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]", lambda number: number[:2] not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}, r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
+    Number("ssn", "Social Security number (US)", ("ssn", "social security", "social insurance"),
+        r"\d{3}[- ]?\d{2}[- ]?\d{4}", _ssn, r"\d{3}-\d{2}-\d{4}"),
+    Number("us_itin", "taxpayer number (US)", ("itin", "taxpayer"), r"9\d{2}[- ]?\d{2}[- ]?\d{4}", _itin,
+        r"9\d{2}-\d{2}-\d{4}"),
+    Number("ca_sin", "social insurance number (Canada)", ("sin ", "social insurance", "assurance sociale"),
+        r"\d{3}[- ]?\d{3}[- ]?\d{3}", luhn),
+    Number("uk_nino", "National Insurance number (UK)", ("national insurance", "nino", "ni number"),
+        r"(?i:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]) ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]", _nino,
+        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
     Number("uk_nhs", "NHS number (UK)", ("nhs", ), r"\d{3}[- ]?\d{3}[- ]?\d{4}", _nhs),
-    Number("ie_pps", "PPS number (Ireland)", ("pps",), r"\d{7}[A-Wa-w][A-Ia-iWw]?", lambda number: "WABCDEFGHIJKLMNOPQRSTUV"[(weighed(number, range(8, 1, -1)) + (9 * (ord(number[8]) - 64) if number[8:] not in {"", "W"} else 0)) % 23] == number[7]),
-    Number("fr_nir", "numéro de sécurité sociale (France)", ("sécu", "secu", "nir", "insee"), r"[12] ?\d{2} ?[0-9]{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}", _nir, r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}"),
-    Number("de_steuer_id", "Steuer-Identifikationsnummer (Germany)", ("steuer", "idnr", "tax id", "tin"), r"\d{2} ?\d{3} ?\d{3} ?\d{3}", _german),
-    Number("es_dni", "DNI, NIE (Spain)", ("dni", "nie", "nif"), r"(?:[XYZxyz][- ]?\d{7}|\d{2}\.?\d{3}\.?\d{3})[- ]?[A-Za-z]", lambda number: number[-1] not in "IÑOU" and _dni(number), r"(?:[XYZ]-?\d{7}|\d{8})-?[A-HJ-NP-TV-Z]"),
-    Number("it_codice_fiscale", "codice fiscale (Italy)", ("codice fiscale",), r"[A-Za-z]{6}[0-9LMNP-Vlmnp-v]{2}[A-EHLMPRSTa-ehlmprst][0-9LMNP-Vlmnp-v]{2}[A-Za-z][0-9LMNP-Vlmnp-v]{3}[A-Za-z]", _codice, r"[A-Za-z]{6}\d{2}[A-EHLMPRSTa-ehlmprst]\d{2}[A-Za-z]\d{3}[A-Za-z]"),
-    Number("nl_bsn", "burgerservicenummer (Netherlands)", ("bsn", "burgerservice", "sofi"), r"\d{4}[. ]?\d{2}[. ]?\d{3}", sums_to((9, 8, 7, 6, 5, 4, 3, 2, -1), 11)),
-    Number("be_rrn", "rijksregisternummer (Belgium)", ("rijksregister", "registre national", "national number"), r"\d{2}\.?\d{2}\.?\d{2}[- ]?\d{3}[. ]?\d{2}", _rrn_be, r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}"),
+    Number("ie_pps", "PPS number (Ireland)", ("pps",), r"\d{7}[A-Wa-w][A-Ia-iWw]?", _pps),
+    Number("fr_nir", "numéro de sécurité sociale (France)", ("sécu", "secu", "nir", "insee"),
+        r"[12] ?\d{2} ?[0-9]{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}", _nir,
+        r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}"),
+    Number("de_steuer_id", "Steuer-Identifikationsnummer (Germany)", ("steuer", "idnr", "tax id", "tin"),
+        r"\d{2} ?\d{3} ?\d{3} ?\d{3}", _german),
+    Number("es_dni", "DNI, NIE (Spain)", ("dni", "nie", "nif"),
+        r"(?:[XYZxyz][- ]?\d{7}|\d{2}\.?\d{3}\.?\d{3})[- ]?[A-Za-z]",
+        lambda number: number[-1] not in "IÑOU" and _dni(number), r"(?:[XYZ]-?\d{7}|\d{8})-?[A-HJ-NP-TV-Z]"),
+    Number("it_codice_fiscale", "codice fiscale (Italy)", ("codice fiscale",),
+        r"(?i:[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])", _codice,
+        r"[A-Za-z]{6}\d{2}[A-EHLMPRSTa-ehlmprst]\d{2}[A-Za-z]\d{3}[A-Za-z]"),
+    Number("nl_bsn", "burgerservicenummer (Netherlands)", ("bsn", "burgerservice", "sofi"),
+        r"\d{4}[. ]?\d{2}[. ]?\d{3}", sums_to((9, 8, 7, 6, 5, 4, 3, 2, -1), 11)),
+    Number("be_rrn", "rijksregisternummer (Belgium)", ("rijksregister", "registre national", "national number"),
+        r"\d{2}\.?\d{2}\.?\d{2}[- ]?\d{3}[. ]?\d{2}", _rrn_be, r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}"),
     Number("pt_nif", "NIF (Portugal)", ("nif", "contribuinte"), r"\d{3} ?\d{3} ?\d{3}", _nif_pt),
     Number("pl_pesel", "PESEL (Poland)", ("pesel",), r"\d{11}", sums_to((1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1), 10)),
-    Number("se_personnummer", "personnummer (Sweden)", ("personnummer", "personal identity"), r"(?:19|20)?\d{6}[-+]?\d{4}", lambda number: luhn(number[-10:]) and dated("yymmdd")(number[-10:]), r"(?:19|20)?\d{6}[-+]\d{4}"),
+    Number("se_personnummer", "personnummer (Sweden)", ("personnummer", "personal identity"),
+        r"(?:19|20)?\d{6}[-+]?\d{4}", lambda number: luhn(number[-10:]) and dated("yymmdd")(number[-10:]),
+        r"(?:19|20)?\d{6}[-+]\d{4}"),
     Number("no_fodselsnummer", "fødselsnummer (Norway)", ("fødsels", "fodsels", "personnummer"), r"\d{6} ?\d{5}", _fnr),
     Number("dk_cpr", "CPR-nummer (Denmark)", ("cpr",), r"\d{6}-?\d{4}", dated("ddmmyy")),
-    Number("fi_hetu", "henkilötunnus (Finland)", ("hetu", "henkilötunnus"), r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Ya-y]", _hetu, r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Y]"),
-    Number("ch_ahv", "AHV-Nummer (Switzerland)", ("ahv", "avs"), r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}", _EAN13, r"756\.\d{4}\.\d{4}\.\d{2}"),
-    Number("at_svnr", "Sozialversicherungsnummer (Austria)", ("sozialversicherung", "svnr", "sv-nummer"), r"\d{4} ?\d{6}", lambda number: weighed(number[:3] + number[4:], (3, 7, 9, 5, 8, 4, 2, 1, 6)) % 11 == int(number[3])),
-    Number("cz_rc", "rodné číslo (Czechia, Slovakia)", ("rodné", "rodne", "birth number"), r"\d{6}/?\d{4}", lambda number: int(number) % 11 == 0, r"\d{6}/\d{4}"),
-    Number("ro_cnp", "CNP (Romania)", ("cnp", "cod numeric"), r"[1-8]\d{12}", _mod11_10((2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9))),
-    Number("bg_egn", "ЕГН (Bulgaria)", ("egn",), r"\d{10}", _mod11_10((2, 4, 8, 5, 10, 9, 7, 3, 6))),
+    Number("fi_hetu", "henkilötunnus (Finland)", ("hetu", "henkilötunnus"), r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Ya-y]",
+        _hetu, r"\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-Y]"),
+    Number("ch_ahv", "AHV-Nummer (Switzerland)", ("ahv", "avs"), r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}", _EAN13,
+        r"756\.\d{4}\.\d{4}\.\d{2}"),
+    Number("at_svnr", "Sozialversicherungsnummer (Austria)", ("sozialversicherung", "svnr", "sv-nummer"),
+        r"\d{4} ?\d{6}",
+        lambda number: weighed(number[:3] + number[4:], (3, 7, 9, 5, 8, 4, 2, 1, 6)) % 11 == int(number[3])),
+    Number("cz_rc", "rodné číslo (Czechia, Slovakia)", ("rodné", "rodne", "birth number"), r"\d{6}/?\d{4}",
+        lambda number: int(number) % 11 == 0, r"\d{6}/\d{4}"),
+    Number("ro_cnp", "CNP (Romania)", ("cnp", "cod numeric"), r"[1-8]\d{12}",
+        _mod11_10((2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9))),
+    Number("bg_egn", "EGN (Bulgaria)", ("egn",), r"\d{10}", _mod11_10((2, 4, 8, 5, 10, 9, 7, 3, 6))),
     Number("gr_amka", "AMKA (Greece)", ("amka",), r"\d{11}", both(dated("ddmmyy"), luhn)),
     Number("tr_tckn", "T.C. kimlik no (Türkiye)", ("kimlik", "tckn", "tc no"), r"[1-9]\d{10}", _turkish),
     Number("il_id", "teudat zehut (Israel)", ("teudat", "israeli id", "id number"), r"\d{9}", luhn),
-    Number("za_id", "ID number (South Africa)", ("south african id", "id number", "rsa id"), r"\d{6} ?\d{4} ?\d{3}", both(dated("yymmdd"), luhn)),
+    Number("za_id", "ID number (South Africa)", ("south african id", "id number", "rsa id"), r"\d{6} ?\d{4} ?\d{3}",
+        both(dated("yymmdd"), luhn)),
     Number("br_cpf", "CPF (Brazil)", ("cpf",), r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}", _cpf, r"\d{3}\.\d{3}\.\d{3}-\d{2}"),
-    Number("br_cnpj", "CNPJ (Brazil)", ("cnpj",), r"\d{2}\.?\d{3}\.?\d{3}/?\d{4}-?\d{2}", _cnpj, r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}"),
-    Number("mx_curp", "CURP (Mexico)", ("curp",), r"[A-Za-z]{4}\d{6}[HMXhmx][A-Za-z]{5}[0-9A-Za-z]\d", _curp, r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d"),
-    Number("ar_cuit", "CUIT, CUIL (Argentina)", ("cuit", "cuil"), r"\d{2}-?\d{8}-?\d", sums_to((5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1), 11), r"\d{2}-\d{8}-\d"),
-    Number("cl_rut", "RUT (Chile)", ("rut ", "rut:"), r"\d{1,2}\.?\d{3}\.?\d{3}-?[0-9Kk]", _rut, r"\d{1,2}\.\d{3}\.\d{3}-[0-9Kk]"),
-    Number("cn_id", "居民身份证 (China)", ("id card",), r"[1-9]\d{16}[0-9Xx]", _CHINESE, r"[1-9]\d{5}(?:19|20)\d{9}[0-9Xx]"),
-    Number("in_aadhaar", "Aadhaar (India)", ("aadhaar", "aadhar", "uidai"), r"[2-9]\d{3}[- ]?\d{4}[- ]?\d{4}", verhoeff, r"[2-9]\d{3}[- ]\d{4}[- ]\d{4}"),
-    Number("in_pan", "PAN (India)", ("pan ", "permanent account"), r"[A-Za-z]{3}[ABCFGHJLPTabcfghjlpt][A-Za-z]\d{4}[A-Za-z]", lambda _: True, r"[A-Z]{3}P[A-Z]\d{4}[A-Z]"),
-    Number("kr_rrn", "주민등록번호 (South Korea)", ("resident registration", "rrn"), r"\d{6}-?[1-8]\d{6}", _korean, r"\d{6}-[1-8]\d{6}"),
-    Number("jp_my_number", "マイナンバー (Japan)", ("my number", "mynumber", "individual number"), r"\d{4}[- ]?\d{4}[- ]?\d{4}", _my_number),
-    Number("sg_nric", "NRIC, FIN (Singapore)", ("nric", "fin "), r"[STFGstfg]\d{7}[A-Za-z]", _nric, r"[STFG]\d{7}[A-Z]"),
-    Number("tw_id", "身分證 (Taiwan)", ("taiwan",), r"[A-Za-z][12]\d{8}", _taiwanese, r"[A-Z][12]\d{8}"),
-    Number("au_tfn", "tax file number (Australia)", ("tfn", "tax file"), r"\d{3}[- ]?\d{3}[- ]?\d{3}", sums_to((1, 4, 3, 7, 5, 8, 6, 9, 10), 11)),
-    Number("au_medicare", "Medicare number (Australia)", ("medicare",), r"[2-6]\d{3} ?\d{5} ?\d", lambda number: weighed(number, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == int(number[8])),
+    Number("br_cnpj", "CNPJ (Brazil)", ("cnpj",), r"\d{2}\.?\d{3}\.?\d{3}/?\d{4}-?\d{2}", _cnpj,
+        r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}"),
+    Number("mx_curp", "CURP (Mexico)", ("curp",), r"[A-Za-z]{4}\d{6}[HMXhmx][A-Za-z]{5}[0-9A-Za-z]\d", _curp,
+        r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d"),
+    Number("ar_cuit", "CUIT, CUIL (Argentina)", ("cuit", "cuil"), r"\d{2}-?\d{8}-?\d",
+        sums_to((5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1), 11), r"\d{2}-\d{8}-\d"),
+    Number("cl_rut", "RUT (Chile)", ("rut ", "rut:"), r"\d{1,2}\.?\d{3}\.?\d{3}-?[0-9Kk]", _rut,
+        r"\d{1,2}\.\d{3}\.\d{3}-[0-9Kk]"),
+    Number("cn_id", "resident identity number (China)", ("id card",), r"[1-9]\d{16}[0-9Xx]", _CHINESE,
+        r"[1-9]\d{5}(?:19|20)\d{9}[0-9Xx]"),
+    Number("in_aadhaar", "Aadhaar (India)", ("aadhaar", "aadhar", "uidai"), r"[2-9]\d{3}[- ]?\d{4}[- ]?\d{4}", verhoeff,
+        r"[2-9]\d{3}[- ]\d{4}[- ]\d{4}"),
+    Number("in_pan", "PAN (India)", ("pan ", "permanent account"),
+        r"[A-Za-z]{3}[ABCFGHJLPTabcfghjlpt][A-Za-z]\d{4}[A-Za-z]", lambda _: True, r"[A-Z]{3}P[A-Z]\d{4}[A-Z]"),
+    Number("kr_rrn", "resident registration number (South Korea)", ("resident registration", "rrn"),
+        r"\d{6}-?[1-8]\d{6}", _korean,
+        r"\d{6}-[1-8]\d{6}"),
+    Number("jp_my_number", "My Number (Japan)", ("my number", "mynumber", "individual number"),
+        r"\d{4}[- ]?\d{4}[- ]?\d{4}", _my_number),
+    Number("sg_nric", "NRIC, FIN (Singapore)", ("nric", "fin "), r"[STFGstfg]\d{7}[A-Za-z]", _nric,
+        r"[STFG]\d{7}[A-Z]"),
+    Number("tw_id", "identity number (Taiwan)", ("taiwan",), r"[A-Za-z][12]\d{8}", _taiwanese, r"[A-Z][12]\d{8}"),
+    Number("au_tfn", "tax file number (Australia)", ("tfn", "tax file"), r"\d{3}[- ]?\d{3}[- ]?\d{3}",
+        sums_to((1, 4, 3, 7, 5, 8, 6, 9, 10), 11)),
+    Number("au_medicare", "Medicare number (Australia)", ("medicare",), r"[2-6]\d{3} ?\d{5} ?\d",
+        lambda number: weighed(number, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == int(number[8])),
 )  # fmt: skip

@@ -1,13 +1,14 @@
 """National numbers, found by `national`.
 
-Rule of this module: a number counts if its check holds, and if it looks like nothing else or one of its words stands near.
+Rule of this module: a number counts if its check holds, and if it looks like nothing else or one of its words stands
+near.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyroute.redact.engine import compiled
+from policyroute.redact.engine import Match, compiled
 from policyroute.redact.national import NUMBERS, Number
 from policyroute.redact.personal import begins, ends
 from policyroute.redact.tokens import bounded
@@ -39,12 +40,14 @@ class _Near:
     def look(self, view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         if start and bounded(view.data[start - 1]):
             return
-        at, last = max(0, start - _BEFORE), min(len(view.data), end + _AFTER)
-        while (found := self._shape.search(view.data, at, last)) is not None:
+        for at, last in ((end - 1, end + _AFTER), (max(0, start - _BEFORE), start)):
+            found = self._shape.search(view.data, at, min(last, len(view.data)))
+            if found is None:
+                continue
             first, to = found.span(1)
             if valid(self._number, view.data[first:to]) and begins(view.data, first) and ends(view.data, to):
                 yield first, to, self._number.kind
-            at = to
+                return
 
 
 def _licence(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
@@ -63,19 +66,27 @@ class Written:
     def __init__(self, kinds: frozenset[str]) -> None:
         self._numbers = [each for each in NUMBERS if each.kind in kinds and each.written]
         self._each = [compiled(each.written) for each in self._numbers]
-        either = "|".join(each.written for each in self._numbers)
-        self._pattern = compiled(rf"(?:^|[^A-Za-z0-9])({either})\b") if either else None
+        either = "|".join(f"({each.written})" for each in self._numbers)
+        self._pattern = compiled(rf"(?:^|[^A-Za-z0-9])(?:{either})\b") if either else None
 
     def find(self, view: View, steps: Steps) -> Spans:
         """Raises Exhausted."""
-        for found in self._pattern.finditer(view.data) if self._pattern is not None else ():
+        data = view.data
+        for found in self._pattern.finditer(data) if self._pattern is not None else ():
             steps.take()
-            start, end = found.span(1)
-            if begins(view.data, start) and ends(view.data, end):
-                yield from self._named(view.data[start:end], start, end)
+            start, end = found.span()
+            start += not bounded(data[start])  # what stood before it
+            if begins(data, start) and ends(data, end):
+                yield from self._named(found, data[start:end], steps)
 
-    def _named(self, written: bytes, start: int, end: int) -> Spans:
-        for number, pattern in zip(self._numbers, self._each, strict=True):
+    def _named(self, found: Match, written: bytes, steps: Steps) -> Spans:
+        first = next(at for at in range(len(self._numbers)) if found.start(at + 1) >= 0)
+        start, end = found.span(first + 1)
+        if valid(self._numbers[first], written):
+            yield start, end, self._numbers[first].kind
+            return
+        steps.take(4)
+        for number, pattern in zip(self._numbers[first + 1 :], self._each[first + 1 :], strict=True):
             if pattern.fullmatch(written) is not None and valid(number, written):
                 yield start, end, number.kind
                 return

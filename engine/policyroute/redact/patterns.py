@@ -20,6 +20,8 @@ def rejected(pattern: str) -> str | None:
     """Why a pattern cannot be used, in words for its author; None: it can."""
     if len(pattern) > _LONGEST:
         return f"it has more than {_LONGEST:,} characters"
+    if not pattern.isprintable() and any("\ud800" <= each <= "\udfff" for each in pattern):
+        return "it is not a text: half a character is in it"
     try:
         made = _made(pattern)
     except Refused as problem:

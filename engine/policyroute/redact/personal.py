@@ -5,84 +5,94 @@ Rule of this module: RE2 finds what may be one, and a check says whether it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
-from itertools import accumulate, combinations
 
-from policyroute.redact.checksums import luhn, mod97
+from policyroute.redact.checksums import luhn_bytes, mod97
 from policyroute.redact.engine import Pattern, compiled
 from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
 from policyroute.redact.work import Steps
 
-_EMAIL = compiled(
-    r"[A-Za-z0-9!#$%&'*+=?^_`{|}~.\-\x80-\xff]{1,64}@(?:[A-Za-z0-9\x80-\xff?](?:[A-Za-z0-9\x80-\xff?\-]{0,62})\.){1,8}"
-    r"(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9\-]{2,59}|[?\x80-\xff]{2,24})"
+_LOCAL = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+=?^_`{|}~.-" + bytes(
+    range(0x80, 0x100)
 )
-_CARD = compiled(r"\d(?:[ .\-]?\d){11,24}")
-_IBAN = compiled(r"[A-Za-z]{2}\d{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
+_DOMAIN = compiled(
+    r"(?:[A-Za-z0-9\x80-\xff?](?:[A-Za-z0-9\x80-\xff?\-]{0,62})\.){1,8}"
+    r"(?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}|[?\x80-\xff]{2,24})"
+)
+_SEPARATORS = b" .-"
+_GROUP = re.compile(rb"\d+")  # one class: linear
+_CARD = compiled(r"\d{4}(?:[ .\-]?\d){8,21}")
 _IPV4 = compiled(r"\d{1,3}(?:\.\d{1,3}){3}")
 _IPV6 = compiled(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,39}:[0-9A-Fa-f]{0,4}(?:\.\d{1,3}){0,3}")
 _CARD_WORDS = compiled(
     r"(?i)card|\bcc\b|visa|mastercard|maestro|amex|karte|carte|tarjeta|cart[aã]o|carta|\bpan\b|credit|debit"
 )
 _VERSION = compiled(r"(?i)(?:\bv|version|release|build|==|>=|<=|~=|\^)[ :=\"']*$")
-_LENGTHS = dict(
-    each.split(":")
-    for each in """AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27
-    DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FK:18 FO:18 FR:27 GB:22 GE:22 GI:23 GL:18 GR:27 GT:28 HN:28 HR:21 HU:28 IE:22 IL:23 IQ:23
-    IS:26 IT:27 JO:30 KW:30 KZ:20 LB:28 LC:32 LI:21 LT:20 LU:20 LV:21 LY:25 MC:27 MD:24 ME:22 MK:19 MN:20 MR:27 MT:31 MU:30
-    NI:28 NL:18 NO:15 OM:23 PK:24 PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23
-    ST:25 SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30""".split()
-)
+_LENGTHS = {
+    each[:2]: int(each[3:])
+    for each in (
+        "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 "
+        "DE:22 DJ:27 DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FK:18 FO:18 FR:27 GB:22 GE:22 GI:23 GL:18 GR:27 "
+        "GT:28 HN:28 HR:21 HU:28 IE:22 IL:23 IQ:23 IS:26 IT:27 JO:30 KW:30 KZ:20 LB:28 LC:32 LI:21 LT:20 "
+        "LU:20 LV:21 LY:25 MC:27 MD:24 ME:22 MK:19 MN:20 MR:27 MT:31 MU:30 NI:28 NL:18 NO:15 OM:23 PK:24 "
+        "PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23 ST:25 "
+        "SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30 "
+    ).split()
+}
+_IBAN = compiled(rf"(?:^|[^A-Za-z0-9])((?i:{'|'.join(_LENGTHS)})\d{{2}}[ \-]?[A-Za-z0-9])")
 
 
 def emails(view: View, steps: Steps) -> Spans:
-    if "@" not in view.low:
-        return
-    for found in _EMAIL.finditer(view.data):
+    data, at = view.data, view.data.find(b"@")
+    while at >= 0:
         steps.take()
-        start, end = found.span()
-        yield start + len(found.group()) - len(found.group().lstrip(b".'`?&=|*")), end, "email"
+        before = data[max(0, at - 64) : at]
+        local = before[len(before.rstrip(_LOCAL)) :].lstrip(b".'`?&=|*")
+        found = _DOMAIN.match(data, at + 1, at + 256) if local and not _of_url(data, at - len(local)) else None
+        if found is not None:
+            yield at - len(local), found.end(), "email"
+        at = data.find(b"@", at + 1)
+
+
+def _of_url(data: bytes, start: int) -> bool:
+    """A password begins here, and no mail address: `https://user:password@host.example`."""
+    before = data[max(0, start - 80) : start]
+    return before.endswith(b":") and b"://" in before and b" " not in before[before.rindex(b"://") :]
 
 
 def cards(view: View, steps: Steps) -> Spans:
     for start, end in _apart(_CARD, view, steps):
-        yield from _card(view.data, start, end)
+        yield from _card(view.data, start, end, steps)
 
 
-def _card(data: bytes, start: int, end: int) -> Spans:
+def _card(data: bytes, start: int, end: int, steps: Steps) -> Spans:
     """Of all ways to take whole groups of digits the longest that is a card's number."""
-    edges = [start] + [at for at in range(start, end) if not 48 <= data[at] <= 57] + [end]
-    firsts = [start, *(at + 1 for at in edges[1:-1])]
-    for first, last in sorted(_stretches(firsts, edges[1:]), key=lambda each: each[0] - each[1]):
-        digits = data[first:last].translate(None, b" .-").decode()
-        if (
-            12 <= len(digits) <= 19
-            and _grouped(data[first:last])
-            and luhn(digits)
-            and _issued(data, first, last, digits)
-        ):
+    groups = [(each.start() + start, each.end() + start) for each in _GROUP.finditer(data[start:end])]
+    steps.take(len(groups))
+    for first, last, digits in sorted(_printed(data, groups), key=lambda each: each[0] - each[1]):
+        if luhn_bytes(digits) and _issued(data, first, last, digits.decode()):
             yield first, last, "card"
             return
 
 
-def _stretches(firsts: list[int], lasts: list[int]) -> Iterator[tuple[int, int]]:
-    for first, last in [*zip(firsts, lasts, strict=True)]:
-        yield first, last
-    for one, other in combinations(range(len(firsts)), 2):
-        yield firsts[one], lasts[other]
+def _printed(data: bytes, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int, bytes]]:
+    """Up to five groups as cards have them: one kind of separator, four digits and more in all but the last."""
+    for at, (first, _) in enumerate(groups):
+        for upto in range(at, min(len(groups), at + 5)):
+            last = groups[upto][1]
+            if not 12 <= last - first - (upto - at) <= 19:
+                continue
+            sizes = [end - start for start, end in groups[at : upto + 1]]
+            separators = {data[end] for _, end in groups[at:upto]}
+            if len(separators) < 2 and _sized(sizes):
+                yield first, last, data[first:last].translate(None, _SEPARATORS)
 
 
-def _grouped(number: bytes) -> bool:
-    """One kind of separator, and groups as they are printed."""
-    separators = set(number) & set(b" .-")
-    if not separators:
-        return True
-    if len(separators) > 1:
-        return False
-    groups = [len(each) for each in number.split(bytes(separators))]
-    return (min(groups[:-1]) >= 4 and max(groups) <= 7) or groups == [4, 4, 4, 4, 1]
+def _sized(sizes: list[int]) -> bool:
+    return len(sizes) == 1 or (min(sizes[:-1]) >= 4 and max(sizes) <= 7 and (sizes[-1] >= 2 or len(sizes) == 5))
 
 
 def _issued(data: bytes, start: int, end: int, digits: str) -> bool:
@@ -100,14 +110,12 @@ def _issued(data: bytes, start: int, end: int, digits: str) -> bool:
             and (four == 6011 or four // 100 in {62, 64, 65, 60, 81} or four in {9792, 5018, 5020, 5038})
         )
     )
-    return known or (digits[0] != "0" and near(_CARD_WORDS, data, start, end))
+    return known or (digits[0] != "0" and _near(_CARD_WORDS, data, start, end))
 
 
-def near(words: Pattern, data: bytes, start: int, end: int, before: int = 48, after: int = 24) -> bool:
-    """One of the words stands within so many characters of it."""
-    return words.search(data, max(0, start - before), start) is not None or (
-        words.search(data, end, end + after) is not None
-    )
+def _near(words: Pattern, data: bytes, start: int, end: int) -> bool:
+    """One of the words stands beside it."""
+    return words.search(data, max(0, start - 48), start) is not None or words.search(data, end, end + 24) is not None
 
 
 def _apart(pattern: Pattern, view: View, steps: Steps) -> Iterator[tuple[int, int]]:
@@ -137,31 +145,39 @@ def ends(data: bytes, end: int) -> bool:
 
 
 def ibans(view: View, steps: Steps) -> Spans:
-    data, at = view.data, 0
-    while (found := _IBAN.search(data, at)) is not None:
+    data = view.data
+    for found in _IBAN.finditer(data):
         steps.take()
-        start, end = found.span()
-        at = start + 4
-        length = int(_LENGTHS.get(data[start : start + 2].decode().upper(), "0"))
-        if length and not (start and bounded(data[start - 1])):
-            last = _of_length(data, start, end, length)
-            if last and mod97(data[start:last].translate(None, b" -").decode().upper()):
-                yield start, last, "iban"
-                at = last
+        start = found.start(1)
+        last = _of_length(data, start, _LENGTHS[data[start : start + 2].decode().upper()])
+        if last and mod97(data[start:last].translate(None, b" -").decode().upper()):
+            yield start, last, "iban"
 
 
-def _of_length(data: bytes, start: int, end: int, length: int) -> int:
-    """Where so many letters and digits end, if a word ends there; else 0."""
-    kept = accumulate(each not in b" -" for each in data[start:end])
-    last = next((start + at + 1 for at, count in enumerate(kept) if count == length), 0)
-    return 0 if last < len(data) and bounded(data[last]) else last
+def _of_length(data: bytes, start: int, length: int) -> int:
+    """Where so many letters and digits end, no two separators side by side, if a word ends there; else 0."""
+    at, left = start, length
+    while left and at < len(data):
+        if bounded(data[at]):
+            left -= 1
+        elif data[at] not in b" -" or not bounded(data[at - 1]):
+            return 0
+        at += 1
+    return 0 if left or (at < len(data) and bounded(data[at])) else at
 
 
 def addresses(view: View, steps: Steps) -> Spans:
     """Public ones (`ip`) and private ones (`private_ip`)."""
     for start, end in _apart(_IPV4, view, steps):
-        parts = [int(each) for each in view.data[start:end].split(b".")]
-        if max(parts) <= 255 and parts[0] not in {0, 127, 255} and not near(_VERSION, view.data, start, end, 10, 0):
+        steps.take()
+        written = view.data[start:end].split(b".")
+        parts = [int(each) for each in written]
+        if (
+            b"%d.%d.%d.%d" % tuple(parts) == view.data[start:end]
+            and max(parts) <= 255
+            and parts[0] not in {0, 127, 255}
+            and _VERSION.search(view.data[max(0, start - 10) : start]) is None
+        ):
             yield start, end, "private_ip" if _inside(parts) else "ip"
     if view.low.count(":") > 2:
         yield from _long_addresses(view, steps)

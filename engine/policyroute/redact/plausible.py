@@ -6,14 +6,18 @@ Rule of this module: it judges one value, by what is in it, and knows nothing of
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from math import log2
 
-_FILLERS = (
-    "xxxx", "****", "....", "____", "----", "0000000", "1111111", "aaaaaa", "example", "placeholder", "changeme", "change_me", "change-me",
-    "your", "dummy", "redacted", "insert", "replace", "todo", "fixme", "sample", "foobar", "username", "12345678901234567890",
-    "secretkey", "mysecret", "my-secret", "my_secret", "tokenhere", "token-here", "token_here", "accesstoken", "access_token", "keyhere",
-    "key-here", "key_here", "some-", "some_", "abcdefgh", "fake", "notasecret", "not-a-secret", "00000000", "123456789",
-)  # fmt: skip
+from policyroute.redact.engine import compiled
+
+_STAND_INS = tuple(
+    "xxxx **** .... ____ example placeholder changeme change_me change-me your dummy redacted insert replace todo "
+    "fixme sample foobar username secretkey mysecret my-secret my_secret tokenhere token-here token_here "
+    "accesstoken access_token keyhere key-here key_here some- some_ fake notasecret not-a-secret".split()
+)
+_COUNTED = tuple("00000000 1111111 123456789 abcdefgh aaaaaa ----".split())
+_UUID = compiled(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CODE = (
     "${",
     "$(",
@@ -39,19 +43,21 @@ _WORDS = frozenset(
     "function return const let var char bytes text number type".split()
 )
 _SOFTWARE = tuple(
-    "access account action address application attribute author boolean bucket button certif channel client cluster column "
-    "command comment component config connect console container content context control cookie create credential customer "
-    "database default delete deploy device directory document domain element encrypt endpoint enterprise environment error "
-    "event execut extension external factory feature field filter folder format function gateway generat github global google "
-    "handler header hidden identi index input instance integrat interface internal invalid java jenkins keyboard label language "
-    "license listen loader local location logger manage master member message method metadata microsoft model module monitor "
-    "network number object option order output package param partner password payload permission platform plugin policy "
-    "primary private process product profile project property provider public queue record region register release remote "
-    "report request resource response result return review runtime sandbox schema script search secret security select "
-    "server service session setting shared signature snapshot software source stag standard status storage string subject "
-    "submit support system table target template tenant terminal thread ticket timeout token topic update upload user value "
-    "variable vendor version virtual volume website widget window worker workflow".split()
+    "access account action address application attribute author boolean bucket button certif channel client "
+    "cluster column command comment component config connect console container content context control cookie "
+    "create credential customer database default delete deploy device directory document domain element encrypt "
+    "endpoint enterprise environment error event execut extension external factory feature field filter folder "
+    "format function gateway generat github global google handler header hidden identi index input instance "
+    "integrat interface internal invalid java jenkins keyboard label language license listen loader local "
+    "location logger manage master member message method metadata microsoft model module monitor network number "
+    "object option order output package param partner password payload permission platform plugin policy primary "
+    "private process product profile project property provider public queue record region register release remote "
+    "report request resource response result return review runtime sandbox schema script search secret security "
+    "select server service session setting shared signature snapshot software source stag standard status storage "
+    "string subject submit support system table target template tenant terminal thread ticket timeout token topic "
+    "update upload user value variable vendor version virtual volume website widget window worker workflow".split()
 )
+_HEX = frozenset("0123456789abcdef-")
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
 
 
@@ -62,12 +68,17 @@ def entropy(value: str) -> float:
 
 
 def filler(value: str) -> bool:
-    """Stands where a secret would, and says so."""
+    """Stands where a secret would, and says so or is counted out."""
     low = value.lower()
-    return any(each in low for each in _FILLERS) or len(set(low)) < min(6, len(low) // 3 + 1)
+    return stands_in(low) or any(each in low for each in _COUNTED)
 
 
-def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
+def stands_in(low: str) -> bool:
+    """In lower case: a word for a secret, or one character again and again."""
+    return any(each in low for each in _STAND_INS) or len(set(low)) < min(6, len(low) // 3 + 1)
+
+
+def token(value: str, least: int = 12) -> bool:
     """A key or a token that a machine made."""
     if len(value) < least or filler(value) or _is_code(value) or _sequence(value) or _named(value) or _speaks(value):
         return False
@@ -75,7 +86,19 @@ def token(value: str, least: int = 12, bits: float = 3.2) -> bool:
     letters = sum(each.isalpha() for each in value)
     if digits == len(value) or not (digits or (len(value) >= 32 and _mixed(value))):
         return False
-    return letters > 0 and entropy(value) >= bits
+    return letters > 0 and spread(value) and not guessable(value)
+
+
+def spread(value: str) -> bool:
+    """As even as all but one in a hundred of those that are drawn from its alphabet."""
+    size = 16 if _HEX.issuperset(value.lower()) else 62
+    return entropy(value) >= 0.78 * log2(min(len(value), size))
+
+
+def guessable(value: str) -> bool:
+    """A UUID of time and machine: only those of version 4 are drawn."""
+    found = _UUID.fullmatch(value.encode("latin-1", "replace"))
+    return found is not None and found.group(1) != b"4"
 
 
 def password(value: str) -> bool:
@@ -91,10 +114,14 @@ def password(value: str) -> bool:
 
 
 def carried(value: str) -> bool:
-    """What a header carries that is there to carry it."""
-    if len(value) < 8 or filler(value) or _is_code(value) or _sequence(value) or _named(value):
-        return False
-    return entropy(value) >= 2.7 and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
+    """What a header carries that is there to carry it, in a text that may speak about such headers."""
+    return given(value) and not _named(value) and (any(map(str.isdigit, value)) or _mixed(value) or len(value) >= 20)
+
+
+def given(value: str) -> bool:
+    """What a command gives as a header that is there to carry a secret: all but a variable's name and a stand-in."""
+    variable = value.isupper() and value.replace("_", "").isalpha()
+    return len(value) >= 8 and entropy(value) >= 2.7 and not (variable or stands_in(value.lower()) or _is_code(value))
 
 
 def _speaks(value: str) -> bool:
@@ -133,7 +160,7 @@ def _is_code(value: str) -> bool:
 
 def _mixed(value: str) -> bool:
     """Upper and lower case change too often for words."""
-    changes = sum(one.isupper() != other.isupper() for one, other in zip(value, value[1:], strict=False))
+    changes = sum(one.isupper() != other.isupper() for one, other in pairwise(value))
     return changes * 3 >= len(value) and any(map(str.isupper, value)) and any(map(str.islower, value))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
 from policyroute.redact.encodings import (
+    SHORTEST,
     codec,
     data_url,
     file_changed,
@@ -20,7 +21,7 @@ from policyroute.redact.encodings import (
     json_changed,
     quoted_changed,
 )
-from policyroute.redact.findings import Exhausted
+from policyroute.redact.findings import Exhausted, Finding
 from policyroute.redact.known import Known
 from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule
@@ -29,11 +30,11 @@ from policyroute.redact.pseudonyms import Pseudonyms
 __all__ = ["Blocked", "Mode", "Redaction", "Rule", "Span"]
 
 _PASSES: Final = 8
+_NOTHING_LEFT: Final = "[REMOVED]"
+"""Providers refuse a message that says nothing."""
 _DEEPEST: Final = 8
 """Texts in texts: as JSON, as files."""
 _SHORT: Final = 64
-_CODED: Final = 16
-"""Characters from which a word may be base64 of a text."""
 _DIGITS: Final = 7
 """Numbers with fewer are nobody's."""
 _BINARY: Final = 1024
@@ -99,7 +100,12 @@ class Redaction:
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
-        return self.settled(text)[0]
+        found: list[Span] = []
+        for rule in self._rules:
+            findings = rule.detector.find(text, self._known if rule.known else None)
+            if findings:
+                found += self._new(text, findings, rule)
+        return _merged(found) if len(found) > 1 else found
 
     def settled(self, text: str) -> tuple[list[Span], int]:
         """And of a text that goes on: how many of its characters no continuation can change anything of."""
@@ -108,11 +114,7 @@ class Redaction:
         for rule in self._rules:
             known = self._known if rule.known else None
             findings = rule.detector.find(text, known)
-            found += [
-                Span(each.start, each.end, each.kind, rule)
-                for each in findings
-                if each.start < each.end and not self._marks.made(text, each)
-            ]
+            found += self._new(text, findings, rule)
             until = min(until, rule.detector.settled(text, findings, known))
         merged = _merged(found) if len(found) > 1 else found
         return merged, min((span.start for span in merged if span.start < until < span.end), default=until)
@@ -140,12 +142,20 @@ class Redaction:
 
     # ------------------------------------------------------------------------------------------------------------------
 
+    def _new(self, text: str, findings: Sequence[Finding], rule: Rule) -> list[Span]:
+        """What of it does not stand there for something that was found before."""
+        return [
+            Span(each.start, each.end, each.kind, rule)
+            for each in findings
+            if each.start < each.end and not self._marks.made(text, each)
+        ]
+
     def _take(self, texts: list[str]) -> None:
         if self._pseudonyms is not None:
             self._pseudonyms.taken(texts)
 
     def _leaf(self, text: str, place: Place) -> str:
-        if text in self._clean:
+        if len(text) <= _SHORT and text in self._clean:
             return text
         self._depth += 1
         if self._depth > _DEEPEST:
@@ -162,16 +172,17 @@ class Redaction:
         """A text, and what it says in another spelling."""
         url = data_url(text)
         if url is not None:
-            new = self._url(*url)
-            return text if new == text else new
-        if len(text) >= _CODED and " " not in text[:_SHORT]:
+            head, data = url
+            new = self._url(head, data)
+            return text if new is data or new == data else head + new
+        if len(text) >= SHORTEST and " " not in text[:_SHORT]:
             file = self._file(text, _BINARY_DATA if place is Place.DATA else _BINARY)
             if file is not None:
                 return file
-        name = place is Place.NAME
-        if not name and is_json(text):
+        if is_json(text):
             return json_changed(text, self._inside, self._key, self._number)
-        return self._plain(text, name=name)
+        new = self._plain(text, name=place is Place.NAME)
+        return new if new.strip() or place is not Place.TEXT or not text.strip() else _NOTHING_LEFT
 
     def _inside(self, text: str) -> str:
         return self._leaf(text, Place.MADE)
@@ -196,7 +207,7 @@ class Redaction:
             new = self._file(data, _BINARY_DATA)
         else:
             new = quoted_changed(data, self._inside)
-        return head + (self._plain(data, name=False) if new is None else new)
+        return self._plain(data, name=False) if new is None else new
 
     def _plain(self, text: str, *, name: bool) -> str:
         for _ in range(_PASSES):

@@ -1,8 +1,9 @@
 """Values in the place of their pseudonyms, in answers: as they come, and whole.
 
 Rule of this module: only pseudonyms of the conversation that the answer belongs to, whole ones, in one pass: what was
-put in is not looked at again. No more is held back than what may become one. A pseudonym that an answer interrupts with
-something else stays as it is, and so, unless it is asked for otherwise, does one in a link.
+put in is not looked at again. No more is held back than what may become one, and what is held when an answer breaks off
+is not said. A pseudonym that an answer interrupts with something else stays as it is, and so, unless it is asked for
+otherwise, does one in a link.
 
 What an answer says of its tokens (`logprobs`) spells pseudonyms out: whoever restores takes that away.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from operator import is_
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from policyroute.dialects.shapes import items, obj
 from policyroute.events import (
+    Broken,
     Finished,
     OtherContent,
     ReasoningDelta,
@@ -77,6 +80,9 @@ class Restoring:
             else:
                 if isinstance(event, Finished | OtherContent):
                     self._end(event.choice, found)
+                elif isinstance(event, Broken):
+                    self._windows.clear()
+                    self._speaking.clear()
                 found.append(event)
         return found
 
@@ -151,9 +157,9 @@ class Restoring:
         if depth > _DEEPEST:
             raise Exhausted
         if value.__class__ is dict:
-            return self._object(cast("dict[str, Any]", value), depth, json=json)
+            return self._object(obj(value), depth, json=json)
         if value.__class__ is list:
-            given = cast("list[Any]", value)
+            given = items(value)
             made = [self._node(inner, depth + 1, json=json) for inner in given]
             return given if all(map(is_, given, made)) else made
         return value

@@ -2,9 +2,9 @@
 
 Rule of this module: every view says of each of its characters where it stands in the text.
 
-RE2 gets one byte a character, so that no offset has to be counted again: ASCII as it is, what looks like ASCII (full-width
-and styled letters, Cyrillic and Greek twins, digits of other scripts, dashes, spaces) as what it looks like, and a `?` for
-what else is not Latin-1.
+RE2 gets one byte a character, so that no offset has to be counted again: ASCII as it is, what looks like ASCII
+(full-width and styled letters, Cyrillic and Greek twins, digits of other scripts, dashes, spaces) as what it looks
+like, and a `?` for what else is not Latin-1.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from policyroute.redact.lookalikes import PLAIN, UNSEEN
 from policyroute.redact.work import MOST_TEXT, Steps
 
 _AROUND = 80  # characters that are decoded with an escape, before it and after it
+_LAST = "\uffff"
 _PLAIN = str.maketrans(dict(PLAIN))
-_UNLIKE = re.compile(f"[{''.join(map(re.escape, PLAIN))}]+")  # one class: linear
+_UNLIKE = re.compile(f"[{''.join(re.escape(each) for each in PLAIN if each <= _LAST)}]+")  # one class: linear
+_STYLED = re.compile("[\U0001d400-\U0001d7ff\U0001f100-\U0001f18f]+")  # apart: a class with these is slow
 _HIDING = re.compile(f"[!-~][{UNSEEN}]+[!-~]")  # linear: what it repeats is not in what stands around
 _HIDDEN = re.compile(f"[{UNSEEN}]+")
 _ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2})+|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};")
@@ -57,10 +59,10 @@ class View:
 def views(text: str, steps: Steps) -> Iterator[View]:
     """The text as it stands first. Raises Exhausted."""
     steps.take(0 if len(text) <= MOST_TEXT else steps.left + 1)
-    plain = text if text.isascii() else _UNLIKE.sub(_looks_like, text)
+    plain = _plain(text)
     first = _view(plain)
     yield first
-    if not text.isascii() and _HIDING.search(plain):
+    if not text.isascii() and _HIDDEN.search(plain) and _HIDING.search(plain):
         yield _view(*_shown(plain, steps), hiding=True)
     if "%" in text or "\\" in text or "&#" in text:
         yield from _unescaped(plain, steps)
@@ -70,6 +72,14 @@ def views(text: str, steps: Steps) -> Iterator[View]:
 def _view(text: str, starts: list[int] | None = None, ends: list[int] | None = None, *, hiding: bool = False) -> View:
     data = text.encode("latin-1", "replace")
     return View(text, data, data.lower().decode("latin-1"), starts, ends, hiding)
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text
+    styled = max(text) > "\uffff"
+    text = _UNLIKE.sub(_looks_like, text)
+    return _STYLED.sub(_looks_like, text) if styled else text
 
 
 def _looks_like(found: re.Match[str]) -> str:
@@ -107,8 +117,7 @@ class _Written:
 
     def view(self, *, hiding: bool = False) -> View:
         text = "".join(self.parts)
-        plain = text if text.isascii() else _UNLIKE.sub(_looks_like, text)
-        return _view(plain, self.starts, self.ends, hiding=hiding)
+        return _view(_plain(text), self.starts, self.ends, hiding=hiding)
 
 
 def _unescaped(text: str, steps: Steps) -> Iterator[View]:
@@ -150,12 +159,12 @@ def _decoded(data: bytes, steps: Steps) -> Iterator[View]:
     written = _Written()
     for found in _BASE64.finditer(data):
         steps.take()
-        _write_decoded(written, found.group(), found.start())
+        _write_decoded(written, found.group(), found.start(), steps)
     if written.parts:
         yield written.view()
 
 
-def _write_decoded(written: _Written, run: bytes, at: int) -> None:
+def _write_decoded(written: _Written, run: bytes, at: int, steps: Steps) -> None:
     body = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
@@ -165,10 +174,13 @@ def _write_decoded(written: _Written, run: bytes, at: int) -> None:
         return
     if text.isascii() and raw.translate(None, _TEXTUAL):
         return
-    ends = list(accumulate(len(each.encode()) for each in text))
-    for character, start, end in zip(text, [0, *ends], ends, strict=False):
-        written.one(character, at + start // 3 * 4, min(at + len(run), at + (end + 2) // 3 * 4))
-    written.one("\n", at + len(run), at + len(run))
+    ends = range(1, len(raw) + 1) if text.isascii() else list(accumulate(len(each.encode()) for each in text))
+    steps.take(1 + len(raw) // 40)
+    written.parts.append(text + "\n")
+    written.starts += [at, *[at + each // 3 * 4 for each in ends]]
+    written.ends += [at + (each + 2) // 3 * 4 for each in ends]
+    written.ends[-1] = at + len(run)
+    written.ends.append(at + len(run))
 
 
 Spans = Iterator[tuple[int, int, str]]

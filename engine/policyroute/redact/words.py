@@ -17,6 +17,8 @@ _ahocorasick: Any = untyped_ahocorasick
 
 At = Callable[[View, int, int], Iterator[tuple[int, int, str]]]
 """Looks at a word that stands from `start` to `end` of the view, and says what stands there: start, end, kind."""
+_COSTLY = {"-----begin ": 20}
+"""Steps, of words after which much is read."""
 
 
 class Words:
@@ -26,14 +28,16 @@ class Words:
         by_word: dict[str, list[At]] = {}
         for word, at in asked:
             by_word.setdefault(word, []).append(at)
-        self._automaton = automaton({word: (len(word), tuple(ats)) for word, ats in by_word.items()})
+        self._automaton = automaton(
+            {word: (len(word), _COSTLY.get(word, 1), tuple(ats)) for word, ats in by_word.items()}
+        )
 
     def find(self, view: View, steps: Steps) -> Iterator[tuple[int, int, str]]:
         """Raises Exhausted."""
         if self._automaton is None:
             return
-        for last, (length, ats) in self._automaton.iter(view.low):
-            steps.take()
+        for last, (length, cost, ats) in self._automaton.iter(view.low):
+            steps.take(cost)
             start = last + 1 - length
             for at in ats:
                 yield from at(view, start, last + 1)

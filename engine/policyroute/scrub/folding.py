@@ -6,6 +6,7 @@ Rule of this module: letter by letter, so that a text in pieces folds to what th
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Iterator
 from typing import Final
 
 _ALIKE: Final = {
@@ -43,22 +44,69 @@ _FILLERS: Final = "\u115f\u1160\u3164\uffa0\u2800"
 """Letters, by their category, that nobody sees."""
 
 
-class _Seen(dict[int, str]):
-    """What each letter looks like, found out when it is first met."""
+def _is_seen(letter: str) -> bool:
+    return letter.isascii() or (unicodedata.category(letter) not in _UNSEEN and letter not in _FILLERS)
+
+
+def _is_said(letter: str) -> bool:
+    return _is_seen(letter) and letter.isalnum()
+
+
+class _Kept(dict[int, str]):
+    """What each letter looks like, or nothing; found out when it is first met."""
+
+    def __init__(self, keeps: Callable[[str], bool]) -> None:
+        alike = {other: letter for letter, others in _ALIKE.items() for other in others}
+        super().__init__({ord(other): letter if keeps(letter) else "" for other, letter in alike.items()})
+        self._keeps = keeps
 
     def __missing__(self, code: int) -> str:
         letter = chr(code)
-        unseen = code > 127 and (unicodedata.category(letter) in _UNSEEN or letter in _FILLERS)
-        seen = "" if unseen else letter
-        self[code] = seen
-        return seen
+        self[code] = kept = letter if self._keeps(letter) else ""
+        return kept
 
 
-_SEEN: Final = _Seen({ord(other): letter for letter, others in _ALIKE.items() for other in others})
+_SEEN: Final = _Kept(_is_seen)
+_SAID: Final = _Kept(_is_said)
+
+
+AT_ONCE: Final = 65_536
+"""Characters that are worked on in one go: nobody else can do anything meanwhile."""
 
 
 def folded(text: str) -> str:
     """In lower case, without marks, and in ASCII where letters look it."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKD", text).casefold().translate(_SEEN)
+    if len(text) <= AT_ONCE:
+        return _folded(text)
+    return "".join(map(_folded, slices(text)))
+
+
+def _folded(text: str) -> str:
+    return _plain(text).translate(_SEEN)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).casefold()
+
+
+def slices(text: str) -> Iterator[str]:
+    return (text[start : start + AT_ONCE] for start in range(0, len(text), AT_ONCE))
+
+
+def squeezed(text: str) -> str:
+    """Its letters and digits, as they look."""
+    if text.isascii():
+        return text.encode("ascii").translate(_LOWER, _NO_LETTERS).decode("ascii")
+    return "".join([_plain(each).translate(_SAID) for each in slices(text)])
+
+
+def squeezed_bytes(raw: bytes) -> str:
+    """The ASCII among them, of what may be no text at all."""
+    return raw.translate(_LOWER, _NO_ASCII_LETTERS).decode("ascii")
+
+
+_LOWER: Final = bytes(range(256)).lower()
+_NO_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalnum())
+_NO_ASCII_LETTERS: Final = _NO_LETTERS + bytes(range(128, 256))

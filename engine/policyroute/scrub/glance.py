@@ -39,6 +39,7 @@ def _by_tags_alone(profile: Profile) -> bool:
     return (
         all(selector.tag for selector in profile.selectors)
         and not profile.defaults
+        and not profile.canaries
         and not asserted.must_drop
         and asserted.max_forward_bytes is None
     )

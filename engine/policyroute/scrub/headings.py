@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from policyroute.scrub.profile import Exhausted
+
 _MARKDOWN: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*)")
 _BOLD: Final = re.compile(r"\s{0,3}(?:\*\*|__)([^*_\n]{1,120})(?:\*\*|__):?\s*")
 _LABEL: Final = re.compile(r"\s{0,3}(?:\*\*|__)?([A-Za-z][^:*_\n]{0,60})(?:\*\*|__)?:(?:\*\*|__)?(?:\s+(.*)|)")
@@ -19,6 +21,10 @@ _FENCE: Final = re.compile(r"\s{0,3}(```|~~~)")
 _UNDERLINE: Final = re.compile(r"\s{0,3}(=+|-+)\s*")
 _LONGEST: Final = 200
 """Characters of a line that may be a heading of these kinds. Longer lines are text."""
+
+_LINES: Final = 20_000
+_MOST: Final = 5_000
+"""Lines of a text, and headings in it."""
 
 _ON_A_LINE, _WITH_TEXT = 8, 9
 """Levels of labels, below all of Markdown's and bold lines."""
@@ -36,8 +42,13 @@ class _Heading:
 
 
 def sections(text: str, wanted: Callable[[str], bool]) -> list[tuple[int, int]]:
-    """The sections whose heading `wanted` takes, with their headings. Characters; one may lie in another."""
+    """The sections whose heading `wanted` takes, with their headings. Characters; one may lie in another.
+    Raises Exhausted."""
+    if text.count("\n") > _LINES:
+        raise Exhausted
     headings = list(_headings(text))
+    if len(headings) > _MOST:
+        raise Exhausted
     found: list[tuple[int, int]] = []
     for at, heading in enumerate(headings):
         if wanted(heading.title):
@@ -69,9 +80,9 @@ def _headings(text: str) -> Iterator[_Heading]:
             enclosing.pop()
         within = enclosing[-1] if enclosing else None
         if start in blocks:
-            name, until = blocks[start]
-            enclosing.append(until if within is None else min(until, within))
-            yield _Heading(start, 0, name, not fenced, enclosing[-1])
+            name, inner, until = blocks[start]
+            enclosing.append(inner if within is None else min(inner, within))
+            yield _Heading(start, 0, name, not fenced, until if within is None else min(until, within))
             before = None
             continue
         fence = _FENCE.match(line)
@@ -113,9 +124,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 _CLOSING: Final = re.compile(r"<(/?)([A-Za-z][\w.-]{0,63})(?:\s[^<>]{0,200})?>")
 
 
-def _blocks(text: str) -> dict[int, tuple[str, int]]:
-    """The start of each line that opens a block, to its name and to where that is closed; the text's end where it is
-    not."""
+def _blocks(text: str) -> dict[int, tuple[str, int, int]]:
+    """The start of each line that opens a block, to its name, and to where its end begins and ends; the text's end
+    where it has none."""
     if "<" not in text:
         return {}
     opening = {start: match for start, line in _lines(text) if (match := _BLOCK.match(line))}
@@ -124,7 +135,7 @@ def _blocks(text: str) -> dict[int, tuple[str, int]]:
     names = {match[1] for match in opening.values()}
     places = {start + match.start(1) - 1: start for start, match in opening.items()}
     open_: dict[str, list[int]] = {}
-    found: dict[int, tuple[str, int]] = {}
+    found: dict[int, tuple[int, int]] = {}
     for tag in _CLOSING.finditer(text):
         name = tag[2]
         if name not in names:
@@ -134,9 +145,9 @@ def _blocks(text: str) -> dict[int, tuple[str, int]]:
         elif begun := open_.get(name):
             place = begun.pop()
             if place in places:
-                found[places[place]] = (name, tag.end())
-    words = {start: match[1] for start, match in opening.items()}
-    return {
-        start: (words[start].replace("_", " ").replace("-", " "), found.get(start, ("", len(text)))[1])
-        for start in opening
-    }
+                found[places[place]] = tag.span()
+    nowhere = (len(text), len(text))
+    return {start: (_SPACED.sub(" ", match[1]), *found.get(start, nowhere)) for start, match in opening.items()}
+
+
+_SPACED: Final = re.compile(r"[_-]")

@@ -6,6 +6,7 @@ said last, would be gone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,6 +17,7 @@ from policyroute.scrub.outcome import Cut, Done, Refusal
 from policyroute.scrub.profile import Profile
 from policyroute.scrub.segment import OPEN
 
+_LETTER: Final = re.compile(r"[^\W_]")
 _SPOKEN: Final = frozenset({"text", "refusal", "file"})
 
 
@@ -68,7 +70,7 @@ def _turn(each: Judged) -> str:
 
 
 def _says(texts: Iterable[str]) -> bool:
-    return any(letter.isalnum() for text in texts for letter in text)
+    return any(_LETTER.search(text) for text in texts)
 
 
 def _selector(some: Sequence[Judged]) -> str:

@@ -25,7 +25,7 @@ def joined(stretches: Iterable[str | None]) -> str:
             continue
         if hole:
             _close(said, stretch)
-            hole = False
+            hole = stretch.isspace()  # what follows may be gone too
         else:
             said.append(stretch)
     return "".join(said).rstrip(_WHITE) if hole else "".join(said)

@@ -6,63 +6,72 @@ may need.
 
 from __future__ import annotations
 
-import base64
 import binascii
+import codecs
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
 
+from policyroute.scrub.folding import AT_ONCE, slices, squeezed, squeezed_bytes
+from policyroute.scrub.profile import Exhausted
 from policyroute.scrub.shapes import items, obj
-from policyroute.scrub.traces import Traces, squeezed
+from policyroute.scrub.traces import Traces
 
-_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}")
-"""What may be base64 or hex."""
+_LETTERS: Final = "A-Za-z0-9+/_-"
+_RUN: Final = re.compile(rf"[{_LETTERS}]{{24,}}(?:\r?\n[{_LETTERS}]{{4,}})*")
+"""What may be base64 or hex, on one line or more."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{24,}")
-_WRAPPED: Final = re.compile(r"(?<=[A-Za-z0-9+/]{40})\r?\n(?=[A-Za-z0-9+/=])")
-_IN_RUN: Final = 4096
+_OF_RUNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-\r\n"
+_IN_RUN: Final = 16_384
 """Letters of a run that are kept while its end has not come: as much is decoded at once."""
-_AGAIN: Final = 2048
+_AGAIN: Final = 1024
+_PLAIN: Final = str.maketrans("-_", "+/", "\r\n")
+_WRITTEN: Final = bytes([*b"\t\n\r", *range(32, 127)])
+MOST: Final = 1_500_000
+"""Characters of a body that are looked through one by one: all that is no ASCII."""
 
 
 def leaks(text: str, traces: Traces) -> frozenset[str]:
     """The names of what is found in it; `canary` for one."""
     if not traces or not text:
         return frozenset()
-    found = set(traces.found(squeezed(text)))
-    for hidden in decodings(text):
-        found.update(traces.found(squeezed(hidden)))
-    return frozenset(found)
+    if len(text) <= AT_ONCE:
+        return frozenset([*traces.found(squeezed(text)), *_hidden(text, traces)])
+    listening = Listening(traces)
+    for piece in slices(text):
+        listening.heard(piece)
+    return listening.found()
 
 
-def decodings(text: str) -> Iterator[str]:
-    """What stands in it as base64 or hex."""
-    if "\n" in text:
-        text = _WRAPPED.sub("", text)
+def _hidden(text: str, traces: Traces) -> Iterator[str]:
+    """Names of what stands in it as base64 or hex."""
     for run in _RUN.finditer(text):
-        yield from _decoded(run[0])
-    for run in _HEX.finditer(text):
-        yield from _from_hex(run[0])
+        letters = run[0].translate(_PLAIN)
+        for start in range(0, len(letters), _IN_RUN):
+            for said in _decoded(letters[start : start + _IN_RUN + _AGAIN]):
+                yield from traces.found(said)
 
 
-def _decoded(run: str) -> Iterator[str]:
-    """At every place where four letters may begin: it may be the end of something longer."""
-    plain = run.replace("-", "+").replace("_", "/")
+def _decoded(letters: str) -> Iterator[str]:
+    """At every place where four letters, or two digits, may begin: it may be the end of something longer."""
     for start in range(4):
-        some = plain[start : len(plain) - (len(plain) - start) % 4]
-        rest = plain[len(some) + start :]
-        try:
-            raw = base64.b64decode(some + (rest + "=" * (4 - len(rest)) if len(rest) > 1 else ""))
-        except (binascii.Error, ValueError):
-            continue
-        yield raw.decode("utf-8", "ignore")
+        whole = letters[start : len(letters) - (len(letters) - start) % 4]
+        rest = letters[start + len(whole) :]
+        padded = whole + rest + "=" * (4 - len(rest)) if len(rest) > 1 else whole
+        yield _read(binascii.a2b_base64(padded))
+    for run in _HEX.finditer(letters):
+        for start in (0, 1):
+            yield _read(bytes.fromhex(run[0][start : len(run[0]) - (len(run[0]) - start) % 2]))
 
 
-def _from_hex(run: str) -> Iterator[str]:
-    for start in (0, 1):
-        some = run[start : len(run) - (len(run) - start) % 2]
-        yield bytes.fromhex(some).decode("utf-8", "ignore")
+def _read(raw: bytes) -> str:
+    """Squeezed; of what begins in the middle of a letter, what is ASCII. Nothing of what is no text."""
+    try:
+        return squeezed(codecs.utf_8_decode(raw, "strict", False)[0])
+    except UnicodeDecodeError:
+        return "" if 3 * len(raw.translate(None, _WRITTEN)) > len(raw) else squeezed_bytes(raw)
 
 
 class Listening:
@@ -95,8 +104,9 @@ class Listening:
     def _decode(self, piece: str) -> None:
         """Runs that ended in this piece, and so much of one that goes on as is not kept."""
         said = self._said + piece
-        at = _last_run(said)
-        self._found.update(_hidden(said[:at], self._traces))
+        at = len(said.rstrip(_OF_RUNS))  # where the run begins that may go on
+        if at:
+            self._found.update(_hidden(said[:at], self._traces))
         run = said[at:]
         if len(run) > _IN_RUN:
             self._found.update(_hidden(run, self._traces))
@@ -104,20 +114,9 @@ class Listening:
         self._said = run
 
 
-def _hidden(text: str, traces: Traces) -> Iterator[str]:
-    return (name for each in decodings(text) for name in traces.found(squeezed(each)))
-
-
-def _last_run(said: str) -> int:
-    """Where the run begins that may go on."""
-    at = len(said)
-    while at and (said[at - 1].isascii() and (said[at - 1].isalnum() or said[at - 1] in "+/_-\r\n")):
-        at -= 1
-    return at
-
-
 def asserted(body: bytes, traces: Traces) -> frozenset[str]:
-    """The names of what is found in a JSON body that is about to be sent: in every string, JSON in strings included."""
+    """The names of what is found in a JSON body that is about to be sent: in every string, JSON in strings included.
+    Raises Exhausted."""
     if not traces:
         return frozenset()
     try:
@@ -125,7 +124,11 @@ def asserted(body: bytes, traces: Traces) -> frozenset[str]:
     except orjson.JSONDecodeError:
         return leaks(body.decode("utf-8", "replace"), traces)
     found: set[str] = set()
+    left = MOST
     for text in _strings(value):
+        left -= 0 if text.isascii() else len(text)
+        if left < 0:
+            raise Exhausted
         found |= leaks(text, traces)
     return frozenset(found)
 

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from policyroute.clearance import Clearance
 from policyroute.scrub.labelling import Piece
-from policyroute.scrub.leaking import leaks
-from policyroute.scrub.profile import Gate
+from policyroute.scrub.leaking import MOST, leaks
+from policyroute.scrub.profile import Exhausted, Gate
 from policyroute.scrub.segment import OPEN, Segment
 from policyroute.scrub.traces import Trace, Traces
 
@@ -22,7 +22,7 @@ SELECTOR: Final = "outputs"
 
 
 def of_models(found: Sequence[Segment], read: list[list[Piece]], gate: Gate, outputs: Outputs) -> list[list[Piece]]:
-    """The pieces of all segments, those of models and tools judged by what the others are."""
+    """The pieces of all segments, those of models and tools judged by what the others are. Raises Exhausted."""
     if outputs == "public":
         return read
     theirs = [
@@ -62,9 +62,12 @@ def _scanned(found: Sequence[Segment], read: list[list[Piece]], theirs: Sequence
     labels: dict[str, Clearance] = {}
     for piece in secret:
         labels[piece.selector] = max(piece.label, labels.get(piece.selector, piece.label))
+    if sum(len(found[at].text) for at in theirs if not found[at].text.isascii()) > MOST:
+        raise Exhausted
     traces = Traces([Trace(piece.selector, piece.label, piece.text) for piece in secret], besides=besides)
     for at in theirs:
-        if names := leaks(found[at].text, traces):
+        left = " ".join([piece.text for piece in read[at] if gate.lets(piece.label, required=piece.required)])
+        if names := leaks(left, traces):
             label = max(labels[name] for name in names)
             read[at] = [Piece(found[at].text, label, False, selector=SELECTOR, by=(SELECTOR,))]
     return read

@@ -85,25 +85,19 @@ def parsed(said: str) -> Any:
     """The object or array that a text is; None for any other."""
     if said[:1] not in ("{", "[") and said.lstrip()[:1] not in ("{", "["):
         return None
-    if said.count("{") + said.count("[") > DEEPEST and _depth(said) > DEEPEST:
-        return None
     try:
         value: Any = orjson.loads(said)
     except orjson.JSONDecodeError:
         return None
-    return value
+    return value if _depth(value) <= DEEPEST else None
 
 
-def _depth(said: str) -> int:
-    """At most as deep as this: brackets in strings count too."""
-    deepest = depth = 0
-    for letter in said:
-        if letter in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif letter in "}]":
-            depth -= 1
-    return deepest
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [inner for each in level for inner in (obj(each).values() if isinstance(each, dict) else items(each))]
+    return depth
 
 
 class Schema:

@@ -88,7 +88,8 @@ class Assertions:
 class Profile:
     """`defaults`: labels by kind or role, for what no selector labels; what they label stays required.
     `system_fallback` is said where the system text may not go as it is, `description_public`, by the tool's name, where
-    its description may not."""
+    its description may not. `canaries` stand in what is secret: they cross no boundary, and whoever says one has told
+    of it."""
 
     name: str
     selectors: tuple[Selector, ...] = ()
@@ -96,6 +97,7 @@ class Profile:
     system_fallback: str = ""
     description_public: Mapping[str, str] = field(default_factory=dict[str, str])
     assertions: Assertions = Assertions()
+    canaries: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def tags(self) -> frozenset[str]:

@@ -16,6 +16,7 @@ from policyroute.scrub.instead import fallen_back, gutted
 from policyroute.scrub.judging import Judged, Pseudonym, judged
 from policyroute.scrub.labelling import Piece, pieces
 from policyroute.scrub.outcome import Refusal, Scrubbed
+from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
 from policyroute.scrub.profile import Exhausted, Gate, Profile
 from policyroute.scrub.segment import Segment
@@ -39,7 +40,10 @@ def scrubbed(
     read = _read(found, profiles)
     if isinstance(read, Refusal):
         return read
-    read = of_models(found, read, gate, outputs)
+    try:
+        read = of_models(found, read, gate, outputs)
+    except Exhausted:
+        return Refusal("exhausted", OUTPUTS, detail="there is too much to look through")
     first = [judged(segment, some, gate, pseudonym) for segment, some in zip(found, read, strict=True)]
     told, fallback = fallen_back(first, profiles)
     blocked = next((each.blocked for each in told if each.blocked), None) or gutted(told)
@@ -82,7 +86,13 @@ def _rewritten(prompt: Prompt, told: Sequence[Judged]) -> Prompt:
     if all(each.told == each.segment.text for each in told):
         return prompt
     left = iter(told)
-    return rewritten(prompt, lambda _: next(left).told)
+
+    def visit(segment: Segment) -> str | None:
+        each = next(left)
+        assert each.segment.path == segment.path
+        return each.told
+
+    return rewritten(prompt, visit)
 
 
 def _choosing(prompt: Prompt, original: Prompt) -> Prompt | Refusal:

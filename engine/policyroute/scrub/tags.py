@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from policyroute.scrub.folding import folded
+from policyroute.scrub.folding import AT_ONCE, folded
+from policyroute.scrub.profile import Exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class Untidy(Exception):
 
 
 _MOST: Final = 10_000
-"""Tags in one text."""
+"""Tags in one text, and what may be letters written otherwise."""
+_LONGEST: Final = 2_000_000
+_AT_MOST: Final = 128
+"""Characters of the beginning of a tag."""
 _NEVER: Final = re.compile(r"(?!)")
 
 
@@ -57,9 +61,11 @@ def may_have(text: str, names: frozenset[str]) -> bool:
 
 
 def tagged(text: str, names: frozenset[str]) -> Tagged | None:
-    """None where there are none. Raises Untidy."""
+    """None where there are none. Raises Untidy and Exhausted."""
     if not may_have(text, names):
         return None
+    if len(text) > _LONGEST:
+        raise Exhausted
     exact, loose, wanted = _patterns(names)
     found = list(exact.finditer(text))
     if _meant(text, loose, wanted) != len(found):
@@ -78,12 +84,19 @@ def _first(found: Iterable[re.Match[str]]) -> int:
 def _meant(text: str, loose: re.Pattern[str], wanted: frozenset[str]) -> int:
     """How many tags somebody who reads it would see."""
     plain = folded(_unescaped(text))
-    return sum(1 for match in loose.finditer(plain) if _looks_like(match[1], wanted))
+    count = 0
+    for start in range(0, len(plain), AT_ONCE):
+        for match in loose.finditer(plain, start, start + AT_ONCE + _AT_MOST):
+            if match.start() < start + AT_ONCE and _looks_like(match[1], wanted):
+                count += 1
+    return count
 
 
 def _unescaped(text: str) -> str:
     """What is escaped twice too."""
     if "&" in text:
+        if text.count("&") > _MOST:
+            raise Exhausted
         text = html.unescape(html.unescape(text))
     if "\\u" in text or "%" in text or "\\x" in text:
         text = _BRACKET.sub("<", text)

@@ -6,7 +6,6 @@ are one; what is found is said by name, never by text. The work is linear in wha
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, Final
 import ahocorasick as untyped_ahocorasick  # type: ignore[import-not-found]
 
 from policyroute.clearance import Clearance
-from policyroute.scrub.folding import folded
+from policyroute.scrub.folding import folded, squeezed
 
 _ahocorasick: Any = untyped_ahocorasick
 
@@ -27,7 +26,6 @@ _ALONE: Final = 6
 _MOST: Final = 20_000
 """Shingles of one text. Of a longer one those are taken that are spread over it evenly."""
 
-_NOT_SAID: Final = re.compile(r"[\W_]+")
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
@@ -38,11 +36,6 @@ class Trace:
     name: str
     label: Clearance
     text: str = field(repr=False)
-
-
-def squeezed(text: str) -> str:
-    """Its letters and digits, as they look."""
-    return _NOT_SAID.sub("", folded(text))
 
 
 class Traces:
@@ -62,20 +55,24 @@ class Traces:
     def __bool__(self) -> bool:
         return self._automaton is not None
 
-    def found(self, squeezed_text: str) -> Iterator[str]:
-        """Names, in the order in which they are found in a text that is squeezed already."""
-        if self._automaton is not None:
-            for _, name in self._automaton.iter(squeezed_text):
-                yield name
+    def found(self, said: str) -> Iterator[str]:
+        """Names of what is in a text that is squeezed already, read forwards, backwards and as rot13."""
+        if self._automaton is not None and said:
+            for form in (said, said[::-1], said.translate(_ROT13)):
+                for _, name in self._automaton.iter(form):
+                    yield name
 
 
 def _built(named: Iterable[tuple[str, str]]) -> Any:
     automaton: Any = _ahocorasick.Automaton()
     for shingle, name in named:
-        for form in (shingle, shingle[::-1], codecs.encode(shingle, "rot13")):
-            automaton.add_word(form, name)
+        automaton.add_word(shingle, name)
     automaton.make_automaton()
     return automaton
+
+
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
+_ROT13: Final = str.maketrans(_ALPHABET, _ALPHABET[13:] + _ALPHABET[:13])
 
 
 def shingles(text: str) -> list[str]:

@@ -187,17 +187,15 @@ class _Walk:
 
     def _media(self, part: Media, path: str) -> Media | None:
         """What is not text is one string of letters that nobody reads: it is not visited."""
-        data, url = self._file(part, f"{path}.data"), self._at(f"{path}.url", "url", part.url)
-        file_id = self._at(f"{path}.file_id", "id", part.file_id)
-        if data is None or url is None or file_id is None:
-            return None
         changes: dict[str, Any] = {
-            "data": data,
-            "url": url,
-            "file_id": file_id,
+            "data": self._file(part, f"{path}.data"),
+            "url": self._at(f"{path}.url", "url", part.url),
+            "file_id": self._at(f"{path}.file_id", "id", part.file_id),
             "name": self._at(f"{path}.name", "file_name", part.name) or "",
             "extra": self._extra(part.extra, f"{path}.extra"),
         }
+        if changes["data"] is None or changes["url"] is None or changes["file_id"] is None:
+            return None
         return _changed(part, changes)
 
     def _file(self, part: Media, path: str) -> str | None:

@@ -43,12 +43,12 @@ class JsonlSink:
             return None
         chain = max(chains, key=lambda each: files(self._directory, each)[-1].stat().st_mtime_ns)
         newest, *older = reversed(files(self._directory, chain))
-        head, rest = _end(newest)
+        head, rest = _end(newest, chain)
         self._lead = b"\n" if rest else b""
         if rest and (entry := read(rest)) is not None and entry.intact:
             head, rest = entry.head, b""
         while head is None and older:
-            head, _ = _end(older.pop(0))
+            head, _ = _end(older.pop(0), chain)
         self._open(newest)
         return Last(head or Head(chain), rest)
 
@@ -137,8 +137,8 @@ def _put(handle: int, data: bytes) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def _end(path: Path) -> tuple[Head | None, bytes]:
-    """The last intact entry of a file, and what comes after its last newline."""
+def _end(path: Path, chain: str) -> tuple[Head | None, bytes]:
+    """The last intact entry of the chain in a file, and what comes after its last newline."""
     with path.open("rb") as file:
         size, window = file.seek(0, os.SEEK_END), _TAIL
         while True:
@@ -147,7 +147,7 @@ def _end(path: Path) -> tuple[Head | None, bytes]:
             *lines, rest = file.read().split(b"\n")
             for line in reversed(lines):
                 entry = read(line)
-                if entry is not None and entry.intact:
+                if entry is not None and entry.intact and entry.chain == chain:
                     return entry.head, rest
             if not start:
                 return None, rest

@@ -74,7 +74,7 @@ class Ledger:
         rows: list[Row] = []
         head = self._head
         for record in records:
-            rows.append(self._linked(head, "record", record.as_json(), record.conversation))
+            rows.append(self._linked(head, "record", record.as_json()))
             head = rows[-1].head
         rotated = self._sink.write(rows)
         self._head = head
@@ -116,8 +116,8 @@ class Ledger:
         logger.error("AUDIT RECORDS ARE MISSING in %s: they had come to %s", self._settings.directory, known)
         return Last(known, last.torn if last is not None else b"")
 
-    def _linked(self, head: Head, kind: Kind, content: dict[str, Any], conversation: str | None = None) -> Row:
-        return Row(*linked(head, kind, content, self._marks, self._clock()), conversation)
+    def _linked(self, head: Head, kind: Kind, content: dict[str, Any]) -> Row:
+        return Row(*linked(head, kind, content, self._marks, self._clock()))
 
     def _forget(self) -> None:
         """Old files, where there are more than are to be kept: first it is written that they go."""

@@ -17,11 +17,10 @@ TROUBLE: Final = (OSError, sqlite3.Error)
 
 
 class Row(NamedTuple):
-    """An entry as it is written. `conversation` is a mark, None where it is of none."""
+    """An entry as it is written, with the head that it is."""
 
     line: bytes
     head: Head
-    conversation: str | None = None
 
 
 class Last(NamedTuple):

@@ -19,12 +19,11 @@ from policyroute_asgi.state import database
 NAME: Final = "audit.db"
 VERSION: Final = 1
 _SCHEMA: Final = (
-    """CREATE TABLE entries (
-        chain TEXT NOT NULL, n INTEGER NOT NULL, conversation TEXT, line BLOB NOT NULL, PRIMARY KEY (chain, n)
-    ) STRICT""",
-    "CREATE INDEX entries_conversation ON entries (conversation) WHERE conversation IS NOT NULL",
+    "CREATE TABLE entries (chain TEXT NOT NULL, n INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY (chain, n)) STRICT",
     f"PRAGMA user_version = {VERSION}",
 )
+_LAST: Final = """SELECT chain, n, CAST(line AS BLOB) FROM entries WHERE chain =
+    (SELECT chain FROM entries WHERE chain >= ? AND chain < ? ORDER BY rowid DESC LIMIT 1) ORDER BY n DESC LIMIT 1"""
 
 
 class SqliteSink:
@@ -38,23 +37,21 @@ class SqliteSink:
         self._connection = database.writer(self._path)
 
     def last(self, slot: str) -> Last | None:
-        found = self._connection.execute(
-            "SELECT chain, n, line FROM entries WHERE chain >= ? AND chain < ? ORDER BY rowid DESC LIMIT 1",
-            (f"{slot}-", f"{slot}."),
-        ).fetchone()
+        found = self._connection.execute(_LAST, (f"{slot}-", f"{slot}.")).fetchone()
         if found is None:
             return None
         chain, n, line = found
-        entry = read(bytes(line))
-        # Where it was changed, its number is taken all the same.
-        return Last(entry.head if entry is not None and entry.intact else Head(chain, n, NOTHING))
+        entry = read(line)
+        if entry is None or not entry.intact or (entry.chain, entry.n) != (chain, n):
+            return Last(Head(chain, n, NOTHING))  # it was changed, and its number is taken all the same
+        return Last(entry.head)
 
     def write(self, rows: Sequence[Row]) -> bool:
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
-                "INSERT INTO entries VALUES (?, ?, ?, ?)",
-                [(row.head.chain, row.head.n, row.conversation, row.line) for row in rows],
+                "INSERT INTO entries VALUES (?, ?, ?)",
+                [(row.head.chain, row.head.n, row.line.decode()) for row in rows],
             )
         return False
 

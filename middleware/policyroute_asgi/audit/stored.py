@@ -6,8 +6,8 @@ Rule of this module: it only reads, also beside a gateway that writes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,8 +38,8 @@ def chains(directory: Path) -> Mapping[str, Iterable[Line]]:
     database = directory / sqlite.NAME
     if database.exists():
         with closing(_opened(database)) as connection:
-            named = [str(chain) for (chain,) in connection.execute("SELECT DISTINCT chain FROM entries ORDER BY chain")]
-        found |= {chain: _in_database(database, chain) for chain in named}
+            for (chain,) in connection.execute("SELECT DISTINCT chain FROM entries ORDER BY chain"):
+                found[chain.decode("utf-8", "replace")] = _in_database(database, chain)
     return found
 
 
@@ -52,31 +52,31 @@ def heads(directory: Path) -> list[Head]:
 def of_conversation(directory: Path, conversation: str, tenant: str | None, keys: Sequence[Marks]) -> Iterator[Stored]:
     """Its records, as they come. `tenant` is None for that of any. Raises OSError and sqlite3.Error."""
     marks: dict[str, frozenset[str]] = {}
-    for stored in records(directory):
-        whose = stored.record.tenant
-        if tenant is not None and whose != tenant:
-            continue
+
+    def is_meant(content: Mapping[str, object]) -> bool:
+        whose = content.get("tenant")
+        if not isinstance(whose, str) or (tenant is not None and whose != tenant):
+            return False
         if whose not in marks:
             marks[whose] = frozenset(key.conversation(whose, conversation) for key in keys)
-        if stored.record.conversation in marks[whose]:
-            yield stored
+        return content.get("conversation") in marks[whose]
+
+    yield from records(directory, is_meant)
 
 
-def records(directory: Path) -> Iterator[Stored]:
-    """All of them, by chain. What is no entry is passed over: to find that is `verify`'s business. Raises OSError and
-    sqlite3.Error."""
+def records(directory: Path, wanted: Callable[[Mapping[str, object]], bool] = lambda content: True) -> Iterator[Stored]:
+    """Those whose JSON is `wanted`, by chain. What is no entry is passed over: to find that is `verify`'s business.
+    Raises OSError and sqlite3.Error."""
     for lines in chains(directory).values():
-        yield from filter(None, map(_stored, lines))
+        for line in lines:
+            entry = read(line.data)
+            if entry is not None and entry.kind == "record" and wanted(entry.content):
+                yield from _stored(entry, line.place)
 
 
-def _stored(line: Line) -> Stored | None:
-    entry = read(line.data)
-    if entry is None or entry.kind != "record":
-        return None
-    try:
-        return Stored(AuditRecord.of_json(entry.content), entry, line.place)
-    except ValueError:
-        return None
+def _stored(entry: Entry, place: str) -> Iterator[Stored]:
+    with suppress(ValueError):
+        yield Stored(AuditRecord.of_json(entry.content), entry, place)
 
 
 def _in_files(paths: Iterable[Path]) -> Iterator[Line]:
@@ -88,11 +88,15 @@ def _in_files(paths: Iterable[Path]) -> Iterator[Line]:
                 yield Line(f"{path.name}:{number}", data.removesuffix(b"\n"), data.endswith(b"\n"))
 
 
-def _in_database(path: Path, chain: str) -> Iterator[Line]:
+def _in_database(path: Path, chain: bytes) -> Iterator[Line]:
     with closing(_opened(path)) as connection:
-        for n, line in connection.execute("SELECT n, line FROM entries WHERE chain = ? ORDER BY n", (chain,)):
-            yield Line(f"{path.name}:{chain}:{n}", bytes(line) if isinstance(line, bytes) else str(line).encode())
+        rows = connection.execute("SELECT n, line FROM entries WHERE chain = CAST(? AS TEXT) ORDER BY n", (chain,))
+        for n, line in rows:
+            yield Line(f"{path.name}:{n}", line)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    """For reading. Texts are bytes: whoever has been at the file may have left some that are none."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    connection.text_factory = bytes
+    return connection

@@ -130,14 +130,18 @@ class Writer:
         # Who has given up waiting has not sent anything either.
         wanted = [each for each in batch if each.settled is None or not each.settled.done()]
         trouble = None
+        kept: list[_Waiting] = []
         if wanted:
             try:
                 ledger.write([each.record for each in wanted])
             except Exception as error:  # noqa: BLE001 - whatever it is: they wait for an answer, and others come
                 trouble = self._said(error)
+                kept = [each for each in wanted if each.settled is None]
+                if not isinstance(error, TROUBLE):  # a bug, which would be met again and again
+                    self._count("lost", len(kept))
+                    kept = []
             else:
                 self._count("written", len(wanted))
-        kept = [each for each in wanted if each.settled is None] if trouble is not None else []
         with self._lock:
             self._pending -= len(batch) - len(kept)
         self._tell([each.settled for each in wanted if each.settled is not None], trouble)
