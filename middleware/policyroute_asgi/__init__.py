@@ -5,6 +5,17 @@ from policyroute_asgi.app import Gateway, gateway
 from policyroute_asgi.identity import ANONYMOUS
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.middleware import PolicyRouteMiddleware
+from policyroute_asgi.moderating import Moderation, Refuse
 from policyroute_asgi.router import Router
 
-__all__ = ["ANONYMOUS", "Gateway", "LoadLimits", "PolicyHolder", "PolicyRouteMiddleware", "Router", "gateway"]
+__all__ = [
+    "ANONYMOUS",
+    "Gateway",
+    "LoadLimits",
+    "Moderation",
+    "PolicyHolder",
+    "PolicyRouteMiddleware",
+    "Refuse",
+    "Router",
+    "gateway",
+]

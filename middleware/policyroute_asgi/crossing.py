@@ -6,15 +6,13 @@ What may take long is done beside the event loop.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from policyroute.absent import Absent
-from policyroute.decide.decision import Decision, Hop
+from policyroute.decide.decision import Decision, Denial, Hop
 from policyroute.exchange.accounting import Occasion, forwarded, refused
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import NotForIt, Passage
@@ -27,32 +25,26 @@ from policyroute.policy.model import Provider
 from policyroute.redact.known import Known
 from policyroute.request import Client, ModelRequest
 from policyroute_asgi.audit.auditor import Auditor
+from policyroute_asgi.beside import beside
 from policyroute_asgi.context import Context, Contexts, account
+from policyroute_asgi.moderating import Moderated, Moderator
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.vault import Vault
 
-Result = TypeVar("Result")
-
-AT_ONCE: Final = 32 * 1024
-"""Bytes of a request that is looked through on the event loop; a larger one is on a thread."""
-
-
-async def beside(work: Callable[[], Result], size: int) -> Result:
-    """What `work` gives or raises, which looks through so many bytes."""
-    return work() if size <= AT_ONCE else await asyncio.to_thread(work)
-
 
 class Sending(NamedTuple):
-    """What an attempt sends, and what is done about its answer."""
+    """What an attempt sends, and what is done about its answer. `moderated` is asked before that is given."""
 
     payload: Payload
     treatment: Treatment | None = None
+    moderated: Moderated | None = None
 
 
 class Crossings:
-    """All requests' of one service."""
+    """All requests' of one service. `moderator` asks the app about what is sent and answered, if anybody does."""
 
-    def __init__(self, store: StateStore, auditor: Auditor) -> None:
+    def __init__(self, store: StateStore, auditor: Auditor, moderator: Moderator | None) -> None:
+        self.moderator = moderator
         self._store = store
         self._auditor = auditor
         self._contexts = Contexts(store)
@@ -66,7 +58,9 @@ class Crossings:
             key = self._store.derived(f"hashes\0{client.tenant}")
             secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation))
         kept = _Kept(conversation, self._contexts, self._vault, self._auditor)
-        return Crossing(request, decision, client, context, secrecy, kept)
+        moderator = self.moderator
+        moderated = Moderated(moderator, request, client, decision.id) if moderator is not None else None
+        return Crossing(request, decision, client, context, secrecy, kept, moderated)
 
 
 NOTHING: Final = Secrecy(b"")
@@ -102,6 +96,7 @@ class Crossing:
         context: Context,
         secrecy: Secrecy,
         kept: _Kept | None,
+        moderated: Moderated | None = None,
     ) -> None:
         self._request = request
         self._decision = decision
@@ -109,13 +104,14 @@ class Crossing:
         self._context = context
         self._secrecy = secrecy
         self._kept = kept
+        self._moderated = moderated
         self._sender: Provider | None = None
 
     async def sending(
         self, attempt: Attempt, hop: Hop, key: str | None, addition: Addition | None, cause: Failure | None
-    ) -> Sending | Failure:
+    ) -> Sending | Failure | Denial:
         """What goes to the candidate; `key` is what it sees of ours, `cause` why there is an attempt after another.
-        Raises NotForIt. A failure: nothing may be sent."""
+        Raises NotForIt. A failure: nothing may be sent. A denial: neither to anybody else."""
         request, provider, auditor = self._request, hop.candidate.provider, self._auditor
         passage = Passage.of(
             request,
@@ -131,12 +127,13 @@ class Crossing:
             try:
                 payload = await beside(partial(build, request, hop, key, addition, passage), request.size)
             except NotForIt as refusal:
-                if auditor is not None:
-                    await auditor.written(
-                        refused(self._occasion(attempt, cause, self._context), refusal.reason, auditor.marks)
-                    )
+                await self._unsent(attempt, cause, refusal.reason.code)
                 raise
         body = payload.outbound.body
+        denied = await self._moderated.request(hop.candidate, body) if self._moderated is not None else None
+        if denied is not None:
+            await self._unsent(attempt, cause, denied.code, final=True)
+            return denied
         scrubbed = passage.scrubbed if passage is not None else None
         after = self._context.after(
             provider, scrubbed.after.by_label if scrubbed is not None else {"internal": len(body)}
@@ -147,7 +144,15 @@ class Crossing:
             if failure is not None:
                 return failure
         await self._known(hop, after)
-        return Sending(payload, self._treatment(hop, passage))
+        answers = self._moderated if self._moderated is not None and self._moderated.answers else None
+        return Sending(payload, self._treatment(hop, passage), answers)
+
+    async def _unsent(self, attempt: Attempt, cause: Failure | None, code: str, *, final: bool = False) -> None:
+        """Have it on record that nothing goes to the candidate."""
+        auditor = self._auditor
+        if auditor is not None:
+            occasion = self._occasion(attempt, cause, self._context)
+            await auditor.written(refused(occasion, code, auditor.marks, final=final))
 
     @property
     def _auditor(self) -> Auditor | None:

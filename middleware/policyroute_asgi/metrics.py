@@ -58,6 +58,22 @@ def _of_answers(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Co
     return refusals, checks, confessions
 
 
+def _of_boundaries(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Counter]]:
+    audited = _counter(
+        registry,
+        "policyroute_audit_records",
+        "Audit records: written, refused (their attempts are not made), or lost at the end",
+        ["outcome"],
+    )
+    moderations = _counter(
+        registry,
+        "policyroute_moderations",
+        "Verdicts of the app's moderation: passed, refused, or none (timeout, error), which refuses too",
+        ["direction", "outcome"],
+    )
+    return audited, moderations
+
+
 def _counter(registry: CollectorRegistry, name: str, doc: str, labels: list[str]) -> Family[Counter]:
     return Family(Counter(name, doc, labels, registry=registry))
 
@@ -174,12 +190,7 @@ class Metrics:
             ["rule", "effect", "consequence"],
             registry=registry,
         )
-        self.audited = _counter(
-            registry,
-            "policyroute_audit_records",
-            "Audit records: written, refused (their attempts are not made), or lost at the end",
-            ["outcome"],
-        )
+        self.audited, self.moderations = _of_boundaries(registry)
         self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
         self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)

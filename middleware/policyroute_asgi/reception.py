@@ -21,7 +21,9 @@ from policyroute.exchange.commands import Failed, Open, Received, Withheld
 from policyroute.exchange.seam import Seam
 from policyroute.failures import Failure, FailureKind
 from policyroute.request import ModelRequest
-from policyroute_asgi.crossing import Sending, beside
+from policyroute_asgi.beside import beside
+from policyroute_asgi.crossing import Sending
+from policyroute_asgi.moderating import Said
 from policyroute_asgi.outward import Incoming, whole
 from policyroute_asgi.trouble import TRANSPORT_ERRORS
 
@@ -64,11 +66,14 @@ class Reception:
     ) -> None:
         self.lost: set[str] = set()
         self._id = opened.id
-        self._carried = opened.attempt.carried
+        self._candidate = opened.attempt.candidate
+        self._carried = carried = opened.attempt.carried
         self._request = request
-        self._dialect = DIALECTS[opened.attempt.candidate.provider.dialect]
+        self._dialect = DIALECTS[self._candidate.provider.dialect]
         self._secrets = secrets
         self._treatment = sending.treatment
+        self._moderated = sending.moderated
+        self._said = Said(carried.text if carried is not None else "") if sending.moderated is not None else None
         told = sending.payload.told
         self._told = told or NOTHING if self._treatment is not None and self._treatment.tells else told
         self._frame = frame
@@ -108,7 +113,7 @@ class Reception:
         return Translated(reader, writer, *stages, amender, seam, summed=seam.summed), seam
 
     async def _stream(self, answer: Incoming, tell: Tell) -> None:
-        id, status, learnt = self._id, answer.status, self._learnt
+        id, status, learnt, heard = self._id, answer.status, self._learnt, self._said
         reader, seam = self._reader()
         mark = SEAM if seam is not None and self._request.dialect not in _NO_COMMENTS else b""
         while chunk := await answer.read():
@@ -116,13 +121,24 @@ class Reception:
             if raw and mark:
                 raw, mark = mark + raw, b""
             if reader.complete:
-                await tell(Received(id, learnt([*events, *reader.end()]), raw + reader.tail, True, status))
+                await tell(await self._end([*events, *reader.end()], raw + reader.tail, status))
                 await _drain(answer)
                 return
+            if heard is not None:
+                heard.add(events)
             said = seam is not None and seam.holds
             if not await tell(Received(id, learnt(events), raw, False, status, said)):
                 return
-        await tell(Received(id, learnt(reader.end()), reader.tail, True, status))
+        await tell(await self._end(reader.end(), reader.tail, status))
+
+    async def _end(self, events: list[StreamEvent], raw: bytes, status: int) -> Received:
+        """The last of an answer, and what whoever moderates it says of the whole. One that broke off is none."""
+        events = self._learnt(events)
+        denied = None
+        if self._moderated is not None and self._said is not None and not (events and isinstance(events[-1], Broken)):
+            self._said.add(events)
+            denied = await self._moderated.answer(self._candidate, self._said)
+        return Received(self._id, events, raw, end=True, status=status, denied=denied)
 
     async def _json(self, answer: Incoming) -> Received | Failed:
         body = await whole(answer, MAX_ANSWER)
@@ -136,13 +152,13 @@ class Reception:
             body = treated
         request, dialect = self._request, self._dialect
         if self._told is None:
-            events = self._learnt(dialect.answer(body, self._secrets, request))
+            events = dialect.answer(body, self._secrets, request)
         else:
             everything = dialect.name == request.dialect
             events = dialect.answer(body, self._secrets, request, everything=everything)
-            events = self._learnt(amended(events, self._told))
+            events = amended(events, self._told)
             body, self.lost = DIALECTS[request.dialect].whole(events, self._frame())
-        return Received(self._id, events, body, end=True, status=answer.status)
+        return await self._end(events, body, answer.status)
 
     def _learnt(self, events: list[StreamEvent]) -> list[StreamEvent]:
         if events and isinstance(last := events[-1], Broken):

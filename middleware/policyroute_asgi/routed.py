@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from policyroute.decide.answers import Answer
@@ -23,7 +24,7 @@ from policyroute.exchange.integrity import demanded
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
-from policyroute_asgi.audit.auditor import Auditor
+from policyroute_asgi.beside import beside
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
 from policyroute_asgi.crossing import Crossings
@@ -69,7 +70,7 @@ class Routed:
         telemetry: Telemetry,
         bounds: Bounds,
         state: StateStore,
-        auditor: Auditor,
+        crossings: Crossings,
     ) -> None:
         self._holder = holder
         self._sender = sender
@@ -81,7 +82,10 @@ class Routed:
         self._body = bounds.body
         self._state = state
         self._remembered = Remembered(state)
-        self._crossings = Crossings(state, auditor)
+        self._crossings = crossings
+        moderator = crossings.moderator
+        self._moderated = moderator is not None and moderator.answers != "off"
+        self._whole = moderator is not None and moderator.answers == "hold"
 
     async def serve(self, visit: Visit) -> None:
         """Raises BadRequest, Refused and ClientGone where there is no answer of a provider's."""
@@ -173,6 +177,8 @@ class Routed:
             decision.hold,
             demand,
             work is not None and decision.resume.enabled and work.task != "",
+            self._moderated,
+            self._whole,
         )
         goes_on = carrying(request, decision, upstream.frame)
         heard = hearing(request, tenant, self._remembered, reply)
@@ -237,7 +243,7 @@ async def _looked(active: Active, request: ModelRequest) -> Looked | None:
     """What is in the texts of a large request, where the policy asks: nobody else waits while that is found out."""
     if request.size <= _AT_ONCE or not active.policy.needs_content:
         return None
-    return await asyncio.to_thread(active.policy.looked, request)
+    return await beside(partial(active.policy.looked, request), request.size, _AT_ONCE)
 
 
 def _speak_otherwise(decision: Decision) -> bool:

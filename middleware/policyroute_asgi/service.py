@@ -24,6 +24,7 @@ from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
 from policyroute_asgi.apart import once
 from policyroute_asgi.audit.auditor import Auditor, Unwritable
 from policyroute_asgi.bodies import BodyLimits
+from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Door
 from policyroute_asgi.embedded import embedded_provider
 from policyroute_asgi.endpoints import Endpoint
@@ -31,6 +32,7 @@ from policyroute_asgi.handler import NO_POLICY, Handler, refuse
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.load import LoadLimits, Places
 from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.moderating import TIMEOUT, Answers, Moderate, Moderator
 from policyroute_asgi.outward import sender
 from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.rates import Rates
@@ -61,6 +63,9 @@ class Options(TypedDict, total=False):
     grace: float
     load: LoadLimits
     usage: SharedUsage | None
+    moderate: Moderate | None
+    moderate_timeout: float
+    moderate_answers: Answers
 
 
 @dataclass(slots=True)
@@ -88,6 +93,7 @@ class Services:
         self.metrics.tasks.set_function(self._tasks)
         self.draining = False
         self._rates = Rates(time.monotonic, options.get("usage"))
+        self._moderator = self._moderating(options)
 
     async def get(self) -> Service:
         """This loop's service, started if need be. Raises PolicyErrors where there is no policy to serve."""
@@ -177,7 +183,8 @@ class Services:
         bounds = Bounds(Places(load), rooms, self._rates, body)
         state = await once(partial(opened, _path(options.get("state_dir"))), "policyroute-state-open")
         owned.append(state)
-        routed = Routed(holder, sender(transport), self.telemetry, bounds, state, auditor)
+        crossings = Crossings(state, auditor, self._moderator)
+        routed = Routed(holder, sender(transport), self.telemetry, bounds, state, crossings)
         handler = Handler(holder, routed, self.telemetry)
         return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
 
@@ -195,6 +202,16 @@ class Services:
         self.metrics.policy.changed(status.ok)
         auditor.follow()
         self._use(holder)
+
+    def _moderating(self, options: Options) -> Moderator | None:
+        moderate = options.get("moderate")
+        if moderate is None:
+            return None
+        timeout, answers = options.get("moderate_timeout", TIMEOUT), options.get("moderate_answers", "hold")
+        return Moderator(moderate, timeout, answers, self._count_moderated)
+
+    def _count_moderated(self, direction: str, outcome: str) -> None:
+        self.metrics.moderations.of(direction, outcome).inc()
 
     def _count_audited(self, outcome: str, number: int) -> None:
         self.metrics.audited.of(outcome).inc(number)

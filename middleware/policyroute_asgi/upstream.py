@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from policyroute.changes import Change
-from policyroute.decide.decision import Candidate, Excluded, Hop
+from policyroute.decide.decision import Candidate, Denial, Excluded, Hop
 from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects.translation import Frame
 from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
@@ -154,6 +154,10 @@ class Upstream:
             return True
         if isinstance(sending, Failure):
             await tell(Failed(opened.id, sending))
+            return True
+        if isinstance(sending, Denial):
+            reason = Excluded(candidate.target, candidate.provider.name, sending.code, None, sending.message)
+            await tell(Withheld(opened.id, reason, sending))
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens

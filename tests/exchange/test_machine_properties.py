@@ -49,6 +49,8 @@ EVENTS: st.SearchStrategy[StreamEvent] = st.one_of(
     st.builds(Broken, FAILURES),
 )
 IDS = st.integers(1, 5)
+NO = Denial(403, "moderated", "No", None)
+REFUSED = {"denied", "withheld", NOT_FOR_ANY}
 INPUTS: st.SearchStrategy[Input] = st.one_of(
     st.builds(
         Received,
@@ -57,8 +59,14 @@ INPUTS: st.SearchStrategy[Input] = st.one_of(
         st.binary(max_size=3),
         st.sampled_from([False, False, False, True]),
     ),
+    st.builds(Received, IDS, st.lists(EVENTS, max_size=3), st.binary(max_size=3), st.just(True), denied=st.just(NO)),
     st.builds(Failed, IDS, FAILURES),
-    st.builds(Withheld, IDS, st.just(Excluded("t", "p", "clearance", None, "too much"))),
+    st.builds(
+        Withheld,
+        IDS,
+        st.just(Excluded("t", "p", "clearance", None, "too much")),
+        st.sampled_from([None, None, None, NO]),
+    ),
     st.builds(Tick, st.booleans()),
     st.builds(Acked, IDS),
 )
@@ -165,8 +173,8 @@ class Watch:
                     self.wake = at
                 case Done(record=record, failure=failure, denied=denied):
                     self.done += 1
-                    assert (failure is None) == (record.outcome in {"ok", "client_closed", "denied", NOT_FOR_ANY})
-                    assert (denied is None) == (record.outcome not in {"denied", NOT_FOR_ANY})
+                    assert (failure is None) == (record.outcome in {"ok", "client_closed"} | REFUSED)
+                    assert (denied is None) == (record.outcome not in REFUSED)
                     assert all(attempt.outcome != "open" for attempt in record.attempts)
                 case Persist(token=token):
                     assert token == self.opens

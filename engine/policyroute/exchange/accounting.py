@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policyroute.audit import Amount, Assertion, AuditRecord, Cause, Cut, Holder, Marks, Receiver, Volume
-from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.decision import Candidate
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import Passage
 from policyroute.failures import Failure
@@ -66,11 +66,12 @@ def forwarded(occasion: Occasion, passage: Passage, body: bytes, marks: Marks) -
     )
 
 
-def refused(occasion: Occasion, reason: Excluded, marks: Marks) -> AuditRecord:
-    """Of one that is not made: nothing was sent."""
+def refused(occasion: Occasion, reason: str, marks: Marks, *, final: bool = False) -> AuditRecord:
+    """Of one that is not made: nothing was sent, for the reason with this code. `final`: nor is it to anybody else."""
     size = occasion.request.size
     before = Volume(size, estimated(size))
-    return _record(occasion, marks, before=before, after=Volume(0, 0), decision="next_candidate", refusal=reason.code)
+    decision = "refused" if final else "next_candidate"
+    return _record(occasion, marks, before=before, after=Volume(0, 0), decision=decision, refusal=reason)
 
 
 _SECRETS = frozenset(GROUPS["secrets"])

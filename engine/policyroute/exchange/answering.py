@@ -18,7 +18,7 @@ from policyroute.events import Finished, FinishReason, StreamEvent
 from policyroute.exchange.carrying import Carried, Carrying
 from policyroute.exchange.commands import Emit, Received, Repair
 from policyroute.exchange.heard import Heard
-from policyroute.exchange.held import Held, Holding
+from policyroute.exchange.held import WHOLE_BYTES, Held, Holding
 from policyroute.exchange.integrity import Demand, unfit
 from policyroute.exchange.verdict import OUTCOMES, ending, shows
 from policyroute.failures import Failure, FailureKind
@@ -39,13 +39,16 @@ class Review:
 class Asks:
     """What is asked of an answer. `refusals` are how a text begins that refuses; `hold` is what is kept back until it
     is whole; `demand` the schema it has to fit; `review` sees one that is complete and would be given; `words`:
-    somebody wants its text afterwards."""
+    somebody wants its text afterwards. `moderated`: whoever reads the provider says with a stream's end whether it may
+    be given; `whole`: nothing of it is shown before."""
 
     refusals: Refusals | None = None
     review: Review | None = None
     hold: ResolvedHold = DEFAULT_HOLD
     demand: Demand | None = None
     words: bool = False
+    moderated: bool = False
+    whole: bool = False
 
     @property
     def text(self) -> bool:
@@ -92,21 +95,22 @@ class Answering:
         self._heard = self._heard.anew(carried.text if carried is not None else None)
         hold, asks = self._asks.hold, self._asks
         committed = self._record.committed is not None
+        checked = hold.schema and asks.demand is not None and (worth or self._enforced)
         holding = Holding(
-            end=asks.review is not None or (self._stream and self._carries),
+            end=asks.review is not None or asks.moderated or (self._stream and self._carries),
             calls=self._stream and hold.tools and worth,
-            all=self._stream
-            and hold.schema
-            and asks.demand is not None
-            and (worth or self._enforced)
-            and not committed,
-            max_bytes=hold.max_bytes,
+            all=self._stream and (checked or asks.whole) and not committed,
+            strict=asks.whole,
+            max_bytes=WHOLE_BYTES if asks.whole else hold.max_bytes,
         )
         self._held = Held(self._after, self._heard, holding)
 
     def over(self, carrying: Carrying, failure: Failure) -> bool:
-        """Whether all was said of the answer but that it is over: one choice's end says nothing of another's."""
+        """Whether all was said of the answer but that it is over: one choice's end says nothing of another's. Where
+        somebody is to see it first, nobody has."""
         held = self._held
+        if self._asks.moderated or self._asks.review is not None:
+            return False
         return held.ending and failure.kind not in OUTCOMES and carrying.said.begun | held.begun <= held.ended
 
     @property
@@ -130,6 +134,8 @@ class Answering:
 
     def told(self, got: Received, attempt: AttemptRecord, now: float) -> Told:
         self._heard.add(got.events, end=got.end)
+        if got.denied is not None:
+            return Told(denied=got.denied)
         committed = self._record.committed is not None
         if not committed:
             found = self._held.before(got)

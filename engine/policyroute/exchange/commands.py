@@ -22,8 +22,8 @@ class Received:
     """Attempt `id` said something: `events` as read, `raw` the same as bytes (whole SSE events, or a whole JSON body)
     when client and provider speak the same dialect. `end` is set once, when the answer is complete: nothing more will
     come. `status` is the HTTP status of the provider's answer, with the first of them. A ping has no events. Nothing
-    follows a `Broken`, and its bytes are not in `raw`. `said`: something
-    was said that whoever reads the provider holds back.
+    follows a `Broken`, and its bytes are not in `raw`. `said`: something was said that whoever reads the provider holds
+    back. `denied`, with the end: somebody who saw all of it does not let it be given.
     """
 
     id: int
@@ -32,6 +32,7 @@ class Received:
     end: bool = False
     status: int | None = None
     said: bool = False
+    denied: Denial | None = None
 
 
 @dataclass(slots=True)
@@ -44,10 +45,12 @@ class Failed:
 
 @dataclass(slots=True)
 class Withheld:
-    """Attempt `id` was not made: what it would have said may not go to its candidate, for this reason."""
+    """Attempt `id` was not made: what it would have said may not go to its candidate, for this reason. `denied`: nor
+    to anybody else."""
 
     id: int
     reason: Excluded
+    denied: Denial | None = None
 
 
 @dataclass(slots=True)
@@ -168,8 +171,8 @@ class Emit:
 @dataclass(frozen=True, slots=True)
 class Done:
     """The exchange is over. Where the client must be told of an error, `failure` or `denied` is set: before the first
-    Emit it is an HTTP error, after it one inside the stream. `denied`: a rule refuses the answer that is there, or lets
-    nobody be asked for one."""
+    Emit it is an HTTP error, after it one inside the stream. `denied`: a rule or the app refuses the answer that is
+    there, or lets nobody be asked for one."""
 
     record: ExchangeRecord
     failure: Failure | None = None

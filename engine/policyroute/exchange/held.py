@@ -21,18 +21,24 @@ HELD_EVENTS = 2_048
 """How much is held: what a provider sends before anything that shows, thoughts before a text that may be a refusal, and
 what follows the end of an answer that is looked at."""
 
+WHOLE_BYTES = 64 * 1024 * 1024
+"""How much is held of an answer of which nothing may be shown before its end."""
+
 _ENDLESS = Failure(FailureKind.STREAM_BROKEN, "the provider sent a great deal, but no answer")
 _NO_END = Failure(FailureKind.STREAM_BROKEN, "the provider said that its answer was over, and went on")
+
+_TOO_LONG = Failure(FailureKind.UNAVAILABLE, "The provider's answer is too large.")
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
     """What is held of an answer until it is whole: its `end`, its tool `calls` with all that follows the first, or
-    `all` of it. `max_bytes` are those of calls and of all."""
+    `all` of it. `max_bytes` are those of calls and of all; `strict`: what is more than that is not shown either."""
 
     end: bool = False
     calls: bool = False
     all: bool = False
+    strict: bool = False
     max_bytes: int = HELD_BYTES
 
 
@@ -87,8 +93,8 @@ class Held:
             return True
         if not self._full:
             return False
-        if self.ending:
-            return _NO_END
+        if self.ending or self._holding.strict:
+            return _NO_END if self.ending else _TOO_LONG
         self._release()
         return True if self.shows else _ENDLESS
 

@@ -60,7 +60,7 @@ class Exchange:
         stream: bool,
         eligible: Eligible,
         spare_key: SpareKey = lambda _candidate: False,
-        ended: Ended | None = None,
+        ended: Ended = lambda _outcome, _failure: None,
         asks: Asks = NOTHING_ASKED,
         carrying: Carrying | None = None,
         keeps: bool = False,
@@ -121,7 +121,7 @@ class Exchange:
     def _unanswered(self, given: Failed | Withheld, now: float) -> list[Command]:
         if self._attempt is None or self._attempt.number != given.id:
             return []
-        return self._broke(given.failure, now) if isinstance(given, Failed) else self._withdraw(given.reason, now)
+        return self._broke(given.failure, now) if isinstance(given, Failed) else self._withdraw(given, now)
 
     def goes_on(self, got: Received, now: float) -> bool:
         """Whether this is only more text of an answer under way, to be passed on as it is. If not, `step` it."""
@@ -218,15 +218,16 @@ class Exchange:
         self.record.attempts.append(self._attempt)
         return [Open(number, asked), *self._arm(now)]
 
-    def _withdraw(self, reason: Excluded, now: float) -> list[Command]:
-        """The attempt was not made, and so is none: the next candidate's turn."""
-        if self._ended is not None:
-            self._ended("withheld", None)
+    def _withdraw(self, given: Withheld, now: float) -> list[Command]:
+        """The attempt was not made, and so is none: the next candidate's turn, if anybody's."""
+        self._ended("withheld", None)
         self.record.attempts.pop()
         self._attempt = self._patience.heard = None
-        self._withheld.append(reason)
+        self._withheld.append(given.reason)
         self._takeover.withdrawn()
-        place = self._pass_over(self._turns.withdrawn(), reason, now)
+        place = self._pass_over(self._turns.withdrawn(), given.reason, now)
+        if given.denied is not None:
+            return self._finish("withheld", now, denied=given.denied)
         self._waiting = Turn(place, now) if place is not None else None
         return self._go_on(now) if self._waiting is not None else self._give_up(now)
 
@@ -292,8 +293,7 @@ class Exchange:
             return
         attempt.ended, attempt.outcome = now, outcome
         self._answer.note(attempt, failure)
-        if self._ended is not None:
-            self._ended(outcome, failure)
+        self._ended(outcome, failure)
         self._attempt = self._patience.heard = None
 
     def _cancel(self) -> list[Command]:
