@@ -16,6 +16,7 @@ from pathlib import Path
 from scripts.benchmarks import (
     attacks_bench,
     audit_bench,
+    boundary_bench,
     decide_bench,
     gateway_bench,
     memory_bench,
@@ -45,9 +46,8 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redact, replacing, scrub, reload, memory, workers, pipeline (these unless "
-        "named), "
-        "soak, midstream, audit, attacks",
+        help="decide, gateway, translation, redact, replacing, scrub, boundary, reload, memory, workers, pipeline "
+        "(these unless named), soak, midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument("--kill", action="store_true", help="pipeline: kill the gateway in mid-swap, too")
@@ -66,6 +66,9 @@ def main() -> int:
         ),
         "replacing": lambda: section("Replacing and giving back, without looking", replace_bench.run()),
         "scrub": lambda: section("What another provider gets of a prompt", scrub_bench.run(2 if options.quick else 10)),
+        "boundary": lambda: section(
+            "Labels and redaction, the whole request", boundary_bench.run(3 if options.quick else 15)
+        ),
         "reload": lambda: section("Reload under load", reload_bench.run()),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),

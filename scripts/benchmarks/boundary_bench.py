@@ -45,7 +45,7 @@ _ANSWER: Final = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
 }
-_WORDS: Final = "the letter that was sent to our office in spring has not been answered so far and nobody knows why".split()
+_WORDS: Final = "the letter that was sent to our office in spring has not been answered and nobody knows why".split()
 _STALL: Final = 0.05
 _DONE: Final = 0.25
 
