@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -97,9 +98,26 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Installed]:
-    """By the steps of the Containerfile, on what it copies. With a wheel under test there are no sources."""
-    there = tmp_path_factory.mktemp("install")
+    """By the steps of the Containerfile, on what it copies; once, however many processes run tests. With a wheel under
+    test there are no sources."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    base = tmp_path_factory.getbasetemp()
+    there = (base.parent if run else base) / f"install-{run or 0}"
+    there.mkdir(exist_ok=True)
     made = Installed(there / "opt", there / "state")
+    with (there / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (there / "done").exists():
+            _install(there, made)
+            (there / "done").touch()
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield made
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody else uses it any more
+            shutil.rmtree(there)
+
+
+def _install(there: Path, made: Installed) -> None:
     for sources, target in ((line.split()[:-1], line.split()[-1]) for line in image()["COPY"] if "--from" not in line):
         for source in sources:
             if (ROOT / source).is_dir():
@@ -113,8 +131,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Installed]:
         command, environment = ["sh", "-c", moved], {**os.environ, "PATH": path}
         done = subprocess.run(command, cwd=there / "src", env=environment, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 0, done.stderr.decode()
-    yield made
-    shutil.rmtree(there)
 
 
 @pytest.fixture
