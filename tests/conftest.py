@@ -18,7 +18,7 @@ _FOUND = "written"
 _COUNTED = "counted"
 _listening = Listening(WRITTEN)
 
-settings.register_profile("policyroute", deadline=None)  # how long an example takes is the machine's business
+settings.register_profile("policyroute", deadline=None, max_examples=60)  # how long an example takes is the machine's business
 settings.load_profile("policyroute")
 
 

@@ -404,7 +404,7 @@ _COMPILER: Final = Compiler()
 _ANYTHING: Final = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _ORACLE: Final = cel.NewEnv(variables={"request": _ANYTHING, "target": _ANYTHING}, extensions=[extensions.ExtStrings()])
 _WINDOW: Final = 8
-_MANY: Final = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_MANY: Final = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _windows = st.integers(0, len(CONTEXTS) - _WINDOW).map(lambda first: range(first, first + _WINDOW))
 
 

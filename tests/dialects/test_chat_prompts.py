@@ -143,7 +143,7 @@ TOPS = st.dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(MESSAGES, min_size=1, max_size=3), TOPS)
 def test_whatever_it_holds_a_body_is_written_as_it_was_read(messages: list[Any], top: dict[str, Any]) -> None:
     body: dict[str, Any] = {**top, "model": "m", "messages": messages}

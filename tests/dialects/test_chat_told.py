@@ -226,7 +226,7 @@ def calls(events: Sequence[StreamEvent], choice: int) -> list[list[str]]:
     return [[name, arguments or "{}"] for name, arguments in said(events, choice).calls.values()]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(ANSWERS)
 def test_whatever_is_said_is_read_again(events: list[StreamEvent]) -> None:
     answer, _ = CHAT.whole(events, FRAME)

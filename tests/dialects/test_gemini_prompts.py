@@ -125,7 +125,7 @@ ANYTHING = st.recursive(
 OBJECTS = st.dictionaries(NAMES, ANYTHING, max_size=6)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(OBJECTS, OBJECTS, OBJECTS, OBJECTS)
 def test_whatever_a_body_holds_is_read_and_written(
     top: dict[str, Any], part: dict[str, Any], tool: dict[str, Any], config: dict[str, Any]

@@ -186,7 +186,7 @@ TOPS = st.dictionaries(
 CALLS = [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(said_items(), min_size=1, max_size=3) | st.text(min_size=1, max_size=3), TOPS)
 def test_whatever_it_holds_a_body_is_written_as_it_was_read(given_: list[Any] | str, top: dict[str, Any]) -> None:
     body: dict[str, Any] = {**top, "model": "m", "input": given_ if isinstance(given_, str) else [*CALLS, *given_]}

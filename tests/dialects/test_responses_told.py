@@ -229,7 +229,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(ANSWERS, st.randoms(use_true_random=False))
 def test_whatever_is_said_is_read_again(events: list[StreamEvent], dice: random.Random) -> None:
     body = told(events)
@@ -475,7 +475,7 @@ PARTS = st.lists(OBJECTS, max_size=2)
 ITEMS = st.fixed_dictionaries({"type": NAMES}, optional={"content": PARTS, "summary": PARTS, "name": NAMES}) | OBJECTS
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(OBJECTS, st.lists(ITEMS, max_size=3))
 def test_whatever_it_holds_an_answer_is_told_as_it_was_read(top: dict[str, Any], output: list[Any]) -> None:
     body = {**top, "output": output}

@@ -203,7 +203,7 @@ class Watch:
             assert self.wake is not None, "it must be woken some day"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(data=st.data(), fallback=FALLBACKS, limits=LIMITS, steps=STEPS)
 def test_every_exchange_ends_once_and_keeps_its_limits(
     candidate: Callable[..., Candidate],
