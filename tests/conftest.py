@@ -18,7 +18,8 @@ _FOUND = "written"
 _COUNTED = "counted"
 _listening = Listening(WRITTEN)
 
-settings.register_profile("policyroute", deadline=None, max_examples=60)  # how long an example takes is the machine's business
+# How long an example takes is the machine's business; how many there are, the suite's five minutes'.
+settings.register_profile("policyroute", deadline=None, max_examples=60)
 settings.load_profile("policyroute")
 
 

@@ -100,6 +100,24 @@ async def test_who_began_a_conversation_has_it_and_everybody_else_gets_it_scrubb
     assert third[0] == third[1], "what is said there stays the same from turn to turn"
 
 
+async def test_another_worker_knows_whose_conversation_it_is_and_its_pseudonyms(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    echoes = Echoes(home=Echo(), away=Echo())
+    token: list[str] = []
+    async with routed(tmp_path / "policies", echoes, state_dir=tmp_path / "state") as client:
+        await answered(client, chat("Hello."), "c1")
+        echoes.by_host["home"].down = True
+        await answered(client, chat("Hello.", "Bonjour.", ASKED), "c1")
+        token = [word for word in echoes.by_host["away"].got[-1].decode().split() if word.startswith("ZQ")]
+    echoes.by_host["away"].says = lambda _: f"It went to {token[0]}, as ever."
+    async with routed(tmp_path / "policies", echoes, state_dir=tmp_path / "state") as client:
+        told = await answered(client, chat("Where to?"), "c1")
+        other = await answered(client, chat("Where to?"), "c2")
+    assert SECRET.encode() not in echoes.by_host["away"].got[1], "it began at home"
+    assert told == "It went to zoe.quill@mail.example, as ever."
+    assert other == f"It went to {token[0]}, as ever.", "another conversation's"
+
+
 async def test_nobody_who_may_know_what_is_required_is_the_first_failure(tmp_path: Path) -> None:
     system = f"<required><confidential>{SECRET}</confidential></required>"
     echoes = Echoes(home=Echo(down=True), away=Echo())
