@@ -12,12 +12,10 @@ text like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum
-from operator import is_
 from typing import Any, Final, cast
 
-from policyroute.dialects.shapes import items
 from policyroute.redact.encodings import is_readable
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
@@ -64,38 +62,9 @@ class Walk:
 
     def done(self, value: Any) -> Any:
         """The value, the same object where nothing in it changed. Raises Exhausted where there is too much of it."""
-        self._begin()
-        return self._node(value, "", 0, free=False)
-
-    def steps(self, data: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
-        """As `done`, of a body, with a stop after each message, each tool, and whatever else stands at its top."""
-        self._begin()
-        found: dict[str, Any] = {}
-        same = True
-        for name, value in data.items():
-            if name in WIRE and value.__class__ is list:
-                new_name, new = name, (yield from self._listed(name, items(value)))
-            else:
-                self._path.clear()
-                ((new_name, new),) = self._object({name: value}, 0, free=False).items()
-                yield
-            same = same and new is value and new_name is name
-            found[_unused(found, new_name)] = new
-        return data if same else found
-
-    def _listed(self, name: str, value: list[Any]) -> Generator[None, None, list[Any]]:
-        found: list[Any] = []
-        inside = "" if name in FREE else name
-        self._left -= len(value)
-        for index, inner in enumerate(value):
-            self._path[:] = [name, index]
-            found.append(self._node(inner, inside, 2, free=False))
-            yield
-        return value if all(map(is_, value, found)) else found
-
-    def _begin(self) -> None:
         self._path.clear()
         self._left = _MANY
+        return self._node(value, "", 0, free=False)
 
     def _node(self, value: Any, key: str, depth: int, *, free: bool) -> Any:
         kind = value.__class__
