@@ -249,13 +249,6 @@ def test_choices_and_calls_are_each_by_themselves(told: list[tuple[Any, str, lis
         assert found.get(key, "") == restored({name: text}, OURS)[name]
 
 
-def test_what_is_counted() -> None:
-    restoring = Restoring(OURS)
-    text = f"{EMAIL} {CARD} https://x.example/{EMAIL} {THEIRS} {EMAIL[:-3]}XQZ"
-    streamed([TextDelta(piece) for piece in cut(text, range(0, 100, 7))], restoring)
-    assert (restoring.restored, restoring.linked, restoring.unknown) == (2, 1, 2)
-
-
 def test_what_has_no_pseudonym_is_the_same_object() -> None:
     answer = {"choices": [{"message": {"content": f"Hello, {THEIRS}"}, "logprobs": None}], "usage": {"n": 1.5}}
     assert restored(answer, OURS) is answer

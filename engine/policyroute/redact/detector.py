@@ -22,8 +22,6 @@ from policyroute.redact.views import Spans, View, views
 from policyroute.redact.words import Words
 from policyroute.redact.work import Steps
 
-CONTEXT = 256
-"""Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
 _SETTLED = 96
 """Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
 _SHORTEST = 6

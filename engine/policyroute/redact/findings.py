@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from policyroute.redact.known import Known
+
+CONTEXT: Final = 256
+"""Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ changed is the very prompt.
 
 from policyroute.scrub.glance import glance
 from policyroute.scrub.judging import Pseudonym
-from policyroute.scrub.leaking import Listening, asserted, leaks
+from policyroute.scrub.leaking import Listening, asserted, leaks, overheard
 from policyroute.scrub.normal import normalised
 from policyroute.scrub.outcome import Checked, Cut, Refusal, Scrubbed, Sizes
 from policyroute.scrub.outputs import Outputs
@@ -38,6 +38,7 @@ __all__ = [
     "glance",
     "leaks",
     "normalised",
+    "overheard",
     "scrubbed",
     "segments",
 ]

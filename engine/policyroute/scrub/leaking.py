@@ -119,6 +119,11 @@ class Listening:
         self._said = run
 
 
+def overheard(answer: Any, traces: Traces) -> frozenset[str]:
+    """The names of what is found in a whole answer, which is JSON: in every string, JSON in strings included."""
+    return frozenset[str]().union(*(leaks(text, traces) for text in _strings(answer)))
+
+
 def asserted(body: bytes, traces: Traces) -> frozenset[str]:
     """The names of what is found in a JSON body that is about to be sent: in every string, JSON in strings included.
     `UNSEARCHED` alone where there is too much to look through."""
