@@ -7,10 +7,9 @@ has none.
 
 from __future__ import annotations
 
-from operator import is_
 from typing import Any, Final
 
-from policyroute.dialects.shapes import items, obj
+from policyroute.dialects.shapes import items, obj, same
 
 _LISTS: Final = ("choices", "candidates", "output", "content")
 _DEEPEST: Final = 4
@@ -31,7 +30,7 @@ def _without(data: Any, deepest: int) -> Any:
     for name in _LISTS:
         given = items(answer.get(name)) if deepest else []
         made = [_without(each, deepest - 1) for each in given]
-        if not all(map(is_, given, made)):
+        if not same(made, given):
             changes[name] = made
     gone = _GONE & answer.keys()
     if not (changes or gone):

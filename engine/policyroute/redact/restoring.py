@@ -10,10 +10,9 @@ What an answer says of its tokens (`logprobs`) spells pseudonyms out: whoever re
 from __future__ import annotations
 
 from bisect import bisect_left
-from operator import is_
 from typing import Any, Final
 
-from policyroute.dialects.shapes import items, obj
+from policyroute.dialects.shapes import items, obj, same
 from policyroute.events import StreamEvent
 from policyroute.redact.channels import Channels
 from policyroute.redact.encodings import escaped
@@ -67,7 +66,7 @@ class Restoring(Channels):
         if value.__class__ is list:
             given = items(value)
             made = [self._node(inner, depth + 1, json=json) for inner in given]
-            return given if all(map(is_, given, made)) else made
+            return given if same(made, given) else made
         return value
 
     def _object(self, value: dict[str, Any], depth: int, *, json: bool) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policyroute.clearance import Clearance
-from policyroute.scrub.judging import Judged, utf8
+from policyroute.dialects.shapes import utf8_length
+from policyroute.scrub.judging import Judged
 from policyroute.scrub.outcome import Checked, Refusal, Sizes
 from policyroute.scrub.profile import Gate, Profile
 
@@ -100,8 +101,8 @@ def sizes_before(all_: Iterable[Judged]) -> Sizes:
     by_label: dict[str, int] = {}
     for each in all_:
         for piece in each.pieces:
-            _count(by_role, each.segment.role, utf8(piece.text))
-            _count(by_label, piece.label.label, utf8(piece.text))
+            _count(by_role, each.segment.role, utf8_length(piece.text))
+            _count(by_label, piece.label.label, utf8_length(piece.text))
     return Sizes(by_role, by_label)
 
 
@@ -110,7 +111,7 @@ def sizes_after(all_: Iterable[Judged]) -> Sizes:
     by_role: dict[str, int] = {}
     by_label: dict[str, int] = {}
     for each in all_:
-        said = utf8(each.told or "")
+        said = utf8_length(each.told or "")
         _count(by_role, each.segment.role, said)
         for label, size in _labelled(each, said).items():
             _count(by_label, label, size)
@@ -123,7 +124,7 @@ def _labelled(each: Judged, said: int) -> Mapping[str, int]:
     left = said
     for goes, piece in zip(each.goes, each.pieces, strict=True):
         if goes and left:
-            size = min(left, utf8(piece.text))
+            size = min(left, utf8_length(piece.text))
             _count(found, piece.label.label, size)
             left -= size
     _count(found, Clearance.PUBLIC.label, left)

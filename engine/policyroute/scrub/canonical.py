@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.scrub.shapes import items, obj, same
+from policyroute.dialects.shapes import items, obj, same
 
 _GONE: Final = frozenset({"$comment", "$id", "id", "title", "$schema"})
 _ORDER: Final = {

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import orjson
 
+from policyroute.dialects.shapes import items, obj
 from policyroute.scrub.folding import AT_ONCE, slices, squeezed, squeezed_bytes
-from policyroute.scrub.shapes import items, obj
 from policyroute.scrub.traces import Traces
 
 _LETTERS: Final = "A-Za-z0-9+/_-"

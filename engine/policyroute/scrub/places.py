@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 
 import orjson
 
+from policyroute.dialects.shapes import items, obj, same
 from policyroute.scrub.segment import Kind
-from policyroute.scrub.shapes import items, obj, same
 
 WITHHELD: Final = "[withheld]"
 """Stands where something has to."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from policyroute.clearance import Clearance
+from policyroute.dialects.shapes import obj, same
 from policyroute.request.prompt import Function, Prompt, Turn
 from policyroute.scrub.asserting import Told, checked, sizes_after, sizes_before
 from policyroute.scrub.instead import fallen_back, gutted
@@ -20,7 +21,6 @@ from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
 from policyroute.scrub.profile import Exhausted, Gate, Profile
 from policyroute.scrub.segment import Segment
-from policyroute.scrub.shapes import obj, same
 from policyroute.scrub.tags import Untidy, tagged
 from policyroute.scrub.traces import Trace
 from policyroute.scrub.walk import Stuck, rewritten, segments

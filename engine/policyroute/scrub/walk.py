@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from policyroute.dialects.shapes import obj, same
 from policyroute.request.prompt import (
     Call,
     Format,
@@ -29,7 +30,6 @@ from policyroute.request.prompt import (
 )
 from policyroute.scrub.places import WITHHELD, At, Schema, Stuck, json_text, leaves
 from policyroute.scrub.segment import Kind, Origin, Role, Segment
-from policyroute.scrub.shapes import obj, same
 
 _T = TypeVar("_T")
 _C = TypeVar("_C", Call, Result, Media, Function, Format)
