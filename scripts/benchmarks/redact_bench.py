@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from policyroute.exhausted import Exhausted
 from policyroute.redact.detector import Detector
-from policyroute.redact.findings import Exhausted
 from scripts.benchmarks.report import Figure, percentile
 
 _SIZE = 20 * 1024

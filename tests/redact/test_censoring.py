@@ -21,9 +21,9 @@ from policyroute.events import (
     TextDelta,
     ToolCallDelta,
 )
+from policyroute.exhausted import Exhausted
 from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.known import Known
 from policyroute.redact.replacing import Blocked, Mode, Redaction, Rule
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.finding import Plain
 
-from policyroute.redact.findings import Exhausted
+from policyroute.exhausted import Exhausted
 from policyroute.redact.known import Known
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Blocked, Mode, Redaction, Rule

@@ -12,13 +12,12 @@ from typing import Final, NamedTuple
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.clearance import Clearance
+from policyroute.exhausted import Exhausted
 from policyroute.redact.detector import Detector
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.kinds import KINDS, expanded
 from policyroute.request import ModelRequest, Operation
-from policyroute.scrub import Exhausted as TooMuch
 from policyroute.scrub import Profile, glance, segments
-from policyroute.scrub.labelling import pieces
+from policyroute.scrub.labelling import Reader
 from policyroute.scrub.segment import OPEN
 from policyroute.scrub.tags import Untidy
 
@@ -68,11 +67,12 @@ def labels(request: ModelRequest, profiles: Sequence[Profile]) -> tuple[Clearanc
     """How secret the request's texts are, least first, or why nobody can say. What nobody labels is `internal`."""
     if request.operation is Operation.EMBEDDINGS or not glance(request.body, profiles):
         return (Clearance.INTERNAL,)
+    reader = Reader(profiles)
     try:
-        read = [pieces(each, profiles) for each in segments(request.prompt) if each.kind not in OPEN]
+        read = [reader.pieces(each) for each in segments(request.prompt) if each.kind not in OPEN]
     except Untidy:
         return EvaluationError("the tags that label the texts cannot be read")
-    except TooMuch:
+    except Exhausted:
         return EvaluationError("reading the labels of the texts took too much")
     return tuple(sorted({piece.label for some in read for piece in some if not piece.markup and piece.text.strip()}))
 

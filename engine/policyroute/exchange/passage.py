@@ -13,8 +13,8 @@ from policyroute.clearance import Clearance
 from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
+from policyroute.exhausted import Exhausted
 from policyroute.policy.actions import Scrub
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt

@@ -17,10 +17,10 @@ from policyroute.dialects.dialect import StreamReader
 from policyroute.dialects.translated import Stage
 from policyroute.events import Broken, StreamEvent
 from policyroute.exchange.passage import BLOCKED, CONFESSION, UNSEARCHABLE
+from policyroute.exhausted import Exhausted
 from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
 from policyroute.redact.channels import Channel, told
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.logprobs import without_logprobs
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Blocked, Redaction

@@ -26,10 +26,6 @@ class Finding:
     kind: str
 
 
-class Exhausted(Exception):
-    """Looking through a text took more than its bound. Whoever asked has to refuse: nobody knows what is in it."""
-
-
 class Finds(Protocol):
     """Who looks through texts. No finding has more than `reach` characters."""
 

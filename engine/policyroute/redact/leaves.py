@@ -16,8 +16,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, cast
 
+from policyroute.exhausted import Exhausted
 from policyroute.redact.encodings import is_readable
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
+from policyroute.exhausted import Exhausted
 from policyroute.redact.encodings import (
     SHORTEST,
     codec,
@@ -22,7 +23,7 @@ from policyroute.redact.encodings import (
     json_changed,
     quoted_changed,
 )
-from policyroute.redact.findings import Exhausted, Finding
+from policyroute.redact.findings import Finding
 from policyroute.redact.known import Known
 from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule

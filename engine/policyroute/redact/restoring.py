@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from policyroute.dialects.shapes import items, obj, same
 from policyroute.events import StreamEvent
+from policyroute.exhausted import Exhausted
 from policyroute.redact.channels import Channels
 from policyroute.redact.encodings import escaped
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.links import BEGINS_JSON, Links
 from policyroute.redact.pseudonyms import WIDTH, Pseudonyms
 

@@ -10,7 +10,7 @@ from policyroute.scrub.leaking import Listening, asserted, leaks, overheard
 from policyroute.scrub.normal import normalised
 from policyroute.scrub.outcome import Checked, Cut, Refusal, Scrubbed, Sizes
 from policyroute.scrub.outputs import Outputs
-from policyroute.scrub.profile import DEFAULT, Assertions, Exhausted, Gate, Profile, Selector
+from policyroute.scrub.profile import DEFAULT, Assertions, Gate, Profile, Selector
 from policyroute.scrub.scrubbing import scrubbed
 from policyroute.scrub.segment import Segment
 from policyroute.scrub.traces import Trace, Traces
@@ -21,7 +21,6 @@ __all__ = [
     "Assertions",
     "Checked",
     "Cut",
-    "Exhausted",
     "Gate",
     "Listening",
     "Outputs",
