@@ -15,7 +15,6 @@ from policyroute.audit.record import (
     Holder,
     Receiver,
     Volume,
-    exposed,
 )
 from policyroute.audit.verification import Line, verify
 
@@ -35,7 +34,6 @@ __all__ = [
     "Receiver",
     "Verified",
     "Volume",
-    "exposed",
     "heads_in",
     "linked",
     "read",

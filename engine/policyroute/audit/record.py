@@ -142,14 +142,3 @@ class AuditRecord:
 
 
 _JSON: Final[TypeAdapter[AuditRecord]] = TypeAdapter(AuditRecord)
-
-
-def exposed(
-    before: Mapping[str, Mapping[str, int]], provider: str, sent: Mapping[str, Amount]
-) -> dict[str, dict[str, int]]:
-    """The `exposure` after `sent`, by label, went to this account too."""
-    after = {name: dict(labels) for name, labels in before.items()}
-    account = after.setdefault(provider, {})
-    for label, amount in sent.items():
-        account[label] = account.get(label, 0) + amount.bytes
-    return after

@@ -20,7 +20,7 @@ from policyroute.request.estimate import estimated
 from policyroute.scrub import Sizes
 
 Exposure = Mapping[str, Mapping[str, int]]
-"""Bytes of a conversation that were sent, by account and label."""
+"""Bytes that were sent, by account and label."""
 
 
 @dataclass(frozen=True, slots=True)

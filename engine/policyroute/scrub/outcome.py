@@ -53,11 +53,6 @@ class Refusal:
     place: str = ""
     detail: str = ""
 
-    @property
-    def authors(self) -> bool:
-        """Whether no other receiver would make a difference: the application has to change what it sends."""
-        return self.cause in ("tags", "exhausted")
-
     def __str__(self) -> str:
         said = [_WORDS[self.cause], *filter(None, (self.name, self.detail))]
         return ": ".join(said) + (f" (at {shown(self.place)})" if self.place else "")

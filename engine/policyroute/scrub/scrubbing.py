@@ -20,11 +20,12 @@ from policyroute.scrub.labelling import Piece, Reader
 from policyroute.scrub.outcome import Refusal, Scrubbed
 from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
+from policyroute.scrub.places import Stuck
 from policyroute.scrub.profile import Gate, Profile
 from policyroute.scrub.segment import Segment
 from policyroute.scrub.tags import Untidy, tagged
 from policyroute.scrub.traces import Trace
-from policyroute.scrub.walk import Stuck, rewritten, segments
+from policyroute.scrub.walk import rewritten, segments
 
 
 def scrubbed(
