@@ -50,7 +50,9 @@ async def test_each_attempt_is_recorded_as_it_was_sent(tmp_path: Path, audited: 
     assert [each.cause.kind if each.cause else None for each in found] == [None, "stream_broken", "unavailable"]
     first, second, _ = found
     assert first.cuts == () and first.after.by_label["confidential"].bytes == len(SECRET)
-    assert [(cut.label, cut.bytes_in, cut.bytes_out) for cut in second.cuts] == [("confidential", len(SECRET), 0)]
+    (cut,) = second.cuts
+    assert (cut.label, cut.bytes_in, cut.bytes_out) == ("confidential", len(SECRET), 0)
+    assert cut.mark == Marks(KEY.encode()).text(SECRET)
     assert second.redactions == {"email": 1, "card": 1} and "confidential" not in second.after.by_label
     assert set(found[-1].exposure) == {"home/confidential/", "away/internal/", "far/confidential/"}
     once = {label: amount.bytes for label, amount in first.after.by_label.items()}

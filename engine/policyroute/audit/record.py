@@ -69,7 +69,8 @@ class Volume:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A piece that did not go as it was. `rule` is the rule or selector that says so, `kind` what the piece is,
-    `action` what was done (`drop`, `replace`, `pseudonym`); bytes before and after; `mark` stands for its text."""
+    `action` what was done (`dropped`, `replaced`, `pseudonymised`, `fallback`, `public`); bytes before and after;
+    `mark` stands for its text."""
 
     rule: str
     kind: str
@@ -77,7 +78,7 @@ class Cut:
     action: str
     bytes_in: int
     bytes_out: int
-    mark: str | None = None
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def forwarded(occasion: Occasion, passage: Passage, body: bytes, marks: Marks) -
         after=_volume(after),
         decision="forwarded",
         cuts=tuple(
-            Cut(cut.selector, cut.kind, cut.label.label, cut.action, cut.bytes_in, cut.bytes_out)
+            Cut(cut.selector, cut.kind, cut.label.label, cut.action, cut.bytes_in, cut.bytes_out, marks.text(cut.text))
             for cut in (scrubbed.cuts if scrubbed is not None else ())
         ),
         redactions={kind: n for kind, n in passage.counts.items() if kind not in _SECRETS},

@@ -52,7 +52,7 @@ def _otherwise(each: Judged, told: str | None, how: Done) -> Judged:
     label = max((piece.label for piece in each.pieces), default=Clearance.INTERNAL)
     selector = next((piece.selector for piece in each.pieces if piece.selector and piece.label == label), "")
     before, after = utf8_length(segment.text), utf8_length(told or "")
-    cut = Cut(segment.path, segment.role, segment.kind, label, selector, how, before, after)
+    cut = Cut(segment.path, segment.role, segment.kind, label, selector, how, before, after, segment.text)
     return replace(each, told=told, goes=[False] * len(each.pieces), cuts=(cut,), blocked=None)
 
 

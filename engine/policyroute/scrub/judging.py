@@ -90,4 +90,5 @@ def _cut(segment: Segment, piece: Piece, said: str | None) -> Cut:
         _DONE.get(piece.action, "dropped") if said else "dropped",
         utf8_length(piece.text),
         utf8_length(said or ""),
+        piece.text,
     )

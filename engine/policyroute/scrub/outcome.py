@@ -1,6 +1,7 @@
 """What became of a prompt at a boundary, as values.
 
-Rule of this module: what is said of it to others (cuts, sizes, refusals) has no text; what has shows none in a `repr`.
+Rule of this module: what is said of it to others (refusals, sizes, the JSON of cuts) has no text; what has shows none
+in a `repr`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a selector took out of a segment. `bytes_in` of UTF-8 before, `bytes_out` of what stands there now."""
+    """What a selector took out of a segment: `text`. `bytes_in` of UTF-8 before, `bytes_out` of what stands there
+    now."""
 
     path: str
     role: str
@@ -70,6 +72,7 @@ class Cut:
     action: Done
     bytes_in: int
     bytes_out: int
+    text: str = field(repr=False)
 
     def as_json(self) -> dict[str, Any]:
         return {
