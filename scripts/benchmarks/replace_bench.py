@@ -12,8 +12,9 @@ from policyroute.events import StreamEvent, TextDelta, ToolCallDelta
 from policyroute.redact.censoring import Censoring
 from policyroute.redact.findings import Finding
 from policyroute.redact.known import Known
+from policyroute.redact.modes import Mode, Rule
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute.redact.replacing import Mode, Redaction, Rule
+from policyroute.redact.replacing import Redaction
 from policyroute.redact.restoring import Restoring
 from scripts.benchmarks import policies
 from scripts.benchmarks.report import Figure

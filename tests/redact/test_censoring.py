@@ -25,7 +25,8 @@ from policyroute.exhausted import Exhausted
 from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
 from policyroute.redact.known import Known
-from policyroute.redact.replacing import Blocked, Mode, Redaction, Rule
+from policyroute.redact.modes import Blocked, Mode, Rule
+from policyroute.redact.replacing import Redaction
 
 CHANNELS = (TextDelta, ReasoningDelta, RefusalDelta)
 KNOWN = Known({"customer": ["Jane Roe"]})

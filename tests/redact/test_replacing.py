@@ -17,8 +17,9 @@ from tests.support.finding import Plain
 
 from policyroute.exhausted import Exhausted
 from policyroute.redact.known import Known
+from policyroute.redact.modes import Blocked, Mode, Rule
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute.redact.replacing import Blocked, Mode, Redaction, Rule
+from policyroute.redact.replacing import Redaction
 from policyroute.redact.restoring import restored
 
 BODIES = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "bodies").glob("*.json")}

@@ -44,8 +44,8 @@ class Occasion:
 def forwarded(occasion: Occasion, passage: Passage, body: bytes, marks: Marks) -> AuditRecord:
     """Of an attempt that sends `body`."""
     scrubbed = passage.scrubbed
-    whole = Sizes({"request": len(body)}, {"internal": len(body)})  # of what has no prompt
-    before, after = (scrubbed.before, scrubbed.after) if scrubbed is not None else (whole, whole)
+    unread = Sizes.unread(len(body))
+    before, after = (scrubbed.before, scrubbed.after) if scrubbed is not None else (unread, unread)
     secrets = {kind: n for kind, n in passage.counts.items() if kind in _SECRETS}
     return _record(
         occasion,
@@ -60,7 +60,7 @@ def forwarded(occasion: Occasion, passage: Passage, body: bytes, marks: Marks) -
         redactions={kind: n for kind, n in passage.counts.items() if kind not in _SECRETS},
         secrets=secrets,
         pseudonyms=passage.pseudonyms,
-        assertions=tuple(Assertion(each.name, each.ok) for each in (scrubbed.checked if scrubbed is not None else ())),
+        assertions=tuple(Assertion(name, ok=True) for name in (scrubbed.checked if scrubbed is not None else ())),
         wire_bytes=len(body),
         body=marks.body(body),
     )

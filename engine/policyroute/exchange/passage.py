@@ -15,7 +15,7 @@ from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
 from policyroute.exhausted import Exhausted
 from policyroute.policy.actions import Scrub
-from policyroute.redact.replacing import Blocked
+from policyroute.redact.modes import Blocked
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
 from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, leaks, normalised, scrubbed

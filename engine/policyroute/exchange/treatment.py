@@ -22,8 +22,9 @@ from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
 from policyroute.redact.channels import Channel, told
 from policyroute.redact.logprobs import without_logprobs
+from policyroute.redact.modes import Blocked
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute.redact.replacing import Blocked, Redaction
+from policyroute.redact.replacing import Redaction
 from policyroute.redact.restoring import Restoring, restored
 from policyroute.scrub import Listening, Traces, overheard
 

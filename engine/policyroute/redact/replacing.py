@@ -29,8 +29,6 @@ from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule
 from policyroute.redact.pseudonyms import Pseudonyms
 
-__all__ = ["Blocked", "Mode", "Redaction", "Rule", "Span"]
-
 _PASSES: Final = 8
 _NOTHING_LEFT: Final = "[REMOVED]"
 """Providers refuse a message that says nothing."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from policyroute.clearance import Clearance
 from policyroute.dialects.shapes import utf8_length
 from policyroute.scrub.judging import Judged
-from policyroute.scrub.outcome import Checked, Refusal, Sizes
+from policyroute.scrub.outcome import Refusal, Sizes
 from policyroute.scrub.profile import Gate, Profile
 
 
@@ -26,13 +26,14 @@ class Told:
     fallback: bool
 
 
-def checked(profiles: Iterable[Profile], told: Told) -> tuple[Checked, ...] | Refusal:
-    found: list[Checked] = []
+def checked(profiles: Iterable[Profile], told: Told) -> tuple[str, ...] | Refusal:
+    """Their names; or the first one that does not hold."""
+    found: list[str] = []
     for profile in profiles:
         for name, detail, ok in (*_kept(profile, told), *_dropped(profile, told), *_much(profile, told)):
             if not ok:
                 return Refusal("assertion", name, detail=detail)
-            found.append(Checked(f"{name}:{detail}" if detail else name, ok))
+            found.append(f"{name}:{detail}" if detail else name)
     return tuple(found)
 
 

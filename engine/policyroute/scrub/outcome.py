@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from policyroute.clearance import Clearance
 from policyroute.request.prompt import Prompt
@@ -94,6 +94,11 @@ class Sizes:
     by_role: Mapping[str, int] = field(default_factory=dict[str, int])
     by_label: Mapping[str, int] = field(default_factory=dict[str, int])
 
+    @classmethod
+    def unread(cls, size: int) -> Self:
+        """Of so many bytes that have no prompt in them: as secret as what nobody labels."""
+        return cls({"request": size}, {Clearance.INTERNAL.label: size})
+
     @property
     def total(self) -> int:
         return sum(self.by_role.values())
@@ -103,18 +108,11 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """An assertion that was looked into."""
-
-    name: str
-    ok: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Scrubbed:
     """`prompt` is the very one that was given where nothing was changed. `traces`: what has a label above `internal`,
     to look for it in what models say. `withheld`: what this receiver does not get, to look for it in the bytes that
-    are sent. `spoken`: what the author wrote and this receiver does get, which is no sign of anything withheld."""
+    are sent. `spoken`: what the author wrote and this receiver does get, which is no sign of anything withheld.
+    `checked`: the assertions that were looked into, and hold."""
 
     prompt: Prompt = field(repr=False)
     cuts: tuple[Cut, ...] = ()
@@ -123,4 +121,4 @@ class Scrubbed:
     traces: tuple[Trace, ...] = field(default=(), repr=False)
     withheld: tuple[Trace, ...] = field(default=(), repr=False)
     spoken: tuple[str, ...] = field(default=(), repr=False)
-    checked: tuple[Checked, ...] = ()
+    checked: tuple[str, ...] = ()
