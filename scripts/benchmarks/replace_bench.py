@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -17,7 +16,7 @@ from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Redaction
 from policyroute.redact.restoring import Restoring
 from scripts.benchmarks import policies
-from scripts.benchmarks.report import Figure
+from scripts.benchmarks.report import Figure, timed
 
 _ROUNDS = 9
 _DELTA = 4
@@ -94,9 +93,4 @@ def _through(stage: Restoring | Censoring, events: list[StreamEvent]) -> None:
 
 def _time(work: Callable[[], None]) -> float:
     """Of one run, in microseconds."""
-    taken: list[float] = []
-    for _ in range(_ROUNDS):
-        started = time.perf_counter_ns()
-        work()
-        taken.append((time.perf_counter_ns() - started) / 1000)
-    return median(taken)
+    return 1000 * median(timed(work)[0] for _ in range(_ROUNDS))
