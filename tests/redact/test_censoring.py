@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.finding import Plain
+from tests.support.strings import cut
 
 from policyroute.events import (
     Broken,
@@ -35,11 +36,6 @@ MAIL, CARD = "alice@example.com", "4111 1111 1111 1111"
 
 def redaction(mode: Mode = Mode.MASK) -> Redaction:
     return Redaction([Rule("r", Plain(), mode), Rule("s", Plain("email"), Mode.HASH)], KNOWN, None, b"key")
-
-
-def cut(text: str, places: Iterable[int]) -> list[str]:
-    at = sorted({place % (len(text) + 1) for place in places})
-    return [text[start:end] for start, end in zip([0, *at], [*at, len(text)], strict=True)]
 
 
 def said(events: Iterable[StreamEvent], channel: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.strings import cut
 
 from policyroute.events import (
     Broken,
@@ -34,11 +35,6 @@ TOKENS = {kind: OURS.of(kind, value) for kind, value in VALUES.items()}
 EMAIL, CARD, JANE, KEY = TOKENS.values()
 THEIRS = Pseudonyms(b"another conversation's key").of("email", "bob@example.com")
 CHANNELS = (TextDelta, ReasoningDelta, RefusalDelta)
-
-
-def cut(text: str, places: Iterable[int]) -> list[str]:
-    at = sorted({place % (len(text) + 1) for place in places})
-    return [text[start:end] for start, end in zip([0, *at], [*at, len(text)], strict=True)]
 
 
 def streamed(pieces: Sequence[StreamEvent], restoring: Restoring) -> list[StreamEvent]:

@@ -18,7 +18,8 @@ from typing import Any, Final, cast
 
 from policyroute.exhausted import Exhausted
 from policyroute.redact.encodings import is_readable
-from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
+from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SEALED, WIRE, WORDS
+from policyroute.schemas.vocabulary import NAMED
 
 
 class Place(Enum):
@@ -76,7 +77,7 @@ class Walk:
             inner = cast("dict[str, Any]", value)
             if free or key in FREE or key in EXAMPLES:
                 return self._object(inner, depth, free=True)
-            return self._object(inner, depth, free=False, schemas=key in SCHEMAS)
+            return self._object(inner, depth, free=False, schemas=key in NAMED)
         if kind is list:
             return self._list(cast("list[Any]", value), key, depth, free=free)
         if (kind is int or kind is float) and (free or not key or key in EXAMPLES):

@@ -17,10 +17,10 @@ from policyroute.scrub.asserting import Told, checked, sizes_after, sizes_before
 from policyroute.scrub.instead import fallen_back, gutted
 from policyroute.scrub.judging import Judged, Pseudonym, judged
 from policyroute.scrub.labelling import Piece, Reader
+from policyroute.scrub.nested import Stuck
 from policyroute.scrub.outcome import Refusal, Scrubbed
 from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
-from policyroute.scrub.places import Stuck
 from policyroute.scrub.profile import Gate, Profile
 from policyroute.scrub.segment import Segment
 from policyroute.scrub.tags import Untidy, tagged

@@ -28,7 +28,7 @@ from policyroute.request.prompt import (
     Thought,
     Turn,
 )
-from policyroute.scrub.places import WITHHELD, Schema, Stuck, json_text, leaves
+from policyroute.scrub.nested import WITHHELD, Schema, Stuck, json_text, leaves
 from policyroute.scrub.segment import Kind, Origin, Role, Segment
 
 _T = TypeVar("_T")
