@@ -13,6 +13,7 @@ from policyroute.audit.record import (
     Cause,
     Cut,
     Holder,
+    Outcome,
     Receiver,
     Volume,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Holder",
     "Line",
     "Marks",
+    "Outcome",
     "Receiver",
     "Verified",
     "Volume",

@@ -6,9 +6,9 @@ Rule of this module: it is told of values that were made for the attempt, and gi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from policyroute.audit import Amount, Assertion, AuditRecord, Cause, Cut, Holder, Marks, Receiver, Volume
+from policyroute.audit import Amount, Assertion, AuditRecord, Cause, Cut, Holder, Marks, Outcome, Receiver, Volume
 from policyroute.decide.decision import Candidate, Excluded
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import Passage
@@ -46,21 +46,18 @@ def forwarded(occasion: Occasion, passage: Passage, body: bytes, marks: Marks) -
     scrubbed = passage.scrubbed
     unread = Sizes.unread(len(body))
     before, after = (scrubbed.before, scrubbed.after) if scrubbed is not None else (unread, unread)
-    secrets = {kind: n for kind, n in passage.counts.items() if kind in _SECRETS}
-    return _record(
-        occasion,
-        marks,
-        before=_volume(before),
-        after=_volume(after),
-        decision="forwarded",
+    cuts, checked = (scrubbed.cuts, scrubbed.checked) if scrubbed is not None else ((), ())
+    record = _record(occasion, marks, before=_volume(before), after=_volume(after), decision="forwarded")
+    return replace(
+        record,
         cuts=tuple(
             Cut(cut.selector, cut.kind, cut.label.label, cut.action, cut.bytes_in, cut.bytes_out, marks.text(cut.text))
-            for cut in (scrubbed.cuts if scrubbed is not None else ())
+            for cut in cuts
         ),
         redactions={kind: n for kind, n in passage.counts.items() if kind not in _SECRETS},
-        secrets=secrets,
+        secrets={kind: n for kind, n in passage.counts.items() if kind in _SECRETS},
         pseudonyms=passage.pseudonyms,
-        assertions=tuple(Assertion(name, ok=True) for name in (scrubbed.checked if scrubbed is not None else ())),
+        assertions=tuple(Assertion(name, ok=True) for name in checked),
         wire_bytes=len(body),
         body=marks.body(body),
     )
@@ -76,7 +73,9 @@ def refused(occasion: Occasion, reason: Excluded, marks: Marks) -> AuditRecord:
 _SECRETS = frozenset(GROUPS["secrets"])
 
 
-def _record(occasion: Occasion, marks: Marks, **told: object) -> AuditRecord:
+def _record(  # noqa: PLR0913 - what every record says
+    occasion: Occasion, marks: Marks, *, before: Volume, after: Volume, decision: Outcome, refusal: str | None = None
+) -> AuditRecord:
     request, client, attempt, cause = occasion.request, occasion.client, occasion.attempt, occasion.cause
     conversation = request.conversation_id
     return AuditRecord(
@@ -95,7 +94,10 @@ def _record(occasion: Occasion, marks: Marks, **told: object) -> AuditRecord:
         revision=occasion.revision,
         cause=Cause(cause.kind.value, cause.status, cause.code) if cause is not None else None,
         exposure=occasion.exposure,
-        **told,  # type: ignore[arg-type]
+        before=before,
+        after=after,
+        decision=decision,
+        refusal=refusal,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from policyroute.policy.actions import Redact
 from policyroute.redact.detector import detector
 from policyroute.redact.known import Known, findable
-from policyroute.redact.modes import Mode, Rule
+from policyroute.redact.modes import Rule
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Redaction
 
@@ -40,8 +40,7 @@ class Secrecy:
         if not rules:
             return None
         made = [
-            Rule(id, detector(each.detect, tuple(each.patterns.items())), Mode(each.mode), each.known)
-            for id, each in rules
+            Rule(id, detector(each.detect, tuple(each.patterns.items())), each.mode, each.known) for id, each in rules
         ]
         return Redaction(made, self._all(), self.pseudonyms, self.key)
 
