@@ -201,6 +201,13 @@ def test_what_cannot_be_looked_through_is_never_said() -> None:
         streamed(TextDelta, ["so it is. ENDLESS"], Censoring(redaction()))
 
 
+def test_vectors_are_as_long_as_they_are() -> None:
+    vectors = [{"object": "embedding", "index": at, "embedding": [at / 7, 0] * 1000} for at in range(300)]
+    answer = {"object": "list", "data": vectors, "model": "m"}
+    assert censored(answer, redaction()) is answer
+    assert MAIL not in str(censored({"data": [{"embedding": [0.1, MAIL]}]}, redaction()))
+
+
 def test_what_has_nothing_is_the_same_object() -> None:
     answer = {"choices": [{"message": {"content": "Hello", "tool_calls": [{"function": {"arguments": '{"a": 1}'}}]}}]}
     assert censored(answer, redaction()) is answer

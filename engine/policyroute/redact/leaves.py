@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from policyroute.exhausted import Exhausted
 from policyroute.redact.encodings import is_readable
-from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SEALED, WIRE, WORDS
+from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SEALED, VECTORS, WIRE, WORDS
 from policyroute.schemas.vocabulary import NAMED
 
 
@@ -40,6 +40,7 @@ _DEEPEST: Final = 200
 _MANY: Final = 300_000
 """Values of one body; there is no use in looking at more."""
 _MOST: Final = 1e22
+_NUMBERS: Final = frozenset({int, float})
 
 _WORD: Final = re.compile(r"[A-Za-z@][A-Za-z0-9_./:+-]{0,120}")
 _CIPHER: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
@@ -74,12 +75,14 @@ class Walk:
         if depth > _DEEPEST or self._left < 0:
             raise Exhausted
         if kind is dict:
-            inner = cast("dict[str, Any]", value)
+            fields = cast("dict[str, Any]", value)
             if free or key in FREE or key in EXAMPLES:
-                return self._object(inner, depth, free=True)
-            return self._object(inner, depth, free=False, schemas=key in NAMED)
+                return self._object(fields, depth, free=True)
+            return self._object(fields, depth, free=False, schemas=key in NAMED)
         if kind is list:
-            return self._list(cast("list[Any]", value), key, depth, free=free)
+            inner = cast("list[Any]", value)
+            is_vector = key in VECTORS and not free and _NUMBERS.issuperset(map(type, inner))
+            return value if is_vector else self._list(inner, key, depth, free=free)
         if (kind is int or kind is float) and (free or not key or key in EXAMPLES):
             return self._counted(value)
         return value

@@ -28,6 +28,8 @@ WORDS: Final = frozenset(
     service_tier serviceTier effort detail""".split()
 )
 """What stands there is a word of the wire."""
+VECTORS: Final = frozenset({"embedding"})
+"""Numbers there say nothing that anybody could read, and there are many."""
 SEALED: Final = frozenset("signature thoughtSignature thought_signature encrypted_content encrypted_index".split())
 """What stands there is ciphertext, which only its issuer reads."""
 
@@ -84,6 +86,7 @@ WIRE: Final = (
     | DATA
     | WORDS
     | SEALED
+    | VECTORS
     | frozenset(f"{_CHAT} {_RESPONSES} {_ANTHROPIC} {_GEMINI} {_ANSWERS}".split())
 )
 """Keys that are no client's invention, where they stand outside of what clients and models make."""
