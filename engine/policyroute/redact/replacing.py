@@ -87,34 +87,29 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """A text. Raises Blocked, and Exhausted."""
-        self._take([text])
+        if self._pseudonyms is not None:
+            self._pseudonyms.taken([text])
         return self._plain(text, name=False)
 
     def body(self, data: Any) -> Any:
         """A body as its dialect has it, the same object where nothing was found. Raises Blocked, and Exhausted."""
         if self._pseudonyms is not None:
-            self._take([compact(data)])
+            self._pseudonyms.taken([compact(data)])
         return self._walk.done(data)
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
-        found: list[Span] = []
-        for rule in self._rules:
-            findings = rule.detector.find(text, self._known if rule.known else None)
-            if findings:
-                found += self._new(text, findings, rule)
-        return _merged(found) if len(found) > 1 else found
+        return _merged([span for rule in self._rules for span in self._new(text, self._findings(text, rule), rule)])
 
     def settled(self, text: str) -> tuple[list[Span], int]:
         """And of a text that goes on: how many of its characters no continuation can change anything of."""
         found: list[Span] = []
         until = len(text)
         for rule in self._rules:
-            known = self._known if rule.known else None
-            findings = rule.detector.find(text, known)
+            findings = self._findings(text, rule)
             found += self._new(text, findings, rule)
-            until = min(until, rule.detector.settled(text, findings, known))
-        merged = _merged(found) if len(found) > 1 else found
+            until = min(until, rule.detector.settled(text, findings, self._known_to(rule)))
+        merged = _merged(found)
         return merged, min((span.start for span in merged if span.start < until < span.end), default=until)
 
     def mark(self, span: Span, value: str, *, name: bool = False) -> str:
@@ -154,6 +149,12 @@ class Redaction:
         new = self.leaf(written, Place.MADE)
         return None if new is written else new
 
+    def _known_to(self, rule: Rule) -> Known | None:
+        return self._known if rule.known else None
+
+    def _findings(self, text: str, rule: Rule) -> Sequence[Finding]:
+        return rule.detector.find(text, self._known_to(rule))
+
     def _new(self, text: str, findings: Sequence[Finding], rule: Rule) -> list[Span]:
         """What of it does not stand there for something that was found before."""
         return [
@@ -161,10 +162,6 @@ class Redaction:
             for each in findings
             if each.start < each.end and not self._marks.made(text, each)
         ]
-
-    def _take(self, texts: list[str]) -> None:
-        if self._pseudonyms is not None:
-            self._pseudonyms.taken(texts)
 
     def _seen(self, text: str, place: Place) -> str:
         """A text, and what it says in another spelling."""
@@ -229,6 +226,8 @@ class Redaction:
 
 def _merged(found: list[Span]) -> list[Span]:
     """Those that overlap are one, and as strict as the strictest of them."""
+    if len(found) < 2:
+        return found
     found.sort(key=lambda span: (span.start, -span.end))
     merged: list[Span] = []
     for span in found:

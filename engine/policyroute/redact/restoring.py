@@ -12,16 +12,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any, Final
 
-from policyroute.dialects.shapes import items, obj, same
 from policyroute.events import StreamEvent
-from policyroute.exhausted import Exhausted
 from policyroute.redact.channels import Channels
 from policyroute.redact.encodings import escaped
+from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.links import BEGINS_JSON, Links
 from policyroute.redact.pseudonyms import WIDTH, Pseudonyms
 
-_DEEPEST: Final = 200
-_MADE: Final = frozenset({"arguments", "partial_json", "input", "args"})
+_MADE: Final = frozenset({Place.MADE, Place.JSON})
 """What a tool is called with, as JSON or as a JSON text."""
 _MANY: Final = 512
 
@@ -45,39 +43,21 @@ class Restoring(Channels):
         return super().passed(events) if self._tokens else events
 
     def whole(self, data: Any) -> Any:
-        """A whole answer, in any dialect: the same object where nothing in it changed. Raises Exhausted where it is too
-        deep."""
-        return self._node(data, 0, json=self._json) if self._tokens else data
+        """A whole answer, in any dialect: the same object where nothing in it changed. Raises Exhausted where there is
+        too much of it."""
+
+        def leaf(text: str, place: Place) -> str:
+            if "ZQ" not in text:
+                return text
+            return _Window(self, json=place is not Place.NAME and (self._json or place in _MADE)).all(text)
+
+        return Walk(leaf, lambda written: None).done(data) if self._tokens else data
 
     def _opened(self, json: bool) -> _Window:
         return _Window(self, json=json)
 
     def _name(self, text: str) -> str:
         return _Window(self, json=False).all(text)
-
-    def _node(self, value: Any, depth: int, *, json: bool) -> Any:
-        """`json`: texts in it may be JSON."""
-        if value.__class__ is str:
-            return _Window(self, json=json).all(value) if "ZQ" in value else value
-        if depth > _DEEPEST:
-            raise Exhausted
-        if value.__class__ is dict:
-            return self._object(obj(value), depth, json=json)
-        if value.__class__ is list:
-            given = items(value)
-            made = [self._node(inner, depth + 1, json=json) for inner in given]
-            return given if same(made, given) else made
-        return value
-
-    def _object(self, value: dict[str, Any], depth: int, *, json: bool) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        same = True
-        for name, inner in value.items():
-            new_name = self._node(name, depth, json=False)
-            new = self._node(inner, depth + 1, json=json or name in _MADE)
-            same = same and new is inner and new_name is name
-            made[new_name] = new
-        return value if same else made
 
 
 class _Window:
