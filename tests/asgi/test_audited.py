@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.asgi.test_boundaries import ASKED, POLICY, SECRET, answered, chat, routed
 from tests.support.auditing import findings
+from tests.support.crossing import ASKED, POLICY, SECRET, answered, chat, routed
 from tests.support.echoing import Echo, Echoes
 
 from policyroute.audit import AuditRecord, Marks

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.audited import MARKS, a_record
+from tests.support.audit_records import MARKS, a_record
 
 from policyroute.audit import AuditRecord, Marks
 

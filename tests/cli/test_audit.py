@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.support.audited import a_record
+from tests.support.audit_records import a_record
 from tests.support.auditing import KEY, auditing
 
 from policyroute.audit import Marks
