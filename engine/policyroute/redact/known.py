@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
 
+from policyroute.automaton import automaton
 from policyroute.redact.lookalikes import UNSEEN
-from policyroute.redact.words import automaton
 from policyroute.redact.work import Steps
 
 SHORTEST = 3

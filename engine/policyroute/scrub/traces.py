@@ -7,16 +7,13 @@ are one; what is found is said by name, never by text. The work is linear in wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import ahocorasick as untyped_ahocorasick  # type: ignore[import-not-found]
-
+from policyroute.automaton import automaton
 from policyroute.clearance import Clearance
 from policyroute.scrub.folding import folded, squeezed
-
-_ahocorasick: Any = untyped_ahocorasick
 
 WORDS: Final = 5
 _LEAST: Final = 12
@@ -54,10 +51,10 @@ class Traces:
         named |= {squeezed(canary): CANARY for canary in canaries}
         named = {shingle: name for shingle, name in named.items() if len(shingle) >= _ALONE}
         self.longest = max(map(len, named), default=0)
-        self._automaton = automaton = _built(named) if named else None
+        self._automaton = made = automaton({shingle: (shingle, name) for shingle, name in named.items()})
         self._free: set[str] = set()
-        if automaton is not None:
-            seen = (found for text in besides for _, found in automaton.iter(squeezed(text)))
+        if made is not None:
+            seen = (found for text in besides for _, found in made.iter(squeezed(text)))
             self._free = {shingle for shingle, name in seen if name != CANARY}
 
     def __bool__(self) -> bool:
@@ -74,14 +71,6 @@ class Traces:
         """As `found`, backwards and as rot13."""
         yield from self.found(said[::-1])
         yield from self.found(said.translate(_ROT13))
-
-
-def _built(named: Mapping[str, str]) -> Any:
-    automaton: Any = _ahocorasick.Automaton()
-    for shingle, name in named.items():
-        automaton.add_word(shingle, (shingle, name))
-    automaton.make_automaton()
-    return automaton
 
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
