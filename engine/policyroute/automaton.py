@@ -22,10 +22,15 @@ class Automaton(Protocol, Generic[Value_co]):
         ...
 
 
-def automaton(words: Mapping[str, T]) -> Automaton[T] | None:
-    """Of words with their values; None of no words."""
+class _OfNothing:
+    def iter(self, text: str, /) -> Iterator[tuple[int, Any]]:
+        return iter(())
+
+
+def automaton(words: Mapping[str, T]) -> Automaton[T]:
+    """Of words with their values."""
     if not words:
-        return None
+        return _OfNothing()  # pyahocorasick makes none of no words
     made = _ahocorasick.Automaton()
     for word, value in words.items():
         made.add_word(word, value)

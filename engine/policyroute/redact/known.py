@@ -54,7 +54,7 @@ class Known:
         """Start, end and label of each. Raises Exhausted."""
         if self._beside is not None:
             yield from self._beside.find(text, steps)
-        if self._automaton is None:
+        if not self._reach:
             return
         plain, places = _folded(text)
         for last, (length, label) in self._automaton.iter(plain):

@@ -33,8 +33,6 @@ class Words:
 
     def find(self, view: View, steps: Steps) -> Iterator[tuple[int, int, str]]:
         """Raises Exhausted."""
-        if self._automaton is None:
-            return
         for last, (length, cost, ats) in self._automaton.iter(view.low):
             steps.take(cost)
             start = last + 1 - length

@@ -51,18 +51,17 @@ class Traces:
         named |= {squeezed(canary): CANARY for canary in canaries}
         named = {shingle: name for shingle, name in named.items() if len(shingle) >= _ALONE}
         self.longest = max(map(len, named), default=0)
-        self._automaton = made = automaton({shingle: (shingle, name) for shingle, name in named.items()})
+        self._automaton = automaton({shingle: (shingle, name) for shingle, name in named.items()})
         self._free: set[str] = set()
-        if made is not None:
-            seen = (found for text in besides for _, found in made.iter(squeezed(text)))
-            self._free = {shingle for shingle, name in seen if name != CANARY}
+        for text in besides if named else ():
+            self._free.update(shingle for _, (shingle, name) in self._automaton.iter(squeezed(text)) if name != CANARY)
 
     def __bool__(self) -> bool:
-        return self._automaton is not None
+        return self.longest > 0
 
     def found(self, said: str) -> Iterator[str]:
         """Names of what is in a text that is squeezed already."""
-        if self._automaton is not None and said:
+        if self and said:
             for _, (shingle, name) in self._automaton.iter(said):
                 if shingle not in self._free:
                     yield name
