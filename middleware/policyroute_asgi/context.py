@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from policyroute.exchange.accounting import Exposure
 from policyroute.policy.model import Provider
 from policyroute_asgi.state.store import StateStore, put_in_time
 
@@ -19,9 +20,6 @@ TTL: Final = 24 * 3600.0
 """Seconds after a conversation's last attempt that it is remembered who has its context."""
 _KIND: Final = "context"
 _SENT: Final = TypeAdapter(dict[str, dict[str, int]])
-
-Exposure = Mapping[str, Mapping[str, int]]
-"""Bytes that were sent, by account and label."""
 
 
 class Context:
@@ -56,8 +54,7 @@ class Contexts:
         self._store = store
 
     async def found(self, conversation: str) -> Context:
-        """`conversation` is empty where a request belongs to none."""
-        written = await self._store.get(_KIND, conversation) if conversation else None
+        written = await self._store.get(_KIND, conversation)
         try:
             return Context(_SENT.validate_json(written)) if written else Context()
         except ValidationError:
@@ -65,8 +62,6 @@ class Contexts:
 
     async def keep(self, conversation: str, context: Context, *, first: bool) -> None:
         """`first`: an account gets the context that had it not; other processes know of it before the account does."""
-        if not conversation:
-            return
         written = _SENT.dump_json({account: dict(sent) for account, sent in context.exposure.items()})
         if first:
             await put_in_time(self._store, _KIND, conversation, written, TTL)

@@ -19,7 +19,7 @@ import orjson
 
 from policyroute.decide.decision import Candidate, Denial
 from policyroute.events import ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
-from policyroute.redact.findings import Exhausted
+from policyroute.exhausted import Exhausted
 from policyroute.redact.leaves import Place, Walk
 from policyroute.request import Client, ModelRequest
 from policyroute_asgi.beside import beside

@@ -23,8 +23,9 @@ from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
 from policyroute.policy import files
 from policyroute.problems import PolicyErrors, Problem, Severity, errors
-from policyroute_asgi import auditing, last_good, secrets
+from policyroute_asgi import last_good, secrets
 from policyroute_asgi.audit.settings import Settings as AuditSettings
+from policyroute_asgi.audit.settings import settled
 from policyroute_asgi.keyring import Keyring
 from policyroute_asgi.provider_connections import Connection
 from policyroute_asgi.secrets import Key, Secrets
@@ -144,7 +145,7 @@ class Preparation:
         found, missing = secrets.resolve(policy.program, folder, self._environment, known=self._secrets)
         if missing:
             return Prepared(None, missing)
-        audit, wrong = auditing.settled(policy.program.audit, found.audit, self.state_dir)
+        audit, wrong = settled(policy.program.audit, found.audit, self.state_dir)
         if errors(wrong):
             return Prepared(None, wrong)
         self._secrets = found

@@ -37,7 +37,7 @@ class Vault:
 
     async def keep(self, conversation: str, pseudonyms: Pseudonyms) -> None:
         """Before anybody is sent a pseudonym that is new. Other requests of the conversation may have added to it."""
-        if not conversation or not pseudonyms.new:
+        if not pseudonyms.new:
             return
         values = _read(await self._store.get(_KIND, conversation)) | dict(pseudonyms.new)
         await put_in_time(self._store, _KIND, conversation, _VALUES.dump_json(values), TTL)

@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redact, replacing, scrub, boundary, reload, memory, workers, pipeline "
+        help="decide, gateway, translation, redact, scrub, boundary, reload, memory, workers, pipeline "
         "(these unless named), soak, midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
@@ -62,9 +62,9 @@ def main() -> int:
         "gateway": lambda: section("The whole gateway", gateway_bench.run(scale)),
         "translation": lambda: section("Other dialects, on top", translation_bench.run(scale)),
         "redact": lambda: section(
-            "Looking for personal data and secrets", redact_bench.run(10 if options.quick else 50)
+            "Redaction: looking, and replacing without looking",
+            [*redact_bench.run(10 if options.quick else 50), *replace_bench.run()],
         ),
-        "replacing": lambda: section("Replacing and giving back, without looking", replace_bench.run()),
         "scrub": lambda: section("What another provider gets of a prompt", scrub_bench.run(2 if options.quick else 10)),
         "boundary": lambda: section(
             "Labels and redaction, the whole request", boundary_bench.run(3 if options.quick else 15)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import random
 import sysconfig
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from policyroute.exhausted import Exhausted
 from policyroute.redact.detector import Detector
-from policyroute.redact.findings import Exhausted
-from scripts.benchmarks.report import Figure, percentile
+from scripts.benchmarks.report import Figure, timed, usual_and_worst
 
 _SIZE = 20 * 1024
 _P50, _P99, _HOSTILE = 2.0, 10.0, 250.0
@@ -27,17 +27,9 @@ _SAID = (
 def run(rounds: int) -> list[Figure]:
     detector = Detector(["all"])
     rng = random.Random(11)
-    samples: list[float] = []
-    for _ in range(rounds):
-        for text in _texts(rng):
-            started = time.perf_counter()
-            detector.find(text)
-            samples.append((time.perf_counter() - started) * 1000)
+    samples = [timed(partial(detector.find, text))[0] for _ in range(rounds) for text in _texts(rng)]
     detail = f"{len(samples)} texts: prose with personal data, markdown, code"
-    figures = [
-        Figure("looking through 20 KB, p50", percentile(samples, 0.5), "ms", _P50, detail),
-        Figure("looking through 20 KB, p99", percentile(samples, 0.99), "ms", _P99, detail),
-    ]
+    figures = usual_and_worst("looking through 20 KB", samples, (_P50, _P99), detail)
     figures += [_hostile(detector, what, text) for what, text in _bad(rng)]
     return figures
 
@@ -71,9 +63,11 @@ def _bad(rng: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def _hostile(detector: Detector, what: str, text: str) -> Figure:
-    started = time.perf_counter()
-    try:
-        outcome = f"{len(detector.find(text))} found"
-    except Exhausted:
-        outcome = "refused"
-    return Figure(what, (time.perf_counter() - started) * 1000, "ms", _HOSTILE, outcome)
+    def looked() -> str:
+        try:
+            return f"{len(detector.find(text))} found"
+        except Exhausted:
+            return "refused"
+
+    spent, outcome = timed(looked)
+    return Figure(what, spent, "ms", _HOSTILE, outcome)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -12,11 +11,12 @@ from policyroute.events import StreamEvent, TextDelta, ToolCallDelta
 from policyroute.redact.censoring import Censoring
 from policyroute.redact.findings import Finding
 from policyroute.redact.known import Known
+from policyroute.redact.modes import Mode, Rule
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute.redact.replacing import Mode, Redaction, Rule
+from policyroute.redact.replacing import Redaction
 from policyroute.redact.restoring import Restoring
 from scripts.benchmarks import policies
-from scripts.benchmarks.report import Figure
+from scripts.benchmarks.report import Figure, timed
 
 _ROUNDS = 9
 _DELTA = 4
@@ -93,9 +93,4 @@ def _through(stage: Restoring | Censoring, events: list[StreamEvent]) -> None:
 
 def _time(work: Callable[[], None]) -> float:
     """Of one run, in microseconds."""
-    taken: list[float] = []
-    for _ in range(_ROUNDS):
-        started = time.perf_counter_ns()
-        work()
-        taken.append((time.perf_counter_ns() - started) / 1000)
-    return median(taken)
+    return 1000 * median(timed(work)[0] for _ in range(_ROUNDS))

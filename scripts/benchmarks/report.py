@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,21 @@ class Section:
 
 def percentile(samples: list[float], share: float) -> float:
     return sorted(samples)[min(len(samples) - 1, int(len(samples) * share))]
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """How many milliseconds it takes, and what it gives."""
+    started = time.perf_counter()
+    given = work()
+    return (time.perf_counter() - started) * 1000, given
+
+
+def usual_and_worst(what: str, samples: list[float], limits: tuple[float, float], detail: str) -> list[Figure]:
+    """Of milliseconds: p50 and p99, each with its limit."""
+    return [
+        Figure(f"{what}, {name}", percentile(samples, share), "ms", limit, detail)
+        for name, share, limit in (("p50", 0.5, limits[0]), ("p99", 0.99, limits[1]))
+    ]
 
 
 def section(title: str, figures: list[Figure]) -> Section:

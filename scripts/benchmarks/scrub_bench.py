@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -26,7 +25,7 @@ from policyroute.scrub import (
     scrubbed,
 )
 from policyroute.scrub.patterns import ranges, titles
-from scripts.benchmarks.report import Figure, percentile
+from scripts.benchmarks.report import Figure, timed, usual_and_worst
 
 _P50, _P99, _HOSTILE, _DELTA = 2.0, 10.0, 250.0, 8.0
 _LOWER = Gate(Clearance.INTERNAL, crossing=True)
@@ -81,25 +80,14 @@ def _body(prompt: Prompt) -> bytes:
 
 
 def _timed(what: str, work: list[Callable[[], Any]], detail: str) -> list[Figure]:
-    samples: list[float] = []
-    for each in work:
-        started = time.perf_counter()
-        each()
-        samples.append((time.perf_counter() - started) * 1000)
-    return [
-        Figure(f"{what}, p50", percentile(samples, 0.5), "ms", _P50, detail),
-        Figure(f"{what}, p99", percentile(samples, 0.99), "ms", _P99, detail),
-    ]
+    return usual_and_worst(what, [timed(each)[0] for each in work], (_P50, _P99), detail)
 
 
 def _listening(traces: Traces, text: str) -> Figure:
     listening = Listening(traces)
     pieces = [text[at : at + 4] for at in range(0, len(text), 4)]
-    started = time.perf_counter()
-    for piece in pieces:
-        listening.heard(piece)
-    spent = (time.perf_counter() - started) / len(pieces)
-    return Figure("listening to a delta", spent * 1_000_000, "µs", _DELTA, f"{len(pieces)} of 4 letters")
+    spent, _ = timed(lambda: [listening.heard(piece) for piece in pieces])
+    return Figure("listening to a delta", spent * 1000 / len(pieces), "µs", _DELTA, f"{len(pieces)} of 4 letters")
 
 
 def _bad() -> dict[str, str]:
@@ -118,7 +106,5 @@ def _bad() -> dict[str, str]:
 def _hostile(what: str, text: str) -> Figure:
     """As the system's text, with everything looked for."""
     prompt = Prompt("openai_chat", (Turn("system", (Text(text),)), Turn("user", (Text("Hello"),))))
-    started = time.perf_counter()
-    outcome = scrubbed(prompt, [_EVERYTHING], _LOWER)
-    spent = (time.perf_counter() - started) * 1000
+    spent, outcome = timed(lambda: scrubbed(prompt, [_EVERYTHING], _LOWER))
     return Figure(what, spent, "ms", _HOSTILE, "refused" if isinstance(outcome, Refusal) else "done")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.asgi.test_boundaries import ASKED, POLICY, SECRET, answered, chat, routed
 from tests.support.auditing import findings
+from tests.support.crossing import ASKED, POLICY, SECRET, answered, chat, routed
 from tests.support.echoing import Echo, Echoes
 
 from policyroute.audit import AuditRecord, Marks
@@ -38,9 +38,10 @@ async def test_each_attempt_is_recorded_as_it_was_sent(tmp_path: Path, audited: 
     )
     async with routed(tmp_path, echoes, audited) as client:
         await answered(client, chat(ASKED, stream=True), "c1")
-    found = list(records(tmp_path, "c1"))
+        await answered(client, chat(ASKED, stream=True), "c1")
+    *found, again = records(tmp_path, "c1")
     sent = [body for name in ("home", "away", "far") for body in echoes.by_host[name].got]
-    assert [each.wire_bytes for each in found] == [len(body) for body in sent]
+    assert [each.wire_bytes for each in (found[0], again, *found[1:])] == [len(body) for body in sent]
     assert [(each.to.provider, each.phase, each.boundary) for each in found] == [
         ("home", "first", False),
         ("away", "mid_stream", True),
@@ -49,9 +50,14 @@ async def test_each_attempt_is_recorded_as_it_was_sent(tmp_path: Path, audited: 
     assert [each.cause.kind if each.cause else None for each in found] == [None, "stream_broken", "unavailable"]
     first, second, _ = found
     assert first.cuts == () and first.after.by_label["confidential"].bytes == len(SECRET)
-    assert [(cut.label, cut.bytes_in, cut.bytes_out) for cut in second.cuts] == [("confidential", len(SECRET), 0)]
+    (cut,) = second.cuts
+    assert (cut.label, cut.bytes_in, cut.bytes_out) == ("confidential", len(SECRET), 0)
+    assert cut.mark == Marks(KEY.encode()).text(SECRET)
     assert second.redactions == {"email": 1, "card": 1} and "confidential" not in second.after.by_label
     assert set(found[-1].exposure) == {"home/confidential/", "away/internal/", "far/confidential/"}
+    once = {label: amount.bytes for label, amount in first.after.by_label.items()}
+    assert first.exposure == {"home/confidential/": once}
+    assert again.exposure["home/confidential/"] == {label: 2 * size for label, size in once.items()}
     assert not findings(tmp_path / "audit")
     written = b"".join(path.read_bytes() for path in (tmp_path / "audit").iterdir())
     assert not [text for text in (b"Tangerine", b"zoe.quill", b"4111", b"letters") if text in written]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.asgi.test_boundaries import answered, routed
+from tests.support.crossing import answered, routed
 from tests.support.echoing import Echo, Echoes
 
 pytestmark = pytest.mark.anyio

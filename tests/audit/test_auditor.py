@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.audited import a_record
+from tests.support.audit_records import a_record
 from tests.support.auditing import KEY, auditing, codes, findings, verified
 
 from policyroute.audit import Code, Marks
@@ -29,7 +29,7 @@ WRITER = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
-from tests.support.audited import a_record
+from tests.support.audit_records import a_record
 from tests.support.auditing import KEY, auditing
 from policyroute_asgi.audit.settings import Settings
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.audited import MARKS, a_chain, a_record, placed
+from tests.support.audit_records import MARKS, a_chain, a_record, placed
 
 from policyroute.audit import Code, Head, Line, Marks, Verified, linked, read, verify
 from policyroute.audit.chain import torn

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.audited import MARKS, a_record
+from tests.support.audit_records import MARKS, a_record
 
-from policyroute.audit import Amount, AuditRecord, Marks, exposed
+from policyroute.audit import AuditRecord, Marks
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -55,12 +54,3 @@ def test_a_mark_is_no_hash_that_can_be_looked_up(tenant: str, text: str) -> None
 def test_a_conversation_is_a_tenants() -> None:
     assert MARKS.conversation("a", "bc") != MARKS.conversation("ab", "c")
     assert MARKS.conversation("a", "c") != MARKS.conversation("b", "c")
-
-
-def test_exposure_grows_by_what_was_sent() -> None:
-    before = exposed({}, "openai", {"internal": Amount(5, 1)})
-    after = exposed(before, "openai", {"internal": Amount(7, 2), "public": Amount(1, 1)})
-    after = exposed(after, "eu", {"internal": Amount(2, 1)})
-    assert before == {"openai": {"internal": 5}}
-    assert after == {"openai": {"internal": 12, "public": 1}, "eu": {"internal": 2}}
-    assert replace(a_record(), exposure=after).as_json()["exposure"] == after

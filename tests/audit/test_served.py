@@ -10,9 +10,9 @@ from tests.support.auditing import codes, verified
 from policyroute.policy.accounts import SecretRef
 from policyroute.policy.audits import Audit
 from policyroute.problems import PolicyErrors
-from policyroute_asgi import Router, auditing
+from policyroute_asgi import Router
 from policyroute_asgi.activation import PolicyHolder
-from policyroute_asgi.audit.settings import KEY_FILE, Settings
+from policyroute_asgi.audit.settings import KEY_FILE, Settings, settled
 from policyroute_asgi.preparation import Preparation, Prepared
 
 pytestmark = pytest.mark.anyio
@@ -95,10 +95,10 @@ def test_where_a_file_stands_in_the_way_only_patience_starts(directory: Path, st
 
 def test_without_a_key_nobody_is_patient(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("in the way")
-    found, problems = auditing.settled(Audit(buffer=5), None, tmp_path / "state")
+    found, problems = settled(Audit(buffer=5), None, tmp_path / "state")
     assert found is None
     assert [(each.code, each.severity.value) for each in problems] == [("audit-unwritable", "error")]
-    with_key = auditing.settled(Audit(buffer=5, key=SecretRef("env", "K")), "k" * 32, tmp_path / "state")
+    with_key = settled(Audit(buffer=5, key=SecretRef("env", "K")), "k" * 32, tmp_path / "state")
     assert with_key[0] is not None
 
 

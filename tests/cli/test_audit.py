@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.support.audited import a_record
+from tests.support.audit_records import a_record
 from tests.support.auditing import KEY, auditing
 
 from policyroute.audit import Marks
@@ -62,7 +62,7 @@ def test_show_tells_what_went_where_and_what_stayed(state: Path, run: Run) -> No
     assert len(rows) == 2
     assert "gpt at openai (us, internal)" in rows[0] and "900 of 900" in rows[0]
     assert "eu at frankfurt (eu, confidential) *" in rows[1] and "rate_limited 429" in rows[1]
-    assert "drop: system, confidential, 200 bytes (scrub-eu)" in out
+    assert "dropped: system, confidential, 200 bytes (scrub-eu)" in out
     assert "openai: internal 900" in out
     assert "evil" not in out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.support.audited import a_record
+from tests.support.audit_records import a_record
 
 from policyroute.audit import Code
 from policyroute.policy.audits import AuditMap

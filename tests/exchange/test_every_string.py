@@ -26,12 +26,13 @@ from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
 from policyroute.policy.actions import Redact
 from policyroute.redact.known import Known
+from policyroute.redact.modes import Mode
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.request import BadRequest, ModelRequest
 
 RICH: Final = Path(__file__).parent / "rich"
 RULE: Final = Redact(
-    ("pii", "secrets"), {"case": "CASE-[0-9]{6}"}, "pseudonym", known=True, restore=True, in_urls=False
+    ("pii", "secrets"), {"case": "CASE-[0-9]{6}"}, Mode.PSEUDONYM, known=True, restore=True, in_urls=False
 )
 VALUES: Final = (
     "zoe.quill@mail.example",

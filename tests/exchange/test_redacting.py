@@ -9,10 +9,11 @@ import pytest
 from policyroute.exchange.redacting import Secrecy
 from policyroute.policy.actions import Redact
 from policyroute.redact.known import Known, rejected
+from policyroute.redact.modes import Mode
 from policyroute.redact.pseudonyms import Pseudonyms
 
 ADDRESS: Final = "zoe.quill@mail.example"
-RULE: Final = ("pii", Redact(("email",), {}, "pseudonym", known=True, restore=True, in_urls=False))
+RULE: Final = ("pii", Redact(("email",), {}, Mode.PSEUDONYM, known=True, restore=True, in_urls=False))
 
 
 def said(text: str) -> dict[str, Any]:

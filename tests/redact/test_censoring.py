@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.finding import Plain
+from tests.support.strings import cut
 
 from policyroute.events import (
     Broken,
@@ -21,11 +22,12 @@ from policyroute.events import (
     TextDelta,
     ToolCallDelta,
 )
+from policyroute.exhausted import Exhausted
 from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.known import Known
-from policyroute.redact.replacing import Blocked, Mode, Redaction, Rule
+from policyroute.redact.modes import Blocked, Mode, Rule
+from policyroute.redact.replacing import Redaction
 
 CHANNELS = (TextDelta, ReasoningDelta, RefusalDelta)
 KNOWN = Known({"customer": ["Jane Roe"]})
@@ -34,11 +36,6 @@ MAIL, CARD = "alice@example.com", "4111 1111 1111 1111"
 
 def redaction(mode: Mode = Mode.MASK) -> Redaction:
     return Redaction([Rule("r", Plain(), mode), Rule("s", Plain("email"), Mode.HASH)], KNOWN, None, b"key")
-
-
-def cut(text: str, places: Iterable[int]) -> list[str]:
-    at = sorted({place % (len(text) + 1) for place in places})
-    return [text[start:end] for start, end in zip([0, *at], [*at, len(text)], strict=True)]
 
 
 def said(events: Iterable[StreamEvent], channel: Any) -> str:
@@ -202,6 +199,13 @@ def test_what_blocks_is_never_said(channel: Any) -> None:
 def test_what_cannot_be_looked_through_is_never_said() -> None:
     with pytest.raises(Exhausted):
         streamed(TextDelta, ["so it is. ENDLESS"], Censoring(redaction()))
+
+
+def test_vectors_are_as_long_as_they_are() -> None:
+    vectors = [{"object": "embedding", "index": at, "embedding": [at / 7, 0] * 1000} for at in range(300)]
+    answer = {"object": "list", "data": vectors, "model": "m"}
+    assert censored(answer, redaction()) is answer
+    assert MAIL not in str(censored({"data": [{"embedding": [0.1, MAIL]}]}, redaction()))
 
 
 def test_what_has_nothing_is_the_same_object() -> None:

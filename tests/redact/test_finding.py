@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyroute.redact.detector import CONTEXT, Detector
-from policyroute.redact.findings import Exhausted, Finding
+from policyroute.exhausted import Exhausted
+from policyroute.redact.detector import Detector
+from policyroute.redact.findings import CONTEXT, Finding
 from policyroute.redact.kinds import GROUPS, KINDS, expanded
 from policyroute.redact.known import Known
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from policyroute.exhausted import Exhausted
 from policyroute.redact.detector import Detector
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.known import MOST_VALUES, Known
 
 NONE = Detector([])

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from policyroute.exhausted import Exhausted
 from policyroute.redact.detector import Detector
-from policyroute.redact.findings import Exhausted
 from policyroute.redact.patterns import REACH, rejected
 
 

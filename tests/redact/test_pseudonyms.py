@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyroute.redact.findings import Exhausted
+from policyroute.exhausted import Exhausted
 from policyroute.redact.pseudonyms import TOKEN_LIKE, WIDTH, Pseudonyms, TooMany
 
 

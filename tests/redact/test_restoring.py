@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.strings import cut
 
 from policyroute.events import (
     Broken,
@@ -34,11 +35,6 @@ TOKENS = {kind: OURS.of(kind, value) for kind, value in VALUES.items()}
 EMAIL, CARD, JANE, KEY = TOKENS.values()
 THEIRS = Pseudonyms(b"another conversation's key").of("email", "bob@example.com")
 CHANNELS = (TextDelta, ReasoningDelta, RefusalDelta)
-
-
-def cut(text: str, places: Iterable[int]) -> list[str]:
-    at = sorted({place % (len(text) + 1) for place in places})
-    return [text[start:end] for start, end in zip([0, *at], [*at, len(text)], strict=True)]
 
 
 def streamed(pieces: Sequence[StreamEvent], restoring: Restoring) -> list[StreamEvent]:
@@ -247,13 +243,6 @@ def test_choices_and_calls_are_each_by_themselves(told: list[tuple[Any, str, lis
     for key, text in texts.items():
         name = "arguments" if key[0] is ToolCallDelta else "content"
         assert found.get(key, "") == restored({name: text}, OURS)[name]
-
-
-def test_what_is_counted() -> None:
-    restoring = Restoring(OURS)
-    text = f"{EMAIL} {CARD} https://x.example/{EMAIL} {THEIRS} {EMAIL[:-3]}XQZ"
-    streamed([TextDelta(piece) for piece in cut(text, range(0, 100, 7))], restoring)
-    assert (restoring.restored, restoring.linked, restoring.unknown) == (2, 1, 2)
 
 
 def test_what_has_no_pseudonym_is_the_same_object() -> None:

@@ -203,7 +203,7 @@ def test_assertions_that_hold_are_named() -> None:
     wanted = Assertions(("tag:required", "Be kind.", "not said at all"), ("The floor",), {"system": 0.1}, 1000)
     prompt = asked("<required>Be kind.</required> <confidential>The floor is 40.</confidential>")
     outcome = told(prompt, LOWER, Profile("p", DEFAULT.selectors, assertions=wanted))
-    assert [each.name for each in outcome.checked] == [
+    assert list(outcome.checked) == [
         "must_keep:tag:required",
         "must_keep:text 2",
         "must_keep:text 3",

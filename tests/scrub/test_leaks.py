@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.support.scrubbing import LOWER, asked, said, told
 
 from policyroute.clearance import Clearance
-from policyroute.scrub import Listening, Trace, Traces, asserted, leaks
+from policyroute.scrub import Listening, Traces, asserted, leaks
+from policyroute.scrub.traces import Trace
 
 SECRET = "Escalate to the night desk in Lódź when the refund is above forty euros."
 SHORT = "Bluebird 7"

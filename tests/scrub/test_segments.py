@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.scrubbing import BODIES, Marks, strings
+from tests.support.scrubbing import BODIES, Marks
+from tests.support.strings import every
 
 from policyroute import ModelRequest
 from policyroute.clearance import Clearance
@@ -30,7 +31,7 @@ def read(dialect: str) -> tuple[Prompt, list[str]]:
 def written(prompt: Prompt, dialect: str) -> str:
     """All strings of the body, text files and JSON in strings read."""
     data: dict[str, Any] = DIALECTS[dialect].write(prompt, "m", False).data
-    return "\n".join(_plain(each) for each in strings(data))
+    return "\n".join(_plain(each) for each in every(data))
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from policyroute.redact.findings import Exhausted, Finding
+from policyroute.exhausted import Exhausted
+from policyroute.redact.findings import Finding
 from policyroute.redact.known import Known
 from policyroute.redact.work import Steps
 

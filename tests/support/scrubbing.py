@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from policyroute.clearance import Clearance
-from policyroute.dialects.shapes import items, obj
 from policyroute.request.prompt import Part, Prompt, Text, Turn
 from policyroute.scrub import DEFAULT, Gate, Profile, Refusal, Scrubbed, scrubbed
 
@@ -232,12 +231,3 @@ BODIES: dict[str, Callable[[Marks], dict[str, Any]]] = {
     "gemini": contents,
 }
 """By dialect, a body with a mark in every place."""
-
-
-def strings(value: Any) -> Iterator[str]:
-    """All that stand in JSON, names of fields included."""
-    if isinstance(value, str):
-        yield value
-    yield from obj(value)
-    for inner in (*obj(value).values(), *items(value)):
-        yield from strings(inner)

@@ -1,8 +1,8 @@
-"""The strings of JSON, with and without the names of fields."""
+"""The strings of JSON, with and without the names of fields; and strings in pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from policyroute.dialects.shapes import items, obj
@@ -31,3 +31,9 @@ def every(value: Any) -> Iterator[str]:
             yield from every(inner)
     elif value is not None:
         yield str(value)
+
+
+def cut(text: str, places: Iterable[int]) -> list[str]:
+    """In pieces: after each of so many characters, counted on from the beginning where the text is shorter."""
+    at = sorted({place % (len(text) + 1) for place in places})
+    return [text[start:end] for start, end in zip([0, *at], [*at, len(text)], strict=True)]

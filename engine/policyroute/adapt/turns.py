@@ -9,11 +9,11 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from operator import is_
 from typing import Final, TypeVar
 
 from policyroute.catalogue import Traits
 from policyroute.changes import Changes
+from policyroute.dialects.shapes import same
 from policyroute.request.prompt import Call, Media, Part, Prompt, Result, Text, Turn
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -174,5 +174,4 @@ def _turn(turn: Turn, change: Callable[[Part], Part | None]) -> Turn:
 
 def _unless_same(found: tuple[T, ...], given: tuple[T, ...]) -> tuple[T, ...]:
     """What was given, where what was found is the very same."""
-    same = len(found) == len(given) and all(map(is_, found, given))
-    return given if same else found
+    return given if same(found, given) else found

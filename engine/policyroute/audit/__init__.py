@@ -13,9 +13,9 @@ from policyroute.audit.record import (
     Cause,
     Cut,
     Holder,
+    Outcome,
     Receiver,
     Volume,
-    exposed,
 )
 from policyroute.audit.verification import Line, verify
 
@@ -32,10 +32,10 @@ __all__ = [
     "Holder",
     "Line",
     "Marks",
+    "Outcome",
     "Receiver",
     "Verified",
     "Volume",
-    "exposed",
     "heads_in",
     "linked",
     "read",

@@ -69,7 +69,8 @@ class Volume:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A piece that did not go as it was. `rule` is the rule or selector that says so, `kind` what the piece is,
-    `action` what was done (`drop`, `replace`, `pseudonym`); bytes before and after; `mark` stands for its text."""
+    `action` what was done (`dropped`, `replaced`, `pseudonymised`, `fallback`, `public`); bytes before and after;
+    `mark` stands for its text."""
 
     rule: str
     kind: str
@@ -77,7 +78,7 @@ class Cut:
     action: str
     bytes_in: int
     bytes_out: int
-    mark: str | None = None
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +143,3 @@ class AuditRecord:
 
 
 _JSON: Final[TypeAdapter[AuditRecord]] = TypeAdapter(AuditRecord)
-
-
-def exposed(
-    before: Mapping[str, Mapping[str, int]], provider: str, sent: Mapping[str, Amount]
-) -> dict[str, dict[str, int]]:
-    """The `exposure` after `sent`, by label, went to this account too."""
-    after = {name: dict(labels) for name, labels in before.items()}
-    account = after.setdefault(provider, {})
-    for label, amount in sent.items():
-        account[label] = account.get(label, 0) + amount.bytes
-    return after

@@ -146,11 +146,10 @@ def _hop(request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, re
 def _told(payload: Payload, passage: Passage) -> Told:
     body, found = payload.outbound.body, passage.scrubbed
     adapted = payload.changes[len(passage.changes) :]
-    if found is None:  # of what has no prompt
-        size = Sizes({"request": len(body)}, {"internal": len(body)})
-        return Told(size, size, (), (), passage.changes, adapted, passage.counts, body)
-    checked = tuple(each.name for each in found.checked)
-    return Told(found.before, found.after, found.cuts, checked, passage.changes, adapted, passage.counts, body)
+    if found is None:
+        unread = Sizes.unread(len(body))
+        return Told(unread, unread, (), (), passage.changes, adapted, passage.counts, body)
+    return Told(found.before, found.after, found.cuts, found.checked, passage.changes, adapted, passage.counts, body)
 
 
 def _named(hop: HopTrace) -> dict[str, str]:

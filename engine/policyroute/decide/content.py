@@ -7,18 +7,16 @@ and a condition that asks errs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from typing import Final, NamedTuple
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.clearance import Clearance
-from policyroute.redact.detector import Detector
-from policyroute.redact.findings import Exhausted
-from policyroute.redact.kinds import KINDS, expanded
+from policyroute.exhausted import Exhausted
+from policyroute.redact.detector import detector
+from policyroute.redact.kinds import expanded
 from policyroute.request import ModelRequest, Operation
-from policyroute.scrub import Exhausted as TooMuch
 from policyroute.scrub import Profile, glance, segments
-from policyroute.scrub.labelling import pieces
+from policyroute.scrub.labelling import Reader
 from policyroute.scrub.segment import OPEN
 from policyroute.scrub.tags import Untidy
 
@@ -26,6 +24,7 @@ MOST: Final = 100_000
 """Characters of all texts together: what is looked through in the time that one request may keep others waiting."""
 
 _FOUND: Final = frozenset({"content.pii", "content.secrets"})
+_ALL: Final = ("all",)
 _LABELS: Final = "content.labels"
 _SECRETS: Final = expanded(["secrets"])
 
@@ -57,7 +56,7 @@ def content(request: ModelRequest) -> Content | EvaluationError:
     if sum(map(len, texts)) > MOST:
         return EvaluationError(f"the texts are too long to look through: {MOST:,} characters at most")
     try:
-        found = sorted({finding.kind for text in texts for finding in detector().find(text)})
+        found = sorted({finding.kind for text in texts for finding in detector(_ALL).find(text)})
     except Exhausted:
         return EvaluationError("looking through the texts took too much")
     pii = tuple([kind for kind in found if kind not in _SECRETS])
@@ -68,26 +67,21 @@ def labels(request: ModelRequest, profiles: Sequence[Profile]) -> tuple[Clearanc
     """How secret the request's texts are, least first, or why nobody can say. What nobody labels is `internal`."""
     if request.operation is Operation.EMBEDDINGS or not glance(request.body, profiles):
         return (Clearance.INTERNAL,)
+    reader = Reader(profiles)
     try:
-        read = [pieces(each, profiles) for each in segments(request.prompt) if each.kind not in OPEN]
+        read = [reader.pieces(each) for each in segments(request.prompt) if each.kind not in OPEN]
     except Untidy:
         return EvaluationError("the tags that label the texts cannot be read")
-    except TooMuch:
+    except Exhausted:
         return EvaluationError("reading the labels of the texts took too much")
     return tuple(sorted({piece.label for some in read for piece in some if not piece.markup and piece.text.strip()}))
-
-
-@cache
-def detector() -> Detector:
-    """Of all kinds. Making it takes a while."""
-    return Detector(KINDS)
 
 
 def questions(conditions: Iterable[Expression | None]) -> Questions:
     """What these ask. The detector is made, if they ask for what it finds: no request should wait for that."""
     reads = {read for each in conditions if each is not None for read in each.reads}
     if found := not _FOUND.isdisjoint(reads):
-        detector()
+        detector(_ALL)
     return Questions(found, _LABELS in reads)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from operator import is_
 from typing import Any, cast
 
 import orjson
@@ -21,6 +22,11 @@ def items(value: Any) -> list[Any]:
     whole: Any = value
     found: list[Any] = whole if isinstance(value, list) else []
     return found
+
+
+def same(told: Collection[Any], given: Collection[Any]) -> bool:
+    """Whether each is the very other, of as many."""
+    return len(told) == len(given) and all(map(is_, told, given))
 
 
 def text(value: Any) -> str:

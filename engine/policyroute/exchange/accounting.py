@@ -6,9 +6,9 @@ Rule of this module: it is told of values that were made for the attempt, and gi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from policyroute.audit import Amount, Assertion, AuditRecord, Cause, Cut, Holder, Marks, Receiver, Volume
+from policyroute.audit import Amount, Assertion, AuditRecord, Cause, Cut, Holder, Marks, Outcome, Receiver, Volume
 from policyroute.decide.decision import Candidate
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import Passage
@@ -20,7 +20,7 @@ from policyroute.request.estimate import estimated
 from policyroute.scrub import Sizes
 
 Exposure = Mapping[str, Mapping[str, int]]
-"""Bytes of a conversation that were sent, by account and label."""
+"""Bytes that were sent, by account and label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +44,20 @@ class Occasion:
 def forwarded(occasion: Occasion, passage: Passage, body: bytes, marks: Marks) -> AuditRecord:
     """Of an attempt that sends `body`."""
     scrubbed = passage.scrubbed
-    whole = Sizes({"request": len(body)}, {"internal": len(body)})  # of what has no prompt
-    before, after = (scrubbed.before, scrubbed.after) if scrubbed is not None else (whole, whole)
-    secrets = {kind: n for kind, n in passage.counts.items() if kind in _SECRETS}
-    return _record(
-        occasion,
-        marks,
-        before=_volume(before),
-        after=_volume(after),
-        decision="forwarded",
+    unread = Sizes.unread(len(body))
+    before, after = (scrubbed.before, scrubbed.after) if scrubbed is not None else (unread, unread)
+    cuts, checked = (scrubbed.cuts, scrubbed.checked) if scrubbed is not None else ((), ())
+    record = _record(occasion, marks, before=_volume(before), after=_volume(after), decision="forwarded")
+    return replace(
+        record,
         cuts=tuple(
-            Cut(cut.selector, cut.kind, cut.label.label, cut.action, cut.bytes_in, cut.bytes_out)
-            for cut in (scrubbed.cuts if scrubbed is not None else ())
+            Cut(cut.selector, cut.kind, cut.label.label, cut.action, cut.bytes_in, cut.bytes_out, marks.text(cut.text))
+            for cut in cuts
         ),
         redactions={kind: n for kind, n in passage.counts.items() if kind not in _SECRETS},
-        secrets=secrets,
+        secrets={kind: n for kind, n in passage.counts.items() if kind in _SECRETS},
         pseudonyms=passage.pseudonyms,
-        assertions=tuple(Assertion(each.name, each.ok) for each in (scrubbed.checked if scrubbed is not None else ())),
+        assertions=tuple(Assertion(name, ok=True) for name in checked),
         wire_bytes=len(body),
         body=marks.body(body),
     )
@@ -70,14 +67,16 @@ def refused(occasion: Occasion, reason: str, marks: Marks, *, final: bool = Fals
     """Of one that is not made: nothing was sent, for the reason with this code. `final`: nor is it to anybody else."""
     size = occasion.request.size
     before = Volume(size, estimated(size))
-    decision = "refused" if final else "next_candidate"
+    decision: Outcome = "refused" if final else "next_candidate"
     return _record(occasion, marks, before=before, after=Volume(0, 0), decision=decision, refusal=reason)
 
 
 _SECRETS = frozenset(GROUPS["secrets"])
 
 
-def _record(occasion: Occasion, marks: Marks, **told: object) -> AuditRecord:
+def _record(  # noqa: PLR0913 - what every record says
+    occasion: Occasion, marks: Marks, *, before: Volume, after: Volume, decision: Outcome, refusal: str | None = None
+) -> AuditRecord:
     request, client, attempt, cause = occasion.request, occasion.client, occasion.attempt, occasion.cause
     conversation = request.conversation_id
     return AuditRecord(
@@ -96,7 +95,10 @@ def _record(occasion: Occasion, marks: Marks, **told: object) -> AuditRecord:
         revision=occasion.revision,
         cause=Cause(cause.kind.value, cause.status, cause.code) if cause is not None else None,
         exposure=occasion.exposure,
-        **told,  # type: ignore[arg-type]
+        before=before,
+        after=after,
+        decision=decision,
+        refusal=refusal,
     )
 
 

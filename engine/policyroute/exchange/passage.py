@@ -14,9 +14,9 @@ from policyroute.decide.decision import Excluded, Hop
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.verdict import UNREADABLE_LABELS
+from policyroute.exhausted import Exhausted
 from policyroute.policy.actions import Scrub
-from policyroute.redact.findings import Exhausted
-from policyroute.redact.replacing import Blocked
+from policyroute.redact.modes import Blocked
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
 from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, leaks, normalised, scrubbed

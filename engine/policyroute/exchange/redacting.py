@@ -1,22 +1,21 @@
 """What rules of redaction come to for one attempt: detectors, modes, and the values that are known already.
 
-Rule of this module: a detector is made once for what rules ask for, whoever asks. A value that has a pseudonym is
-looked for wherever it stands, whether a detector would know it there or not.
+Rule of this module: a value that has a pseudonym is looked for wherever it stands, whether a detector would know it
+there or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
 from policyroute.policy.actions import Redact
-from policyroute.redact.detector import Detector
-from policyroute.redact.kinds import expanded
+from policyroute.redact.detector import detector
 from policyroute.redact.known import Known, findable
+from policyroute.redact.modes import Rule
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute.redact.replacing import Mode, Redaction, Rule
+from policyroute.redact.replacing import Redaction
 
 Rules = Sequence[tuple[str, Redact]]
 """Rule ids and what they do."""
@@ -41,8 +40,7 @@ class Secrecy:
         if not rules:
             return None
         made = [
-            Rule(id, detector(each.detect, tuple(each.patterns.items())), Mode(each.mode), each.known)
-            for id, each in rules
+            Rule(id, detector(each.detect, tuple(each.patterns.items())), each.mode, each.known) for id, each in rules
         ]
         return Redaction(made, self._all(), self.pseudonyms, self.key)
 
@@ -68,9 +66,3 @@ class Secrecy:
             self._remembered = len(values)
             self._known = Known({REMEMBERED: tuple(filter(findable, values.values()))}, self.client)
         return self._known or self.client
-
-
-@lru_cache(maxsize=256)
-def detector(kinds: tuple[str, ...], patterns: tuple[tuple[str, str], ...]) -> Detector:
-    """`kinds` may name groups."""
-    return Detector(expanded(kinds), dict(patterns))

@@ -6,6 +6,7 @@ Rule of this module: in this order, and of whole answers as of streamed ones. Wh
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,20 +15,20 @@ import orjson
 
 from policyroute.dialects.dialect import StreamReader
 from policyroute.dialects.translated import Stage
-from policyroute.events import Broken, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
+from policyroute.events import Broken, StreamEvent
+from policyroute.exchange.passage import BLOCKED, CONFESSION, UNSEARCHABLE
+from policyroute.exhausted import Exhausted
 from policyroute.failures import Failure, FailureKind
 from policyroute.redact.censoring import Censoring, censored
-from policyroute.redact.findings import Exhausted
+from policyroute.redact.channels import Channel, told
 from policyroute.redact.logprobs import without_logprobs
+from policyroute.redact.modes import Blocked
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute.redact.replacing import Blocked, Redaction
+from policyroute.redact.replacing import Redaction
 from policyroute.redact.restoring import Restoring, restored
-from policyroute.scrub import Listening, Traces
+from policyroute.scrub import Listening, Traces, overheard
 
 BLOCK: Final = "block"
-CONFESSION: Final = "confession"
-BLOCKED: Final = "blocked"
-UNSEARCHABLE: Final = "unsearchable"
 
 
 @dataclass(slots=True)
@@ -71,28 +72,21 @@ class Treatment:
             data: Any = orjson.loads(body)
         except orjson.JSONDecodeError:
             return body
-        if self.traces is not None and self.overheard(_texts(data)) and self.blocks:
-            return confession()
+        if self.traces is not None:
+            self.confessed = overheard(data, self.traces)
+            if self.blocks and self.confessed:
+                return confession()
         return self._told(data, body)
-
-    def overheard(self, texts: Sequence[str]) -> bool:
-        """Whether they say something that is listened for."""
-        assert self.traces is not None
-        for text in texts:
-            listening = Listening(self.traces)
-            listening.heard(text)
-            self.confessed |= listening.found()
-        return bool(self.confessed)
 
     def _told(self, data: Any, body: bytes) -> bytes | Failure:
         try:
-            told = without_logprobs(data) if self.tells else data
-            told = censored(told, self.censors, json=self.json) if self.censors is not None else told
+            new = without_logprobs(data) if self.tells else data
+            new = censored(new, self.censors, json=self.json) if self.censors is not None else new
             if self.pseudonyms is not None:
-                told = restored(told, self.pseudonyms, in_urls=self.in_urls, json=self.json)
+                new = restored(new, self.pseudonyms, in_urls=self.in_urls, json=self.json)
         except (Blocked, Exhausted) as error:
             return withheld(error)
-        return body if told is data else orjson.dumps(told)
+        return body if new is data else orjson.dumps(new)
 
 
 class Censored:
@@ -126,8 +120,7 @@ class Overheard:
         self.tail = b""
         self._reader = reader
         self._treatment = treatment
-        self._traces = traces
-        self._channels: dict[tuple[str, int, int], Listening] = {}
+        self._channels = defaultdict[Channel, Listening](lambda: Listening(traces))
 
     @property
     def complete(self) -> bool:
@@ -136,40 +129,26 @@ class Overheard:
     def feed(self, chunk: bytes) -> tuple[list[StreamEvent], bytes]:
         events, raw = self._reader.feed(chunk)
         self.malformed = self._reader.malformed
-        return (events, raw) if self._listened(events) else ([_broken()], b"")
+        return (events, raw) if self._listened(events) else ([Broken(confession())], b"")
 
     def end(self) -> list[StreamEvent]:
         events = self._reader.end()
         self.tail = self._reader.tail
-        if self._listened(events) and self._ended():
+        if self._listened(events, ended=True):
             return events
         self.tail = b""
-        return [_broken()]
+        return [Broken(confession())]
 
-    def _listened(self, events: Sequence[StreamEvent]) -> bool:
+    def _listened(self, events: Sequence[StreamEvent], *, ended: bool = False) -> bool:
         """Whether they may go on."""
+        treatment = self._treatment
         for event in events:
-            text = _words(event)
-            if text:
-                self._confessed(self._channel(event).heard(text))
-        return not (self._treatment.blocks and self._treatment.confessed)
-
-    def _ended(self) -> bool:
-        for listening in self._channels.values():
-            self._confessed(listening.found())
-        return not (self._treatment.blocks and self._treatment.confessed)
-
-    def _confessed(self, names: frozenset[str]) -> None:
-        if names:
-            self._treatment.confessed |= names
-
-    def _channel(self, event: StreamEvent) -> Listening:
-        index = event.index if isinstance(event, ToolCallDelta) else 0
-        channel = type(event).__name__, getattr(event, "choice", 0), index
-        found = self._channels.get(channel)
-        if found is None:
-            found = self._channels[channel] = Listening(self._traces)
-        return found
+            said = told(event)
+            if said is not None and said[1] and (names := self._channels[said[0]].heard(said[1])):
+                treatment.confessed |= names
+        if ended:
+            treatment.confessed = treatment.confessed.union(*(each.found() for each in self._channels.values()))
+        return not (treatment.blocks and treatment.confessed)
 
 
 def confession() -> Failure:
@@ -184,27 +163,3 @@ def withheld(error: Blocked | Exhausted) -> Failure:
         return Failure(FailureKind.CONTENT_FILTERED, message, code=BLOCKED)
     message = "The answer cannot be looked through for what must not be told."
     return Failure(FailureKind.CONTENT_FILTERED, message, code=UNSEARCHABLE)
-
-
-def _broken() -> StreamEvent:
-    return Broken(confession())
-
-
-def _words(event: StreamEvent) -> str:
-    if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
-        return event.text
-    return event.arguments if isinstance(event, ToolCallDelta) else ""
-
-
-def _texts(data: Any) -> list[str]:
-    """Every string in it."""
-    left, found = [data], list[str]()
-    while left:
-        value = left.pop()
-        if isinstance(value, str):
-            found.append(value)
-        elif isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, list):
-            left += value
-    return found

@@ -12,6 +12,7 @@ from typing import Any, Final
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
+from policyroute.redact.modes import Mode
 from policyroute.scrub.outputs import Outputs
 from policyroute.scrub.profile import Profile
 
@@ -147,14 +148,13 @@ class Redact:
     """What a detector finds is replaced: in requests before they are sent, or in answers.
 
     `detect` are names of `redact.kinds` (kinds and groups), `patterns` RE2 by the name of what they find; both may be
-    empty where only `known` values, the app's own of a client, are looked for. `mode` is `mask`, `hash`, `remove`,
-    `block` or `pseudonym`. `restore`: pseudonyms become values again in the answer, and `in_urls` in addresses too.
-    `where` sees `target`; one that errs holds.
+    empty where only `known` values, the app's own of a client, are looked for. `restore`: pseudonyms become values
+    again in the answer, and `in_urls` in addresses too. `where` sees `target`; one that errs holds.
     """
 
     detect: tuple[str, ...]
     patterns: Mapping[str, str]
-    mode: str
+    mode: Mode
     known: bool
     restore: bool
     in_urls: bool

@@ -16,6 +16,7 @@ from policyroute.policy.report import suggestion
 from policyroute.policy.routes import Scope
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.redact.kinds import GROUPS, KINDS
+from policyroute.redact.modes import Mode
 from policyroute.redact.patterns import rejected
 from policyroute.scrub.profile import DEFAULT, Profile
 
@@ -34,7 +35,7 @@ def redact(spec: RedactSpec, file: File, path: Path, scope: Scope, *, of_answer:
     return Redact(
         detect=tuple(dict.fromkeys(spec.detect or ())),
         patterns=spec.patterns or {},
-        mode=spec.mode or ("pseudonym" if spec.restore else "mask"),
+        mode=Mode(spec.mode or ("pseudonym" if spec.restore else "mask")),
         known=spec.known is not False,
         restore=spec.restore or False,
         in_urls=spec.in_urls or False,

@@ -15,6 +15,7 @@ from policyroute.policy.fields import BODY_FIELDS
 from policyroute.policy.names import spelled
 from policyroute.policy.spelling import Cel, Computed, Delay, Duration, Name, Shape, Strict, is_map, one_of
 from policyroute.redact.kinds import GROUPS, KINDS
+from policyroute.scrub.outputs import Outputs
 
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
 HeaderName = Annotated[str, spelled(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "A-Z, a-z, 0-9 and !#$%&'*+.^_`|~-")]
@@ -213,9 +214,7 @@ class ScrubUseSpec(Strict):
     confession: Annotated[
         Literal["log", "block"], Field(description="what is done where an answer says labelled text")
     ] = "log"
-    outputs: Annotated[
-        Literal["scan", "inherit", "public"], Field(description="how what models said before is labelled")
-    ] = "scan"
+    outputs: Annotated[Outputs, Field(description="how what models said before is labelled")] = "scan"
     where: Cel | None = None
 
 

@@ -16,7 +16,7 @@ from policyroute.cel import Demand, Environment
 from policyroute.cel.types import BOOL, CLEARANCE, STRING, Phase, enum_of, record
 from policyroute.cel.types import Field as CelField
 from policyroute.clearance import Clearance
-from policyroute.policy.effects import Text
+from policyroute.policy.effects import Label, Text
 from policyroute.policy.expressions import Environments, Expressions
 from policyroute.policy.names import spelled
 from policyroute.policy.spelling import Cel, Name, Strict, one_of
@@ -27,7 +27,6 @@ from policyroute.scrub.segment import KINDS, ROLES, Segment
 
 _T = TypeVar("_T")
 
-Label = Literal["public", "internal", "confidential", "secret"]
 TagName = Annotated[str, spelled(r"^[a-z][a-z0-9_-]*$", "a-z, 0-9 and `_-`, and begins with a letter", 64)]
 _Pattern = Annotated[str, Field(min_length=1, max_length=10_000, description="RE2")]
 _Several = Annotated[list[str], Field(min_length=1, max_length=256)]

@@ -3,7 +3,7 @@
 Rule of this module: a stream says what the whole answer would say, however it is cut; and nothing goes on before that
 is certain. Words are held back until what they are found to be cannot change any more (`Redaction.settled`), and
 looked through 64 characters at a time, with what came before them. Arguments are held string by string: whoever reads
-them waits for their end anyway. What is held when an answer breaks off is not said.
+them waits for their end anyway.
 
 This comes before pseudonyms are given back: what the client said itself is no finding. What an answer says of its
 tokens (`logprobs`) spells out what was found: whoever censors takes that away.
@@ -14,104 +14,27 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from policyroute.events import (
-    Broken,
-    Finished,
-    OtherContent,
-    ReasoningDelta,
-    RefusalDelta,
-    StreamEvent,
-    TextDelta,
-    ToolCallDelta,
-)
+from policyroute.redact.channels import Channels
 from policyroute.redact.encodings import json_changed, literal_changed
+from policyroute.redact.findings import CONTEXT
 from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.replacing import Redaction, Span
 
 _STEP: Final = 64
 """Characters that are looked through at a time, at least."""
-_CONTEXT: Final = 256
-"""Characters before them that they are looked through with: more than say what something is."""
-_WORDS: Final = (TextDelta, ReasoningDelta, RefusalDelta)
-
-Words = TextDelta | ReasoningDelta | RefusalDelta
-Channel = tuple[type, int, int]
-"""Of an answer: a kind of event, the choice, and which call."""
 
 
-class Censoring:
-    """One answer's. `json`: the client asked for JSON, so that texts are JSON texts. Raises what `Redaction` does, and
-    after that is of no more use: nothing that was held goes on."""
-
-    ended = False
+class Censoring(Channels):
+    """One answer's. Raises what `Redaction` does, and after that is of no more use: nothing that was held goes on."""
 
     def __init__(self, redaction: Redaction, *, json: bool = False) -> None:
-        self._redaction = redaction
-        self._json = json
-        self._windows: dict[Channel, Window] = {}
-        self._speaking: dict[int, Channel] = {}
+        def name(text: str) -> str:
+            return redaction.leaf(text, Place.NAME)
 
-    def passed(self, events: list[StreamEvent]) -> list[StreamEvent]:
-        """What of these goes on."""
-        found: list[StreamEvent] = []
-        for event in events:
-            if isinstance(event, _WORDS):
-                said = self._window((event.__class__, event.choice, 0), found).passed(event.text)
-                if said or event.extra:
-                    found.append(event if said == event.text else event.__class__(said, event.choice, event.extra))
-            elif isinstance(event, ToolCallDelta):
-                self._call(event, found)
-            else:
-                if isinstance(event, Finished | OtherContent):
-                    self._end(event.choice, found)
-                elif isinstance(event, Broken):
-                    self._windows.clear()
-                    self._speaking.clear()
-                found.append(event)
-        return found
-
-    def rest(self) -> list[StreamEvent]:
-        """At the end: what is held back still."""
-        found: list[StreamEvent] = []
-        for channel in self._windows:
-            self._flush(channel, found)
-        return found
-
-    def _call(self, event: ToolCallDelta, found: list[StreamEvent]) -> None:
-        said = self._window((ToolCallDelta, event.choice, event.index), found).passed(event.arguments)
-        identity = event.id and self._redaction.leaf(event.id, Place.NAME)
-        name = event.name and self._redaction.leaf(event.name, Place.NAME)
-        if said or identity is not None or name is not None or event.extra:
-            found.append(ToolCallDelta(event.index, identity, name, said, event.choice, event.extra))
-
-    def _window(self, channel: Channel, found: list[StreamEvent]) -> Window:
-        """Where something else is said than before, the words before it have ended. Calls are told side by side."""
-        kind, choice, _ = channel
-        before = self._speaking.get(choice)
-        if before != channel:
-            if before is not None and before[0] is not ToolCallDelta:
-                self._flush(before, found)
-            self._speaking[choice] = channel
-        window = self._windows.get(channel)
-        if window is None:
-            window = self._windows[channel] = Window(self._redaction, json=self._json or kind is ToolCallDelta)
-        return window
-
-    def _end(self, choice: int, found: list[StreamEvent]) -> None:
-        for channel in self._windows:
-            if channel[1] == choice:
-                self._flush(channel, found)
-
-    def _flush(self, channel: Channel, found: list[StreamEvent]) -> None:
-        kind, choice, index = channel
-        said = self._windows[channel].rest()
-        if said:
-            found.append(
-                ToolCallDelta(index, None, None, said, choice) if kind is ToolCallDelta else kind(said, choice)
-            )
+        super().__init__(lambda json: _Window(redaction, json=json), name, name, json=json)
 
 
-class Window:
+class _Window:
     """One channel, from its beginning. `json`: it is a JSON text, if it begins as one."""
 
     def __init__(self, redaction: Redaction, *, json: bool) -> None:
@@ -177,12 +100,12 @@ class _Words:
 
     def _forget(self, spans: list[Span]) -> None:
         """What is too far back to have to do with what comes. No word and no finding is cut."""
-        cut = self._told - min(self._reach, _CONTEXT)
+        cut = self._told - min(self._reach, CONTEXT)
         least = max(0, self._told - self._reach)
         while cut > least and not self._text[cut - 1].isspace():
             cut -= 1
         cut = min((span.start for span in spans if span.start < cut < span.end), default=cut)
-        if cut > _CONTEXT:
+        if cut > CONTEXT:
             self._text, self._told = self._text[cut:], self._told - cut
 
 
@@ -259,7 +182,7 @@ def censored(data: Any, redaction: Redaction, *, json: bool = False) -> Any:
 
     def leaf(text: str, place: Place) -> str:
         if place is Place.JSON or place is Place.TEXT:
-            said = Window(redaction, json=json or place is Place.JSON).all(text)
+            said = _Window(redaction, json=json or place is Place.JSON).all(text)
             return text if said == text else said
         return redaction.leaf(text, place)
 

@@ -6,6 +6,7 @@ Rule of this module: everything is made once, at load; looking changes nothing, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 
 from policyroute.redact import personal
@@ -22,8 +23,6 @@ from policyroute.redact.views import Spans, View, views
 from policyroute.redact.words import Words
 from policyroute.redact.work import Steps
 
-CONTEXT = 256
-"""Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
 _SETTLED = 96
 """Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
 _SHORTEST = 6
@@ -98,6 +97,12 @@ class Detector:
             yield from finder(view, steps)
         if known is not None:
             yield from known.find(view.text, steps)
+
+
+@lru_cache(maxsize=256)
+def detector(kinds: tuple[str, ...], patterns: tuple[tuple[str, str], ...] = ()) -> Detector:
+    """The one for these, whoever asks: making one takes a while."""
+    return Detector(kinds, dict(patterns))
 
 
 def _parting(character: str) -> bool:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from policyroute.redact.known import Known
+
+CONTEXT: Final = 256
+"""Characters before a value that may say what it is: whoever looks through a text piece by piece keeps so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,6 @@ class Finding:
     start: int
     end: int
     kind: str
-
-
-class Exhausted(Exception):
-    """Looking through a text took more than its bound. Whoever asked has to refuse: nobody knows what is in it."""
 
 
 class Finds(Protocol):

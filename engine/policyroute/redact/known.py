@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
 
+from policyroute.automaton import automaton
 from policyroute.redact.lookalikes import UNSEEN
-from policyroute.redact.words import automaton
 from policyroute.redact.work import Steps
 
 SHORTEST = 3
@@ -54,7 +54,7 @@ class Known:
         """Start, end and label of each. Raises Exhausted."""
         if self._beside is not None:
             yield from self._beside.find(text, steps)
-        if self._automaton is None:
+        if not self._reach:
             return
         plain, places = _folded(text)
         for last, (length, label) in self._automaton.iter(plain):

@@ -12,15 +12,14 @@ text like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum
-from operator import is_
 from typing import Any, Final, cast
 
-from policyroute.dialects.shapes import items
+from policyroute.exhausted import Exhausted
 from policyroute.redact.encodings import is_readable
-from policyroute.redact.findings import Exhausted
-from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SCHEMAS, SEALED, WIRE, WORDS
+from policyroute.redact.wire import ARGUMENTS, DATA, EXAMPLES, FREE, NAMES, SEALED, VECTORS, WIRE, WORDS
+from policyroute.schemas.vocabulary import NAMED
 
 
 class Place(Enum):
@@ -41,6 +40,7 @@ _DEEPEST: Final = 200
 _MANY: Final = 300_000
 """Values of one body; there is no use in looking at more."""
 _MOST: Final = 1e22
+_NUMBERS: Final = frozenset({int, float})
 
 _WORD: Final = re.compile(r"[A-Za-z@][A-Za-z0-9_./:+-]{0,120}")
 _CIPHER: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
@@ -64,38 +64,9 @@ class Walk:
 
     def done(self, value: Any) -> Any:
         """The value, the same object where nothing in it changed. Raises Exhausted where there is too much of it."""
-        self._begin()
-        return self._node(value, "", 0, free=False)
-
-    def steps(self, data: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
-        """As `done`, of a body, with a stop after each message, each tool, and whatever else stands at its top."""
-        self._begin()
-        found: dict[str, Any] = {}
-        same = True
-        for name, value in data.items():
-            if name in WIRE and value.__class__ is list:
-                new_name, new = name, (yield from self._listed(name, items(value)))
-            else:
-                self._path.clear()
-                ((new_name, new),) = self._object({name: value}, 0, free=False).items()
-                yield
-            same = same and new is value and new_name is name
-            found[_unused(found, new_name)] = new
-        return data if same else found
-
-    def _listed(self, name: str, value: list[Any]) -> Generator[None, None, list[Any]]:
-        found: list[Any] = []
-        inside = "" if name in FREE else name
-        self._left -= len(value)
-        for index, inner in enumerate(value):
-            self._path[:] = [name, index]
-            found.append(self._node(inner, inside, 2, free=False))
-            yield
-        return value if all(map(is_, value, found)) else found
-
-    def _begin(self) -> None:
         self._path.clear()
         self._left = _MANY
+        return self._node(value, "", 0, free=False)
 
     def _node(self, value: Any, key: str, depth: int, *, free: bool) -> Any:
         kind = value.__class__
@@ -104,12 +75,14 @@ class Walk:
         if depth > _DEEPEST or self._left < 0:
             raise Exhausted
         if kind is dict:
-            inner = cast("dict[str, Any]", value)
+            fields = cast("dict[str, Any]", value)
             if free or key in FREE or key in EXAMPLES:
-                return self._object(inner, depth, free=True)
-            return self._object(inner, depth, free=False, schemas=key in SCHEMAS)
+                return self._object(fields, depth, free=True)
+            return self._object(fields, depth, free=False, schemas=key in NAMED)
         if kind is list:
-            return self._list(cast("list[Any]", value), key, depth, free=free)
+            inner = cast("list[Any]", value)
+            is_vector = key in VECTORS and not free and _NUMBERS.issuperset(map(type, inner))
+            return value if is_vector else self._list(inner, key, depth, free=free)
         if (kind is int or kind is float) and (free or not key or key in EXAMPLES):
             return self._counted(value)
         return value

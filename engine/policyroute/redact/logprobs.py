@@ -7,12 +7,9 @@ has none.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from operator import is_
 from typing import Any, Final
 
-from policyroute.dialects.shapes import items, obj
-from policyroute.events import Broken, OtherContent, StreamEvent
+from policyroute.dialects.shapes import items, obj, same
 
 _LISTS: Final = ("choices", "candidates", "output", "content")
 _DEEPEST: Final = 4
@@ -33,24 +30,9 @@ def _without(data: Any, deepest: int) -> Any:
     for name in _LISTS:
         given = items(answer.get(name)) if deepest else []
         made = [_without(each, deepest - 1) for each in given]
-        if not all(map(is_, given, made)):
+        if not same(made, given):
             changes[name] = made
     gone = _GONE & answer.keys()
     if not (changes or gone):
         return data
     return {name: changes.get(name, value) for name, value in answer.items() if name not in gone}
-
-
-def quiet(events: list[StreamEvent]) -> list[StreamEvent]:
-    """The events of a whole answer, without what is left in them of that."""
-    return [_quiet(event) for event in events]
-
-
-def _quiet(event: StreamEvent) -> StreamEvent:
-    if isinstance(event, Broken):
-        return event
-    if isinstance(event, OtherContent):
-        left = without_logprobs(event.raw)
-        return event if left is event.raw else replace(event, raw=left)
-    left = without_logprobs(event.extra)
-    return event if left is event.extra else replace(event, extra=left)

@@ -74,21 +74,8 @@ class Marks:
 
     def made(self, text: str, finding: Finding) -> bool:
         """Whether what was found is one of ours: nothing of a value is in it."""
-        return (
-            self._is_mask(text, finding, label(finding.kind))
-            or self._is_hash(text, finding, label(finding.kind))
-            or self._is_token(text, finding)
-        )
-
-    def _is_mask(self, text: str, finding: Finding, name: str) -> bool:
-        return _covers(text, finding, f"[{name}]", 0)
-
-    def _is_hash(self, text: str, finding: Finding, name: str) -> bool:
-        at = text.find(f"{name}_", max(0, finding.end - len(name) - 1 - _HASH), finding.start + len(name) + 1)
-        if not 0 <= at <= finding.start:
-            return False
-        rest = text[at + len(name) + 1 : at + len(name) + 1 + _HASH]
-        return len(rest) == _HASH and all(each in LETTERS for each in rest)
+        name = label(finding.kind)
+        return _is_mask(text, finding, name) or _is_hash(text, finding, name) or self._is_token(text, finding)
 
     def _is_token(self, text: str, finding: Finding) -> bool:
         if self._pseudonyms is None:
@@ -98,6 +85,15 @@ class Marks:
         return 0 <= at <= finding.start and text[at : at + WIDTH] in self._pseudonyms.values
 
 
-def _covers(text: str, finding: Finding, mark: str, after: int) -> bool:
-    at = text.find(mark, max(0, finding.end - len(mark) - after), finding.start + len(mark))
+def _is_mask(text: str, finding: Finding, name: str) -> bool:
+    mark = f"[{name}]"
+    at = text.find(mark, max(0, finding.end - len(mark)), finding.start + len(mark))
     return 0 <= at <= finding.start
+
+
+def _is_hash(text: str, finding: Finding, name: str) -> bool:
+    at = text.find(f"{name}_", max(0, finding.end - len(name) - 1 - _HASH), finding.start + len(name) + 1)
+    if not 0 <= at <= finding.start:
+        return False
+    rest = text[at + len(name) + 1 : at + len(name) + 1 + _HASH]
+    return len(rest) == _HASH and all(each in LETTERS for each in rest)

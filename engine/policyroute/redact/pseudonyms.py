@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from policyroute.redact.findings import Exhausted
+from policyroute.exhausted import Exhausted
 
 LETTERS: Final = "BCDFGHJKLMNPRSTVWX"
 """Those that we choose among: no word and no number can be made of them."""

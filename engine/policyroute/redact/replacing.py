@@ -8,10 +8,11 @@ was found shows in an error.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from policyroute.dialects.shapes import compact
+from policyroute.exhausted import Exhausted
 from policyroute.redact.encodings import (
     SHORTEST,
     codec,
@@ -22,13 +23,11 @@ from policyroute.redact.encodings import (
     json_changed,
     quoted_changed,
 )
-from policyroute.redact.findings import Exhausted, Finding
+from policyroute.redact.findings import Finding
 from policyroute.redact.known import Known
 from policyroute.redact.leaves import Place, Walk
 from policyroute.redact.modes import STRICTNESS, Blocked, Marks, Mode, Rule
 from policyroute.redact.pseudonyms import Pseudonyms
-
-__all__ = ["Blocked", "Mode", "Redaction", "Rule", "Span"]
 
 _PASSES: Final = 8
 _NOTHING_LEFT: Final = "[REMOVED]"
@@ -69,22 +68,16 @@ class Redaction:
         self._known = known
         self._pseudonyms = pseudonyms
         self._marks = Marks(key, pseudonyms)
-        self._walk = Walk(self._leaf, self._number)
+        self._walk = Walk(self.leaf, self.number)
         self._clean: set[str] = set()
         self._depth = 0
         self._left = _MOST
         self._counts: Counter[str] = Counter()
-        self._by_rule: Counter[str] = Counter()
 
     @property
     def counts(self) -> Mapping[str, int]:
         """How much of each kind was replaced."""
         return self._counts
-
-    @property
-    def by_rule(self) -> Mapping[str, int]:
-        """How much was replaced for each rule, by its id. What two rules find is the stricter one's."""
-        return self._by_rule
 
     @property
     def reach(self) -> int:
@@ -94,41 +87,29 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """A text. Raises Blocked, and Exhausted."""
-        self._take([text])
+        if self._pseudonyms is not None:
+            self._pseudonyms.taken([text])
         return self._plain(text, name=False)
 
     def body(self, data: Any) -> Any:
         """A body as its dialect has it, the same object where nothing was found. Raises Blocked, and Exhausted."""
         if self._pseudonyms is not None:
-            self._take([compact(data)])
+            self._pseudonyms.taken([compact(data)])
         return self._walk.done(data)
-
-    def steps(self, data: dict[str, Any]) -> Generator[None, None, dict[str, Any]]:
-        """As `body`, with a stop after each message and tool, for whoever has others waiting. What it returns is the
-        body. Raises what that raises."""
-        if self._pseudonyms is not None:
-            self._take([compact(data)])
-        return self._walk.steps(data)
 
     def spans(self, text: str) -> list[Span]:
         """What is to be replaced in a text, in order, none overlapping another. Raises Exhausted."""
-        found: list[Span] = []
-        for rule in self._rules:
-            findings = rule.detector.find(text, self._known if rule.known else None)
-            if findings:
-                found += self._new(text, findings, rule)
-        return _merged(found) if len(found) > 1 else found
+        return _merged([span for rule in self._rules for span in self._new(text, self._findings(text, rule), rule)])
 
     def settled(self, text: str) -> tuple[list[Span], int]:
         """And of a text that goes on: how many of its characters no continuation can change anything of."""
         found: list[Span] = []
         until = len(text)
         for rule in self._rules:
-            known = self._known if rule.known else None
-            findings = rule.detector.find(text, known)
+            findings = self._findings(text, rule)
             found += self._new(text, findings, rule)
-            until = min(until, rule.detector.settled(text, findings, known))
-        merged = _merged(found) if len(found) > 1 else found
+            until = min(until, rule.detector.settled(text, findings, self._known_to(rule)))
+        merged = _merged(found)
         return merged, min((span.start for span in merged if span.start < until < span.end), default=until)
 
     def mark(self, span: Span, value: str, *, name: bool = False) -> str:
@@ -136,7 +117,6 @@ class Redaction:
         if span.rule.mode is Mode.BLOCK:
             raise Blocked(span.rule.id, span.kind, self._walk.place)
         self._counts[span.kind] += 1
-        self._by_rule[span.rule.id] += 1
         return self._marks.of(span.rule.mode, span.kind, value, name=name)
 
     def once(self, text: str) -> str:
@@ -145,28 +125,8 @@ class Redaction:
         return self._replaced(text, spans, name=False) if spans else text
 
     def leaf(self, text: str, place: Place) -> str:
-        """A text of a body or answer, with all that is in it: it may be JSON, or a file."""
-        return self._leaf(text, place)
-
-    def number(self, written: str) -> str | None:
-        """By which text a number is replaced; None where it stays."""
-        return self._number(written)
-
-    # ------------------------------------------------------------------------------------------------------------------
-
-    def _new(self, text: str, findings: Sequence[Finding], rule: Rule) -> list[Span]:
-        """What of it does not stand there for something that was found before."""
-        return [
-            Span(each.start, each.end, each.kind, rule)
-            for each in findings
-            if each.start < each.end and not self._marks.made(text, each)
-        ]
-
-    def _take(self, texts: list[str]) -> None:
-        if self._pseudonyms is not None:
-            self._pseudonyms.taken(texts)
-
-    def _leaf(self, text: str, place: Place) -> str:
+        """A text of a body or answer, with all that is in it: it may be JSON, or a file. Raises Blocked, and
+        Exhausted."""
         known = len(text) <= _SHORT and text in self._clean
         self._left -= 1 if known else _LOOK
         if self._left < 0 or self._depth >= _DEEPEST:
@@ -182,6 +142,27 @@ class Redaction:
             self._clean.add(text)
         return new
 
+    def number(self, written: str) -> str | None:
+        """By which text a number is replaced; None where it stays."""
+        if sum(each.isdigit() for each in written) < _DIGITS:
+            return None
+        new = self.leaf(written, Place.MADE)
+        return None if new is written else new
+
+    def _known_to(self, rule: Rule) -> Known | None:
+        return self._known if rule.known else None
+
+    def _findings(self, text: str, rule: Rule) -> Sequence[Finding]:
+        return rule.detector.find(text, self._known_to(rule))
+
+    def _new(self, text: str, findings: Sequence[Finding], rule: Rule) -> list[Span]:
+        """What of it does not stand there for something that was found before."""
+        return [
+            Span(each.start, each.end, each.kind, rule)
+            for each in findings
+            if each.start < each.end and not self._marks.made(text, each)
+        ]
+
     def _seen(self, text: str, place: Place) -> str:
         """A text, and what it says in another spelling."""
         url = data_url(text)
@@ -194,15 +175,15 @@ class Redaction:
             if file is not None:
                 return file
         if is_json(text):
-            return json_changed(text, self._inside, self._key, self._number)
+            return json_changed(text, self._inside, self._key, self.number)
         new = self._plain(text, name=place is Place.NAME)
         return new if new.strip() or place is not Place.TEXT or not text.strip() else _NOTHING_LEFT
 
     def _inside(self, text: str) -> str:
-        return self._leaf(text, Place.MADE)
+        return self.leaf(text, Place.MADE)
 
     def _key(self, text: str) -> str:
-        return self._leaf(text, Place.NAME)
+        return self.leaf(text, Place.NAME)
 
     def _file(self, data: str, least: int) -> str | None:
         """Base64, with what is found in it replaced. None: it is to be looked at as it stands, since it is none, or
@@ -242,15 +223,11 @@ class Redaction:
         parts.append(text[last:])
         return "".join(parts)
 
-    def _number(self, written: str) -> str | None:
-        if sum(each.isdigit() for each in written) < _DIGITS:
-            return None
-        new = self._leaf(written, Place.MADE)
-        return None if new is written else new
-
 
 def _merged(found: list[Span]) -> list[Span]:
     """Those that overlap are one, and as strict as the strictest of them."""
+    if len(found) < 2:
+        return found
     found.sort(key=lambda span: (span.start, -span.end))
     merged: list[Span] = []
     for span in found:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from policyroute.schemas.vocabulary import KNOWN, SILENT
+from policyroute.schemas.vocabulary import KNOWN, NAMED, SILENT, VALUES
 
 FREE: Final = frozenset({"arguments", "input", "args", "response", "metadata", "labels"})
 """An object right under one of these is of the client's or a model's making."""
 ARGUMENTS: Final = frozenset({"arguments", "partial_json"})
 """A text there is a JSON text."""
-EXAMPLES: Final = frozenset({"default", "example", "examples", "input_examples", "const", "enum"})
+EXAMPLES: Final = VALUES | {"input_examples"}
 """And anything below these."""
-SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-"""Schemas by their names, which are the client's."""
 NAMES: Final = EXAMPLES | frozenset(
     """id name toolUseId callId responseId allowedFunctionNames allowed_function_names required propertyOrdering pattern
     $ref dependentRequired user safety_identifier container conversation prompt_cache_key""".split()
@@ -30,6 +28,8 @@ WORDS: Final = frozenset(
     service_tier serviceTier effort detail""".split()
 )
 """What stands there is a word of the wire."""
+VECTORS: Final = frozenset({"embedding"})
+"""Numbers there say nothing that anybody could read, and there are many."""
 SEALED: Final = frozenset("signature thoughtSignature thought_signature encrypted_content encrypted_index".split())
 """What stands there is ciphertext, which only its issuer reads."""
 
@@ -81,11 +81,12 @@ WIRE: Final = (
     | SILENT
     | FREE
     | EXAMPLES
-    | SCHEMAS
+    | NAMED
     | NAMES
     | DATA
     | WORDS
     | SEALED
+    | VECTORS
     | frozenset(f"{_CHAT} {_RESPONSES} {_ANTHROPIC} {_GEMINI} {_ANSWERS}".split())
 )
 """Keys that are no client's invention, where they stand outside of what clients and models make."""

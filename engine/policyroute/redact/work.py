@@ -5,7 +5,7 @@ Rule of this module: counts of steps, never a clock, so that the same text alway
 
 from __future__ import annotations
 
-from policyroute.redact.findings import Exhausted
+from policyroute.exhausted import Exhausted
 
 MOST_TEXT = 500_000
 """Characters of one text that are looked through; a longer one is refused."""

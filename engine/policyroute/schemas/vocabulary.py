@@ -31,6 +31,11 @@ SILENT: Final = frozenset(
 )
 """What says nothing about a document once references are resolved: left out without a word."""
 
+NAMED: Final = frozenset(("properties", "patternProperties", "dependentSchemas", "$defs", "definitions"))
+"""What has schemas by names, which are no keywords."""
+VALUES: Final = frozenset(("enum", "const", "default", "examples", "example"))
+"""What has values, which are no schemas."""
+
 LOGIC: Final = ("if", "then", "else", "not", "$dynamicRef", "$recursiveRef")
 ORDER: Final = (
     *("$ref", "type", "nullable", "title", "description", "format", "enum", "const", "anyOf"),

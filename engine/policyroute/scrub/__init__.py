@@ -5,39 +5,35 @@ changed is the very prompt.
 """
 
 from policyroute.scrub.glance import glance
-from policyroute.scrub.judging import Pseudonym
-from policyroute.scrub.leaking import Listening, asserted, leaks
+from policyroute.scrub.leaking import Listening, asserted, leaks, overheard
 from policyroute.scrub.normal import normalised
-from policyroute.scrub.outcome import Checked, Cut, Refusal, Scrubbed, Sizes
+from policyroute.scrub.outcome import Cut, Refusal, Scrubbed, Sizes
 from policyroute.scrub.outputs import Outputs
-from policyroute.scrub.profile import DEFAULT, Assertions, Exhausted, Gate, Profile, Selector
+from policyroute.scrub.profile import DEFAULT, Assertions, Gate, Profile, Selector
 from policyroute.scrub.scrubbing import scrubbed
 from policyroute.scrub.segment import Segment
-from policyroute.scrub.traces import Trace, Traces
+from policyroute.scrub.traces import Traces
 from policyroute.scrub.walk import segments
 
 __all__ = [
     "DEFAULT",
     "Assertions",
-    "Checked",
     "Cut",
-    "Exhausted",
     "Gate",
     "Listening",
     "Outputs",
     "Profile",
-    "Pseudonym",
     "Refusal",
     "Scrubbed",
     "Segment",
     "Selector",
     "Sizes",
-    "Trace",
     "Traces",
     "asserted",
     "glance",
     "leaks",
     "normalised",
+    "overheard",
     "scrubbed",
     "segments",
 ]

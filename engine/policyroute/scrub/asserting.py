@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policyroute.clearance import Clearance
-from policyroute.scrub.judging import Judged, utf8
-from policyroute.scrub.outcome import Checked, Refusal, Sizes
+from policyroute.dialects.shapes import utf8_length
+from policyroute.scrub.judging import Judged
+from policyroute.scrub.outcome import Refusal, Sizes
 from policyroute.scrub.profile import Gate, Profile
 
 
@@ -25,13 +26,14 @@ class Told:
     fallback: bool
 
 
-def checked(profiles: Iterable[Profile], told: Told) -> tuple[Checked, ...] | Refusal:
-    found: list[Checked] = []
+def checked(profiles: Iterable[Profile], told: Told) -> tuple[str, ...] | Refusal:
+    """Their names; or the first one that does not hold."""
+    found: list[str] = []
     for profile in profiles:
         for name, detail, ok in (*_kept(profile, told), *_dropped(profile, told), *_much(profile, told)):
             if not ok:
                 return Refusal("assertion", name, detail=detail)
-            found.append(Checked(f"{name}:{detail}" if detail else name, ok))
+            found.append(f"{name}:{detail}" if detail else name)
     return tuple(found)
 
 
@@ -100,8 +102,8 @@ def sizes_before(all_: Iterable[Judged]) -> Sizes:
     by_label: dict[str, int] = {}
     for each in all_:
         for piece in each.pieces:
-            _count(by_role, each.segment.role, utf8(piece.text))
-            _count(by_label, piece.label.label, utf8(piece.text))
+            _count(by_role, each.segment.role, utf8_length(piece.text))
+            _count(by_label, piece.label.label, utf8_length(piece.text))
     return Sizes(by_role, by_label)
 
 
@@ -110,7 +112,7 @@ def sizes_after(all_: Iterable[Judged]) -> Sizes:
     by_role: dict[str, int] = {}
     by_label: dict[str, int] = {}
     for each in all_:
-        said = utf8(each.told or "")
+        said = utf8_length(each.told or "")
         _count(by_role, each.segment.role, said)
         for label, size in _labelled(each, said).items():
             _count(by_label, label, size)
@@ -123,7 +125,7 @@ def _labelled(each: Judged, said: int) -> Mapping[str, int]:
     left = said
     for goes, piece in zip(each.goes, each.pieces, strict=True):
         if goes and left:
-            size = min(left, utf8(piece.text))
+            size = min(left, utf8_length(piece.text))
             _count(found, piece.label.label, size)
             left -= size
     _count(found, Clearance.PUBLIC.label, left)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from policyroute.scrub.shapes import items, obj, same
+from policyroute.dialects.shapes import items, obj, same
+from policyroute.schemas.vocabulary import NAMED, VALUES
 
 _GONE: Final = frozenset({"$comment", "$id", "id", "title", "$schema"})
 _ORDER: Final = {
@@ -18,8 +19,7 @@ _ORDER: Final = {
         allOf $defs definitions""".split()
     )
 }
-_NAMED: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_VALUES: Final = frozenset({"enum", "const", "default", "example", "examples", "required", "dependentRequired"})
+_VALUES: Final = VALUES | {"required", "dependentRequired"}
 """Keywords whose values are no schemas."""
 DEEPEST: Final = 100
 
@@ -71,7 +71,7 @@ def _place(name: str) -> tuple[int, str]:
 def _keyword(name: str, value: Any, ids: bool, depth: int) -> Any:
     if name in _VALUES:
         return value
-    if name in _NAMED and isinstance(value, dict):
+    if name in NAMED and isinstance(value, dict):
         given = obj(value)
         told = {each: _schema(inner, ids, depth + 1) for each, inner in given.items()}
         return given if same(told.values(), given.values()) else told

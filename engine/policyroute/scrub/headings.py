@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from policyroute.scrub.profile import Exhausted
+from policyroute.exhausted import Exhausted
 
 _MARKDOWN: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*)")
 _BOLD: Final = re.compile(r"\s{0,3}(?:\*\*|__)([^*_\n]{1,120})(?:\*\*|__):?\s*")

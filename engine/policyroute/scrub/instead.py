@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from policyroute.clearance import Clearance
-from policyroute.scrub.judging import Judged, utf8
+from policyroute.dialects.shapes import utf8_length
+from policyroute.scrub.judging import Judged
 from policyroute.scrub.outcome import Cut, Done, Refusal
 from policyroute.scrub.profile import Profile
 from policyroute.scrub.segment import OPEN
@@ -50,7 +51,8 @@ def _otherwise(each: Judged, told: str | None, how: Done) -> Judged:
     segment = each.segment
     label = max((piece.label for piece in each.pieces), default=Clearance.INTERNAL)
     selector = next((piece.selector for piece in each.pieces if piece.selector and piece.label == label), "")
-    cut = Cut(segment.path, segment.role, segment.kind, label, selector, how, utf8(segment.text), utf8(told or ""))
+    before, after = utf8_length(segment.text), utf8_length(told or "")
+    cut = Cut(segment.path, segment.role, segment.kind, label, selector, how, before, after, segment.text)
     return replace(each, told=told, goes=[False] * len(each.pieces), cuts=(cut,), blocked=None)
 
 

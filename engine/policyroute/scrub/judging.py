@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from policyroute.dialects.shapes import utf8_length
 from policyroute.scrub.joining import joined
 from policyroute.scrub.labelling import Piece
 from policyroute.scrub.outcome import Cut, Done, Refusal
@@ -87,10 +88,7 @@ def _cut(segment: Segment, piece: Piece, said: str | None) -> Cut:
         piece.label,
         piece.selector,
         _DONE.get(piece.action, "dropped") if said else "dropped",
-        utf8(piece.text),
-        utf8(said or ""),
+        utf8_length(piece.text),
+        utf8_length(said or ""),
+        piece.text,
     )
-
-
-def utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

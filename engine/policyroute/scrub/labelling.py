@@ -67,11 +67,6 @@ class Reader:
         return list(_cut(segment.text, selectors, found, markup, base))
 
 
-def pieces(segment: Segment, profiles: Sequence[Profile]) -> list[Piece]:
-    """As a `Reader` of these profiles does."""
-    return Reader(profiles).pieces(segment)
-
-
 def _unsaid(segment: Segment) -> Clearance:
     return Clearance.PUBLIC if segment.kind in OPEN else Clearance.INTERNAL
 

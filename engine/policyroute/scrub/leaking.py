@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import orjson
 
+from policyroute.dialects.shapes import items, obj
 from policyroute.scrub.folding import AT_ONCE, slices, squeezed, squeezed_bytes
-from policyroute.scrub.shapes import items, obj
 from policyroute.scrub.traces import Traces
 
 _LETTERS: Final = "A-Za-z0-9+/_-"
@@ -117,6 +117,11 @@ class Listening:
             self._found.update(_hidden(run, self._traces))
             run = run[-_AGAIN:]
         self._said = run
+
+
+def overheard(answer: Any, traces: Traces) -> frozenset[str]:
+    """The names of what is found in a whole answer, which is JSON: in every string, JSON in strings included."""
+    return frozenset[str]().union(*(leaks(text, traces) for text in _strings(answer)))
 
 
 def asserted(body: bytes, traces: Traces) -> frozenset[str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from policyroute.absent import ABSENT
 from policyroute.changes import Change, Changes, plain
+from policyroute.dialects.shapes import same
 from policyroute.request.prompt import Call, Format, Function, Media, Other, Part, Prompt, Result, Text, Thought, Turn
 from policyroute.scrub.canonical import canonical
 
@@ -70,8 +71,7 @@ class _Neutral:
 
     @staticmethod
     def _all(given: tuple[Any, ...], told: list[Any]) -> tuple[Any, ...]:
-        same = len(given) == len(told) and all(new is old for new, old in zip(told, given, strict=True))
-        return given if same else tuple(told)
+        return given if same(told, given) else tuple(told)
 
     def _turns(self) -> list[Turn]:
         return [told for turn in self._prompt.turns if (told := self._turn(turn))]

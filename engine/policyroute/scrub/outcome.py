@@ -1,13 +1,14 @@
 """What became of a prompt at a boundary, as values.
 
-Rule of this module: what is said of it to others (cuts, sizes, refusals) has no text; what has shows none in a `repr`.
+Rule of this module: what is said of it to others (refusals, sizes, the JSON of cuts) has no text; what has shows none
+in a `repr`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from policyroute.clearance import Clearance
 from policyroute.request.prompt import Prompt
@@ -65,7 +66,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a selector took out of a segment. `bytes_in` of UTF-8 before, `bytes_out` of what stands there now."""
+    """What a selector took out of a segment: `text`. `bytes_in` of UTF-8 before, `bytes_out` of what stands there
+    now."""
 
     path: str
     role: str
@@ -75,6 +77,7 @@ class Cut:
     action: Done
     bytes_in: int
     bytes_out: int
+    text: str = field(repr=False)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -96,6 +99,11 @@ class Sizes:
     by_role: Mapping[str, int] = field(default_factory=dict[str, int])
     by_label: Mapping[str, int] = field(default_factory=dict[str, int])
 
+    @classmethod
+    def unread(cls, size: int) -> Self:
+        """Of so many bytes that have no prompt in them: as secret as what nobody labels."""
+        return cls({"request": size}, {Clearance.INTERNAL.label: size})
+
     @property
     def total(self) -> int:
         return sum(self.by_role.values())
@@ -105,18 +113,11 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """An assertion that was looked into."""
-
-    name: str
-    ok: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Scrubbed:
     """`prompt` is the very one that was given where nothing was changed. `traces`: what has a label above `internal`,
     to look for it in what models say. `withheld`: what this receiver does not get, to look for it in the bytes that
-    are sent. `spoken`: what the author wrote and this receiver does get, which is no sign of anything withheld."""
+    are sent. `spoken`: what the author wrote and this receiver does get, which is no sign of anything withheld.
+    `checked`: the assertions that were looked into, and hold."""
 
     prompt: Prompt = field(repr=False)
     cuts: tuple[Cut, ...] = ()
@@ -125,4 +126,4 @@ class Scrubbed:
     traces: tuple[Trace, ...] = field(default=(), repr=False)
     withheld: tuple[Trace, ...] = field(default=(), repr=False)
     spoken: tuple[str, ...] = field(default=(), repr=False)
-    checked: tuple[Checked, ...] = ()
+    checked: tuple[str, ...] = ()

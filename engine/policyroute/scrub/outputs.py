@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from policyroute.clearance import Clearance
+from policyroute.exhausted import Exhausted
 from policyroute.scrub.labelling import Piece
 from policyroute.scrub.leaking import MOST, leaks
-from policyroute.scrub.profile import Exhausted, Gate
+from policyroute.scrub.profile import Gate
 from policyroute.scrub.segment import OPEN, Segment
 from policyroute.scrub.traces import Trace, Traces
 

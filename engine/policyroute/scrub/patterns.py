@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import re2 as untyped_re2  # type: ignore[import-untyped]
 
-from policyroute.scrub.profile import Exhausted, Ranges
+from policyroute.exhausted import Exhausted
+from policyroute.scrub.profile import Ranges
 
 _re2: Any = untyped_re2
 

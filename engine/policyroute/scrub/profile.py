@@ -20,10 +20,6 @@ Ranges = Callable[[str], list[tuple[int, int]]]
 """Where in a text something is: characters, in order, none overlapping another. Raises Exhausted."""
 
 
-class Exhausted(Exception):
-    """Looking through a text took more than its bound."""
-
-
 @dataclass(frozen=True, slots=True)
 class Selector:
     """Of all that is said here all must hold. `tag`, `heading` and `pattern` select stretches of a text, the others

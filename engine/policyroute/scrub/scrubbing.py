@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from policyroute.clearance import Clearance
+from policyroute.dialects.shapes import obj, same
+from policyroute.exhausted import Exhausted
 from policyroute.request.prompt import Function, Prompt, Turn
 from policyroute.scrub.asserting import Told, checked, sizes_after, sizes_before
 from policyroute.scrub.instead import fallen_back, gutted
 from policyroute.scrub.judging import Judged, Pseudonym, judged
 from policyroute.scrub.labelling import Piece, Reader
+from policyroute.scrub.nested import Stuck
 from policyroute.scrub.outcome import Refusal, Scrubbed
 from policyroute.scrub.outputs import SELECTOR as OUTPUTS
 from policyroute.scrub.outputs import Outputs, of_models
-from policyroute.scrub.profile import Exhausted, Gate, Profile
+from policyroute.scrub.profile import Gate, Profile
 from policyroute.scrub.segment import Segment
-from policyroute.scrub.shapes import obj, same
 from policyroute.scrub.tags import Untidy, tagged
 from policyroute.scrub.traces import Trace
-from policyroute.scrub.walk import Stuck, rewritten, segments
+from policyroute.scrub.walk import rewritten, segments
 
 
 def scrubbed(

@@ -1,4 +1,4 @@
-"""One string of a prompt: where it stands, whose it is, how secret, and whether the conversation needs it.
+"""One string of a prompt: where it stands, whose it is, and how secret.
 
 Rule of this module: values. A text may come from a prompt, so that none shows itself in a `repr`.
 """
@@ -55,7 +55,8 @@ OPEN: Final = frozenset({"id", "word"})
 @dataclass(slots=True, repr=False)
 class Segment:
     """`path` is in the terms of `Prompt` (`turns[2].parts[0].text`). `name`: the tool's whose it is, or empty.
-    `metadata`: what its message says of itself, over what the request says. `selector`: whoever labelled it."""
+    `metadata`: what its message says of itself, over what the request says. `label` is that of the defaults, once
+    somebody has read it."""
 
     path: str
     role: Role
@@ -65,8 +66,6 @@ class Segment:
     name: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     label: Clearance = Clearance.INTERNAL
-    required: bool = True
-    selector: str = ""
 
     @property
     def trusted(self) -> bool:

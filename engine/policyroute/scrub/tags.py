@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from policyroute.exhausted import Exhausted
 from policyroute.scrub.folding import AT_ONCE, folded
-from policyroute.scrub.profile import Exhausted
 
 
 @dataclass(frozen=True, slots=True)

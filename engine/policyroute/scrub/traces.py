@@ -7,16 +7,13 @@ are one; what is found is said by name, never by text. The work is linear in wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import ahocorasick as untyped_ahocorasick  # type: ignore[import-not-found]
-
+from policyroute.automaton import automaton
 from policyroute.clearance import Clearance
 from policyroute.scrub.folding import folded, squeezed
-
-_ahocorasick: Any = untyped_ahocorasick
 
 WORDS: Final = 5
 _LEAST: Final = 12
@@ -54,18 +51,17 @@ class Traces:
         named |= {squeezed(canary): CANARY for canary in canaries}
         named = {shingle: name for shingle, name in named.items() if len(shingle) >= _ALONE}
         self.longest = max(map(len, named), default=0)
-        self._automaton = automaton = _built(named) if named else None
+        self._automaton = automaton({shingle: (shingle, name) for shingle, name in named.items()})
         self._free: set[str] = set()
-        if automaton is not None:
-            seen = (found for text in besides for _, found in automaton.iter(squeezed(text)))
-            self._free = {shingle for shingle, name in seen if name != CANARY}
+        for text in besides if named else ():
+            self._free.update(shingle for _, (shingle, name) in self._automaton.iter(squeezed(text)) if name != CANARY)
 
     def __bool__(self) -> bool:
-        return self._automaton is not None
+        return self.longest > 0
 
     def found(self, said: str) -> Iterator[str]:
         """Names of what is in a text that is squeezed already."""
-        if self._automaton is not None and said:
+        if self and said:
             for _, (shingle, name) in self._automaton.iter(said):
                 if shingle not in self._free:
                     yield name
@@ -74,14 +70,6 @@ class Traces:
         """As `found`, backwards and as rot13."""
         yield from self.found(said[::-1])
         yield from self.found(said.translate(_ROT13))
-
-
-def _built(named: Mapping[str, str]) -> Any:
-    automaton: Any = _ahocorasick.Automaton()
-    for shingle, name in named.items():
-        automaton.add_word(shingle, (shingle, name))
-    automaton.make_automaton()
-    return automaton
 
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from policyroute.dialects.shapes import obj, same
 from policyroute.request.prompt import (
     Call,
     Format,
@@ -27,9 +28,8 @@ from policyroute.request.prompt import (
     Thought,
     Turn,
 )
-from policyroute.scrub.places import WITHHELD, At, Schema, Stuck, json_text, leaves
+from policyroute.scrub.nested import WITHHELD, Schema, Stuck, json_text, leaves
 from policyroute.scrub.segment import Kind, Origin, Role, Segment
-from policyroute.scrub.shapes import obj, same
 
 _T = TypeVar("_T")
 _C = TypeVar("_C", Call, Result, Media, Function, Format)
@@ -199,7 +199,7 @@ class _Walk:
         return _changed(part, changes)
 
     def _file(self, part: Media, path: str) -> str | None:
-        text = decoded(part)
+        text = _decoded(part)
         if not text:
             return part.data
         said = self._at(path, "file", text)
@@ -235,7 +235,7 @@ class _Walk:
         return _changed(form, changes)
 
 
-def decoded(part: Media) -> str:
+def _decoded(part: Media) -> str:
     """The text of a file that comes with the request; empty where it is none."""
     if not part.data or not part.mime.lower().startswith(_TEXTUAL):
         return ""
@@ -260,6 +260,3 @@ def _kept(given: tuple[_T, ...], told: list[Any]) -> tuple[_T, ...]:
 def _changed(given: _C, fields: dict[str, Any]) -> _C:
     changed = {name: new for name, new in fields.items() if new is not getattr(given, name)}
     return replace(given, **changed) if changed else given
-
-
-__all__ = ["WITHHELD", "At", "Stuck", "Visit", "decoded", "rewritten", "segments"]

@@ -11,8 +11,9 @@ from typing import Any, Final, cast
 
 import orjson
 
+from policyroute.dialects.shapes import items, obj, same
+from policyroute.schemas.vocabulary import NAMED, VALUES
 from policyroute.scrub.segment import Kind
-from policyroute.scrub.shapes import items, obj, same
 
 WITHHELD: Final = "[withheld]"
 """Stands where something has to."""
@@ -24,8 +25,6 @@ DEEPEST: Final = 64
 """JSON that nests deeper is one string."""
 
 _WORDS: Final = frozenset({"type", "role", "status", "mime_type", "mimeType", "media_type", "format", "detail"})
-_MAPS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_VALUES: Final = frozenset({"enum", "const", "default", "example", "examples"})
 _FIXED: Final = frozenset({"enum", "const"})
 _DOCS: Final = frozenset({"description", "title", "$comment"})
 
@@ -129,18 +128,18 @@ class Schema:
         return found if changed else fields
 
     def _keyword(self, key: str, value: Any, path: str) -> Any:
-        if key in _MAPS and isinstance(value, dict):
+        if key in NAMED and isinstance(value, dict):
             return self._named(obj(value), path)
         if isinstance(value, str):
             return self._text(key, value, path)
-        if key in _VALUES:
+        if key in VALUES:
             return self._fixed(value, path) if key in _FIXED else leaves(value, path, self._at, self._value, keep=False)
         return value if key == "required" or key in _WORDS else self.visited(value, path)
 
     def _text(self, key: str, value: str, path: str) -> str | None:
         if key in _DOCS:
             return self._at(path, self._doc, value)
-        if key in _VALUES and key not in _FIXED:
+        if key in VALUES and key not in _FIXED:
             return self._at(path, self._value, value)
         kind: Kind = self._value if key in _FIXED else "word" if key in _WORDS or key[:1] == "$" else "other"
         return self._unless_stuck(path, kind, value)

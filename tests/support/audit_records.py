@@ -46,7 +46,9 @@ def a_record(number: int = 1, conversation: str | None = "c", tenant: str = "acm
         decision="forwarded",
         revision="ab" * 32,
         cause=None if first else Cause("rate_limited", 429, "rate_limit_exceeded"),
-        cuts=() if first else (Cut("scrub-eu", "system", "confidential", "drop", 200, 0, MARKS.text("secret plan")),),
+        cuts=()
+        if first
+        else (Cut("scrub-eu", "system", "confidential", "dropped", 200, 0, MARKS.text("secret plan")),),
         redactions={"email": 2},
         secrets={"github_token": 1},
         pseudonyms=2,
