@@ -5,8 +5,8 @@ Rule of this module: it fails closed. What cannot be looked through, or be left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from policyroute.changes import Change
 from policyroute.clearance import Clearance
@@ -19,6 +19,8 @@ from policyroute.redact.replacing import Blocked
 from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt
 from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, leaks, normalised, scrubbed
+
+_T = TypeVar("_T")
 
 CLEARANCE: Final = "clearance"
 CONFESSION: Final = "confession"
@@ -119,14 +121,23 @@ class Passage:
 
     def data(self, data: dict[str, Any]) -> dict[str, Any]:
         """The body, the very same where there is nothing to replace. Raises NotForIt."""
+        data, self.counts = self._redacted(lambda: self._secrecy.body(self._hop.redactions, data))
+        return data
+
+    def header(self, value: str) -> str:
+        """The value of a header that the client or a rule gives. Raises NotForIt."""
+        if leaks(value, self._withheld):
+            raise self._not_for_it(CLEARANCE, "what is withheld from it stands in a header", self._scrubbing)
+        return self._redacted(lambda: self._secrecy.text(self._hop.redactions, value))
+
+    def _redacted(self, work: Callable[[], _T]) -> _T:
         try:
-            data, self.counts = self._secrecy.body(self._hop.redactions, data)
+            return work()
         except Blocked as error:
             raise self._not_for_it(BLOCKED, f"a rule blocks what it found: {error.kind}", error.rule) from None
         except Exhausted:
             rule = self._hop.redactions[0][0]
             raise self._not_for_it(UNSEARCHABLE, "it cannot be looked through for what must not go", rule) from None
-        return data
 
     def checked(self, body: bytes) -> None:
         """The bytes that are about to be sent have nothing of what was withheld. Raises NotForIt."""
