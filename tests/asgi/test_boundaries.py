@@ -208,3 +208,22 @@ async def test_a_b_c_is_a_c(tmp_path: Path) -> None:
     async with routed(tmp_path, straight, POLICY.replace("[one, two, three]", "[one, three]")) as client:
         await answered(client, chat("Hello."), "c1")
     assert over_b.by_host["far"].got == straight.by_host["far"].got
+
+
+@pytest.mark.parametrize("cut", [15, None], ids=["what was begun", "another step's answer"])
+async def test_what_work_is_resumed_with_tells_nothing(tmp_path: Path, cut: int | None) -> None:
+    said = f"Well: {SECRET} And so on, and so on, and so on, and so on."
+    echoes = Echoes(home=Echo(says=lambda _: said, cut=cut), away=Echo(down=True))
+    home, away = echoes.by_host["home"], echoes.by_host["away"]
+    async with routed(tmp_path, echoes, POLICY.replace("[one, two, three]", "[one, two]")) as client:
+
+        async def asked(step: str) -> str:
+            headers = {"x-conversation-id": "c1", "x-task-id": "t1", "x-task-step": step}
+            body = chat("Go on.", stream=True)
+            return (await client.post("/v1/chat/completions", json=body, headers=headers)).text
+
+        assert ("[DONE]" in await asked("1/2 Plan")) is (cut is None)
+        home.down, away.down = True, False
+        await asked("1/2 Plan" if cut else "2/2 Write")
+    assert len(home.got) == 2
+    assert not any(b"Tangerine" in body for body in away.got)

@@ -39,13 +39,13 @@ class NotForIt(Exception):
 
 
 class Passage:
-    """To one candidate. `said` is what was said of the answer that it would go on with.
+    """To one candidate. `said` is what models said that it would be told of, or go on with.
 
     What came of it is there afterwards: `scrubbed`, `traces` of what is secret in it, `changes` (of the normalisation),
     and `counts` of what was redacted, by kind.
     """
 
-    def __init__(self, hop: Hop, secrecy: Secrecy, said: str, *, crosses: bool, measured: bool) -> None:
+    def __init__(self, hop: Hop, secrecy: Secrecy, said: Sequence[str], *, crosses: bool, measured: bool) -> None:
         self.scrubbed: Scrubbed | None = None
         self.traces = Traces()
         self.changes: tuple[Change, ...] = ()
@@ -79,8 +79,8 @@ class Passage:
         open_ = hop.candidate.provider.clearance >= Clearance.INTERNAL
         if open_ and not (crosses or scrubs or hop.redactions or measured):
             return None
-        carried = addition.attempt.carried if addition is not None else None
-        return cls(hop, secrecy, carried.text if carried is not None else "", crosses=crosses, measured=measured)
+        said = addition.said if addition is not None else ()
+        return cls(hop, secrecy, said, crosses=crosses, measured=measured)
 
     @property
     def pseudonyms(self) -> int:
@@ -109,7 +109,7 @@ class Passage:
         canaries = [canary for profile in profiles for canary in profile.canaries]
         open_ = clearance >= Clearance.CONFIDENTIAL and not self._crosses
         self._withheld = Traces(found.withheld, () if open_ else canaries, found.spoken)
-        if leaks(self._said, self._withheld):
+        if any(leaks(text, self._withheld) for text in self._said):
             raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
         self.scrubbed, self.traces = found, Traces(found.traces, canaries)
         return found.prompt
