@@ -227,3 +227,42 @@ async def test_what_work_is_resumed_with_tells_nothing(tmp_path: Path, cut: int 
         await asked("1/2 Plan" if cut else "2/2 Write")
     assert len(home.got) == 2
     assert not any(b"Tangerine" in body for body in away.got)
+
+
+EMBEDDINGS = """
+version: 1
+providers: {away: {dialect: openai_chat, base_url: "http://away/v1", insecure: true}}
+targets: {vectors: {provider: away, model: m, supports: {embeddings: true}}}
+scrub: {house: {select: [{id: hosts, re: '[a-z0-9-]+\\.corp\\.example', label: confidential}]}}
+rules:
+  - {id: labels, scrub: {use: PROFILE}}
+  - {id: pii, when: 'request.model == "look"', redact: {detect: [pii]}}
+default: {route: [vectors]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "texts", "refusal"),
+    [
+        ("house", "x", ["Hello.", "On db7.corp.example."], "clearance"),
+        ("house", "x", "On db7.corp.example.", "clearance"),
+        ("house", "x", [[791, 2068], [3923]], "unsearchable"),
+        ("default", "look", [791, 2068], "unsearchable"),
+        ("house", "x", ["Hello.", ""], None),
+        ("default", "x", [791, 2068], None),
+        ("default", "x", "A <confidential>caf\u00e9.", None),
+    ],
+)
+async def test_a_text_to_embed_goes_whole_or_not_at_all(
+    tmp_path: Path, profile: str, model: str, texts: Any, refusal: str | None
+) -> None:
+    echoes = Echoes(away=Echo(down=True))
+    log = Log()
+    async with routed(tmp_path, echoes, EMBEDDINGS.replace("PROFILE", profile), log=log) as client:
+        answer = await client.post("/v1/embeddings", json={"model": model, "input": texts})
+    sent = [json.loads(body)["input"] for body in echoes.by_host["away"].got]
+    if refusal is None:
+        assert sent and all(each == texts for each in sent)
+    else:
+        assert not sent and (answer.status_code, answer.json()["error"]["code"]) == (403, "not_for_any_provider")
+        assert [each["code"] for each in log.lines[-1]["skipped"]] == [refusal]

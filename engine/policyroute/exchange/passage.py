@@ -11,13 +11,14 @@ from typing import Any, Final, TypeVar
 from policyroute.changes import Change
 from policyroute.clearance import Clearance
 from policyroute.decide.decision import Excluded, Hop
+from policyroute.dialects.shapes import items
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
 from policyroute.policy.actions import Scrub
 from policyroute.redact.findings import Exhausted
 from policyroute.redact.replacing import Blocked
 from policyroute.request import ModelRequest
-from policyroute.request.prompt import Prompt
+from policyroute.request.prompt import Prompt, Text, Turn
 from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, leaks, normalised, scrubbed
 
 _T = TypeVar("_T")
@@ -114,10 +115,22 @@ class Passage:
         self.scrubbed, self.traces = found, Traces(found.traces, canaries)
         return found.prompt
 
-    def unread(self) -> None:
-        """Nobody labels texts that are only embedded: they are as secret as what nobody labels. Raises NotForIt."""
+    def embedded(self, data: Mapping[str, Any], dialect: str) -> None:
+        """Texts that are only embedded go whole or not at all: the rest of one would be another text. Tags in them are
+        nobody's, but selectors may label them. Raises NotForIt."""
         if self._hop.candidate.provider.clearance < Clearance.INTERNAL:
             raise self._not_for_it(CLEARANCE, "it may only be told what is public", None)
+        rules = [rule for _, rule in self._hop.scrubs]
+        given = data.get("input")
+        texts = items(given) or [given]
+        if not all(isinstance(text, str) for text in texts):
+            if self._hop.redactions or glance(b"", [rule.profile for rule in rules]):
+                rule = next(id for id, _ in (*self._hop.redactions, *self._hop.scrubs))
+                raise self._not_for_it(UNSEARCHABLE, "texts that come as tokens cannot be looked through", rule)
+        elif rules:
+            prompt = Prompt(dialect, tuple(Turn("user", (Text(text),)) for text in texts if text))
+            if self._scrub(prompt, rules) is not prompt:
+                raise self._not_for_it(CLEARANCE, "a text that is embedded has what may not go", self._scrubbing)
 
     def data(self, data: dict[str, Any]) -> dict[str, Any]:
         """The body, the very same where there is nothing to replace. Raises NotForIt."""

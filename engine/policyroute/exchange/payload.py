@@ -109,7 +109,7 @@ def _passed(
 ) -> dict[str, Any]:
     """What of a body in its own dialect may go; the very body where all of it may."""
     if request.operation is Operation.EMBEDDINGS:
-        passage.unread()
+        passage.embedded(data, dialect.name)
         return data
     prompt = request.prompt if data is request.data else dialect.read(data)
     passed = passage.prompt(prompt)
