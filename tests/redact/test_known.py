@@ -27,6 +27,7 @@ PEOPLE = Known(
         ("see ac%2077-01 there", [("account", "ac%2077-01")]),
         ("O\u2019Brien and O\u02bcBRIEN", [("customer", "O\u2019Brien"), ("customer", "O\u02bcBRIEN")]),
         ("of Lukasz Sorensen, of ŁUKASZ SØRENSEN", [("customer", "Lukasz Sorensen"), ("customer", "ŁUKASZ SØRENSEN")]),
+        ("<b>Jos&eacute;&nbsp;M&uuml;ller</b>", [("customer", "Jos&eacute;&nbsp;M&uuml;ller")]),
         ("Müllers José Müllerin", []),
         ("XO'Brien, O'Briens", []),
         ("jose" + " " * 90 + "muller", []),
