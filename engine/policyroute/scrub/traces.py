@@ -71,9 +71,10 @@ class Traces:
                     yield name
 
     def disguised(self, said: str) -> Iterator[str]:
-        """As `found`, backwards and as rot13."""
+        """As `found`, backwards, as rot13, and with numbers in between."""
         yield from self.found(said[::-1])
         yield from self.found(said.translate(_ROT13))
+        yield from self.found(said.translate(_NUMBERED))
 
 
 def _built(named: Mapping[str, str]) -> Any:
@@ -86,6 +87,9 @@ def _built(named: Mapping[str, str]) -> Any:
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
 _ROT13: Final = str.maketrans(_ALPHABET, _ALPHABET[13:] + _ALPHABET[:13])
+
+
+_NUMBERED: Final = str.maketrans("", "", "0123456789")
 
 
 def shingles(text: str) -> list[str]:
