@@ -229,6 +229,24 @@ async def test_what_work_is_resumed_with_tells_nothing(tmp_path: Path, cut: int 
     assert not any(b"Tangerine" in body for body in away.got)
 
 
+async def test_a_step_that_confessed_tells_later_ones_nothing(tmp_path: Path) -> None:
+    """Those may have another prompt, in which nothing of it is labelled."""
+    echoes = Echoes(home=Echo(says=lambda _: f"Well: {SECRET}"), away=Echo())
+    async with routed(tmp_path, echoes, POLICY.replace("[one, two, three]", "[one, two]")) as client:
+
+        async def asked(step: str, system: str, **more: Any) -> None:
+            headers = {"x-task-id": "t1", "x-task-step": step}
+            body = chat("Go on.", system=system, **more)
+            assert (await client.post("/v1/chat/completions", json=body, headers=headers)).status_code == 200
+
+        await asked("1/3 Plan", SYSTEM, stream=True)
+        await asked("2/3 Write", SYSTEM)
+        echoes.by_host["home"].down = True
+        await asked("3/3 Send", "You send letters.")
+    (sent,) = echoes.by_host["away"].got
+    assert b"gateway:resume" in sent and b"Tangerine" not in sent
+
+
 EMBEDDINGS = """
 version: 1
 providers: {away: {dialect: openai_chat, base_url: "http://away/v1", insecure: true}}
