@@ -290,4 +290,5 @@ class Drive:
     async def _over(self) -> None:
         """The answer is told to its end. Who has that may ask the next thing at once."""
         if self._keeper is not None:
-            await self._keeper.done(self._machine.text)
+            # What is labelled is known by this request's prompt: another step of the task would not know it again.
+            await self._keeper.done(None if self._upstream.confessed else self._machine.text)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from policyroute.record import AttemptRecord
+from policyroute.record import AttemptRecord, Skipped
 
 LONGEST_MODEL: Final = 128
 """Characters of a model's name: a client may send any."""
@@ -42,6 +42,7 @@ class LogLine(NamedTuple):
     completed: bool = False
     schema_intact: bool | None = None
     schema_hash: str | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     def json(self) -> bytes:
         """docs/observability.md has the fields."""
@@ -73,6 +74,7 @@ class LogLine(NamedTuple):
             "schema_intact": self.schema_intact,
             "schema_hash": self.schema_hash,
             "attempts": [attempt.as_json() for attempt in self.attempts],
+            "skipped": [each.as_json() for each in self.skipped],
             "input_tokens": last.input_tokens if last else None,
             "output_tokens": last.output_tokens if last else None,
             "total_ms": round((self.ended - self.started) * 1000, 3),

@@ -166,4 +166,5 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         completed=record.completed if record else False,
         schema_intact=record.schema_intact if record else None,
         schema_hash=record.schema_hash if record else None,
+        skipped=tuple(record.skipped) if record else (),
     )

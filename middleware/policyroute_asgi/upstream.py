@@ -56,8 +56,8 @@ class Upstream:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
         self.lost: set[str] = set()
-        self.confessed = False
         self.max_tokens: int | None = None
+        self._reception: Reception | None = None
         self._answer_id = answer_id
         self._request = request
         self._hop_of = hop_of
@@ -100,6 +100,11 @@ class Upstream:
         if self._caution is not None:
             ours = failure is UNWRITABLE  # which says nothing of the provider
             self._caution.ended(None if ours else failure, ok=outcome == "ok")
+
+    @property
+    def confessed(self) -> bool:
+        """Whether the last attempt's answer said something that is labelled as a secret, as far as it came."""
+        return self._reception is not None and self._reception.confessed
 
     @property
     def key(self) -> str | None:
@@ -161,14 +166,14 @@ class Upstream:
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
-        self.confessed = False
+        self._reception = None
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True
-        reception = Reception(opened, self._request, secrets, sending, self.frame, learn)
+        self._reception = reception = Reception(opened, self._request, secrets, sending, self.frame, learn)
         try:
             if answer.status == 401 and outlived:
                 return False
@@ -176,7 +181,7 @@ class Upstream:
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
-            self.lost, self.confessed = reception.lost, reception.confessed
+            self.lost = reception.lost
             await answer.close()
         return True
 

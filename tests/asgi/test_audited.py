@@ -84,3 +84,14 @@ async def test_nothing_is_sent_that_cannot_be_recorded(tmp_path: Path, audited: 
         answer = await client.post("/v1/chat/completions", json=chat("Hello."))
     assert answer.status_code == 502 and "recorded" in answer.json()["error"]["message"]
     assert len(echoes.by_host["home"].got) == 1 and not echoes.by_host["away"].got
+
+
+@pytest.mark.parametrize(("code", "recorded"), [("engine_overloaded", "engine_overloaded"), (ASKED, None)])
+async def test_what_a_provider_says_of_its_failure_is_recorded_where_it_is_a_code(
+    tmp_path: Path, audited: str, code: str, recorded: str | None
+) -> None:
+    echoes = Echoes(home=Echo(down=True, code=code), away=Echo())
+    async with routed(tmp_path, echoes, audited) as client:
+        await answered(client, chat("Hello."), "c1")
+    _, second = records(tmp_path, "c1")
+    assert second.cause is not None and second.cause.code == recorded

@@ -172,3 +172,79 @@ async def test_a_b_c_is_a_c(tmp_path: Path) -> None:
     async with routed(tmp_path, straight, POLICY.replace("[one, two, three]", "[one, three]")) as client:
         await answered(client, chat("Hello."), "c1")
     assert over_b.by_host["far"].got == straight.by_host["far"].got
+
+
+@pytest.mark.parametrize("cut", [15, None], ids=["what was begun", "another step's answer"])
+async def test_what_work_is_resumed_with_tells_nothing(tmp_path: Path, cut: int | None) -> None:
+    said = f"Well: {SECRET} And so on, and so on, and so on, and so on."
+    echoes = Echoes(home=Echo(says=lambda _: said, cut=cut), away=Echo(down=True))
+    home, away = echoes.by_host["home"], echoes.by_host["away"]
+    async with routed(tmp_path, echoes, POLICY.replace("[one, two, three]", "[one, two]")) as client:
+
+        async def asked(step: str) -> str:
+            headers = {"x-conversation-id": "c1", "x-task-id": "t1", "x-task-step": step}
+            body = chat("Go on.", stream=True)
+            return (await client.post("/v1/chat/completions", json=body, headers=headers)).text
+
+        assert ("[DONE]" in await asked("1/2 Plan")) is (cut is None)
+        home.down, away.down = True, False
+        await asked("1/2 Plan" if cut else "2/2 Write")
+    assert len(home.got) == 2
+    assert not any(b"Tangerine" in body for body in away.got)
+
+
+async def test_a_step_that_confessed_tells_later_ones_nothing(tmp_path: Path) -> None:
+    """Those may have another prompt, in which nothing of it is labelled."""
+    echoes = Echoes(home=Echo(says=lambda _: f"Well: {SECRET}"), away=Echo())
+    async with routed(tmp_path, echoes, POLICY.replace("[one, two, three]", "[one, two]")) as client:
+
+        async def asked(step: str, system: str, **more: Any) -> None:
+            headers = {"x-task-id": "t1", "x-task-step": step}
+            body = chat("Go on.", system=system, **more)
+            assert (await client.post("/v1/chat/completions", json=body, headers=headers)).status_code == 200
+
+        await asked("1/3 Plan", SYSTEM, stream=True)
+        await asked("2/3 Write", SYSTEM)
+        echoes.by_host["home"].down = True
+        await asked("3/3 Send", "You send letters.")
+    (sent,) = echoes.by_host["away"].got
+    assert b"gateway:resume" in sent and b"Tangerine" not in sent
+
+
+EMBEDDINGS = """
+version: 1
+providers: {away: {dialect: openai_chat, base_url: "http://away/v1", insecure: true}}
+targets: {vectors: {provider: away, model: m, supports: {embeddings: true}}}
+scrub: {house: {select: [{id: hosts, re: '[a-z0-9-]+\\.corp\\.example', label: confidential}]}}
+rules:
+  - {id: labels, scrub: {use: PROFILE}}
+  - {id: pii, when: 'request.model == "look"', redact: {detect: [pii]}}
+default: {route: [vectors]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "texts", "refusal"),
+    [
+        ("house", "x", ["Hello.", "On db7.corp.example."], "clearance"),
+        ("house", "x", "On db7.corp.example.", "clearance"),
+        ("house", "x", [[791, 2068], [3923]], "unsearchable"),
+        ("default", "look", [791, 2068], "unsearchable"),
+        ("house", "x", ["Hello.", ""], None),
+        ("default", "x", [791, 2068], None),
+        ("default", "x", "A <confidential>caf\u00e9.", None),
+    ],
+)
+async def test_a_text_to_embed_goes_whole_or_not_at_all(
+    tmp_path: Path, profile: str, model: str, texts: Any, refusal: str | None
+) -> None:
+    echoes = Echoes(away=Echo(down=True))
+    log = Log()
+    async with routed(tmp_path, echoes, EMBEDDINGS.replace("PROFILE", profile), log=log) as client:
+        answer = await client.post("/v1/embeddings", json={"model": model, "input": texts})
+    sent = [json.loads(body)["input"] for body in echoes.by_host["away"].got]
+    if refusal is None:
+        assert sent and all(each == texts for each in sent)
+    else:
+        assert not sent and (answer.status_code, answer.json()["error"]["code"]) == (403, "not_for_any_provider")
+        assert [each["code"] for each in log.lines[-1]["skipped"]] == [refusal]

@@ -179,3 +179,22 @@ def test_a_request_without_values_goes_byte_for_byte(of: str, to: Candidate) -> 
         request, hop, Secrecy(b"k" * 32, CLIENT, Pseudonyms(b"p" * 32)), addition=None, crosses=False, measured=False
     )
     assert build(request, hop, None, None, passage).outbound.body == build(request, Hop(to, None), None).outbound.body
+
+
+def test_no_header_has_a_value(candidate: Make) -> None:
+    """The client's own is left out where it has one: nobody could use half of it."""
+    given = {
+        "x-request-id": f"of-{VALUES[0]}",
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    }
+    body = json.dumps(rich("openai_chat")).encode()
+    request = ModelRequest.read("openai_chat", body, path="/v1/chat/completions", headers=given)
+    hop = Hop(candidate("t"), None, redactions=(("pii", RULE),), set_request_headers={"x-who": f"for {VALUES[4]}"})
+    secrecy = Secrecy(b"k" * 32, CLIENT, Pseudonyms(b"p" * 32))
+    passage = Passage.of(request, hop, secrecy, addition=None, crosses=False, measured=False)
+    assert passage is not None
+    headers = dict(build(request, hop, "sk-key", None, passage).outbound.headers)
+    assert "x-request-id" not in headers
+    assert headers["traceparent"] == given["traceparent"]
+    assert headers["x-who"].startswith("for ZQ")
+    assert headers["authorization"] == "Bearer sk-key"

@@ -61,6 +61,7 @@ HIDDEN = [
     ("email", "jane@example.com", "jane%40example.com"),
     ("email", "jane@example.com", "jane\\u0040example.com"),
     ("email", "jane@example.com", "jane&#64;example&#x2e;com"),
+    ("email", "jane@example.com", "jane&commat;example&period;com"),
     ("email", "jane@example.com", "ja\u200bne@exam\u2060ple.com"),
     ("email", "jane@example.com", "j\u0430ne@\u0435xample.com"),
     ("email", "jane@example.com", "amFuZUBleGFtcGxlLmNvbQ=="),

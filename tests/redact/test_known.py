@@ -9,7 +9,9 @@ from policyroute.redact.detector import Detector
 from policyroute.redact.known import MOST_VALUES, Known
 
 NONE = Detector([])
-PEOPLE = Known({"customer": ["José Müller", "O'Brien", "Ng-Ito"], "account": "AC 77-01", "place": "東京タワー"})
+PEOPLE = Known(
+    {"customer": ["José Müller", "O'Brien", "Ng-Ito", "Łukasz Sørensen"], "account": "AC 77-01", "place": "東京タワー"}
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,9 @@ PEOPLE = Known({"customer": ["José Müller", "O'Brien", "Ng-Ito"], "account": "
         ("the AC\t77-01.", [("account", "AC\t77-01")]),
         ("東京タワーの近く", [("place", "東京タワー")]),
         ("see ac%2077-01 there", [("account", "ac%2077-01")]),
+        ("O\u2019Brien and O\u02bcBRIEN", [("customer", "O\u2019Brien"), ("customer", "O\u02bcBRIEN")]),
+        ("of Lukasz Sorensen, of ŁUKASZ SØRENSEN", [("customer", "Lukasz Sorensen"), ("customer", "ŁUKASZ SØRENSEN")]),
+        ("<b>Jos&eacute;&nbsp;M&uuml;ller</b>", [("customer", "Jos&eacute;&nbsp;M&uuml;ller")]),
         ("Müllers José Müllerin", []),
         ("XO'Brien, O'Briens", []),
         ("jose" + " " * 90 + "muller", []),

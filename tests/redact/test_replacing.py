@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.support.finding import Plain
 
 from policyroute.exhausted import Exhausted
+from policyroute.redact.detector import Detector
 from policyroute.redact.known import Known
 from policyroute.redact.modes import Blocked, Mode, Rule
 from policyroute.redact.pseudonyms import Pseudonyms
@@ -363,3 +364,20 @@ def test_what_is_no_text_is_not_read() -> None:
     picture = base64.b64encode(bytes(range(256)) * 100).decode()
     body = {"data": picture, "image_url": {"url": f"data:image/png;base64,{picture}"}, "file_data": picture}
     assert Redaction([Rule("r", Watching(), Mode.MASK)], None, None, b"key").body(body) is body
+
+
+@pytest.mark.parametrize("key", ["content", "file_data"])
+def test_a_list_of_words_is_no_file(key: str) -> None:
+    """Each letter of it may be base64's; what that is of is no text."""
+    names = [f"Alice{number}\n+4420794{number:05d}" for number in range(60)]
+    rules = [Rule("r", Detector(["phone"]), Mode.MASK)]
+    told = Redaction(rules, None, None, b"key").body({"messages": [{key: "\n".join(names)}]})
+    assert told["messages"][0][key].split("\n")[1::2] == ["[PHONE]"] * 60
+
+
+@pytest.mark.parametrize("line", [64, 76])
+def test_lines_of_base64_are_a_file(line: int) -> None:
+    picture = base64.b64encode(bytes(range(256)) * 100).decode()
+    body = {"data": "\r\n".join(picture[at : at + line] for at in range(0, len(picture), line))}
+    unread = Plain(endless=picture[:20])
+    assert Redaction([Rule("r", unread, Mode.MASK)], None, None, b"key").body(body) is body

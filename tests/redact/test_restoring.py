@@ -120,6 +120,9 @@ def test_json_inside_of_json() -> None:
 
 
 NO_LINKS = [
+    "e.g. {}",
+    "in a.py: {}",
+    "x.example/a, {}",
     "Write to {}.",
     "<{}>",
     "[{}]",
@@ -136,6 +139,9 @@ NO_LINKS = [
     '<img src="a.png"> {}',
 ]
 LINKS = [
+    "x.example/?q={}",
+    "look at //sub.x.example:8080/{}",
+    "x.example#{}",
     "https://x.example/?q={}",
     "HTTP://x.example/{}",
     "ftp://x.example/a,{}",

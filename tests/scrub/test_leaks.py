@@ -38,6 +38,9 @@ SAID = {
     "base64 on lines": base64.encodebytes((SECRET * 3).encode()).decode(),
     "base64 for addresses": "x" + base64.urlsafe_b64encode(SECRET.encode()).decode(),
     "hex": SECRET.encode().hex(),
+    "hex, spaced": SECRET.encode().hex(" "),
+    "as a URL has it": "".join(f"%{each:02X}" for each in SECRET.encode()),
+    "in a list": "\n".join(f"{number}. {word}" for number, word in enumerate(TOLD.split(), 1)),
 }
 
 

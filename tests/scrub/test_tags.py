@@ -67,6 +67,7 @@ UNTIDY = {
     "escaped twice": "Be kind &amp;lt;confidential&amp;gt;40",
     "escaped as JSON": "Be kind \\u003cconfidential\\u003e40",
     "spaces": "Be kind < confidential >40</ confidential >",
+    "spaces, with an attribute": "Be kind < confidential why=price>40",
     "zero width": "Be kind <confid\u200bential>40</confid\u200bential>",
     "soft hyphen": "Be kind <\u00adconfidential>40</confidential\u00ad>",
     "Cyrillic": "Be kind <\u0441onfidential>40</\u0441onfidential>",
@@ -92,12 +93,17 @@ def test_a_tag_that_cannot_be_read_is_refused(name: str, gate: Gate) -> None:
     assert "40" not in str(refusal)
 
 
+def test_the_message_says_where() -> None:
+    assert refused(asked("<required>Be</required> kind <confidential"), LOWER).place.endswith(":29")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "if a < internal_rate and b > 3: <public_key> &lt;div&gt; confidential",
         "Die <Vertraulich> \u2039Anf\u00fchrung\u203a <\u043f\u0440\u0438\u0432\u0435\u0442>",
         "<internal-notes>x</internal-notes> <requirements>y</requirements>",
+        "Reorder where stock < required, or where stock <\nrequired. SELECT a FROM t WHERE level < confidential",
     ],
 )
 def test_other_markup_is_left_alone(text: str) -> None:

@@ -27,12 +27,14 @@ def everything(body: str) -> str:
 @dataclass
 class Echo:
     """One provider. It says what `says` makes of a body, in pieces of `piece` characters, or calls a tool with that as
-    its argument `said`; `cut` is after how many pieces its first answer breaks off, `down` that it answers 503."""
+    its argument `said`; `cut` is after how many pieces its first answer breaks off, `down` that it answers 503,
+    with this `code`."""
 
     dialect: str = "openai_chat"
     says: Says = everything
     piece: int = 7
     down: bool = False
+    code: str | None = None
     cut: int | None = None
     calls: bool = False
     got: list[bytes] = field(default_factory=list[bytes])
@@ -63,7 +65,8 @@ class Echoes(httpx.AsyncBaseTransport):
         body = await request.aread()
         echo.got.append(body)
         if echo.down:
-            return httpx.Response(503, json={"error": {"message": "down", "type": "server_error"}})
+            error = {"message": "down", "type": "server_error", "code": echo.code}
+            return httpx.Response(503, json={"error": error})
         data = json.loads(body)
         streamed = data.get("stream") is True or "stream" in request.url.path
         read = ModelRequest.read(echo.dialect, body, path=request.url.path)

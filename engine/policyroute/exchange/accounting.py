@@ -12,6 +12,7 @@ from policyroute.audit import Amount, Assertion, AuditRecord, Cause, Cut, Holder
 from policyroute.decide.decision import Candidate
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import Passage
+from policyroute.exchange.verdict import as_word
 from policyroute.failures import Failure
 from policyroute.policy.model import Provider
 from policyroute.redact.kinds import GROUPS
@@ -93,7 +94,7 @@ def _record(  # noqa: PLR0913 - what every record says
         boundary=occasion.boundary,
         phase="mid_stream" if attempt.carried is not None else "first" if cause is None else "before_first_byte",
         revision=occasion.revision,
-        cause=Cause(cause.kind.value, cause.status, cause.code) if cause is not None else None,
+        cause=Cause(cause.kind.value, cause.status, as_word(cause.code)) if cause is not None else None,
         exposure=occasion.exposure,
         before=before,
         after=after,

@@ -5,12 +5,13 @@ Rule of this module: it fails closed. What cannot be looked through, or be left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from policyroute.changes import Change
 from policyroute.clearance import Clearance
 from policyroute.decide.decision import Excluded, Hop
+from policyroute.dialects.shapes import items
 from policyroute.exchange.redacting import Secrecy
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.verdict import UNREADABLE_LABELS
@@ -18,8 +19,10 @@ from policyroute.exhausted import Exhausted
 from policyroute.policy.actions import Scrub
 from policyroute.redact.modes import Blocked
 from policyroute.request import ModelRequest
-from policyroute.request.prompt import Prompt
+from policyroute.request.prompt import Prompt, Text, Turn
 from policyroute.scrub import Gate, Outputs, Refusal, Scrubbed, Traces, asserted, glance, leaks, normalised, scrubbed
+
+_T = TypeVar("_T")
 
 CLEARANCE: Final = "clearance"
 CONFESSION: Final = "confession"
@@ -38,13 +41,13 @@ class NotForIt(Exception):
 
 
 class Passage:
-    """To one candidate. `said` is what was said of the answer that it would go on with.
+    """To one candidate. `said` is what models said that it would be told of, or go on with.
 
     What came of it is there afterwards: `scrubbed`, `traces` of what is secret in it, `changes` (of the normalisation),
     and `counts` of what was redacted, by kind.
     """
 
-    def __init__(self, hop: Hop, secrecy: Secrecy, said: str, *, crosses: bool, measured: bool) -> None:
+    def __init__(self, hop: Hop, secrecy: Secrecy, said: Sequence[str], *, crosses: bool, measured: bool) -> None:
         self.scrubbed: Scrubbed | None = None
         self.traces = Traces()
         self.changes: tuple[Change, ...] = ()
@@ -78,8 +81,8 @@ class Passage:
         open_ = hop.candidate.provider.clearance >= Clearance.INTERNAL
         if open_ and not (crosses or scrubs or hop.redactions or measured):
             return None
-        carried = addition.attempt.carried if addition is not None else None
-        return cls(hop, secrecy, carried.text if carried is not None else "", crosses=crosses, measured=measured)
+        said = addition.said if addition is not None else ()
+        return cls(hop, secrecy, said, crosses=crosses, measured=measured)
 
     @property
     def pseudonyms(self) -> int:
@@ -108,26 +111,47 @@ class Passage:
         canaries = [canary for profile in profiles for canary in profile.canaries]
         open_ = clearance >= Clearance.CONFIDENTIAL and not self._crosses
         self._withheld = Traces(found.withheld, () if open_ else canaries, found.spoken)
-        if leaks(self._said, self._withheld):
+        if any(leaks(text, self._withheld) for text in self._said):
             raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
         self.scrubbed, self.traces = found, Traces(found.traces, canaries)
         return found.prompt
 
-    def unread(self) -> None:
-        """Nobody labels texts that are only embedded: they are as secret as what nobody labels. Raises NotForIt."""
+    def embedded(self, data: Mapping[str, Any], dialect: str) -> None:
+        """Texts that are only embedded go whole or not at all: the rest of one would be another text. Tags in them are
+        nobody's, but selectors may label them. Raises NotForIt."""
         if self._hop.candidate.provider.clearance < Clearance.INTERNAL:
             raise self._not_for_it(CLEARANCE, "it may only be told what is public", None)
+        rules = [rule for _, rule in self._hop.scrubs]
+        given = data.get("input")
+        texts = items(given) or [given]
+        if not all(isinstance(text, str) for text in texts):
+            if self._hop.redactions or glance(b"", [rule.profile for rule in rules]):
+                rule = next(id for id, _ in (*self._hop.redactions, *self._hop.scrubs))
+                raise self._not_for_it(UNSEARCHABLE, "texts that come as tokens cannot be looked through", rule)
+        elif rules:
+            prompt = Prompt(dialect, tuple(Turn("user", (Text(text),)) for text in texts if text))
+            if self._scrub(prompt, rules) is not prompt:
+                raise self._not_for_it(CLEARANCE, "a text that is embedded has what may not go", self._scrubbing)
 
     def data(self, data: dict[str, Any]) -> dict[str, Any]:
         """The body, the very same where there is nothing to replace. Raises NotForIt."""
+        data, self.counts = self._redacted(lambda: self._secrecy.body(self._hop.redactions, data))
+        return data
+
+    def header(self, value: str) -> str:
+        """The value of a header that the client or a rule gives. Raises NotForIt."""
+        if leaks(value, self._withheld):
+            raise self._not_for_it(CLEARANCE, "what is withheld from it stands in a header", self._scrubbing)
+        return self._redacted(lambda: self._secrecy.text(self._hop.redactions, value))
+
+    def _redacted(self, work: Callable[[], _T]) -> _T:
         try:
-            data, self.counts = self._secrecy.body(self._hop.redactions, data)
+            return work()
         except Blocked as error:
             raise self._not_for_it(BLOCKED, f"a rule blocks what it found: {error.kind}", error.rule) from None
         except Exhausted:
             rule = self._hop.redactions[0][0]
             raise self._not_for_it(UNSEARCHABLE, "it cannot be looked through for what must not go", rule) from None
-        return data
 
     def checked(self, body: bytes) -> None:
         """The bytes that are about to be sent have nothing of what was withheld. Raises NotForIt."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from policyroute.absent import Absent
 from policyroute.adapt import Fitted, fit, room
@@ -99,7 +99,7 @@ def build(
     if passage is not None:
         passage.checked(body)
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
-    outbound = Outbound("POST", url, _headers(request, hop, dialect, key), body)
+    outbound = Outbound("POST", url, _headers(request, hop, dialect, key, passage), body)
     changes = fitted.changes if passage is None else (*passage.changes, *fitted.changes)
     return Payload(outbound, changes, told, asked)
 
@@ -109,7 +109,7 @@ def _passed(
 ) -> dict[str, Any]:
     """What of a body in its own dialect may go; the very body where all of it may."""
     if request.operation is Operation.EMBEDDINGS:
-        passage.unread()
+        passage.embedded(data, dialect.name)
         return data
     prompt = request.prompt if data is request.data else dialect.read(data)
     passed = passage.prompt(prompt)
@@ -202,7 +202,9 @@ def _join(base_url: str, path: str) -> str:
     return f"{base.rstrip('/')}{path}{'&' if mark and '?' in path else mark}{query}"
 
 
-def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None) -> list[tuple[str, str]]:
+def _headers(
+    request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None, passage: Passage | None
+) -> list[tuple[str, str]]:
     headers: dict[str, str] = {
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",
@@ -212,18 +214,18 @@ def _headers(request: ModelRequest, hop: Hop, dialect: Dialect, key: str | None)
     }
     for name in PASSED_ON:
         given = request.headers.get(name)
-        if given is not None and _is_one_line(given):
+        if _is_one_line(given) and (passage is None or passage.header(given) == given):
             headers[name] = given
     for name, otherwise in dialect.headers.items():
         given = request.headers.get(name) if dialect.name == request.dialect else None
-        value = given if _is_one_line(given) else otherwise
+        value = given if _is_one_line(given) and (passage is None or passage.header(given) == given) else otherwise
         if value is not None:
             headers[name] = value
     if key:
         name, value = _credential(hop.candidate.provider.auth, dialect, key)
         headers[name] = value
     if hop.set_request_headers or hop.remove_request_headers:
-        _change(headers, hop.set_request_headers, hop.remove_request_headers)
+        _change(headers, hop.set_request_headers, hop.remove_request_headers, passage)
     return list(headers.items())
 
 
@@ -235,13 +237,15 @@ def _credential(style: str, dialect: Dialect, key: str) -> tuple[str, str]:
     return name, before + key
 
 
-def _is_one_line(value: str | None) -> bool:
+def _is_one_line(value: str | None) -> TypeGuard[str]:
     """Whether the client sent it, and nothing in it could end the header and begin another. Not every server sees to
     that; what belongs in these headers is plain."""
     return value is not None and value.isascii() and value.isprintable() and len(value) <= _LONGEST
 
 
-def _change(headers: dict[str, str], given: Mapping[str, str], gone: frozenset[str]) -> None:
+def _change(headers: dict[str, str], given: Mapping[str, str], gone: frozenset[str], passage: Passage | None) -> None:
     for name in gone - CONNECTION_HEADERS:
         headers.pop(name, None)
-    headers |= {name: value for name, value in given.items() if name not in CONNECTION_HEADERS}
+    for name, value in given.items():
+        if name not in CONNECTION_HEADERS:
+            headers[name] = value if passage is None else passage.header(value)

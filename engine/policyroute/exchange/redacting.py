@@ -59,6 +59,12 @@ class Secrecy:
         data = again.body(data)
         return data, {kind: first.counts[kind] + again.counts[kind] for kind in {**first.counts, **again.counts}}
 
+    def text(self, rules: Rules, text: str) -> str:
+        """A text that stands beside a body, the same object where there is nothing to replace. Raises Blocked, and
+        Exhausted."""
+        found = self.redaction(rules)
+        return text if found is None else found.text(text)
+
     def _all(self) -> Known | None:
         """Both kinds of values. Those that were found before, and are too short to be looked for, are not."""
         if self.pseudonyms is not None and len(self.pseudonyms.values) > self._remembered:  # none is ever taken back

@@ -19,6 +19,7 @@ from policyroute.dialects.turns import after_opening
 from policyroute.exchange.carrying import Way
 from policyroute.exchange.commands import Attempt, Repair
 from policyroute.request.prompt import Prompt, Text, Turn
+from policyroute.scrub.segment import GATEWAYS
 
 MESSAGE: Final = """\
 You take over work that {previous} began and could not finish ({cause}).
@@ -46,7 +47,6 @@ _LEAST: Final = 16
 """Tokens that are left for the rest of an answer, however long its beginning was."""
 _SOMEBODY: Final = "a previous model"
 _PLACE: Final = re.compile(r"\{([a-z]+)\}")
-_MARK: Final = "[gateway:resume "
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,18 @@ class Addition:
             return True  # nobody began a turn of a mere conversation whose first candidate rests
         return work.earlier is not None and work.earlier.partial != ""
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What models said that is told with it."""
+        repair, carried = self.attempt.repair, self.attempt.carried
+        found = [repair.answer] if repair is not None else []
+        if carried is not None:
+            found.append(carried.text)
+        if self._tells and self.work is not None:
+            found += (output.text for output in self.work.outputs)
+            found += [self.work.earlier.partial] if self.work.earlier is not None else []
+        return tuple(found)
+
     def to(self, prompt: Prompt) -> Prompt:
         """The prompt with it."""
         if self._tells and self.work is not None:
@@ -135,7 +147,7 @@ def message(work: Work, attempt: Attempt, terms: ResolvedResume) -> str:
     }
     said = filled(terms.message or MESSAGE, values)
     digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return _beginning(f"{_MARK}id={digest}]\n{said}", terms.max_bytes)
+    return _beginning(f"{GATEWAYS}id={digest}]\n{said}", terms.max_bytes)
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

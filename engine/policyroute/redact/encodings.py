@@ -75,6 +75,8 @@ def escaped(value: str, times: int = 1) -> str:
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\r\n"
 SHORTEST: Final = 16
 """Characters from which a word may be base64 of a text."""
+_LINES: Final = frozenset({60, 64, 72, 76})
+"""Characters of the lines that base64 is broken into."""
 _SNIFFED: Final = 4096
 """Characters by which a file is known to be text or not."""
 _ASCII: Final = 0x80
@@ -131,9 +133,15 @@ def file_changed(data: str, codec: str, change: Change) -> str:
 
 
 def is_mixed(data: str) -> bool:
-    """Whether it has capitals, small letters and digits, as what is long and base64 does."""
+    """Whether it has capitals, small letters and digits, as what is long and base64 does, and no lines but such as
+    base64 is broken into: a list of words, one a line, is a text."""
     head = data[:_SNIFFED]
-    return head.upper() != head != head.lower() and any(each in head for each in "0123456789")
+    lines = set(map(len, data.strip().splitlines()[:-1]))
+    return (
+        head.upper() != head != head.lower()
+        and any(each in head for each in "0123456789")
+        and (not lines or (len(lines) == 1 and lines <= _LINES))
+    )
 
 
 def quoted_changed(data: str, change: Change) -> str:

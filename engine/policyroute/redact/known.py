@@ -22,6 +22,13 @@ _NO_MORE_SPACES = "\u0e00"
 """Scripts from here on do not part their words, or hang endings on them."""
 _UNEVEN = re.compile(r"[\t\n\r\f\v]|  ")
 _UNSEEN = re.compile(f"[{UNSEEN}]")
+_TYPED = {
+    **dict.fromkeys("\u2018\u2019\u201b\u02b9\u02bc\u00b4\u2032\uff07", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\uff02", '"'),
+}
+"""Quotes and apostrophes, which editors put in the place of those that were typed."""
+_STROKED = str.maketrans(dict(zip("\u00f8\u0142\u0111\u0127\u0167\u0131", "oldhti", strict=True)))
+"""Letters whose stroke, or missing dot, is no accent to Unicode."""
 
 
 class Known:
@@ -110,7 +117,9 @@ def _meant(character: str) -> str:
     """One character's letters, in lower case and without accents; nothing for one that nobody sees."""
     if character.isspace():
         return " "
+    if character in _TYPED:
+        return _TYPED[character]
     if _UNSEEN.match(character) or unicodedata.combining(character):
         return ""
-    apart = unicodedata.normalize("NFKD", character).casefold()
+    apart = unicodedata.normalize("NFKD", character).casefold().translate(_STROKED)
     return "".join(each for each in apart if not unicodedata.combining(each)) or character

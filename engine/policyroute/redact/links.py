@@ -24,7 +24,14 @@ _EVENT: Final = re.compile(
 )
 _PLAIN: Final = frozenset("()<>\"'")
 """What is nothing, where nothing has begun."""
-_URL: Final = re.compile(r"(?::|\\u003a)(?:\\*/|\\+u002f){2}|\b(?:data|javascript|vbscript):|\bwww\.", re.IGNORECASE)
+_URL: Final = re.compile(
+    r"""(?::|\\u003a)(?:\\*/|\\+u002f){2}
+    | \b(?:data|javascript|vbscript):
+    | \bwww\.
+    | (?<![\w-])[\w-]{1,63}+\.[^\W\d_]{2,24}(?::[0-9]{1,5})?(?:\\*/|[?#])  # a machine's name with a path: chats link it
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _APART: Final = re.compile(r"[ \t\r\n\f\v<]")
 BEGINS_JSON: Final = re.compile(r"(?:[ \t\r\n]|\\+[nrt])*+[\[{]")
 """Of a text, also as it stands in a string of JSON."""

@@ -13,6 +13,7 @@ import re
 from binascii import Error, a2b_base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html.entities import html5
 from itertools import accumulate
 
 from policyroute.redact.engine import compiled
@@ -27,6 +28,7 @@ _HIDING = compiled(f"[!-~][{UNSEEN}]+[!-~]", latin=False)
 _HIDDEN = re.compile(f"[{UNSEEN}]+")
 _ESCAPE = compiled(
     r"(?:%[0-9A-Fa-f]{2})+|\\[nrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};"
+    r"|&[A-Za-z]{2,8};"
 )
 _BASE64 = compiled(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _TEXTUAL = bytes(range(32, 127)) + b"\t\n\r"
@@ -65,7 +67,7 @@ def views(text: str, steps: Steps) -> Iterator[View]:
     yield first
     if not text.isascii() and _HIDING.search(plain.encode("utf-8", "replace")) is not None:
         yield _view(*_shown(plain, steps), hiding=True)
-    if "%" in text or "\\" in text or "&#" in text:
+    if "%" in text or "\\" in text or "&" in text:
         yield from _unescaped(first, steps)
     yield from _decoded(first.data, steps)
 
@@ -152,6 +154,9 @@ def _meant(escape: str) -> list[tuple[str, int]]:
             return [(each, 3 * len(each.encode())) for each in raw.decode()]
         except UnicodeDecodeError:
             return [(chr(each), 3) for each in raw]
+    if escape[0] == "&" and escape[1] != "#":
+        named = html5.get(escape[1:], "")
+        return [(named, len(escape))] if len(named) == 1 else [(each, 1) for each in escape]
     digits = escape.strip("\\uxX&#;")
     number = int(digits, 10 if escape[0] == "&" and escape[2] not in "xX" else 16)
     return [(chr(number) if number < 0xD800 or 0xE000 <= number <= 0xFFFFF else "?", len(escape))]

@@ -23,6 +23,8 @@ _RUN: Final = re.compile(rf"[{_LETTERS}]{{24,}}(?:\r?\n[{_LETTERS}]{{4,}})*")
 """What may be base64 or hex, on one line or more."""
 _HEX: Final = re.compile(r"[0-9a-fA-F]{24,}")
 _SHORTEST: Final = 24
+_CONTEXT: Final = 64
+"""Letters that are kept beyond what a shingle takes as hex: a run of them is known by as many."""
 _OF_RUNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-\r\n"
 _IN_RUN: Final = 16_384
 """Letters of a run that are kept while its end has not come: as much is decoded at once."""
@@ -40,7 +42,9 @@ def leaks(text: str, traces: Traces) -> frozenset[str]:
         return frozenset()
     if len(text) <= AT_ONCE:
         said = squeezed(text)
-        return frozenset([*traces.found(said), *traces.disguised(said), *_hidden(text, traces)])
+        return frozenset(
+            [*traces.found(said), *traces.disguised(said), *_spelled(said, traces), *_hidden(text, traces)]
+        )
     listening = Listening(traces)
     for piece in slices(text):
         listening.heard(piece)
@@ -56,6 +60,18 @@ def _hidden(text: str, traces: Traces) -> Iterator[str]:
                 yield from traces.found(said)
 
 
+def _spelled(said: str, traces: Traces) -> Iterator[str]:
+    """Names of what stands in it as hex with something in between: spaces, or the percents of a URL."""
+    for run in _HEX.finditer(said):
+        for raw in _of_hex(run[0]):
+            yield from traces.found(_read(raw))
+
+
+def _of_hex(digits: str) -> Iterator[bytes]:
+    for start in (0, 1):
+        yield bytes.fromhex(digits[start : len(digits) - (len(digits) - start) % 2])
+
+
 def _decoded(letters: str) -> Iterator[str]:
     """At every place where four letters, or two digits, may begin: it may be the end of something longer."""
     for start in range(4):
@@ -64,8 +80,7 @@ def _decoded(letters: str) -> Iterator[str]:
         padded = whole + rest + "=" * (4 - len(rest)) if len(rest) > 1 else whole
         yield _read(binascii.a2b_base64(padded))
     for run in _HEX.finditer(letters):
-        for start in (0, 1):
-            yield _read(bytes.fromhex(run[0][start : len(run[0]) - (len(run[0]) - start) % 2]))
+        yield from map(_read, _of_hex(run[0]))
 
 
 def _read(raw: bytes) -> str:
@@ -104,7 +119,8 @@ class Listening:
         text = self._tail + new
         self._found.update(self._traces.found(text))
         self._found.update(self._traces.disguised(text))
-        self._tail = text[max(0, len(text) - self._traces.longest) :]
+        self._found.update(_spelled(text, self._traces))
+        self._tail = text[max(0, len(text) - 2 * self._traces.longest - _CONTEXT) :]
 
     def _decode(self, piece: str) -> None:
         """Runs that ended in this piece, and so much of one that goes on as is not kept."""

@@ -56,7 +56,7 @@ def _scanned(found: Sequence[Segment], read: list[list[Piece]], theirs: Sequence
             goes = gate.lets(piece.label, required=piece.required)
             if piece.selector and not goes:
                 secret.append(piece)
-            elif segment.trusted and goes and not piece.markup:
+            elif segment.authors and goes and not piece.markup:
                 besides.append(piece.text)
     if not secret:
         return read

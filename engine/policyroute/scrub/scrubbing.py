@@ -175,7 +175,7 @@ def _spoken(told: Sequence[Judged]) -> tuple[str, ...]:
     return tuple(
         piece.text
         for each in told
-        if each.segment.trusted
+        if each.segment.authors
         for goes, piece in zip(each.goes, each.pieces, strict=True)
         if goes
     )

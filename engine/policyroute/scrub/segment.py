@@ -47,6 +47,8 @@ dialect has words for."""
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 
+GATEWAYS: Final = "[gateway:resume "
+"""What a gateway tells of other attempts begins so; it has in it what models said."""
 _AUTHORED: Final = frozenset({"tool_description", "parameter_doc", "parameter_value", "schema_doc", "schema_value"})
 OPEN: Final = frozenset({"id", "word"})
 """Kinds that say nothing of anybody: public where nobody says otherwise."""
@@ -71,3 +73,8 @@ class Segment:
     def trusted(self) -> bool:
         """Whether the author of the application wrote it, so that tags in it count."""
         return self.role == "system" or self.kind in _AUTHORED
+
+    @property
+    def authors(self) -> bool:
+        """Whether nobody else wrote any of it, so that what goes of it may be said by anybody."""
+        return self.trusted and GATEWAYS not in self.text

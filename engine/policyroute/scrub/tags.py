@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -37,7 +36,7 @@ class Untidy(Exception):
 _MOST: Final = 10_000
 """Tags in one text, and what may be letters written otherwise."""
 _LONGEST: Final = 1_000_000
-_AT_MOST: Final = 128
+_AT_MOST: Final = 192
 """Characters of the beginning of a tag."""
 _NEVER: Final = re.compile(r"(?!)")
 
@@ -49,7 +48,7 @@ def _patterns(names: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str], 
         return _NEVER, _NEVER, frozenset()
     listed = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     exact = re.compile(rf"<(/?)({listed})(?:[ \t\r\n][^<>]{{0,200}})?>", re.IGNORECASE)
-    loose = re.compile(r"<\s{0,8}[/\\]?\s{0,8}([^\s<>/\\]{1,64})")
+    loose = re.compile(r"<(\s{0,8}[/\\]?\s{0,8})([^\s<>/\\]{1,64})(\s{0,8}[/\\]?>|\s{1,8}[\w:-]{1,64}\s{0,8}=)?")
     return exact, loose, frozenset(folded(name) for name in names)
 
 
@@ -68,8 +67,9 @@ def tagged(text: str, names: frozenset[str]) -> Tagged | None:
         raise Exhausted
     exact, loose, wanted = _patterns(names)
     found = list(exact.finditer(text))
-    if _meant(text, loose, wanted) != len(found):
-        raise Untidy("something is meant for a tag that is none: escaped, disguised or cut off", _first(found))
+    meant = _meant(text, loose, wanted)
+    if len(meant) != len(found):
+        raise Untidy("something is meant for a tag that is none: escaped, disguised or cut off", _odd(meant, found))
     if not found:
         return None
     if len(found) > _MOST:
@@ -77,19 +77,26 @@ def tagged(text: str, names: frozenset[str]) -> Tagged | None:
     return _paired(found)
 
 
-def _first(found: Iterable[re.Match[str]]) -> int:
-    return next((match.start() for match in found), 0)
+def _odd(meant: list[int], found: list[re.Match[str]]) -> int:
+    """Where the first is that is no tag; about there, in a text with letters that are written otherwise."""
+    exact = {match.start() for match in found}
+    return next((at for at in meant if at not in exact), found[0].start() if found else 0)
 
 
-def _meant(text: str, loose: re.Pattern[str], wanted: frozenset[str]) -> int:
-    """How many tags somebody who reads it would see."""
+def _meant(text: str, loose: re.Pattern[str], wanted: frozenset[str]) -> list[int]:
+    """Where somebody who reads it would see tags."""
     plain = folded(_unescaped(text))
-    count = 0
-    for start in range(0, len(plain), AT_ONCE):
-        for match in loose.finditer(plain, start, start + AT_ONCE + _AT_MOST):
-            if match.start() < start + AT_ONCE and _looks_like(match[1], wanted):
-                count += 1
-    return count
+    return [
+        match.start()
+        for start in range(0, len(plain), AT_ONCE)
+        for match in loose.finditer(plain, start, start + AT_ONCE + _AT_MOST)
+        if match.start() < start + AT_ONCE and _looks_like(match[2], wanted) and not _compares(match)
+    ]
+
+
+def _compares(match: re.Match[str]) -> bool:
+    """Whether it is less than something, and no tag: `stock < required`."""
+    return match[1].isspace() and match[3] is None
 
 
 def _unescaped(text: str) -> str:

@@ -67,13 +67,17 @@ class Traces:
                     yield name
 
     def disguised(self, said: str) -> Iterator[str]:
-        """As `found`, backwards and as rot13."""
+        """As `found`, backwards, as rot13, and with numbers in between."""
         yield from self.found(said[::-1])
         yield from self.found(said.translate(_ROT13))
+        yield from self.found(said.translate(_NUMBERED))
 
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
 _ROT13: Final = str.maketrans(_ALPHABET, _ALPHABET[13:] + _ALPHABET[:13])
+
+
+_NUMBERED: Final = str.maketrans("", "", "0123456789")
 
 
 def shingles(text: str) -> list[str]:

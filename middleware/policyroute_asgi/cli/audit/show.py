@@ -70,7 +70,8 @@ def _text(found: Sequence[Stored], out: Console) -> None:
         _table(own, out)
         out.print("\nsent to each in all, in bytes")
         for provider, labels in own[-1].exposure.items():
-            out.print(f"  {escape(provider)}: {escape(_counts(labels))}")
+            name, clearance, region = (*provider.split("/", 2), "", "")[:3]
+            out.print(f"  {escape(_account(name, region, clearance))}: {escape(_counts(labels))}")
         out.print()
 
 
@@ -91,12 +92,17 @@ def _cells(record: AuditRecord) -> tuple[str, ...]:
         datetime.fromtimestamp(record.time, UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
         record.request_id,
         str(record.attempt),
-        f"{holder.provider} ({holder.region}, {holder.clearance})" if holder is not None else "-",
-        f"{to.target} at {to.provider} ({to.region}, {to.clearance})" + (" *" if record.boundary else ""),
+        _account(holder.provider, holder.region, holder.clearance) if holder is not None else "-",
+        f"{to.target} at {_account(to.provider, to.region, to.clearance)}" + (" *" if record.boundary else ""),
         " ".join(part for part in (why, _WHEN[record.phase]) if part) or "-",
         _sent(record),
         record.decision + (f" ({record.refusal})" if record.refusal else ""),
     )
+
+
+def _account(provider: str, region: str, clearance: str) -> str:
+    said = ", ".join(filter(None, (region, clearance)))
+    return f"{provider} ({said})" if said else provider
 
 
 def _sent(record: AuditRecord) -> str:
