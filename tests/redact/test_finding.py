@@ -29,7 +29,7 @@ def told(text: str, found: list[Finding]) -> list[tuple[str, str]]:
 def parsed(case: str) -> tuple[str, str, str]:
     """The kind, the text without marks, and what is marked in it."""
     kind, marked = case.split(": ", 1)
-    marked = re.sub(r"(?<!\\)\\n", "\n", marked).replace("\\\\", "\\")
+    marked = re.sub(r"\\([n\\])", lambda found: found[1].replace("n", "\n"), marked)
     return kind, marked.replace("«", "").replace("»", ""), marked.split("«")[1].split("»")[0]
 
 

@@ -10,8 +10,10 @@ from operator import attrgetter
 
 from policyroute.redact import personal
 from policyroute.redact.assignments import assignments
+from policyroute.redact.commands import commands
 from policyroute.redact.credentials import LONGEST_KEY, credentials
 from policyroute.redact.findings import Finding
+from policyroute.redact.headers import headers
 from policyroute.redact.kinds import GROUPS, expanded
 from policyroute.redact.known import Known
 from policyroute.redact.numbers import Written, worded
@@ -28,6 +30,7 @@ _SETTLED = 96
 """Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
 _SHORTEST = 6
 """Characters of what has any of our kinds (`a@b.co`); most strings of a request are roles and types."""
+_ASKING = (tokens, credentials, headers, commands, assignments, worded)
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
@@ -49,7 +52,7 @@ class Detector:
     def __init__(self, kinds: Iterable[str], patterns: Mapping[str, str] = _NO_PATTERNS) -> None:
         chosen = expanded(kinds)
         self.kinds = chosen
-        self._words = Words([*tokens(chosen), *credentials(chosen), *assignments(chosen), *worded(chosen)])
+        self._words = Words(each for asking in _ASKING for each in asking(chosen))
         patterned = Patterns(dict(patterns))
         self._finders = [
             self._words.find,
