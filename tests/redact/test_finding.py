@@ -105,6 +105,27 @@ def test_any_text_can_be_looked_through(text: str) -> None:
         assert 0 <= each.start < each.end <= len(text)
 
 
+NUMBERS = (
+    *("4111 1111 1111 1111", "5555555555554444", "3714 496353 98431", "DE89 3704 0044 0532 0130 00"),
+    *("GB82WEST12345698765432", "780-999-2181", "(579) 888-3058", "+49 30 901820", "+4930901820", "078-05-1120"),
+)
+
+
+@given(st.lists(st.sampled_from(NUMBERS), min_size=2, max_size=5), st.sampled_from([" ", ", ", "\n"]))
+@settings(max_examples=100)
+def test_numbers_side_by_side_are_all_found(numbers: list[str], between: str) -> None:
+    text = between.join(numbers)
+    hidden = list(text)
+    for each in ALL.find(text):
+        hidden[each.start : each.end] = "x" * (each.end - each.start)
+    assert not any(each.isdigit() for each in hidden)
+
+
+def test_two_cards_are_two_findings() -> None:
+    text = "4111 1111 1111 1111 4111 1111 1111 1111"
+    assert told(text, ALL.find(text)) == [("card", text[:19]), ("card", text[20:])]
+
+
 def test_what_overlaps_is_one_finding_and_nothing_of_it_is_left_out() -> None:
     detector = Detector(["email"], {"ticket": r"jane@example\.com/[0-9]+"})
     assert told("to jane@example.com/4711.", detector.find("to jane@example.com/4711.")) == [

@@ -28,9 +28,7 @@ _USER = compiled(
     r"(\"[^\"\n]{1,64}\"|'[^'\n]{1,64}'|[^\"'\n\s]{3,128}|[xX](?:[\"'\s]|$)|[^\"'\n]{3,64}[\"']|[\"']|\s|$)"
 )
 _WHOLE = compiled(rf"--(?:oauth2-bearer|[a-z0-9\-]{{0,12}}pass(?:word|wd)?){_JOINT}\$?[\"']?([^\s\"']{{6,}})")
-_OPTION = compiled(
-    rf"[ \t\r\n\"',]((?:-{_FLAGS}[uUEb]|--user|--proxy-user|--(?:proxy-)?cert|--cookie)(?:[ =\"'\t\\]|[^\s]))"
-)
+_OPTION = compiled(rf"[ \t\r\n\"',](-{_FLAGS}[uUEb]|--(?:user|proxy-user|cert|proxy-cert|cookie)[=\s\"'\\])")
 _DOUBLE, _SINGLE, _WORD = (compiled(each) for each in (r"(?:[^\"\\\n]|\\.)*", r"[^'\n]*", r"(?:[^\s\"'\\]|\\.)*"))
 _NO_PASSWORDS = frozenset(("", "x", "x-oauth-basic", "api_token", "api"))
 """What services have their users write after a key that stands in the place of the name."""

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from policyroute.redact import personal
 from policyroute.redact.assignments import assignments
+from policyroute.redact.cards import cards
 from policyroute.redact.commands import commands
 from policyroute.redact.credentials import LONGEST_KEY, credentials
 from policyroute.redact.findings import Finding
@@ -36,7 +37,7 @@ _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
 _SIMPLE = (
     (personal.emails, frozenset({"email"})),
-    (personal.cards, frozenset({"card"})),
+    (cards, frozenset({"card"})),
     (personal.ibans, frozenset({"iban"})),
     (personal.addresses, frozenset({"ip", "private_ip"})),
     (phones, frozenset({"phone"})),
