@@ -14,7 +14,6 @@ import phonenumbers as untyped_phonenumbers
 from policyroute.redact.engine import compiled
 from policyroute.redact.lookalikes import PLAINLY
 from policyroute.redact.personal import begins, ends
-from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
 from policyroute.redact.work import Steps
 
@@ -68,7 +67,7 @@ def phones(view: View, steps: Steps) -> Spans:
         parsed += international
         if (
             begun
-            and not (end < len(data) and bounded(data[end]))
+            and ends(data, end)
             and (
                 _said(view, start, end)
                 or (_possible(written.decode()) if international and parsed <= _PARSED else international)
