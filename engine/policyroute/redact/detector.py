@@ -17,6 +17,7 @@ from policyroute.redact.findings import Finding
 from policyroute.redact.headers import headers
 from policyroute.redact.kinds import GROUPS, expanded
 from policyroute.redact.known import Known
+from policyroute.redact.nothing import is_plain
 from policyroute.redact.numbers import Written, worded
 from policyroute.redact.patterns import REACH, Patterns
 from policyroute.redact.phones import phones
@@ -62,13 +63,13 @@ class Detector:
             *(_only(finder, kinds & chosen) for finder, kinds in _SIMPLE if kinds & chosen),
             patterned.find,
         ]
-        self._shortest = 0 if patterns else _SHORTEST
+        self._patterned = bool(patterns)
         self._waits = REACH if patterns else _SETTLED
         self.reach = max(_reach(chosen), self._waits)
 
     def find(self, text: str, known: Known | None = None) -> list[Finding]:
         """In order, none overlapping another, none longer than `reach` and `known.reach`. Raises Exhausted."""
-        if len(text) < self._shortest and known is None:
+        if known is None and not self._patterned and (len(text) < _SHORTEST or is_plain(text)):
             return []
         steps = Steps()
         found: list[Finding] = []
