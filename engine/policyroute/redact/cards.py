@@ -16,6 +16,7 @@ from policyroute.redact.views import Spans, View
 from policyroute.redact.work import Steps
 
 _SEPARATORS = b" .-"
+_ZERO = 48
 _GROUP = re.compile(rb"\d+")  # one class: linear
 _CHAIN = compiled(r"\d{4}(?:(?:[.\-]| {1,2})?\d){8,}")
 _WORDS = compiled(
@@ -28,9 +29,10 @@ Groups = list[tuple[int, int]]
 def cards(view: View, steps: Steps) -> Spans:
     """Raises Exhausted."""
     for found in _CHAIN.finditer(view.data):
-        start, end = found.span()
-        groups = [(each.start() + start, each.end() + start) for each in _GROUP.finditer(view.data[start:end])]
-        steps.take(2 * len(groups))
+        groups: Groups = []
+        for each in _GROUP.finditer(view.data, *found.span()):
+            steps.take(2)
+            groups.append(each.span())
         yield from _cards(view.data, groups)
 
 
@@ -40,34 +42,34 @@ def _cards(data: bytes, groups: Groups) -> Spans:
     upto = 0  # what an issuer's number has covered
     for at in range(len(groups)):
         for first, last, digits in _printed(data, groups, at):
-            if not luhn_bytes(digits) or len(set(digits)) == 1:
-                continue
             if _issued(len(digits), int(digits[:4])):
                 yield first, last, "card"
                 named = [each for each in named if each[1] <= first]
                 upto = max(upto, last)
                 break
-            if digits[0] != 48 and first >= upto and _near(data, first, last):
+            if digits[0] != _ZERO and first >= upto and _near(data, first, last):
                 named.append((first, last))
     yield from ((first, last, "card") for first, last in named)
 
 
 def _printed(data: bytes, groups: Groups, at: int) -> Iterator[tuple[int, int, bytes]]:
-    """Up to five groups as cards have them, most first: one kind of separator, four digits and more in all but the
-    last."""
+    """What begins with a group and has a card's check digit, longest first: up to five groups as cards have them, one
+    kind of separator, four digits and more in all but the last."""
     first = groups[at][0]
     if at == 0 and not begins(data, first):
         return
     for upto in reversed(range(at, min(len(groups), at + 5))):
         last = groups[upto][1]
-        sizes = [end - start for start, end in groups[at : upto + 1]]
-        if not 12 <= sum(sizes) <= 19 or not _sized(sizes) or (upto == len(groups) - 1 and not ends(data, last)):
+        digits = data[first:last].translate(None, _SEPARATORS)
+        if not 12 <= len(digits) <= 19 or not luhn_bytes(digits) or len(set(digits)) == 1:
             continue
-        if len({data[end] for _, end in groups[at:upto]}) < 2:
-            yield first, last, data[first:last].translate(None, _SEPARATORS)
+        separators = {data[end] for _, end in groups[at:upto]}
+        if _sized(groups[at : upto + 1]) and len(separators) < 2 and (upto < len(groups) - 1 or ends(data, last)):
+            yield first, last, digits
 
 
-def _sized(sizes: list[int]) -> bool:
+def _sized(groups: Groups) -> bool:
+    sizes = [end - start for start, end in groups]
     return len(sizes) == 1 or (min(sizes[:-1]) >= 4 and max(sizes) <= 7 and (sizes[-1] >= 2 or len(sizes) == 5))
 
 

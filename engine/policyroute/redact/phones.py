@@ -86,10 +86,11 @@ def phones(view: View, steps: Steps) -> Spans:
 def _beside(view: View, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Numbers that stand side by side, so that they look like one that is too long."""
     data, upto = view.data, min(end + _SIDE, len(view.data))
-    for found in _ONE.finditer(data, start, upto):
+    near = data[start:upto]
+    for found in _ONE.finditer(data, start, upto) if b"-" in near or b"." in near else ():
         if found.start() < end and begins(data, found.start()) and ends(data, found.end()):
             yield found.span()
-    two = _TWO.match(data, start, upto)
+    two = _TWO.match(data, start, upto) if b"0" in near[:2] else None
     if two is not None and begins(data, start) and all(_shaped(data, *two.span(each)) for each in (1, 2)):
         yield from (two.span(each) for each in (1, 2))
 
