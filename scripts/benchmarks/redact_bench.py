@@ -15,6 +15,8 @@ from scripts.benchmarks.report import Figure, percentile
 
 _SIZE = 20 * 1024
 _P50, _P99, _HOSTILE = 2.0, 10.0, 250.0
+_DENSE, _PLAIN = 12.0, 3.0
+_WORDS = ("customer", "branch", "depot")
 _DOCS = Path(__file__).parents[2] / "docs"
 _SAID = (
     "Could you move my appointment to Friday? My number is +49 30 901820, or write to jane.doe@example.com. ",
@@ -38,6 +40,7 @@ def run(rounds: int) -> list[Figure]:
         Figure("looking through 20 KB, p50", percentile(samples, 0.5), "ms", _P50, detail),
         Figure("looking through 20 KB, p99", percentile(samples, 0.99), "ms", _P99, detail),
     ]
+    figures += [_dense(detector, rng), _small(detector)]
     figures += [_hostile(detector, what, text) for what, text in _bad(rng)]
     return figures
 
@@ -54,6 +57,25 @@ def _texts(rng: random.Random) -> Iterator[str]:
         for _ in range(12):
             prose.insert(rng.randrange(len(prose)), rng.choice(_SAID))
         yield "\n".join(prose)[:_SIZE]
+
+
+def _dense(detector: Detector, rng: random.Random) -> Figure:
+    samples: list[float] = []
+    for _ in range(20):
+        text = "".join(rng.choice(_SAID) for _ in range(_SIZE // 80))[:_SIZE]
+        started = time.perf_counter()
+        detector.find(text)
+        samples.append((time.perf_counter() - started) * 1000)
+    return Figure("20 KB with something in every sentence, p50", percentile(samples, 0.5), "ms", _DENSE, "20 texts")
+
+
+def _small(detector: Detector) -> Figure:
+    """Names, types and descriptions, as tool schemas have them."""
+    started = time.perf_counter()
+    for at in range(1000):
+        detector.find(f"The city and state of the {_WORDS[at % 3]} to look for")
+    taken = (time.perf_counter() - started) * 1000
+    return Figure("a string of plain words", taken, "µs", _PLAIN, "mean of 1,000")
 
 
 def _bad(rng: random.Random) -> Iterator[tuple[str, str]]:

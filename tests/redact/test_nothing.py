@@ -20,7 +20,18 @@ ELSEWHERE = Known({"nobody": "zyzzyva"})
 LETTERS = str.maketrans("0123456789", "gkqzwxvpmb")
 WORDS = (
     *("curl -u", "password", "pwd:", "Authorization:", "cookie:", "codice fiscale", "(at)", "[dot]", "is", "="),
-    *("http://", "-----BEGIN PRIVATE KEY-----", "-H '", "the", "get_current_weather", "a::b", "\n", '"', "basic"),
+    *(
+        "http://",
+        "-----BEGIN PRIVATE KEY-----",
+        "-H '",
+        "the",
+        "get_current_weather",
+        "a::b",
+        "kind: Secret\ndata:\n  a: YWJjZGVm\n",
+        "\n",
+        '"',
+        "basic",
+    ),
 )
 
 

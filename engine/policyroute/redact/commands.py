@@ -1,4 +1,4 @@
-"""What commands are given: `curl -u name:password`, `-H "X-Api-Key: ..."`, `-b sid=...`, `--oauth2-bearer ...`.
+"""What commands are given: `curl -u name:password`, `-H "X-Api-Key: ..."`, `-b sid=...`, `mysql -psecret`.
 
 Rule of this module: an option says what its argument is, and a shell says where that ends: at its quote, or at the end
 of its word. Lines go on after a backslash.
@@ -16,6 +16,7 @@ from policyroute.redact.views import View
 from policyroute.redact.words import Asked
 
 _COMMAND = 160  # characters in front of an option in which its command stands
+_CLOSE = 60  # characters of an argument in which cookies begin, so that their command is not far
 _FLAGS = "[sSfLkiIvgGnNOJlpqRaBj0-46#]{0,6}"  # of curl, those without an argument: `-sSu name:password`
 _JOINT = r"(?:[\"'],?)?(?:=|(?:[ \t\r\n\\^]|\\n){0,8})"  # `-H "x"`, `--header=x`, `"-H", "x"`, and a line that goes on
 _GIVEN = compiled(
@@ -29,6 +30,12 @@ _USER = compiled(
 )
 _WHOLE = compiled(rf"--(?:oauth2-bearer|[a-z0-9\-]{{0,12}}pass(?:word|wd)?){_JOINT}\$?[\"']?([^\s\"']{{6,}})")
 _OPTION = compiled(rf"[ \t\r\n\"',](-{_FLAGS}[uUEb]|--(?:user|proxy-user|cert|proxy-cert|cookie)[=\s\"'\\])")
+_SHORT = {
+    **dict.fromkeys(("mysql", "mariadb"), compiled(r"[ \t]-p[\"']?([^\s\"']{6,64})")),  # right after it, as they ask
+    "sshpass": compiled(r"[ \t]-p[ \t]?[\"']?([^\s\"']{6,64})"),
+    "redis-cli": compiled(r"[ \t]-a[ \t]?[\"']?([^\s\"']{6,64})"),
+}
+"""Commands, and the option that gives them a password."""
 _DOUBLE, _SINGLE, _WORD = (compiled(each) for each in (r"(?:[^\"\\\n]|\\.)*", r"[^'\n]*", r"(?:[^\s\"'\\]|\\.)*"))
 _NO_PASSWORDS = frozenset(("", "x", "x-oauth-basic", "api_token", "api"))
 """What services have their users write after a key that stands in the place of the name."""
@@ -37,12 +44,13 @@ _NO_PASSWORDS = frozenset(("", "x", "x-oauth-basic", "api_token", "api"))
 def commands(kinds: frozenset[str]) -> Iterator[Asked]:
     """The words of options that carry what `kinds` has, and who looks at them."""
     if "password" in kinds:
-        yield "curl", _users, 4
-        yield from ((f"--{word}", _password, 1) for word in _PASSWORDS)
+        yield "curl", _users, 7
+        yield from ((f"--{word}", _password, 3) for word in _PASSWORDS)
+        yield from ((command, _short, 3) for command in _SHORT)
     if "auth_header" in kinds:
-        yield "curl", _cookies, 4
-        yield "--oauth2-bearer", _token, 1
-        yield from ((word, _header, 1) for word in _HEADERS)
+        yield "curl", _cookies, 7
+        yield "--oauth2-bearer", _token, 3
+        yield from ((word, _header, 2) for word in _HEADERS)
 
 
 _PASSWORDS = tuple("pass proxy-pass tlspassword proxy-tlspassword password http-pass ftp-pass proxy-password".split())
@@ -85,13 +93,20 @@ def _cookies(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]
         found = _COOKIE.match(view.data, at, at + LONGEST)
         if found is not None:
             group = next(each for each in (1, 2, 3) if found.start(each) >= 0)
-            yield from ((first, last, "auth_header") for first, last in pairs(view.data, *found.span(group)))
+            yield from ((first, last, "auth_header") for first, last in pairs(view.data, *found.span(group), _CLOSE))
 
 
 def _password(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:
     for first, last in _whole(view, start):
         if plausible.password(view.data[first:last].decode("latin-1")):
             yield first, last, "password"
+
+
+def _short(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    line = view.data[end : end + _COMMAND].split(b"\n", 1)[0]
+    found = _SHORT[view.low[start:end]].search(view.data, end, end + len(line))
+    if found is not None and plausible.password(found.group(1).decode("latin-1")):
+        yield *found.span(1), "password"
 
 
 def _token(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]:

@@ -16,6 +16,8 @@ from policyroute.redact.words import Asked
 
 LONGEST = 2100
 """Characters of a header in which its secret is looked for."""
+NEAR = 200
+"""Characters after a header's name in which its secrets begin, so that whoever looks piece by piece sees both."""
 NAMES = (
     r"(?:key|token|auth|secret|authorization|authentication|password|passwd|passphrase|credentials?|jwt|assertion"
     r"|session(?:[-_]?id)?|access)"
@@ -45,7 +47,7 @@ def headers(kinds: frozenset[str]) -> Iterator[Asked]:
     if "auth_header" in kinds:
         yield "authorization", _header, 1
         yield from ((word, _bearer, 1) for word in ("bearer", "basic "))
-        yield "cookie:", _cookies, 2
+        yield "cookie:", _cookies, 6
 
 
 def carried(data: bytes, start: int, end: int, judge: Judge) -> Places:
@@ -53,11 +55,11 @@ def carried(data: bytes, start: int, end: int, judge: Judge) -> Places:
     scheme = _SCHEME.match(data, start, end)
     after = scheme.end() if scheme is not None else start
     if _PARAMETERS.match(data, after, end) is not None:
-        yield from (
-            found.span(1)
-            for found in _PARAMETER.finditer(data, after, end)
-            if judge(data[slice(*found.span(1))].decode("latin-1"))
-        )
+        for parameter in _PARAMETER.finditer(data, after, end):
+            if parameter.start(1) - start > NEAR:
+                return
+            if judge(parameter.group(1).decode("latin-1")):
+                yield parameter.span(1)
         return
     for at in (after, start)[: 1 + (after > start)]:
         found = _TOKEN.match(data, at, end)
@@ -67,9 +69,12 @@ def carried(data: bytes, start: int, end: int, judge: Judge) -> Places:
             return
 
 
-def pairs(data: bytes, start: int, end: int) -> Places:
-    """Where the secrets of cookies stand: what is drawn, and what has a name that says session."""
+def pairs(data: bytes, start: int, end: int, near: int) -> Places:
+    """Where the secrets of cookies stand that begin in the first `near` characters: what is drawn, and what has a name
+    that says session."""
     for found in _PAIR.finditer(data, start, end):
+        if found.start(2) - start > near:
+            return
         name, value = (found.group(each).decode("latin-1") for each in (1, 2))
         says = any(each in name.lower() for each in _SESSION)
         if (plausible.given(value) and plausible.drawn(value)) if says else plausible.token(value, 16):
@@ -97,7 +102,7 @@ def _bearer(view: View, start: int, _end: int) -> Iterator[tuple[int, int, str]]
 
 def _cookies(view: View, _start: int, end: int) -> Iterator[tuple[int, int, str]]:
     line = view.data[end : end + LONGEST].split(b"\n", 1)[0]
-    yield from ((first, last, "auth_header") for first, last in pairs(view.data, end, end + len(line)))
+    yield from ((first, last, "auth_header") for first, last in pairs(view.data, end, end + len(line), NEAR))
 
 
 def _spoken(value: str) -> bool:
