@@ -73,10 +73,11 @@ class Written:
         """Raises Exhausted."""
         data = view.data
         for found in self._pattern.finditer(data) if self._pattern is not None else ():
-            steps.take(2)
+            steps.take()
             start, end = found.span()
             start += not bounded(data[start])  # what stood before it
             if begins(data, start) and ends(data, end):
+                steps.take()
                 yield from self._named(data, start, end)
 
     def _named(self, data: bytes, start: int, end: int) -> Spans:
