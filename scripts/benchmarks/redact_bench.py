@@ -15,6 +15,8 @@ from scripts.benchmarks.report import Figure, timed, usual_and_worst
 
 _SIZE = 20 * 1024
 _P50, _P99, _HOSTILE = 2.0, 10.0, 250.0
+_DENSE, _PLAIN = 12.0, 3.0
+_WORDS = ("customer", "branch", "depot")
 _DOCS = Path(__file__).parents[2] / "docs"
 _SAID = (
     "Could you move my appointment to Friday? My number is +49 30 901820, or write to jane.doe@example.com. ",
@@ -30,6 +32,7 @@ def run(rounds: int) -> list[Figure]:
     samples = [timed(partial(detector.find, text))[0] for _ in range(rounds) for text in _texts(rng)]
     detail = f"{len(samples)} texts: prose with personal data, markdown, code"
     figures = usual_and_worst("looking through 20 KB", samples, (_P50, _P99), detail)
+    figures += [_dense(detector, rng), _small(detector)]
     figures += [_hostile(detector, what, text) for what, text in _bad(rng)]
     return figures
 
@@ -46,6 +49,19 @@ def _texts(rng: random.Random) -> Iterator[str]:
         for _ in range(12):
             prose.insert(rng.randrange(len(prose)), rng.choice(_SAID))
         yield "\n".join(prose)[:_SIZE]
+
+
+def _dense(detector: Detector, rng: random.Random) -> Figure:
+    texts = ["".join(rng.choice(_SAID) for _ in range(_SIZE // 80))[:_SIZE] for _ in range(20)]
+    samples = [timed(partial(detector.find, text))[0] for text in texts]
+    return Figure("20 KB with something in every sentence, p50", percentile(samples, 0.5), "ms", _DENSE, "20 texts")
+
+
+def _small(detector: Detector) -> Figure:
+    """Names, types and descriptions, as tool schemas have them."""
+    texts = [f"The city and state of the {_WORDS[at % 3]} to look for" for at in range(1000)]
+    taken, _ = timed(lambda: [detector.find(text) for text in texts])
+    return Figure("a string of plain words", taken, "µs", _PLAIN, "mean of 1,000")
 
 
 def _bad(rng: random.Random) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support.crossing import ASKED, POLICY, SECRET, answered, chat, routed
+from tests.support.crossing import ASKED, POLICY, SECRET, SYSTEM, answered, chat, routed
 from tests.support.echoing import Echo, Echoes
 from tests.support.edge import Log
 

@@ -30,7 +30,7 @@ def told(text: str, found: list[Finding]) -> list[tuple[str, str]]:
 def parsed(case: str) -> tuple[str, str, str]:
     """The kind, the text without marks, and what is marked in it."""
     kind, marked = case.split(": ", 1)
-    marked = re.sub(r"(?<!\\)\\n", "\n", marked).replace("\\\\", "\\")
+    marked = re.sub(r"\\([n\\])", lambda found: found[1].replace("n", "\n"), marked)
     return kind, marked.replace("«", "").replace("»", ""), marked.split("«")[1].split("»")[0]
 
 
@@ -105,6 +105,27 @@ def test_findings_are_in_order_apart_and_in_reach(parts: list[str]) -> None:
 def test_any_text_can_be_looked_through(text: str) -> None:
     for each in ALL.find(text):
         assert 0 <= each.start < each.end <= len(text)
+
+
+NUMBERS = (
+    *("4111 1111 1111 1111", "5555555555554444", "3714 496353 98431", "DE89 3704 0044 0532 0130 00"),
+    *("GB82WEST12345698765432", "780-999-2181", "(579) 888-3058", "+49 30 901820", "+4930901820", "078-05-1120"),
+)
+
+
+@given(st.lists(st.sampled_from(NUMBERS), min_size=2, max_size=5), st.sampled_from([" ", ", ", "\n"]))
+@settings(max_examples=100)
+def test_numbers_side_by_side_are_all_found(numbers: list[str], between: str) -> None:
+    text = between.join(numbers)
+    hidden = list(text)
+    for each in ALL.find(text):
+        hidden[each.start : each.end] = "x" * (each.end - each.start)
+    assert not any(each.isdigit() for each in hidden)
+
+
+def test_two_cards_are_two_findings() -> None:
+    text = "4111 1111 1111 1111 4111 1111 1111 1111"
+    assert told(text, ALL.find(text)) == [("card", text[:19]), ("card", text[20:])]
 
 
 def test_what_overlaps_is_one_finding_and_nothing_of_it_is_left_out() -> None:

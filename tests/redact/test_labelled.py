@@ -85,7 +85,7 @@ def outcomes(rows: list[dict[str, Any]]) -> Counter[tuple[bool, bool]]:
     ("what", "first", "step", "recall", "flagged"),
     [
         ("all", 0, 1, 0.85, 0.10),
-        ("the half not looked at", 1, 2, 0.80, 0.11),  # 1 of 35 and 1 of 89 below what is asked of all
+        ("the half not looked at", 1, 2, 0.80, 0.11),  # 29 of 35, 9 of 89: one row each from what is asked of all
     ],
 )
 def test_labelled_secrets_are_found_and_what_looks_like_them_is_not(

@@ -1,4 +1,5 @@
-"""Values that a name says are secret: `password = "..."`, `api_key: ...`, `the password is ...`.
+"""Values that a name says are secret: `password = "..."`, `api_key: ...`, `the password is ...`; and the data of a
+manifest that says that it is a secret.
 
 Rule of this module: the name has to say so, and the value has to be possible: most lines with such names hold no
 secret.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policyroute.redact import plausible
+from policyroute.redact.credentials import opened
 from policyroute.redact.engine import compiled
 from policyroute.redact.views import View
 from policyroute.redact.words import Asked
@@ -41,12 +43,19 @@ _ASSIGNED = compiled(
 )
 _QUERY = compiled(r"&[A-Za-z_.\-]{1,40}=")  # of a URL or a form: another name
 _NAME = 40
+_DATA = compiled(
+    r"\n[ \t]{1,8}[A-Za-z0-9_.\-]{1,64}:[ \t]{1,4}[\"']?([A-Za-z0-9+/]{8,}={0,2})[\"']?[ \t]{0,4}\r?(?:\n|$)"
+)
+_SECRET = "kind: secret"  # of Kubernetes
+_LONGEST_DATA = 2000  # characters of a value; a longer one is not found
+_NEAR = 240  # characters after that in which values begin
 
 
 def assignments(kinds: frozenset[str]) -> Iterator[Asked]:
     """The names of what `kinds` has, and who looks at them."""
     if "password" in kinds:
         yield from ((name, _password, 1) for name in _PASSWORDS)
+        yield _SECRET, _manifest, 24
     if "api_key" in kinds:
         yield from ((name, _token, 1) for name in _TOKENS)
         yield from ((name, _service, 1) for name in _SERVICES)
@@ -71,6 +80,19 @@ def _service(view: View, start: int, end: int) -> Iterator[tuple[int, int, str]]
         value = view.data[first:last].decode("latin-1")
         if plausible.token(value, 16) and value.translate(_JOINTS).isalnum() and not _expression(value):
             yield first, last, "api_key"
+
+
+def _manifest(view: View, _start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Base64 under `data:`, in the document that goes on here."""
+    near = view.data[end : end + _NEAR].split(b"\n---", 1)[0]
+    at = near.find(b"\ndata:")
+    last = end + len(near)
+    while at >= 0 and (found := _DATA.search(view.data, end + at, last + _LONGEST_DATA)) is not None:
+        if found.start(1) >= last:
+            return
+        if len(found.group(1)) % 4 == 0 and opened(found.group(1)):
+            yield *found.span(1), "password"
+        at = found.end(1) - end
 
 
 _JOINTS = str.maketrans("", "", "_-=:")

@@ -11,10 +11,14 @@ from operator import attrgetter
 
 from policyroute.redact import personal
 from policyroute.redact.assignments import assignments
+from policyroute.redact.cards import cards
+from policyroute.redact.commands import commands
 from policyroute.redact.credentials import LONGEST_KEY, credentials
 from policyroute.redact.findings import Finding
+from policyroute.redact.headers import headers
 from policyroute.redact.kinds import GROUPS, expanded
 from policyroute.redact.known import Known
+from policyroute.redact.nothing import is_plain
 from policyroute.redact.numbers import Written, worded
 from policyroute.redact.patterns import REACH, Patterns
 from policyroute.redact.phones import phones
@@ -27,12 +31,13 @@ _SETTLED = 96
 """Characters after which no word, no group of digits and no quote makes a finding of what stands before them."""
 _SHORTEST = 6
 """Characters of what has any of our kinds (`a@b.co`); most strings of a request are roles and types."""
+_ASKING = (tokens, credentials, headers, commands, assignments, worded)
 _NO_PATTERNS: Mapping[str, str] = {}
 _SECRETS = frozenset(GROUPS["secrets"])
 _LONGEST_PERSONAL = 640
 _SIMPLE = (
     (personal.emails, frozenset({"email"})),
-    (personal.cards, frozenset({"card"})),
+    (cards, frozenset({"card"})),
     (personal.ibans, frozenset({"iban"})),
     (personal.addresses, frozenset({"ip", "private_ip"})),
     (phones, frozenset({"phone"})),
@@ -48,7 +53,7 @@ class Detector:
     def __init__(self, kinds: Iterable[str], patterns: Mapping[str, str] = _NO_PATTERNS) -> None:
         chosen = expanded(kinds)
         self.kinds = chosen
-        self._words = Words([*tokens(chosen), *credentials(chosen), *assignments(chosen), *worded(chosen)])
+        self._words = Words(each for asking in _ASKING for each in asking(chosen))
         patterned = Patterns(dict(patterns))
         self._finders = [
             self._words.find,
@@ -57,13 +62,13 @@ class Detector:
             *(_only(finder, kinds & chosen) for finder, kinds in _SIMPLE if kinds & chosen),
             patterned.find,
         ]
-        self._shortest = 0 if patterns else _SHORTEST
+        self._patterned = bool(patterns)
         self._waits = REACH if patterns else _SETTLED
         self.reach = max(_reach(chosen), self._waits)
 
     def find(self, text: str, known: Known | None = None) -> list[Finding]:
         """In order, none overlapping another, none longer than `reach` and `known.reach`. Raises Exhausted."""
-        if len(text) < self._shortest and known is None:
+        if known is None and not self._patterned and (len(text) < _SHORTEST or is_plain(text)):
             return []
         steps = Steps()
         found: list[Finding] = []

@@ -5,7 +5,7 @@ Rule of this module: nothing here backtracks, and a pattern that RE2 refuses is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import re2 as untyped_re2  # type: ignore[import-untyped]
@@ -33,11 +33,29 @@ class Pattern(Protocol):
     def finditer(self, text: bytes, pos: int | None = None, endpos: int | None = None, /) -> Iterator[Match]: ...
 
 
-def compiled(pattern: str, *, latin: bool = True) -> Pattern:
-    """`latin`: one byte is one character, for our own patterns; else UTF-8. Raises Refused."""
+class Several:
+    """Patterns of ours that are tried together, in one pass. Raises Refused."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._set: Any = _re2.Set.FullMatchSet(_options(latin=True))
+        for each in patterns:
+            self._set.Add(each.encode("latin-1"))
+        self._set.Compile()
+
+    def matching(self, text: bytes) -> list[int]:
+        """The places of those that all of the text matches, in order."""
+        return sorted(self._set.Match(text) or ())
+
+
+def _options(*, latin: bool) -> Any:
     options: Any = _re2.Options()
     options.log_errors = False
     if latin:
         options.encoding = _re2.Options.Encoding.LATIN1
-    result: Pattern = _re2.compile(pattern.encode("latin-1" if latin else "utf-8", "replace"), options)
+    return options
+
+
+def compiled(pattern: str, *, latin: bool = True) -> Pattern:
+    """`latin`: one byte is one character, for our own patterns; else UTF-8. Raises Refused."""
+    result: Pattern = _re2.compile(pattern.encode("latin-1" if latin else "utf-8", "replace"), _options(latin=latin))
     return result

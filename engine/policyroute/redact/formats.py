@@ -54,7 +54,7 @@ FORMATS: tuple[Format, ...] = (
     *_same("anthropic_key", "sk-ant-api03- sk-ant-admin01-", r"[A-Za-z0-9_-]{93}AA"),
     *_same("anthropic_key", "sk-ant-oat01- sk-ant-ort01- sk-ant-sid01-", r"[A-Za-z0-9_-]{80,120}"),
     Format("openrouter_key", "sk-or-v1-", r"sk-or-v1-[0-9a-f]{64}"),
-    Format("google_api_key", "aiza", r"AIza[0-9A-Za-z_-]{35}"),
+    Format("google_api_key", "aizasy", r"AIzaSy[A-D][0-9A-Za-z_-]{31}[AEIMQUYcgkosw048]"),  # 29 bytes, 5 fixed
     *_same("groq_key", "gsk_", r"[A-Za-z0-9]{48,56}"),
     *_same("xai_key", "xai-", r"[A-Za-z0-9]{70,90}"),
     *_same("perplexity_key", "pplx-", r"[A-Za-z0-9]{40,56}"),

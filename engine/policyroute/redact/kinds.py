@@ -23,7 +23,7 @@ _CREDENTIALS = {
     "private_key": "a private key in PEM",
     "jwt": "a signed token (JWT)",
     "auth_header": "what an Authorization header, or one like it, carries",
-    "password": "a password: assigned to a name that says so, in a URL, or given to curl",
+    "password": "a password: assigned to a name that says so, in a URL, a command or a manifest of Kubernetes",
     "api_key": "a key or token that is assigned to a name that says so",
 }
 _NATIONAL = {each.kind: each.what for each in NUMBERS}

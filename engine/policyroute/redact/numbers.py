@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyroute.redact.engine import Match, compiled
+from policyroute.redact.engine import Several, compiled
 from policyroute.redact.national import NUMBERS, Number
 from policyroute.redact.personal import begins, ends
 from policyroute.redact.tokens import bounded
@@ -65,8 +65,8 @@ class Written:
 
     def __init__(self, kinds: frozenset[str]) -> None:
         self._numbers = [each for each in NUMBERS if each.kind in kinds and each.written]
-        self._each = [compiled(each.written) for each in self._numbers]
-        either = "|".join(f"({each.written})" for each in self._numbers)
+        self._each = Several(each.written for each in self._numbers)
+        either = "|".join(each.written for each in self._numbers)
         self._pattern = compiled(rf"(?:^|[^A-Za-z0-9])(?:{either})\b") if either else None
 
     def find(self, view: View, steps: Steps) -> Spans:
@@ -77,16 +77,12 @@ class Written:
             start, end = found.span()
             start += not bounded(data[start])  # what stood before it
             if begins(data, start) and ends(data, end):
-                yield from self._named(found, data[start:end], steps)
+                steps.take()
+                yield from self._named(data, start, end)
 
-    def _named(self, found: Match, written: bytes, steps: Steps) -> Spans:
-        first = next(at for at in range(len(self._numbers)) if found.start(at + 1) >= 0)
-        start, end = found.span(first + 1)
-        if valid(self._numbers[first], written):
-            yield start, end, self._numbers[first].kind
-            return
-        steps.take(4)
-        for number, pattern in zip(self._numbers[first + 1 :], self._each[first + 1 :], strict=True):
-            if pattern.fullmatch(written) is not None and valid(number, written):
-                yield start, end, number.kind
+    def _named(self, data: bytes, start: int, end: int) -> Spans:
+        written = data[start:end]
+        for at in self._each.matching(written):
+            if valid(self._numbers[at], written):
+                yield start, end, self._numbers[at].kind
                 return

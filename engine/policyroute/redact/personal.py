@@ -1,15 +1,14 @@
-"""Mail addresses, cards, accounts and addresses of machines.
+"""Mail addresses, accounts and addresses of machines.
 
 Rule of this module: RE2 finds what may be one, and a check says whether it is.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from policyroute.redact.checksums import luhn_bytes, mod97
+from policyroute.redact.checksums import mod97
 from policyroute.redact.engine import Pattern, compiled
 from policyroute.redact.tokens import bounded
 from policyroute.redact.views import Spans, View
@@ -25,14 +24,8 @@ _DOMAIN = compiled(
 _SPELT = compiled(
     r"(?i)[a-z0-9._+\-]{1,64} ?[(\[]at[)\]] ?[a-z0-9\-]{1,63}(?:(?:\.| ?[(\[]dot[)\]] ?)[a-z0-9\-]{2,63}){1,4}"
 )
-_SEPARATORS = b" .-"
-_GROUP = re.compile(rb"\d+")  # one class: linear
-_CARD = compiled(r"\d{4}(?:(?:[.\-]| {1,2})?\d){8,21}")
 _IPV4 = compiled(r"\d{1,3}(?:\.\d{1,3}){3}")
 _IPV6 = compiled(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,39}:[0-9A-Fa-f]{0,4}(?:\.\d{1,3}){0,3}")
-_CARD_WORDS = compiled(
-    r"(?i)card|\bcc\b|visa|mastercard|maestro|amex|karte|carte|tarjeta|cart[aã]o|carta|\bpan\b|credit|debit"
-)
 _VERSION = compiled(r"(?i)(?:\bv|version|release|build|==|>=|<=|~=|\^)[ :=\"']*$")
 _LENGTHS = {
     each[:2]: int(each[3:])
@@ -84,61 +77,6 @@ def _of_url(data: bytes, start: int) -> bool:
     """A password begins here, and no mail address: `https://user:password@host.example`."""
     before = data[max(0, start - 80) : start]
     return before.endswith(b":") and b"://" in before and b" " not in before[before.rindex(b"://") :]
-
-
-def cards(view: View, steps: Steps) -> Spans:
-    for start, end in _apart(_CARD, view, steps):
-        yield from _card(view.data, start, end, steps)
-
-
-def _card(data: bytes, start: int, end: int, steps: Steps) -> Spans:
-    """Of all ways to take whole groups of digits the longest that is a card's number."""
-    groups = [(each.start() + start, each.end() + start) for each in _GROUP.finditer(data[start:end])]
-    steps.take(len(groups))
-    for first, last, digits in sorted(_printed(data, groups), key=lambda each: each[0] - each[1]):
-        if luhn_bytes(digits) and _issued(data, first, last, digits.decode()):
-            yield first, last, "card"
-            return
-
-
-def _printed(data: bytes, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int, bytes]]:
-    """Up to five groups as cards have them: one kind of separator, four digits and more in all but the last."""
-    for at, (first, _) in enumerate(groups):
-        for upto in range(at, min(len(groups), at + 5)):
-            last = groups[upto][1]
-            sizes = [end - start for start, end in groups[at : upto + 1]]
-            if not 12 <= sum(sizes) <= 19:
-                continue
-            separators = {data[end] for _, end in groups[at:upto]}
-            if len(separators) < 2 and _sized(sizes):
-                yield first, last, data[first:last].translate(None, _SEPARATORS)
-
-
-def _sized(sizes: list[int]) -> bool:
-    return len(sizes) == 1 or (min(sizes[:-1]) >= 4 and max(sizes) <= 7 and (sizes[-1] >= 2 or len(sizes) == 5))
-
-
-def _issued(data: bytes, start: int, end: int, digits: str) -> bool:
-    """An issuer has numbers that begin like this one, or a word beside it says that it is a card's."""
-    size, four = len(digits), int(digits[:4])
-    if len(set(digits)) == 1:
-        return False
-    known = (
-        (digits[0] == "4" and size in {13, 16, 18, 19})
-        or (size == 16 and (5100 <= four < 5600 or 2200 <= four <= 2204 or 2221 <= four <= 2720 or 3528 <= four < 3590))
-        or (size == 15 and four // 100 in {34, 37})
-        or (size in {14, 16, 19} and (four // 10 in range(300, 306) or four // 100 in {36, 38, 39}))
-        or (
-            size in {16, 19}
-            and (four == 6011 or four // 100 in {62, 64, 65, 60, 81} or four in {9792, 5018, 5020, 5038})
-        )
-    )
-    return known or (digits[0] != "0" and _near(_CARD_WORDS, data, start, end))
-
-
-def _near(words: Pattern, data: bytes, start: int, end: int) -> bool:
-    """One of the words stands beside it."""
-    return words.search(data, max(0, start - 48), start) is not None or words.search(data, end, end + 24) is not None
 
 
 def _apart(pattern: Pattern, view: View, steps: Steps) -> Iterator[tuple[int, int]]:

@@ -6,14 +6,14 @@ written in some country, or a word beside it says what it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import phonenumbers as untyped_phonenumbers
 
 from policyroute.redact.engine import compiled
 from policyroute.redact.lookalikes import PLAINLY
-from policyroute.redact.personal import begins
-from policyroute.redact.tokens import bounded
+from policyroute.redact.personal import begins, ends
 from policyroute.redact.views import Spans, View
 from policyroute.redact.work import Steps
 
@@ -24,15 +24,19 @@ _NUMBER = compiled(r"\+?\(?\+?\d(?:[ .\-/]?[ ]?[()]?[ ]?\d){5,17}(?:\s?(?:x|ext\
 _DATE = compiled(
     r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?:[ T]\d*)?|\d{1,2}[-./]\d{1,2}[-./]\d{4}(?: \d+)?|\d{1,3}(?:\.\d{1,3}){3}"
 )
-_NORTH_AMERICAN = compiled(
-    r"(?:\([2-9]\d\d\) ?[2-9]\d\d[-. ]\d{4}|(?:1[-. ])?[2-9]\d\d-\d\d\d-\d{4}"
-    r"|(?:1[-. ])?[2-9]\d\d\.[2-9]\d\d\.\d{4})"
-    r"(?:\s?(?:x|ext\.?|#)\s?\d{1,6})?"
+_AMERICAN = (
+    r"(?:\([2-9]\d\d\) ?[2-9]\d\d[-. ]\d{4}|\b(?:1[-. ])?[2-9]\d\d-\d\d\d-\d{4}"
+    r"|\b(?:1[-. ])?[2-9]\d\d\.[2-9]\d\d\.\d{4})"
 )
-_WITH_ZERO = compiled(
-    r"\(?0\d{1,5}\)?(?:(?: \d{2,5}){1,4}| \d{6,8}|(?:\.\d{2,4}){2,4}|(?:-\d{2,5}){2,4}|[/-] ?\d{3,8}(?: \d{2,4})*)"
-)
+_NORTH_AMERICAN = compiled(_AMERICAN + r"(?:\s?(?:x|ext\.?|#)\s?\d{1,6})?")
+_ZERO = r"\(?0\d{1,5}\)?(?:(?: \d{2,5}){1,4}| \d{6,8}|(?:\.\d{2,4}){2,4}|(?:-\d{2,5}){2,4}|[/-] ?\d{3,8}(?: \d{2,4})*)"
+_WITH_ZERO = compiled(_ZERO)
 _AREA = compiled(r"\(\d{2,5}\) ?\d{2,5}[- ]\d{2,5}(?:[- ]\d{2,5})?")
+_ONE = compiled(rf"{_AMERICAN}\b")
+_TWO = compiled(rf"({_ZERO}) ({_ZERO})\b")  # alone such a beginning says too little
+_LIKE = compiled(r"\d{7,15}\b")
+_CUTS = 5
+_SIDE = 80  # characters in which two of them stand
 _STRONG = compiled(
     r"(?i)(?:^|[^A-Za-z])(?:tele?(?:ph|f)\w*|phone\w*|tel\.?(?: ?no\.?)?|t[eé]l\.?|mob(?:ile|il)?|cell(?:ular(?:e)?)?"
     r"|m[oó]vil|celular|handy|fax|whats ?app|viber|landline|hotline|pager|desk|office|teléfono|sms"
@@ -51,21 +55,65 @@ _AFTER = compiled(r"(?i)^\s{0,2}[-(]?\s?(?:office|fax|mobile|cell|home|work|desk
 
 
 def phones(view: View, steps: Steps) -> Spans:
-    data, parsed = view.data, 0
-    for found in _NUMBER.finditer(data):
+    """Raises Exhausted."""
+    data, parsed, at = view.data, 0, 0
+    while (found := _NUMBER.search(data, at)) is not None:
         steps.take(3)
         start, end = found.span()
-        if not begins(data, start) or (end < len(data) and bounded(data[end])):
-            continue
+        at = end
         written = data[start:end]
-        international = written.lstrip(b"(")[:1] == b"+" or (written[:2] == b"00" and not written.isdigit())
+        begun = begins(data, start)
+        international = begun and (written.lstrip(b"(")[:1] == b"+" or (written[:2] == b"00" and not written.isdigit()))
         parsed += international
         if (
-            _said(view, start, end)
-            or (_possible(written.decode()) if international and parsed <= _PARSED else international)
-            or (not international and _shaped(data, start, end))
+            begun
+            and ends(data, end)
+            and (
+                _said(view, start, end)
+                or (_possible(written.decode()) if international and parsed <= _PARSED else international)
+                or (not international and _shaped(data, start, end))
+            )
         ):
             yield start, end, "phone"
+        elif b" " in written or b"/" in written:
+            beside = [*_beside(view, start, end)]
+            beside += _first(view, start, end) if begun else ()
+            beside += _begun(data, start, end) if international and parsed <= _PARSED else ()
+            at = max(at, *(last for _, last in beside), 0)
+            yield from ((first, last, "phone") for first, last in beside)
+
+
+def _beside(view: View, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Numbers that stand side by side, so that they look like one that is too long."""
+    data, upto = view.data, min(end + _SIDE, len(view.data))
+    near = data[start:upto]
+    for found in _ONE.finditer(data, start, upto) if b"-" in near or b"." in near else ():
+        if found.start() < end and begins(data, found.start()) and ends(data, found.end()):
+            yield found.span()
+    two = _TWO.match(data, start, upto) if b"0" in near[:2] else None
+    if two is not None and begins(data, start) and all(_shaped(data, *two.span(each)) for each in (1, 2)):
+        yield from (two.span(each) for each in (1, 2))
+
+
+def _first(view: View, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The first of numbers that a word stands before, and those that follow it."""
+    first = view.data.find(b" ", start, end)
+    if first - start > 6 and _said(view, start, first):
+        yield start, first
+        while (more := _LIKE.match(view.data, first + 1, first + 24)) is not None:
+            first = more.end()
+            yield more.span()
+
+
+def _begun(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The most words that are a number which is possible."""
+    for _ in range(_CUTS):
+        end = data.rfind(b" ", start, end)
+        if end < 0:
+            return
+        if _possible(data[start:end].decode()):
+            yield start, end
+            return
 
 
 def _shaped(data: bytes, start: int, end: int) -> bool:

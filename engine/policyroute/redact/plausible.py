@@ -57,6 +57,10 @@ _SOFTWARE = tuple(
     "string subject submit support system table target template tenant terminal thread ticket timeout token topic "
     "update upload user value variable vendor version virtual volume website widget window worker workflow".split()
 )
+_STOOD_IN, _COUNTED_OUT, _SPOKEN = (
+    compiled("|".join(each.replace("*", r"\*").replace(".", r"\.") for each in words))
+    for words in (_STAND_INS, _COUNTED, _SOFTWARE)
+)
 _PHRASE = 64  # characters of a password of several words
 _HEX = frozenset("0123456789abcdef-")
 _SEQUENCES = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
@@ -71,12 +75,16 @@ def entropy(value: str) -> float:
 def filler(value: str) -> bool:
     """Stands where a secret would, and says so or is counted out."""
     low = value.lower()
-    return stands_in(low) or any(each in low for each in _COUNTED)
+    return stands_in(low) or _COUNTED_OUT.search(_bytes(low)) is not None
 
 
 def stands_in(low: str) -> bool:
     """In lower case: a word for a secret, or one character again and again."""
-    return any(each in low for each in _STAND_INS) or len(set(low)) < min(6, len(low) // 3 + 1)
+    return _STOOD_IN.search(_bytes(low)) is not None or len(set(low)) < min(6, len(low) // 3 + 1)
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("latin-1", "replace")
 
 
 def token(value: str, least: int = 12) -> bool:
@@ -98,7 +106,7 @@ def spread(value: str) -> bool:
 
 def guessable(value: str) -> bool:
     """A UUID of time and machine: only those of version 4 are drawn."""
-    found = _UUID.fullmatch(value.encode("latin-1", "replace"))
+    found = _UUID.fullmatch(_bytes(value))
     return found is not None and found.group(1) != b"4"
 
 
@@ -132,8 +140,7 @@ def given(value: str) -> bool:
 
 def _speaks(value: str) -> bool:
     """A word of software is in it: nobody draws six letters that spell one."""
-    low = value.lower()
-    return any(each in low for each in _SOFTWARE)
+    return _SPOKEN.search(_bytes(value.lower())) is not None
 
 
 def drawn(value: str) -> bool:

@@ -30,7 +30,9 @@ _ESCAPE = compiled(
     r"(?:%[0-9A-Fa-f]{2})+|\\[nrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#[0-9]{1,6};|&#[xX][0-9A-Fa-f]{1,5};"
     r"|&[A-Za-z]{2,8};"
 )
-_BASE64 = compiled(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
+SHORTEST_BASE64 = 16
+"""Characters of a word that may be base64 of a text."""
+_BASE64 = compiled(rf"[A-Za-z0-9+/_\-]{{{SHORTEST_BASE64},}}={{0,2}}")
 _TEXTUAL = bytes(range(32, 127)) + b"\t\n\r"
 
 
