@@ -11,7 +11,7 @@ from pathlib import Path
 
 from policyroute.exhausted import Exhausted
 from policyroute.redact.detector import Detector
-from scripts.benchmarks.report import Figure, timed, usual_and_worst
+from scripts.benchmarks.report import Figure, percentile, timed, usual_and_worst
 
 _SIZE = 20 * 1024
 _P50, _P99, _HOSTILE = 2.0, 10.0, 250.0
