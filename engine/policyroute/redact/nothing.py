@@ -30,7 +30,7 @@ _WORDS = sorted(
     | {word for each in NUMBERS if r"\d" not in each.shape for word in each.words}
 )
 _EITHER = "|".join("".join(f"\\x{{{ord(each):x}}}" for each in word) for word in _WORDS)
-_SIGN = rf"[0-9@%\\]|[^\x00-\x7f]|&#|::|(?i:[(\[]at[)\]]|{_EITHER})"
+_SIGN = rf"[0-9@%\\]|[^\x00-\x7f]|&(?:#|[A-Za-z])|::|(?i:[(\[]at[)\]]|{_EITHER})"
 _ANY = compiled(rf"{_SIGN}|[^\s]{{{_LONG}}}")
 _SIGNS = compiled(_SIGN)
 _MARKS = automaton({mark: mark for mark, _, _ in tokens(_ALL)})  # in lower case
