@@ -132,6 +132,7 @@ class Passage:
             prompt = Prompt(dialect, tuple(Turn("user", (Text(text),)) for text in texts if text))
             if self._scrub(prompt, rules) is not prompt:
                 raise self._not_for_it(CLEARANCE, "a text that is embedded has what may not go", self._scrubbing)
+            self.scrubbed, self.traces = None, Traces()  # all of it goes, and nothing is said
 
     def data(self, data: dict[str, Any]) -> dict[str, Any]:
         """The body, the very same where there is nothing to replace. Raises NotForIt."""
