@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 Result = TypeVar("Result")
 
-AT_ONCE: Final = 32 * 1024
+AT_ONCE: Final = 16 * 1024
 """Bytes of a request that is looked through on the event loop; a larger one is on a thread."""
 
 
