@@ -15,6 +15,6 @@ AT_ONCE: Final = 16 * 1024
 """Bytes of a request that is looked through on the event loop; a larger one is on a thread."""
 
 
-async def beside(work: Callable[[], Result], size: int, most: int = AT_ONCE) -> Result:
-    """What `work` gives or raises, which looks through `size` bytes: on the event loop up to `most`."""
-    return work() if size <= most else await asyncio.to_thread(work)
+async def beside(work: Callable[[], Result], size: int) -> Result:
+    """What `work` gives or raises, which looks through so many bytes."""
+    return work() if size <= AT_ONCE else await asyncio.to_thread(work)

@@ -79,11 +79,6 @@ class Reception:
         self._frame = frame
         self._learn = learn
 
-    @property
-    def confessed(self) -> bool:
-        """Whether it said something that is labelled as a secret."""
-        return self._treatment is not None and bool(self._treatment.confessed)
-
     async def hear(self, answer: Incoming, tell: Tell) -> None:
         """To its end, or until nobody wants more. Raises TRANSPORT_ERRORS."""
         if not 200 <= answer.status < 300:

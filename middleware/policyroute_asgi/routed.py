@@ -24,7 +24,7 @@ from policyroute.exchange.integrity import demanded
 from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
-from policyroute_asgi.beside import beside
+from policyroute_asgi.beside import AT_ONCE, beside
 from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
 from policyroute_asgi.crossing import Crossings
@@ -45,8 +45,6 @@ from policyroute_asgi.upstream import Upstream
 from policyroute_asgi.visit import Visit
 from policyroute_asgi.work import ongoing
 
-_AT_ONCE: Final = 16 * 1024
-"""Bytes of a request whose texts are looked through while it is decided, if at all."""
 _REVOKED: Final = "the key that sent this request does not count any more"
 
 
@@ -241,9 +239,9 @@ class Routed:
 
 async def _looked(active: Active, request: ModelRequest) -> Looked | None:
     """What is in the texts of a large request, where the policy asks: nobody else waits while that is found out."""
-    if request.size <= _AT_ONCE or not active.policy.needs_content:
+    if request.size <= AT_ONCE or not active.policy.needs_content:
         return None
-    return await beside(partial(active.policy.looked, request), request.size, _AT_ONCE)
+    return await beside(partial(active.policy.looked, request), request.size)
 
 
 def _speak_otherwise(decision: Decision) -> bool:

@@ -15,6 +15,7 @@ from policyroute.dialects.translation import Frame
 from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
 from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
+from policyroute.exchange.treatment import Treatment
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
@@ -57,7 +58,7 @@ class Upstream:
         self.adapted: tuple[Change, ...] = ()
         self.lost: set[str] = set()
         self.max_tokens: int | None = None
-        self._reception: Reception | None = None
+        self._treatment: Treatment | None = None
         self._answer_id = answer_id
         self._request = request
         self._hop_of = hop_of
@@ -104,7 +105,7 @@ class Upstream:
     @property
     def confessed(self) -> bool:
         """Whether the last attempt's answer said something that is labelled as a secret, as far as it came."""
-        return self._reception is not None and self._reception.confessed
+        return self._treatment is not None and bool(self._treatment.confessed)
 
     @property
     def key(self) -> str | None:
@@ -166,14 +167,15 @@ class Upstream:
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
-        self._reception = None
+        self._treatment = None
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True
-        self._reception = reception = Reception(opened, self._request, secrets, sending, self.frame, learn)
+        self._treatment = sending.treatment
+        reception = Reception(opened, self._request, secrets, sending, self.frame, learn)
         try:
             if answer.status == 401 and outlived:
                 return False
