@@ -37,8 +37,7 @@ class Upstream:
     `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms`
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
-    what there is to tell. `hop`, `adapted`, `lost`, `confessed` and `max_tokens` are the last
-    attempt's.
+    what there is to tell. `hop`, `adapted`, `lost`, `confessed` and `max_tokens` are the last attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
