@@ -40,7 +40,7 @@ def _literals(node: ast.AST) -> Iterator[str]:
 
 def codes() -> set[str]:
     """Every code the project can report, read from its source."""
-    modules = [*ENGINE.glob("**/*.py"), *EDGE.glob("**/*.py")]
+    modules = [*ENGINE.glob("**/*.py"), *EDGE.glob("*.py"), *EDGE.glob("audit/*.py")]
     found = {code for path in modules for code in _literals(ast.parse(path.read_text(encoding="utf-8")))}
     trouble = ast.parse((ENGINE / "cel" / "trouble.py").read_text(encoding="utf-8"))
     constants = [each.value for each in ast.walk(trouble) if isinstance(each, ast.Assign)]
