@@ -28,6 +28,12 @@ TEXTS = {
     "code is no end": ("Hi\n## Internal\n```sh\n# a comment\nA\n```\nB\n## Rules\nC", "Hi\n## Rules\nC"),
     "to the end": ("Hi\n## Internal\nA\n\nB", "Hi"),
     "twice": ("Hi\n## Internal\nA\n## Rules\nC\n## Internal too\nB\n## End\nD", "Hi\n## Rules\nC\n## End\nD"),
+    "numbered": ("Hi\n## 2. Internal\nA\n## 3. Rules\nC", "Hi\n## 3. Rules\nC"),
+    "a sign before it": ("Hi\n### \U0001f512 Internal\nA\n### Rules\nC", "Hi\n### Rules\nC"),
+    "between rules": ("Hi\n=== Internal ===\nA\nNote: B\n=== Rules ===\nC", "Hi\n=== Rules ===\nC"),
+    "between dashes": ("Hi\n--- Internal ---\nA\n\n--- Rules ---\nC", "Hi\n--- Rules ---\nC"),
+    "in brackets": ("Hi\n[Internal]\nA\nNote: B\n[Rules]\nC", "Hi\n[Rules]\nC"),
+    "brackets end nothing else": ('Hi\n**Internal**\nA\n["b"]\nB\n**Rules**\nC', "Hi\n**Rules**\nC"),
     "windows": ("Hi\r\n## Internal\r\nA\r\n## Rules\r\nC", "Hi\r\n## Rules\r\nC"),
 }
 

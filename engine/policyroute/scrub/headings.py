@@ -15,6 +15,10 @@ from policyroute.exhausted import Exhausted
 
 _MARKDOWN: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*)")
 _BOLD: Final = re.compile(r"\s{0,3}(?:\*\*|__)([^*_\n]{1,120})(?:\*\*|__):?\s*")
+_RULED: Final = re.compile(r"\s{0,3}([=~*-])\1+[ \t]*([^\s=~*-][^=~*\n]{0,118}?)[ \t]*\1{2,}\s*")
+_BRACKETS: Final = re.compile(r"\s{0,3}\[([^\[\]\n]{1,80})\]:?\s*")
+_BEFORE: Final = re.compile(r"[\W\d_]+")
+"""Numbers and signs that a title may begin with."""
 _LABEL: Final = re.compile(r"\s{0,3}(?:\*\*|__)?([A-Za-z][^:*_\n]{0,60})(?:\*\*|__)?:(?:\*\*|__)?(?:\s+(.*)|)")
 _BLOCK: Final = re.compile(r"\s{0,8}<([A-Za-z][\w.-]{0,63})(?:\s[^<>]{0,200})?>")
 _FENCE: Final = re.compile(r"\s{0,3}(```|~~~)")
@@ -28,7 +32,7 @@ _MOST: Final = 5_000
 
 _ON_A_LINE, _WITH_TEXT = 8, 9
 """Levels of labels, below all of Markdown's and bold lines."""
-_IN_BOLD: Final = 7
+_IN_BOLD: Final = 7  # and between rules, or in brackets
 
 
 @dataclass(slots=True)
@@ -39,6 +43,8 @@ class _Heading:
     ends: bool
     until: int | None = None
     """Where its section ends at the latest."""
+    brackets: bool = False
+    """It ends only sections of such headings: a line in brackets may be anything."""
 
 
 def sections(text: str, wanted: Callable[[str], bool]) -> list[tuple[int, int]]:
@@ -51,7 +57,7 @@ def sections(text: str, wanted: Callable[[str], bool]) -> list[tuple[int, int]]:
         raise Exhausted
     found: list[tuple[int, int]] = []
     for at, heading in enumerate(headings):
-        if wanted(heading.title):
+        if wanted(heading.title) or wanted(_BEFORE.sub("", heading.title, count=1)):
             found.append((heading.start, _end(headings, at, len(text))))
     return found
 
@@ -64,7 +70,7 @@ def _end(headings: list[_Heading], at: int, length: int) -> int:
     for later in headings[at + 1 :]:
         if later.start >= latest:
             break
-        if later.ends and 0 < later.level <= first.level:
+        if later.ends and 0 < later.level <= first.level and (first.brackets or not later.brackets):
             return later.start
     return latest
 
@@ -93,6 +99,8 @@ def _headings(text: str) -> Iterator[_Heading]:
             yield _Heading(before[0], level, before[1].strip(), not fenced, within)
         elif said := _said(line):
             yield _Heading(start, said[0], said[1], not fenced, within)
+        elif len(line) <= _LONGEST and (brackets := _BRACKETS.fullmatch(line)):
+            yield _Heading(start, _IN_BOLD, brackets[1].strip(), not fenced, within, brackets=True)
         before = (start, line)
 
 
@@ -102,6 +110,8 @@ def _said(line: str) -> tuple[int, str] | None:
         return len(marked[1]), marked[2].strip().rstrip("#").strip(" *_:")
     if len(line) <= _LONGEST and (bold := _BOLD.fullmatch(line)):
         return _IN_BOLD, bold[1].strip(" :")
+    if len(line) <= _LONGEST and (ruled := _RULED.fullmatch(line)):
+        return _IN_BOLD, ruled[2].strip()
     label = _LABEL.match(line) if ":" in line[:80] else None
     if label is None:
         return None
