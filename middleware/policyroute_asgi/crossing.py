@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -24,9 +25,11 @@ from policyroute.failures import Failure
 from policyroute.policy.model import Provider
 from policyroute.redact.known import Known
 from policyroute.request import Client, ModelRequest
+from policyroute.scrub.traces import Trace
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.beside import beside
 from policyroute_asgi.context import Context, Contexts, account
+from policyroute_asgi.labels import Labels
 from policyroute_asgi.moderating import Moderated, Moderator
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.vault import Vault
@@ -48,6 +51,7 @@ class Crossings:
         self._store = store
         self._auditor = auditor
         self._contexts = Contexts(store)
+        self._labels = Labels(store)
         self._vault = Vault(store)
 
     async def of(self, request: ModelRequest, decision: Decision, client: Client) -> Crossing:
@@ -56,8 +60,9 @@ class Crossings:
         secrecy = NOTHING
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
-            secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation))
-        kept = _Kept(conversation, self._contexts, self._vault, self._auditor)
+            labelled = await self._labels.found(conversation) if conversation and decision.scrubs else ()
+            secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation), labelled)
+        kept = _Kept(conversation, self._contexts, self._labels, self._vault, self._auditor)
         moderator = self.moderator
         moderated = Moderated(moderator, request, client, decision.id) if moderator is not None else None
         return Crossing(request, decision, client, context, secrecy, kept, moderated)
@@ -81,6 +86,7 @@ class _Kept(NamedTuple):
 
     conversation: str
     contexts: Contexts
+    labels: Labels
     vault: Vault
     auditor: Auditor
 
@@ -143,7 +149,7 @@ class Crossing:
             failure = await auditor.written(record)
             if failure is not None:
                 return failure
-        await self._known(hop, after)
+        await self._known(hop, after, scrubbed.traces if scrubbed is not None else ())
         answers = self._moderated if self._moderated is not None and self._moderated.answers else None
         return Sending(payload, self._treatment(hop, passage), answers)
 
@@ -176,14 +182,15 @@ class Crossing:
             after.exposure,
         )
 
-    async def _known(self, hop: Hop, after: Context) -> None:
-        """Who has it now, and what stands for what."""
+    async def _known(self, hop: Hop, after: Context, labelled: Iterable[Trace]) -> None:
+        """Who has it now, what of it is labelled, and what stands for what."""
         provider, kept = hop.candidate.provider, self._kept
         first = account(provider) not in self._context.exposure
         self._context, self._sender = after, provider
         if kept is None or not kept.conversation:
             return
         await kept.contexts.keep(kept.conversation, after, first=first and bool(hop.scrubs))
+        await kept.labels.keep(kept.conversation, self._secrecy.labelled, labelled)
         if self._secrecy.pseudonyms is not None:
             await kept.vault.keep(kept.conversation, self._secrecy.pseudonyms)
 

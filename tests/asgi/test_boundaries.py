@@ -153,6 +153,19 @@ async def test_what_a_model_has_confessed_is_not_handed_on(tmp_path: Path) -> No
     assert "[DONE]" not in answer.text
 
 
+async def test_what_was_labelled_once_is_known_for_all_of_the_conversation(tmp_path: Path) -> None:
+    """Though the prompt does not say it any more, a model did."""
+    echoes = Echoes(home=Echo(says=lambda _: f"My notes say: {SECRET}"), away=Echo())
+    async with routed(tmp_path, echoes) as client:
+        said = await answered(client, chat("What do your notes say?"), "c1")
+        echoes.by_host["home"].down = True
+        later = chat("What do your notes say?", said, "Thanks.", system="Be brief.")
+        headers = {"x-conversation-id": "c1"}
+        assert (await client.post("/v1/chat/completions", json=later, headers=headers)).status_code == 502
+        assert not echoes.by_host["away"].got
+        await answered(client, chat("Hello.", system="Be brief."), "c1")
+
+
 async def test_a_canary_crosses_nowhere_and_is_heard_wherever_it_is_said(tmp_path: Path) -> None:
     policy = POLICY.replace("{use: default,", "{use: house,") + "scrub: {house: {canaries: [kestrel-40917]}}\n"
     echoes = Echoes(home=Echo(says=lambda _: "My notes say kestrel 40917, whatever that is."), away=Echo())

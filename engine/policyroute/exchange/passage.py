@@ -74,7 +74,7 @@ class Passage:
         told beyond the request. `measured`: how much there is of what is asked for in any case."""
         told = addition is not None and not addition.empty
         scrubs = hop.scrubs
-        if scrubs and not (told or hop.transforms):
+        if scrubs and not (told or hop.transforms or secrecy.labelled):
             profiles = [rule.profile for _, rule in scrubs]
             gate = Gate(hop.candidate.provider.clearance, crosses)
             scrubs = scrubs if glance(request.body, profiles, gate) else ()
@@ -110,7 +110,8 @@ class Passage:
             raise self._not_for_it(UNREADABLE_LABELS if found.authors else CLEARANCE, str(found), self._scrubbing)
         canaries = [canary for profile in profiles for canary in profile.canaries]
         open_ = clearance >= Clearance.CONFIDENTIAL and not self._crosses
-        self._withheld = Traces(found.withheld, () if open_ else canaries, found.spoken)
+        before = [trace for trace in self._secrecy.labelled if not gate.lets(trace.label, required=False)]
+        self._withheld = Traces((*found.withheld, *before), () if open_ else canaries, found.spoken)
         if any(leaks(text, self._withheld) for text in self._said):
             raise self._not_for_it(CONFESSION, "what was said so far is not for it", self._scrubbing)
         self.scrubbed, self.traces = found, Traces(found.traces, canaries)

@@ -16,6 +16,7 @@ from policyroute.redact.known import Known, findable
 from policyroute.redact.modes import Rule
 from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.redact.replacing import Redaction
+from policyroute.scrub.traces import Trace
 
 Rules = Sequence[tuple[str, Redact]]
 """Rule ids and what they do."""
@@ -26,12 +27,13 @@ REMEMBERED: Final = "value"
 
 @dataclass(slots=True)
 class Secrecy:
-    """What a request brings to its redactions: the key that hashes are made with, the app's own values of the client,
-    and the pseudonyms of its conversation."""
+    """What is known of what is secret before a request is looked at: the key that hashes are made with, the app's own
+    values of the client, the pseudonyms of its conversation, and what was labelled in that before."""
 
     key: bytes = field(repr=False)
     client: Known | None = None
     pseudonyms: Pseudonyms | None = field(default=None, repr=False)
+    labelled: tuple[Trace, ...] = field(default=(), repr=False)
     _known: Known | None = field(default=None, init=False)
     _remembered: int = field(default=0, init=False)
 
