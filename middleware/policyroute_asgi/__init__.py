@@ -1,5 +1,9 @@
 """The edge: ASGI middleware and gateway, HTTP to providers, hot reload, command line."""
 
+import policyroute_asgi.lean  # noqa: F401  # pyright: ignore[reportUnusedImport] - before anybody imports httpx
+
+# isort: split
+
 from policyroute_asgi.activation import PolicyHolder
 from policyroute_asgi.app import Gateway, gateway
 from policyroute_asgi.identity import ANONYMOUS

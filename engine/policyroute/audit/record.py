@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -127,7 +128,7 @@ class AuditRecord:
     v: int = VERSION
 
     def as_json(self) -> dict[str, Any]:
-        written: dict[str, Any] = _JSON.dump_python(self, mode="json", by_alias=True)
+        written: dict[str, Any] = _json().dump_python(self, mode="json", by_alias=True)
         return written
 
     @classmethod
@@ -135,11 +136,14 @@ class AuditRecord:
         """What `as_json` gave. What a later release says beside is left out. Raises ValueError for what is no
         record."""
         try:
-            read: Any = _JSON.validate_python(value)
+            read: Any = _json().validate_python(value)
         except ValidationError as error:
             raise ValueError(f"no audit record: {error.error_count()} of its fields make no sense") from None
         known: Self = read
         return known
 
 
-_JSON: Final[TypeAdapter[AuditRecord]] = TypeAdapter(AuditRecord)
+@cache
+def _json() -> TypeAdapter[AuditRecord]:
+    """Made where records are: a megabyte that most gateways need not."""
+    return TypeAdapter(AuditRecord)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.clearance import Clearance
 from policyroute.exhausted import Exhausted
-from policyroute.redact.detector import detector
+from policyroute.redact.detectors import detector
 from policyroute.redact.kinds import expanded
 from policyroute.request import ModelRequest, Operation
 from policyroute.scrub import Profile, glance, segments

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from policyroute.policy.actions import Redact
-from policyroute.redact.detector import detector
+from policyroute.redact.detectors import detector
 from policyroute.redact.known import Known, findable
 from policyroute.redact.modes import Rule
 from policyroute.redact.pseudonyms import Pseudonyms

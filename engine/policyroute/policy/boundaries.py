@@ -15,6 +15,7 @@ from policyroute.policy.effects import RedactSpec, ScrubUseSpec
 from policyroute.policy.report import suggestion
 from policyroute.policy.routes import Scope
 from policyroute.policy.tree import File, Path, dotted
+from policyroute.redact.detectors import detector
 from policyroute.redact.kinds import GROUPS, KINDS
 from policyroute.redact.modes import Mode
 from policyroute.redact.patterns import rejected
@@ -31,8 +32,8 @@ def redact(spec: RedactSpec, file: File, path: Path, scope: Scope, *, of_answer:
         message = "this `redact` looks for nothing"
         scope.report.error("empty-effect", message, file.key_span(path), hint=hint, path=dotted(path))
     _modes(spec, file, path, scope, of_answer=of_answer)
-    _patterns(spec, file, (*path, "patterns"), scope)
-    return Redact(
+    usable = _patterns(spec, file, (*path, "patterns"), scope)
+    made = Redact(
         detect=tuple(dict.fromkeys(spec.detect or ())),
         patterns=spec.patterns or {},
         mode=Mode(spec.mode or ("pseudonym" if spec.restore else "mask")),
@@ -41,6 +42,9 @@ def redact(spec: RedactSpec, file: File, path: Path, scope: Scope, *, of_answer:
         in_urls=spec.in_urls or False,
         where=_where(spec.where, file, path, scope),
     )
+    if usable:
+        detector(made.detect, tuple(made.patterns.items()))  # made here, no request waits for it
+    return made
 
 
 def scrub(spec: ScrubUseSpec, file: File, path: Path, scope: Scope) -> Scrub:
@@ -66,7 +70,9 @@ def _modes(spec: RedactSpec, file: File, path: Path, scope: Scope, *, of_answer:
         scope.error("wrong-value", f"`in_urls` says where {_BACK}", file, (*path, "in_urls"), hint)
 
 
-def _patterns(spec: RedactSpec, file: File, path: Path, scope: Scope) -> None:
+def _patterns(spec: RedactSpec, file: File, path: Path, scope: Scope) -> bool:
+    """Whether they can be used."""
+    before = len(scope.report.problems)
     for name, pattern in (spec.patterns or {}).items():
         place = (*path, name)
         if why := rejected(pattern):
@@ -75,6 +81,7 @@ def _patterns(spec: RedactSpec, file: File, path: Path, scope: Scope) -> None:
             message = f"`{name}` is what a detector of ours finds"
             hint = "give the pattern another name"
             scope.report.error("duplicate-name", message, file.key_span(place), hint=hint, path=dotted(place))
+    return len(scope.report.problems) == before
 
 
 def _where(written: str | None, file: File, path: Path, scope: Scope) -> Expression | None:

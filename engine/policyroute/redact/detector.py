@@ -6,7 +6,6 @@ Rule of this module: everything is made once, at load; looking changes nothing, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from operator import attrgetter
 
 from policyroute.redact import personal
@@ -102,12 +101,6 @@ class Detector:
             yield from finder(view, steps)
         if known is not None:
             yield from known.find(view.text, steps)
-
-
-@lru_cache(maxsize=256)
-def detector(kinds: tuple[str, ...], patterns: tuple[tuple[str, str], ...] = ()) -> Detector:
-    """The one for these, whoever asks: making one takes a while."""
-    return Detector(kinds, dict(patterns))
 
 
 def _parting(character: str) -> bool:

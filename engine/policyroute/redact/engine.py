@@ -6,7 +6,7 @@ Rule of this module: nothing here backtracks, and a pattern that RE2 refuses is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import re2 as untyped_re2  # type: ignore[import-untyped]
 
@@ -55,7 +55,31 @@ def _options(*, latin: bool) -> Any:
     return options
 
 
-def compiled(pattern: str, *, latin: bool = True) -> Pattern:
-    """`latin`: one byte is one character, for our own patterns; else UTF-8. Raises Refused."""
+def _made(pattern: str, *, latin: bool) -> Pattern:
     result: Pattern = _re2.compile(pattern.encode("latin-1" if latin else "utf-8", "replace"), _options(latin=latin))
     return result
+
+
+class _Ours:
+    """A pattern of ours, made when it is first asked: most gateways look for nothing, and all of them take 3 MB."""
+
+    def __init__(self, pattern: str, *, latin: bool) -> None:
+        self._pattern = pattern
+        self._latin = latin
+
+    def __getattr__(self, name: str) -> Any:
+        made = _made(self._pattern, latin=self._latin)
+        for each in ("search", "match", "fullmatch", "finditer"):
+            setattr(self, each, getattr(made, each))  # from now on nobody asks here
+        asked: Any = getattr(made, name)
+        return asked
+
+
+def compiled(pattern: str, *, latin: bool = True) -> Pattern:
+    """A pattern of ours. `latin`: one byte is one character; else it is UTF-8."""
+    return cast("Pattern", _Ours(pattern, latin=latin))
+
+
+def of_author(pattern: str) -> Pattern:
+    """An author's: UTF-8. Raises Refused."""
+    return _made(pattern, latin=False)

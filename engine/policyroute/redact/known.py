@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain, pairwise
 
 from policyroute.automaton import automaton
-from policyroute.redact.lookalikes import UNSEEN
+from policyroute.redact.unseen import UNSEEN
 from policyroute.redact.work import Steps
 
 SHORTEST = 3

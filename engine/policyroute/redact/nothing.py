@@ -7,7 +7,9 @@ looks: which words make them look, and that without digits only these, long word
 
 from __future__ import annotations
 
-from policyroute.automaton import automaton
+from functools import cache
+
+from policyroute.automaton import Automaton, automaton
 from policyroute.redact.assignments import assignments
 from policyroute.redact.commands import commands
 from policyroute.redact.credentials import credentials
@@ -33,7 +35,12 @@ _EITHER = "|".join("".join(f"\\x{{{ord(each):x}}}" for each in word) for word in
 _SIGN = rf"[0-9@%\\]|[^\x00-\x7f]|&(?:#|[A-Za-z])|::|(?i:[(\[]at[)\]]|{_EITHER})"
 _ANY = compiled(rf"{_SIGN}|[^\s]{{{_LONG}}}")
 _SIGNS = compiled(_SIGN)
-_MARKS = automaton({mark: mark for mark, _, _ in tokens(_ALL)})  # in lower case
+
+
+@cache
+def _marks() -> Automaton[str]:
+    """What tokens of services begin with, in lower case."""
+    return automaton({mark: mark for mark, _, _ in tokens(_ALL)})
 
 
 def is_plain(text: str) -> bool:
@@ -51,4 +58,4 @@ def _are_names(text: str) -> bool:
     for word in text.split():
         if len(word) >= _LONG and not word.islower() and (len(word) >= SHORTEST_BASE64 or not word[1:].islower()):
             return False
-    return next(_MARKS.iter(text.lower()), None) is None
+    return next(_marks().iter(text.lower()), None) is None

@@ -5,9 +5,13 @@ Rule of this module: RE2 alone runs them, and what one finding may cost is bound
 
 from __future__ import annotations
 
-from policyroute.redact.engine import Pattern, Refused, compiled
-from policyroute.redact.views import Spans, View
+from typing import TYPE_CHECKING
+
+from policyroute.redact.engine import Pattern, Refused, of_author
 from policyroute.redact.work import Steps
+
+if TYPE_CHECKING:
+    from policyroute.redact.views import Spans, View
 
 REACH = 500
 """Bytes of one finding of a pattern; what is longer is found in pieces."""
@@ -37,7 +41,7 @@ def _told(problem: Exception) -> str:
 
 
 def _made(pattern: str) -> Pattern:
-    return compiled(pattern, latin=False)
+    return of_author(pattern)
 
 
 class Patterns:

@@ -7,9 +7,8 @@ written in some country, or a word beside it says what it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
-
-import phonenumbers as untyped_phonenumbers
 
 from policyroute.redact.engine import compiled
 from policyroute.redact.lookalikes import PLAINLY
@@ -17,7 +16,6 @@ from policyroute.redact.personal import begins, ends
 from policyroute.redact.views import Spans, View
 from policyroute.redact.work import Steps
 
-_phonenumbers: Any = untyped_phonenumbers
 _PARSED = 200  # of one text; what comes after them counts by its shape alone
 
 _NUMBER = compiled(r"\+?\(?\+?\d(?:[ .\-/]?[ ]?[()]?[ ]?\d){5,17}(?:\s?(?:x|ext\.?|#)\s?\d{1,6})?")
@@ -145,8 +143,17 @@ def _digits(written: bytes) -> int:
 def _possible(written: str) -> bool:
     """Its country has numbers of that length."""
     plain = written.replace("(0)", "").replace("(", "").replace(")", "")
+    library = _library()
     try:
-        number = _phonenumbers.parse("+" + plain[2:] if plain.startswith("00") else plain, None)
-    except untyped_phonenumbers.NumberParseException:
+        number = library.parse("+" + plain[2:] if plain.startswith("00") else plain, None)
+    except library.NumberParseException:
         return False
-    return bool(_phonenumbers.is_possible_number(number))
+    return bool(library.is_possible_number(number))
+
+
+@cache
+def _library() -> Any:
+    """The plans of all countries: more than a megabyte, for those who look for telephone numbers."""
+    import phonenumbers  # noqa: PLC0415
+
+    return phonenumbers

@@ -17,7 +17,8 @@ from html.entities import html5
 from itertools import accumulate
 
 from policyroute.redact.engine import compiled
-from policyroute.redact.lookalikes import PLAIN, PLAINLY, UNSEEN
+from policyroute.redact.lookalikes import PLAIN, PLAINLY
+from policyroute.redact.unseen import UNSEEN
 from policyroute.redact.work import MOST_TEXT, Steps
 
 _AROUND = 80  # characters that are decoded with an escape, before it and after it

@@ -6,12 +6,15 @@ Rule of this module: it says where words stand, and what each means is its asker
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from policyroute.automaton import automaton
-from policyroute.redact.views import View
 from policyroute.redact.work import Steps
 
-At = Callable[[View, int, int], Iterator[tuple[int, int, str]]]
+if TYPE_CHECKING:
+    from policyroute.redact.views import View
+
+At = Callable[["View", int, int], Iterator[tuple[int, int, str]]]
 """Looks at a word that stands from `start` to `end` of the view, and says what stands there: start, end, kind."""
 Asked = tuple[str, At, int]
 """A word in lower case, who looks at it, and how many steps that takes."""

@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
-from rich.console import Console
-from rich.markup import escape
 
 from policyroute.problems import PolicyErrors, Problem, Severity
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Format(StrEnum):
@@ -49,6 +50,8 @@ def plain_format_option(parser: argparse.ArgumentParser) -> None:
 
 def console(out: TextIO | None = None) -> Console:
     """Colour where a person looks, plain text elsewhere; long lines stay whole, to be copied and searched."""
+    from rich.console import Console  # noqa: PLC0415 - rich takes 2 MB, and a gateway that serves shows nothing
+
     return Console(file=out or sys.stdout, highlight=False, soft_wrap=True, emoji=False)
 
 
@@ -73,17 +76,23 @@ def path(file: str, directory: Path) -> str:
     return os.path.normpath(here) if here.exists() else file
 
 
+def _escaped(text: str) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - as above
+
+    return escape(text)
+
+
 def problems(found: Iterable[Problem], directory: Path, out: Console) -> None:
     """Each problem with its place, the line it is on, and what to do."""
     for problem in found:
         colour = "red" if problem.severity is Severity.ERROR else "yellow"
         where = place(problem, directory)
-        head = f"[bold]{escape(where)}[/] " if where else ""
+        head = f"[bold]{_escaped(where)}[/] " if where else ""
         out.print(f"{head}[{colour}]{problem.severity.value}[/] [dim]{problem.code}[/]")
-        out.print(f"  {escape(problem.message)}")
+        out.print(f"  {_escaped(problem.message)}")
         _excerpt(problem, colour, out)
         if problem.hint:
-            out.print(f"  [cyan]hint:[/] {escape(problem.hint)}")
+            out.print(f"  [cyan]hint:[/] {_escaped(problem.hint)}")
         out.print()
 
 
@@ -94,7 +103,7 @@ def _excerpt(problem: Problem, colour: str, out: Console) -> None:
     number = str(span.line)
     end = span.end_column if span.end_line == span.line else len(problem.excerpt) + 1
     blank = "".join(c if c == "\t" else " " for c in problem.excerpt[: span.column - 1])
-    out.print(f"  [dim]{number} |[/] {escape(problem.excerpt)}")
+    out.print(f"  [dim]{number} |[/] {_escaped(problem.excerpt)}")
     out.print(f"  [dim]{' ' * len(number)} |[/] {blank}[{colour}]{'^' * max(1, end - span.column)}[/]")
 
 
@@ -137,4 +146,4 @@ def refused(error: PolicyErrors, directory: Path, format: Format) -> None:
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    console(sys.stderr).print(f"policyroute: {escape(message)}")
+    console(sys.stderr).print(f"policyroute: {_escaped(message)}")
