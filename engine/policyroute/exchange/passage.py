@@ -105,7 +105,9 @@ class Passage:
         profiles = list({rule.profile.name: rule.profile for rule in rules}.values())
         outputs: list[Outputs] = sorted((rule.outputs for rule in rules), key=_STRICTEST.index)
         gate = Gate(clearance, self._crosses, min((rule.max_label for rule in rules), default=Clearance.INTERNAL))
-        found = scrubbed(prompt, profiles, gate, self._pseudonym, outputs[0] if outputs else "scan")
+        found = self._looked(
+            lambda: scrubbed(prompt, profiles, gate, self._pseudonym, outputs[0] if outputs else "scan")
+        )
         if isinstance(found, Refusal):
             raise self._not_for_it(UNREADABLE_LABELS if found.authors else CLEARANCE, str(found), self._scrubbing)
         canaries = [canary for profile in profiles for canary in profile.canaries]
@@ -137,22 +139,23 @@ class Passage:
 
     def data(self, data: dict[str, Any]) -> dict[str, Any]:
         """The body, the very same where there is nothing to replace. Raises NotForIt."""
-        data, self.counts = self._redacted(lambda: self._secrecy.body(self._hop.redactions, data))
+        data, self.counts = self._looked(lambda: self._secrecy.body(self._hop.redactions, data))
         return data
 
     def header(self, value: str) -> str:
         """The value of a header that the client or a rule gives. Raises NotForIt."""
         if leaks(value, self._withheld):
             raise self._not_for_it(CLEARANCE, "what is withheld from it stands in a header", self._scrubbing)
-        return self._redacted(lambda: self._secrecy.text(self._hop.redactions, value))
+        return self._looked(lambda: self._secrecy.text(self._hop.redactions, value))
 
-    def _redacted(self, work: Callable[[], _T]) -> _T:
+    def _looked(self, work: Callable[[], _T]) -> _T:
+        """What comes of looking through something. Raises NotForIt where that cannot be done, or must not go."""
         try:
             return work()
         except Blocked as error:
             raise self._not_for_it(BLOCKED, f"a rule blocks what it found: {error.kind}", error.rule) from None
         except Exhausted:
-            rule = self._hop.redactions[0][0]
+            rule = next((id for id, _ in (*self._hop.redactions, *self._hop.scrubs)), None)
             raise self._not_for_it(UNSEARCHABLE, "it cannot be looked through for what must not go", rule) from None
 
     def checked(self, body: bytes) -> None:

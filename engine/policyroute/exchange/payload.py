@@ -81,11 +81,14 @@ def build(
     if provider.dialect == request.dialect:
         data = request.data if added is None else dialect.write(added, model, request.stream).data
         data = _transformed(data, hop, dialect.editors[request.operation], dialect.name)
-        passed = data if passage is None else _passed(request, data, dialect, model, passage)
-        asked = _limit(dialect, passed, request.operation)
-        read = added is not None or passed is not data or _has_to_be_read(request, passed, hop, asked)
-        fitted = _same(request, passed, hop, dialect) if read else _AS_IT_IS
-        data, told = passed, fitted.ours if fitted.ours else None
+        passed = None if passage is None else _passed(request, data, dialect, passage)
+        if passed is not None:
+            data = _written(request, data, passed, dialect, model)
+        asked = _limit(dialect, data, request.operation)
+        fitted = _AS_IT_IS
+        if added is not None or _is_new(request, passed) or _has_to_be_read(request, data, hop, asked):
+            fitted = _fit(request, passed or _read(request, data, dialect), hop, dialect)
+        told = fitted.ours if fitted.ours else None
     else:
         data, asked = request.data, None
         fitted = _translated(request, added or request.prompt, hop, dialect, passage)
@@ -104,21 +107,33 @@ def build(
     return Payload(outbound, changes, told, asked)
 
 
-def _passed(
-    request: ModelRequest, data: dict[str, Any], dialect: Dialect, model: str, passage: Passage
-) -> dict[str, Any]:
-    """What of a body in its own dialect may go; the very body where all of it may."""
+def _passed(request: ModelRequest, data: dict[str, Any], dialect: Dialect, passage: Passage) -> Prompt | None:
+    """What of a body in its own dialect may go; None where all of it may."""
     if request.operation is Operation.EMBEDDINGS:
         passage.embedded(data, dialect.name)
-        return data
-    prompt = request.prompt if data is request.data else dialect.read(data)
+        return None
+    prompt = _read(request, data, dialect)
     passed = passage.prompt(prompt)
-    if passed is prompt:
-        return data
+    return None if passed is prompt else passed
+
+
+def _read(request: ModelRequest, data: dict[str, Any], dialect: Dialect) -> Prompt:
+    return request.prompt if data is request.data else dialect.read(data)
+
+
+def _written(
+    request: ModelRequest, data: dict[str, Any], passed: Prompt, dialect: Dialect, model: str
+) -> dict[str, Any]:
+    """The body with what may go of it. One whose tokens are counted has no other fields than it had."""
     written = dialect.write(passed, model, request.stream).data
     if request.operation is Operation.COUNT_TOKENS:
         return {name: value for name, value in written.items() if name in data}
     return written
+
+
+def _is_new(request: ModelRequest, passed: Prompt | None) -> bool:
+    """Whether it is to be answered, and is not what the client wrote."""
+    return passed is not None and request.operation is Operation.CHAT
 
 
 def _limit(dialect: Dialect, data: dict[str, Any], operation: Operation) -> int | None:
@@ -173,11 +188,6 @@ def _asks_for_much(request: ModelRequest, asked: int | None, spec: Target) -> bo
     if not isinstance(longest, Absent) and asked > longest:
         return True
     return not isinstance(window, Absent) and asked > window - request.size
-
-
-def _same(request: ModelRequest, data: dict[str, Any], hop: Hop, dialect: Dialect) -> Fitted:
-    prompt = request.prompt if data is request.data else dialect.read(data)
-    return _fit(request, prompt, hop, dialect)
 
 
 def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> Fitted:

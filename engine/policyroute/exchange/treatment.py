@@ -66,8 +66,6 @@ class Treatment:
     def whole(self, body: bytes) -> bytes | Failure:
         """Of an answer that came at once, in whatever dialect; what is no JSON is no answer, and for its dialect to
         say."""
-        if not (self.tells or self.traces is not None):
-            return body
         try:
             data: Any = orjson.loads(body)
         except orjson.JSONDecodeError:
