@@ -18,8 +18,9 @@ from typing import Any, Final, Literal
 import orjson
 
 from policyroute.decide.decision import Candidate, Denial
-from policyroute.events import ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
+from policyroute.events import StreamEvent, TextDelta
 from policyroute.exhausted import Exhausted
+from policyroute.redact.channels import Channel, told
 from policyroute.redact.leaves import Place, Walk
 from policyroute.request import Client, ModelRequest
 from policyroute_asgi.beside import beside
@@ -156,14 +157,13 @@ class Said:
     """The words of an answer, as they come. `before` is what others said of its text."""
 
     def __init__(self, before: str = "") -> None:
-        self._parts: dict[tuple[type, int, int], list[str]] = {(TextDelta, 0, 0): [before]}
+        self._parts: dict[Channel, list[str]] = {(TextDelta, 0, 0): [before]}
 
     def add(self, events: Sequence[StreamEvent]) -> None:
         for event in events:
-            if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
-                self._parts.setdefault((type(event), event.choice, 0), []).append(event.text)
-            elif isinstance(event, ToolCallDelta):
-                self._parts.setdefault((ToolCallDelta, event.choice, event.index), []).append(event.arguments)
+            if (said := told(event)) is not None:
+                channel, text = said
+                self._parts.setdefault(channel, []).append(text)
 
     @property
     def texts(self) -> tuple[str, ...]:
