@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from policyroute.exchange.accounting import Exposure
 from policyroute.policy.model import Provider
-from policyroute_asgi.state.store import StateStore, put_in_time
+from policyroute_asgi.state.store import StateStore, put_in_time, read
 
 TTL: Final = 24 * 3600.0
 """Seconds after a conversation's last attempt that it is remembered who has its context."""
 _KIND: Final = "context"
-_SENT: Final = TypeAdapter(dict[str, dict[str, int]])
+_SENT: Final[TypeAdapter[Exposure]] = TypeAdapter(Exposure)
 
 
 class Context:
@@ -54,15 +54,11 @@ class Contexts:
         self._store = store
 
     async def found(self, conversation: str) -> Context:
-        written = await self._store.get(_KIND, conversation)
-        try:
-            return Context(_SENT.validate_json(written)) if written else Context()
-        except ValidationError:
-            return Context()
+        return Context(read(_SENT, await self._store.get(_KIND, conversation)))
 
     async def keep(self, conversation: str, context: Context, *, first: bool) -> None:
         """`first`: an account gets the context that had it not; other processes know of it before the account does."""
-        written = _SENT.dump_json({account: dict(sent) for account, sent in context.exposure.items()})
+        written = _SENT.dump_json(context.exposure)
         if first:
             await put_in_time(self._store, _KIND, conversation, written, TTL)
         else:

@@ -61,7 +61,7 @@ class Crossings:
         if decision.redactions or decision.censors or decision.scrubs:
             key = self._store.derived(f"hashes\0{client.tenant}")
             labelled = await self._labels.found(conversation) if conversation and decision.scrubs else ()
-            secrecy = Secrecy(key, await _known(decision, client), await self._vault.opened(conversation), labelled)
+            secrecy = Secrecy(key, await _values(decision, client), await self._vault.opened(conversation), labelled)
         kept = _Kept(conversation, self._contexts, self._labels, self._vault, self._auditor)
         moderator = self.moderator
         moderated = Moderated(moderator, request, client, decision.id) if moderator is not None else None
@@ -71,7 +71,7 @@ class Crossings:
 NOTHING: Final = Secrecy(b"")
 
 
-async def _known(decision: Decision, client: Client) -> Known | None:
+async def _values(decision: Decision, client: Client) -> Known | None:
     """The app's values of the client, made ready to be looked for once a request; None where no rule does."""
     values = client.known_values
     rules = (*decision.redactions, *decision.censors)
@@ -190,7 +190,9 @@ class Crossing:
         if kept is None or not kept.conversation:
             return
         await kept.contexts.keep(kept.conversation, after, first=first and bool(hop.scrubs))
-        await kept.labels.keep(kept.conversation, self._secrecy.labelled, labelled)
+        if hop.scrubs:
+            known = self._secrecy.labelled
+            self._secrecy.labelled = await kept.labels.keep(kept.conversation, known, labelled)
         if self._secrecy.pseudonyms is not None:
             await kept.vault.keep(kept.conversation, self._secrecy.pseudonyms)
 

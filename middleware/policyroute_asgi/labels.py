@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from policyroute.clearance import Clearance
 from policyroute.scrub.traces import Trace
-from policyroute_asgi.state.store import StateStore, put_in_time
+from policyroute_asgi.state.store import StateStore, put_in_time, read
 
 TTL: Final = 24 * 3600.0
 """Seconds after the last of them that they are kept."""
 MOST: Final = 256 * 1024
 """Characters of all of them."""
 _KIND: Final = "labelled"
-_ROWS: Final = TypeAdapter(list[tuple[str, int, str]])
+_ROWS: Final = TypeAdapter(list[tuple[str, Clearance, str]])
 
 
 class Labels:
@@ -29,24 +29,20 @@ class Labels:
         self._store = store
 
     async def found(self, conversation: str) -> tuple[Trace, ...]:
-        written = await self._store.get(_KIND, conversation)
-        try:
-            rows = _ROWS.validate_json(written) if written else []
-            return tuple(Trace(name, Clearance(label), text) for name, label, text in rows)
-        except (ValidationError, ValueError):
-            return ()
+        rows = read(_ROWS, await self._store.get(_KIND, conversation)) or []
+        return tuple(Trace(*row) for row in rows)
 
-    async def keep(self, conversation: str, known: Iterable[Trace], now: Iterable[Trace]) -> None:
-        """Before anybody is told of what is labelled `now`, beside what was `known`."""
-        known = tuple(known)
+    async def keep(self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace]) -> tuple[Trace, ...]:
+        """Before anybody is told of what is labelled `now`, beside what was `known`: what is known from then on."""
         new = [trace for trace in now if trace not in known]
         if not new:
-            return
+            return known
         kept, size = list[Trace](), 0
         for trace in reversed((*known, *new)):
             size += len(trace.text)
             if size > MOST:
                 break
             kept.append(trace)
-        rows = [(trace.name, trace.label.value, trace.text) for trace in reversed(kept)]
+        rows = [(trace.name, trace.label, trace.text) for trace in reversed(kept)]
         await put_in_time(self._store, _KIND, conversation, _ROWS.dump_json(rows), TTL)
+        return (*known, *new)

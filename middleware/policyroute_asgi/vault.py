@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute_asgi.state.store import StateStore, put_in_time
+from policyroute_asgi.state.store import StateStore, put_in_time, read
 
 TTL: Final = 24 * 3600.0
 """Seconds after the last new value that the values are kept."""
@@ -33,18 +33,12 @@ class Vault:
         if not conversation:
             return Pseudonyms(os.urandom(32), None, MOST)
         key = self._store.derived(f"pseudonyms\0{conversation}")
-        return Pseudonyms(key, _read(await self._store.get(_KIND, conversation)), MOST)
+        return Pseudonyms(key, read(_VALUES, await self._store.get(_KIND, conversation)), MOST)
 
     async def keep(self, conversation: str, pseudonyms: Pseudonyms) -> None:
         """Before anybody is sent a pseudonym that is new. Other requests of the conversation may have added to it."""
         if not pseudonyms.new:
             return
-        values = _read(await self._store.get(_KIND, conversation)) | dict(pseudonyms.new)
+        values = (read(_VALUES, await self._store.get(_KIND, conversation)) or {}) | pseudonyms.new
         await put_in_time(self._store, _KIND, conversation, _VALUES.dump_json(values), TTL)
-
-
-def _read(written: bytes | None) -> dict[str, str]:
-    try:
-        return _VALUES.validate_json(written) if written else {}
-    except ValidationError:
-        return {}
+        pseudonyms.new.clear()  # or every attempt would wait for them again

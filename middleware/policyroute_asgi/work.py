@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from policyroute.exchange import snapshot
 from policyroute.exchange.commands import Checkpoint
@@ -18,7 +18,7 @@ from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Output, Work
 from policyroute.exchange.snapshot import Snapshot
 from policyroute.request import ModelRequest, Operation
-from policyroute_asgi.state.store import StateError, StateStore, put_in_time
+from policyroute_asgi.state.store import StateError, StateStore, put_in_time, read
 
 logger = logging.getLogger("policyroute.state")
 
@@ -99,7 +99,4 @@ async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, sto
 
 
 def _outputs(written: bytes | None) -> tuple[Output, ...]:
-    try:
-        return tuple(Output(step, text) for step, text in _LIST.validate_json(written or b"[]"))
-    except ValidationError:
-        return ()
+    return tuple(Output(step, text) for step, text in read(_LIST, written) or ())

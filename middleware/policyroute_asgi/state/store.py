@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
 
 MAX_VALUE: Final = 2 * 1024 * 1024
 """Bytes of one value."""
@@ -56,6 +60,14 @@ async def put_in_time(store: StateStore, kind: str, key: str, value: bytes, ttl:
     with suppress(StateError, ValueError, TimeoutError):
         async with asyncio.timeout(IN_TIME):
             await store.put(kind, key, value, ttl)
+
+
+def read(adapter: TypeAdapter[T], written: bytes | None) -> T | None:
+    """What was kept. None where nothing was, or where it makes no sense: an earlier release may have written it."""
+    try:
+        return adapter.validate_json(written) if written else None
+    except ValidationError:
+        return None
 
 
 def checked(value: bytes) -> bytes:
