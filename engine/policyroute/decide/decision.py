@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.answers import Awaiting
@@ -28,6 +28,9 @@ from policyroute.dialects.concerns import Concern
 from policyroute.policy.actions import Headers, Redact, Scrub, Transform
 from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
+
+PINNED: Final = "pinned"
+"""Why a candidate comes first that the conversation stays with."""
 
 _JSON = frozenset({int, float, str, bool, type(None)})
 
