@@ -14,8 +14,6 @@ from policyroute.clearance import Clearance
 from policyroute.scrub.traces import Trace
 from policyroute_asgi.state.store import StateStore, put_in_time, read
 
-TTL: Final = 24 * 3600.0
-"""Seconds after the last of them that they are kept."""
 MOST: Final = 256 * 1024
 """Characters of all of them."""
 _KIND: Final = "labelled"
@@ -32,10 +30,15 @@ class Labels:
         rows = read(_ROWS, await self._store.get(_KIND, conversation)) or []
         return tuple(Trace(*row) for row in rows)
 
-    async def keep(self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace]) -> tuple[Trace, ...]:
-        """Before anybody is told of what is labelled `now`, beside what was `known`: what is known from then on."""
+    async def keep(
+        self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace], ttl: float
+    ) -> tuple[Trace, ...]:
+        """For `ttl` seconds from now, before anybody is told of what is labelled `now`, beside what was `known`: what
+        is known from then on."""
         new = [trace for trace in now if trace not in known]
         if not new:
+            if known:
+                self._store.keep_longer(_KIND, conversation, ttl)
             return known
         kept, size = list[Trace](), 0
         for trace in reversed((*known, *new)):
@@ -44,5 +47,5 @@ class Labels:
                 break
             kept.append(trace)
         rows = [(trace.name, trace.label, trace.text) for trace in reversed(kept)]
-        await put_in_time(self._store, _KIND, conversation, _ROWS.dump_json(rows), TTL)
+        await put_in_time(self._store, _KIND, conversation, _ROWS.dump_json(rows), ttl)
         return (*known, *new)

@@ -38,6 +38,7 @@ from policyroute_asgi.remembered import DIALECT as STATEFUL
 from policyroute_asgi.remembered import Remembered, hearing, whole
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
+from policyroute_asgi.sessions import Sessions, Sitting
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
@@ -81,6 +82,7 @@ class Routed:
         self._state = state
         self._remembered = Remembered(state)
         self._crossings = crossings
+        self._sessions = Sessions(state)
         moderator = crossings.moderator
         self._moderated = moderator is not None and moderator.answers != "off"
         self._whole = moderator is not None and moderator.answers == "hold"
@@ -140,7 +142,12 @@ class Routed:
             served.request = request = await whole(request, tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
-        decision = self._decide(active, request, caller, served, await _looked(active, request))
+        sitting = await self._sessions.of(
+            request, active.policy, caller.client, self._telemetry.state(self._places.load)
+        )
+        served.request = request = sitting.request
+        served.sitting = reply.sitting = sitting
+        decision = self._decide(active, sitting, caller, served, await _looked(active, request))
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -166,6 +173,8 @@ class Routed:
             work,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
             crossing=crossing,
+            reaction=decision.reaction,
+            watch=decision.watch,
         )
         if self._rooms.all_full(decision.candidates):
             await self._wait(visit, self._rooms.wait(decision.candidates))
@@ -181,9 +190,16 @@ class Routed:
         goes_on = carrying(request, decision, upstream.frame)
         heard = hearing(request, tenant, self._remembered, reply)
         exchange = Drive(
-            decision, upstream, heard or reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=work
+            decision,
+            upstream,
+            heard or reply,
+            stream=request.stream,
+            asks=asks,
+            carrying=goes_on,
+            keeper=work,
+            over=sitting.answered,
         )
-        served.record = exchange.record
+        reply.record = served.record = exchange.record
         if heard is not None:
             heard.record = exchange.record
         await exchange.run()
@@ -204,15 +220,23 @@ class Routed:
         return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
 
     def _decide(
-        self, active: Active, request: ModelRequest, caller: Caller, served: Served, looked: Looked | None
+        self, active: Active, sitting: Sitting, caller: Caller, served: Served, looked: Looked | None
     ) -> Decision:
+        request = sitting.request
         state = self._telemetry.state(self._places.load)
         started = time.perf_counter()
         decision = active.policy.decide(
-            request, state, request.time, decision_id=served.decision_id, client=caller.client, looked=looked
+            request,
+            state,
+            request.time,
+            decision_id=served.decision_id,
+            client=caller.client,
+            looked=looked,
+            session=sitting.session,
         )
         served.decide = time.perf_counter() - started
         served.decision = decision
+        sitting.decided(decision)
         return decision
 
     def _hop(self, active: Active, decision: Decision, candidate: Candidate, caller: Caller, served: Served) -> Hop:

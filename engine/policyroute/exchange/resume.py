@@ -12,10 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from policyroute.changes import Change, Changes
 from policyroute.decide.decision import Candidate
 from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects.shapes import compact
 from policyroute.dialects.turns import after_opening
+from policyroute.divergence import Reaction
+from policyroute.divergence.reactions import reacted
 from policyroute.exchange.carrying import Way
 from policyroute.exchange.commands import Attempt, Repair
 from policyroute.request.prompt import Prompt, Text, Turn
@@ -87,10 +90,13 @@ class Addition:
     attempt: Attempt
     terms: ResolvedResume
     work: Work | None = None
+    reaction: Reaction | None = None
 
     @property
     def empty(self) -> bool:
         attempt = self.attempt
+        if self.reaction is not None and (self.reaction.nudge or self.reaction.pruned):
+            return False
         carried = attempt.carried is not None and attempt.carried.way is not Way.AFRESH
         return not (carried or attempt.repair is not None or self._tells)
 
@@ -118,8 +124,20 @@ class Addition:
             found += [self.work.earlier.partial] if self.work.earlier is not None else []
         return tuple(found)
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What it makes of the conversation, for the record."""
+        found = Changes()
+        if self.reaction is not None and self.reaction.nudge:
+            found.add("added", "messages.system", self.reaction.kind)
+        if self.reaction is not None and self.reaction.pruned:
+            found.add("dropped", "messages.call", str(len(self.reaction.pruned)))
+        return found.all()
+
     def to(self, prompt: Prompt) -> Prompt:
         """The prompt with it."""
+        if self.reaction is not None:
+            prompt = reacted(prompt, self.reaction)
         if self._tells and self.work is not None:
             prompt = _said(prompt, message(self.work, self.attempt, self.terms))
         carried, repair = self.attempt.carried, self.attempt.repair

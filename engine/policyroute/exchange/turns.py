@@ -69,8 +69,8 @@ class Turn:
 
 
 class Turns:
-    """What was tried so far and what its failures rule out. `max_wait`: seconds that are waited at most, all in all, for
-    the candidate that the conversation is pinned to."""
+    """What was tried so far and what its failures rule out. `max_wait`: seconds that are waited at most, all in all,
+    for the candidate that the conversation is pinned to."""
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ Place = tuple[str, str]
 """A target at one of its providers, by name."""
 
 _FORMAT: Final = 1
+_MOST_TASKS: Final = 8
+"""Tasks of which it is remembered how far they came."""
 _MOST_WARM: Final = 8
 """Places of which it is remembered what their prompt caches may hold."""
 
@@ -47,7 +49,7 @@ class Warm(NamedTuple):
 class Session:
     """`turns` are the requests so far. `began` and `last` are seconds since 1970. `home` is where it was first pinned,
     `served` who answered last. `divergence` counts what was done because it went round in circles, and `mark` tells for
-    what last. `furthest` is the furthest step that was finished, by task."""
+    what last. `furthest` is the furthest step that was asked for, by task."""
 
     profile: str
     settings: Settings = DEFAULT_SETTINGS
@@ -78,7 +80,7 @@ class Session:
 class Turn(NamedTuple):
     """What one request leaves. `served`: who answered, None where nobody did. `tokens`: of its prompt, about. `base`:
     the generation of the pin that it began with, -1 where there was none. `left`: why another than that answered.
-    `divergence` and `mark` are those of what was done about it. `step`: the task, and the step that was finished."""
+    `divergence` and `mark` are those of what was done about it. `step`: the task, and the step of it."""
 
     at: float
     profile: str
@@ -110,7 +112,12 @@ def added(session: Session | None, turn: Turn) -> Session:
             del warm[stale]
     if turn.step is not None:
         task, step = turn.step
-        furthest = {**furthest, task: max(step, furthest.get(task, 0))}
+        furthest = {
+            **{name: it for name, it in furthest.items() if name != task},
+            task: max(step, furthest.get(task, 0)),
+        }
+        for stale in list(furthest)[:-_MOST_TASKS]:
+            del furthest[stale]
     return replace(
         session,
         last=max(session.last, turn.at),

@@ -1,0 +1,185 @@
+"""Conversations from one request to the next: found when a request comes, added to before its client sees the end.
+
+Rule of this module: one read a request, and one write when it is over, which is waited for only where the pin changes:
+whoever asks next, at whatever worker, has to find that. No trouble with the store is a request's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from policyroute.decide.decision import Candidate, Decision
+from policyroute.decide.policy_set import PolicySet
+from policyroute.decide.state import RoutingState
+from policyroute.exchange.snapshot import said
+from policyroute.record import ExchangeRecord
+from policyroute.request import Client, ModelRequest, Operation, Profiles
+from policyroute.sessions import Session, Turn, added, read, written
+from policyroute_asgi.state.store import IN_TIME, StateError, StateStore
+
+KIND: Final = "session"
+_WITH_CONVERSATION: Final = frozenset({Operation.CHAT, Operation.COUNT_TOKENS})
+
+
+class Sessions:
+    """All conversations', in the store."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+
+    async def of(self, request: ModelRequest, policy: PolicySet, client: Client, state: RoutingState) -> Sitting:
+        """What is known of the request's conversation, and the request as part of that."""
+        if policy.has_keys:
+            key = policy.conversation_key(request, client, state, request.time)
+            if key and key != request.conversation_id:
+                request = request.declaring(conversation_id=key)
+        conversation = request.conversation(client.tenant)
+        if not conversation or request.operation not in _WITH_CONVERSATION:
+            return Sitting(self._store, request, "", None)
+        session = await self.found(conversation)
+        if session is not None and session.profile != request.profile:
+            request = _in_profile(request, session.profile, policy.program.profiles, client)
+        return Sitting(self._store, request, conversation, session)
+
+    async def found(self, conversation: str) -> Session | None:
+        return read(await self._store.get(KIND, conversation))
+
+
+def _in_profile(request: ModelRequest, kept: str, profiles: Profiles, client: Client) -> ModelRequest:
+    """A profile is picked once, but it has to be there still, and granted."""
+    granted = client.profiles is None or kept in client.profiles
+    return request.declaring(profile=kept) if granted and kept in profiles.known else request
+
+
+class Sitting:
+    """One request's part in its conversation. `conversation` is empty where it has none, `session` None where it is the
+    first of it."""
+
+    def __init__(self, store: StateStore, request: ModelRequest, conversation: str, session: Session | None) -> None:
+        self.request = request
+        self.session = session
+        self._store = store
+        self._conversation = conversation if request.operation is Operation.CHAT else ""
+        self._decision: Decision | None = None
+        self._noted = False
+
+    def decided(self, decision: Decision) -> None:
+        self._decision = decision
+
+    async def answered(self, record: ExchangeRecord) -> None:
+        """The answer is there, and the client is about to see its end. Never raises."""
+        served, session, decision = _served(record), self.session, self._decision
+        pinned = session.pin.place if session is not None and session.pin is not None else None
+        if decision is None or not decision.session.pin or served == pinned:
+            self.over(record)
+            return
+        if self._conversation and not self._noted:
+            self._noted = True
+            with suppress(StateError, ValueError, TimeoutError):
+                async with asyncio.timeout(IN_TIME):
+                    change = partial(_changed, self._turn(record, decision))
+                    await self._store.update(KIND, self._conversation, change, decision.session.ttl)
+
+    def over(self, record: ExchangeRecord | None) -> None:
+        """The request is over, however that came."""
+        decision = self._decision
+        if self._conversation and decision is not None and not self._noted:
+            self._noted = True
+            change = partial(_changed, self._turn(record, decision))
+            self._store.update_later(KIND, self._conversation, change, decision.session.ttl)
+
+    def _turn(self, record: ExchangeRecord | None, decision: Decision) -> Turn:
+        session, request, reaction = self.session, self.request, decision.reaction
+        served = _served(record)
+        tokens = record.attempts[-1].input_tokens if record is not None and record.attempts else None
+        return Turn(
+            request.time,
+            request.profile,
+            decision.session,
+            served,
+            tokens or request.size // 4,
+            session.switches if session is not None and session.pin is not None else -1,
+            self._left(record, served),
+            _level(session, decision, record),
+            reaction.evidence.mark if reaction is not None else "",
+            _step(request) if record is not None and record.completed else None,
+        )
+
+    def _left(self, record: ExchangeRecord | None, served: tuple[str, str] | None) -> str:
+        """Why somebody else answered than the one that the conversation is pinned to, as a code."""
+        session, decision = self.session, self._decision
+        if session is None or session.pin is None or record is None or served in {None, session.pin.place}:
+            return ""
+        place = session.pin.place
+        for attempt in record.attempts:
+            if (attempt.target, attempt.provider) == place:
+                return attempt.outcome
+        for skipped in record.skipped:
+            if (skipped.target, skipped.provider) == place:
+                return skipped.code
+        if decision is not None and decision.unpinned:
+            return decision.unpinned
+        return "returned" if served == session.home else "reordered"
+
+    def words(self, candidate: Candidate, record: ExchangeRecord) -> str:
+        """For a header, when `candidate` begins to answer."""
+        session, place = self.session, (candidate.target, candidate.provider.name)
+        said = [f"turn={session.turns + 1 if session is not None else 1}"]
+        if self._decision is not None and self._decision.session.pin:
+            pin = session.pin if session is not None else None
+            said.append("pin=new" if pin is None else "pin=kept" if pin.place == place else "pin=moved")
+            if left := self._left(record, place):
+                said.append(f"why={left}")
+        if self._decision is not None and self._decision.reaction is not None:
+            said.append(f"reaction={self._decision.reaction.kind}")
+        return "; ".join(said)
+
+    def as_json(self, record: ExchangeRecord | None) -> dict[str, Any] | None:
+        """For the record: None where there is no conversation, and nothing was done about one."""
+        session, decision = self.session, self._decision
+        reaction = decision.reaction if decision is not None else None
+        if decision is None or not (self._conversation or reaction):
+            return None
+        served = _served(record)
+        pin = session.pin if session is not None else None
+        return {
+            "turn": session.turns + 1 if session is not None else 1,
+            "profile": self.request.profile,
+            "pin": decision.session.pin,
+            "pinned": "/".join(pin.place) if pin is not None else None,
+            "moved": self._left(record, served) or None,
+            "switches": session.switches if session is not None else 0,
+            "reaction": reaction.as_json() if reaction is not None else None,
+        }
+
+
+def _changed(turn: Turn, kept: bytes | None) -> bytes:
+    return written(added(read(kept), turn))
+
+
+def _served(record: ExchangeRecord | None) -> tuple[str, str] | None:
+    """Whose answer the client got, or the beginning of one."""
+    if record is None or record.committed is None or not record.attempts:
+        return None
+    last = record.attempts[-1]
+    return last.target, last.provider
+
+
+def _level(session: Session | None, decision: Decision, record: ExchangeRecord | None) -> int:
+    """How often something was done about it, with this request. An answer that repeats itself counts: what comes next
+    is the next thing."""
+    level = session.divergence if session is not None else 0
+    level = decision.reaction.level if decision.reaction is not None else level
+    return level + (record is not None and any(attempt.circled for attempt in record.attempts))
+
+
+def _step(request: ModelRequest) -> tuple[str, int] | None:
+    """The step of a task, where the client numbers them (`2/3 Execute`)."""
+    if "x-task-step" not in request.headers:
+        return None
+    task, step = said(request)
+    number = step.partition("/")[0].strip()
+    return (task, int(number)) if number.isdecimal() and len(number) <= 6 else None
