@@ -30,8 +30,8 @@ class Longer(NamedTuple):
 def read(connection: sqlite3.Connection, seal: Seal, place: Place) -> Row | None:
     """Whether its time is over or not. Raises sqlite3.Error."""
     name = seal.name(*place)
-    found = connection.execute(_READ, (place[0], name)).fetchone()
-    value = seal.opened(name, found[0]) if found is not None else None
+    found: tuple[bytes, float] | None = connection.execute(_READ, (place[0], name)).fetchone()
+    value: bytes | None = seal.opened(name, found[0]) if found is not None else None
     return Row(value, found[1]) if value is not None else None
 
 
