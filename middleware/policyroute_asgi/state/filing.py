@@ -32,7 +32,7 @@ def read(connection: sqlite3.Connection, seal: Seal, place: Place) -> Row | None
     name = seal.name(*place)
     found: tuple[bytes, float] | None = connection.execute(_READ, (place[0], name)).fetchone()
     value: bytes | None = seal.opened(name, found[0]) if found is not None else None
-    return Row(value, found[1]) if value is not None else None
+    return Row(value, found[1]) if found is not None and value is not None else None
 
 
 def filed(connection: sqlite3.Connection, seal: Seal, batch: Sequence[Write | Longer], now: float) -> None:
