@@ -6,13 +6,14 @@ Rule of this module: of a conversation, encrypted where it is on disk, for a tim
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.clearance import Clearance
 from policyroute.scrub.traces import Trace
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
 MOST: Final = 256 * 1024
 """Characters of all of them."""
@@ -27,8 +28,7 @@ class Labels:
         self._store = store
 
     async def found(self, conversation: str) -> tuple[Trace, ...]:
-        rows = read(_ROWS, await self._store.get(_KIND, conversation)) or []
-        return tuple(Trace(*row) for row in rows)
+        return tuple(_read(await self._store.get(_KIND, conversation)))
 
     async def keep(
         self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace], ttl: float
@@ -40,12 +40,21 @@ class Labels:
             if known:
                 self._store.keep_longer(_KIND, conversation, ttl)
             return known
-        kept, size = list[Trace](), 0
-        for trace in reversed((*known, *new)):
-            size += len(trace.text)
-            if size > MOST:
-                break
-            kept.append(trace)
-        rows = [(trace.name, trace.label, trace.text) for trace in reversed(kept)]
-        await put_in_time(self._store, _KIND, conversation, _ROWS.dump_json(rows), ttl)
+        await update_in_time(self._store, _KIND, conversation, partial(_with, new), ttl)
         return (*known, *new)
+
+
+def _read(kept: bytes | None) -> list[Trace]:
+    return [Trace(*row) for row in read(_ROWS, kept) or ()]
+
+
+def _with(new: list[Trace], kept: bytes | None) -> bytes:
+    """The latest of them, as many as there is room for."""
+    rows, size = list[tuple[str, Clearance, str]](), 0
+    before = _read(kept)
+    for trace in reversed((*before, *[each for each in new if each not in before])):
+        size += len(trace.text)
+        if size > MOST:
+            break
+        rows.append((trace.name, trace.label, trace.text))
+    return _ROWS.dump_json(rows[::-1])

@@ -6,8 +6,6 @@ whoever asks next, at whatever worker, has to find that. No trouble with the sto
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -18,7 +16,7 @@ from policyroute.exchange.snapshot import said
 from policyroute.record import ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation, Profiles
 from policyroute.sessions import Session, Turn, added, read, written
-from policyroute_asgi.state.store import IN_TIME, StateError, StateStore
+from policyroute_asgi.state.store import StateStore, update_in_time
 
 KIND: Final = "session"
 _WITH_CONVERSATION: Final = frozenset({Operation.CHAT, Operation.COUNT_TOKENS})
@@ -78,10 +76,8 @@ class Sitting:
             return
         if self._conversation and not self._noted:
             self._noted = True
-            with suppress(StateError, ValueError, TimeoutError):
-                async with asyncio.timeout(IN_TIME):
-                    change = partial(_changed, self._turn(record, decision))
-                    await self._store.update(KIND, self._conversation, change, decision.session.ttl)
+            change = partial(_changed, self._turn(record, decision))
+            await update_in_time(self._store, KIND, self._conversation, change, decision.session.ttl)
 
     def over(self, record: ExchangeRecord | None) -> None:
         """The request is over, however that came."""

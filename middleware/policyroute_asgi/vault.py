@@ -7,12 +7,13 @@ for a time. What is not of a conversation is known to one request only.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
 MOST: Final = 10_000
 """Values of one conversation."""
@@ -40,6 +41,10 @@ class Vault:
             if pseudonyms.values:
                 self._store.keep_longer(_KIND, conversation, ttl)
             return
-        values = (read(_VALUES, await self._store.get(_KIND, conversation)) or {}) | pseudonyms.new
-        await put_in_time(self._store, _KIND, conversation, _VALUES.dump_json(values), ttl)
+        change = partial(_with, dict(pseudonyms.new))
+        await update_in_time(self._store, _KIND, conversation, change, ttl)
         pseudonyms.new.clear()  # or every attempt would wait for them again
+
+
+def _with(new: dict[str, str], kept: bytes | None) -> bytes:
+    return _VALUES.dump_json((read(_VALUES, kept) or {}) | new)
