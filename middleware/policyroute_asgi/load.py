@@ -1,18 +1,17 @@
 """How much is done at once: places for open requests, and a queue for those that have to wait for one.
 
 Rule of this module: nothing waits without a bound. The queue has a length, each wait a deadline, and whoever is turned
-away is told when to come back.
+away is told when to come back. What a request's standing is, others say.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from policyroute.dialects import ClientError
+from policyroute_asgi.ranks import Ranks
 
 COME_BACK: Final = 1.0
 """Seconds told to those who are turned away: open requests end all the time."""
@@ -47,11 +46,12 @@ class LoadLimits:
 
 
 class Places:
-    """Places for open requests, given to those who wait in the order in which they came. Used on one event loop."""
+    """Places for open requests. One that comes free is given to whoever waits with the highest standing, of those to
+    whoever came first. Used on one event loop."""
 
     def __init__(self, limits: LoadLimits) -> None:
         self._limits = limits
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: Ranks[asyncio.Future[bool]] = Ranks()
         self.taken = 0
         self.held = 0
 
@@ -80,30 +80,39 @@ class Places:
         self.taken += 1
         return True
 
-    async def wait(self) -> None:
-        """Take a place when there is one. Raises Refused where too many wait already, or none comes in time."""
-        if len(self._waiting) >= self._limits.queue:
+    async def wait(self, standing: int = 0) -> None:
+        """Take a place when there is one. Raises Refused where none comes in time, where too many wait already and
+        none of them has a lower standing, and where one with a higher standing comes and too many wait."""
+        if self.take():  # one came free since it was asked for
+            return
+        if len(self._waiting) >= self._limits.queue and not self._displace(standing):
             raise overloaded("Too many requests wait here already.")
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.add(turn, standing)
         try:
             async with asyncio.timeout(self._limits.patience):
-                await turn
+                given = await turn
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
+            self._waiting.discard(turn, standing)
+            if turn.done() and not turn.cancelled() and turn.result():
                 self.leave()  # the place came at the very moment of giving up: it is the next one's
-            else:
-                with suppress(ValueError):  # `leave` may have passed it by
-                    self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
                 raise overloaded("No place came free here in time.") from None
             raise
+        if not given:
+            raise overloaded("Too many requests wait here, and others go first.")
 
     def leave(self) -> None:
         """Give a place back."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+        while (turn := self._waiting.next()) is not None:
+            if not turn.done():  # else it was cancelled, and has yet to hear of that
+                turn.set_result(True)
                 return
         self.taken -= 1
+
+    def _displace(self, standing: int) -> bool:
+        """Make way in the queue for one of this standing, if somebody has a lower one."""
+        turn = self._waiting.last(below=standing)
+        if turn is not None and not turn.done():
+            turn.set_result(False)
+        return turn is not None

@@ -193,6 +193,9 @@ class Metrics:
         self.audited, self.moderations = _of_boundaries(registry)
         self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
+        self.shed = _counter(
+            registry, "policyroute_shed", "LLM requests turned away since there is too much to do", ["profile"]
+        )
         self.queued = Gauge("policyroute_queued_requests", "LLM requests that wait for a place here", registry=registry)
         self.tasks = Gauge("policyroute_tasks", "Tasks of the event loops that serve LLM requests", registry=registry)
         self.duration = Family(

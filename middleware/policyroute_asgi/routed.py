@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -25,7 +24,7 @@ from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.beside import AT_ONCE, beside
-from policyroute_asgi.bodies import BodyLimits, ClientGone, read_json_body
+from policyroute_asgi.bodies import BodyLimits, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
 from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Caller
@@ -39,6 +38,7 @@ from policyroute_asgi.remembered import Remembered, hearing, whole
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.sessions import Sessions, Sitting
+from policyroute_asgi.shedding import Kept, Shedding
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
@@ -76,6 +76,7 @@ class Routed:
         self._tokens = Tokens(sender)
         self._telemetry = telemetry
         self._places = bounds.places
+        self._shedding = Shedding(holder, bounds.places, telemetry, self._recall)
         self._rooms = bounds.rooms
         self._rates = bounds.rates
         self._body = bounds.body
@@ -105,8 +106,7 @@ class Routed:
         body = await read_json_body(visit.receive, visit.headers, self._body, self._places)
         self._places.hold(len(body))
         try:
-            if not self._places.take():
-                await self._wait(visit, self._places.wait())
+            await self._shedding.place(visit, caller)
             try:
                 await self._route(visit, body, caller, charge)
             finally:
@@ -114,21 +114,9 @@ class Routed:
         finally:
             self._places.release(len(body))
 
-    async def _wait(self, visit: Visit, wanted: Coroutine[object, object, None]) -> None:
-        """As long as the client does."""
-        turn = asyncio.ensure_future(wanted)
-        gone = asyncio.ensure_future(visit.reply.hung_up())
-        self._telemetry.queued += 1
-        try:
-            await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not turn.done():
-                raise ClientGone
-            turn.result()
-        finally:
-            self._telemetry.queued -= 1
-            gone.cancel()
-            if not turn.done():
-                turn.cancel()
+    async def _recall(self, visit: Visit, caller: Caller) -> Kept | None:
+        session = await self._sessions.named(visit.headers, caller.client.tenant)
+        return Kept(session.profile, session.turns) if session is not None else None
 
     async def _route(self, visit: Visit, body: bytes, caller: Caller, charge: Charge | None) -> None:
         served, reply = visit.served, visit.reply
@@ -177,7 +165,8 @@ class Routed:
             watch=decision.watch,
         )
         if self._rooms.all_full(decision.candidates):
-            await self._wait(visit, self._rooms.wait(decision.candidates))
+            room = asyncio.create_task(self._rooms.wait(decision.candidates))
+            await self._shedding.wait(visit, request.profile, room)
         asks = Asks(
             active.policy.program.refusals,
             self._review(active, decision, served),

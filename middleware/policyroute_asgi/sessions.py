@@ -6,6 +6,7 @@ whoever asks next, at whatever worker, has to find that. No trouble with the sto
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.exchange.snapshot import said
 from policyroute.record import ExchangeRecord
-from policyroute.request import Client, ModelRequest, Operation, Profiles
+from policyroute.request import BadRequest, Client, ModelRequest, Operation, Profiles
+from policyroute.request.ingest import conversation_of
 from policyroute.sessions import Session, Turn, added, read, written
 from policyroute_asgi.state.store import StateStore, update_in_time
 
@@ -41,6 +43,14 @@ class Sessions:
         if session is not None and session.profile != request.profile:
             request = _in_profile(request, session.profile, policy.program.profiles, client)
         return Sitting(self._store, request, conversation, session)
+
+    async def named(self, headers: Mapping[bytes, bytes], tenant: str) -> Session | None:
+        """The conversation that headers alone say a request is of."""
+        try:
+            name = conversation_of({key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()})
+        except BadRequest:
+            return None
+        return await self.found(f"{tenant}\0{name}") if name else None
 
     async def found(self, conversation: str) -> Session | None:
         return read(await self._store.get(KIND, conversation))
