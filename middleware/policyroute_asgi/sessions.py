@@ -13,11 +13,12 @@ from typing import Any, Final
 from policyroute.decide.decision import Candidate, Decision
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
+from policyroute.divergence import Reaction
 from policyroute.exchange.snapshot import said
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, Client, ModelRequest, Operation, Profiles
 from policyroute.request.ingest import conversation_of
-from policyroute.sessions import Session, Turn, added, read, written
+from policyroute.sessions import Place, Session, Turn, added, read, written
 from policyroute_asgi.state.store import StateStore, update_in_time
 
 KIND: Final = "session"
@@ -114,7 +115,7 @@ class Sitting:
             _step(request) if record is not None and record.completed else None,
         )
 
-    def _left(self, record: ExchangeRecord | None, served: tuple[str, str] | None) -> str:
+    def _left(self, record: ExchangeRecord | None, served: Place | None) -> str:
         """Why somebody else answered than the one that the conversation is pinned to, as a code."""
         session, decision = self.session, self._decision
         if session is None or session.pin is None or record is None or served in {None, session.pin.place}:
@@ -134,14 +135,27 @@ class Sitting:
         """For a header, when `candidate` begins to answer."""
         session, place = self.session, (candidate.target, candidate.provider.name)
         said = [f"turn={session.turns + 1 if session is not None else 1}"]
-        if self._decision is not None and self._decision.session.pin:
-            pin = session.pin if session is not None else None
-            said.append("pin=new" if pin is None else "pin=kept" if pin.place == place else "pin=moved")
+        if pin := self._pin(place):
+            said.append(f"pin={pin}")
             if left := self._left(record, place):
                 said.append(f"why={left}")
         if self._decision is not None and self._decision.reaction is not None:
             said.append(f"reaction={self._decision.reaction.kind}")
         return "; ".join(said)
+
+    def _pin(self, served: Place | None) -> str:
+        """What came of the pin: `new`, `kept` or `moved`; empty where there is none, or nobody answered."""
+        decision, session = self._decision, self.session
+        if decision is None or not (decision.session.pin and self._conversation) or served is None:
+            return ""
+        if session is None or session.pin is None:
+            return "new"
+        return "kept" if session.pin.place == served else "moved"
+
+    def outcome(self, record: ExchangeRecord | None) -> tuple[str, Reaction | None]:
+        """For numbers: what came of the pin (empty: nothing), and what was done about a conversation that goes round in
+        circles."""
+        return self._pin(_served(record)), self._decision.reaction if self._decision is not None else None
 
     def as_json(self, record: ExchangeRecord | None) -> dict[str, Any] | None:
         """For the record: None where there is no conversation, and nothing was done about one."""
@@ -166,7 +180,7 @@ def _changed(turn: Turn, kept: bytes | None) -> bytes:
     return written(added(read(kept), turn))
 
 
-def _served(record: ExchangeRecord | None) -> tuple[str, str] | None:
+def _served(record: ExchangeRecord | None) -> Place | None:
     """Whose answer the client got, or the beginning of one."""
     if record is None or record.committed is None or not record.attempts:
         return None

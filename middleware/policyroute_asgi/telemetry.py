@@ -135,6 +135,12 @@ class Telemetry:
         metrics.requests.of(rule, target, served.status, served.outcome).inc()
         metrics.duration.of(target).observe(served.ended - served.started)
         record = served.record
+        if served.sitting is not None:
+            pin, reaction = served.sitting.outcome(record)
+            if pin:
+                metrics.pins.of(pin).inc()
+            if reaction is not None:
+                metrics.divergences.of(reaction.evidence.kind, reaction.kind).inc()
         if served.stream and record is not None and record.committed is not None:
             metrics.ttft.of(target).observe(record.committed - served.started)
         if decision is not None:
