@@ -22,8 +22,9 @@ from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.index import Index
 from policyroute.decide.matching import Match, scan
 from policyroute.decide.rows import MAX_ROWS, rows_of
+from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.policy.model import Price, Provider, Rule, Target
-from policyroute.policy.vocabulary import CAPABILITIES, FLAT, roots
+from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Span
 
 SPAN = Span("p.yaml", 1, 1, 1, 2)

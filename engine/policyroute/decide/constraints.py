@@ -13,7 +13,7 @@ from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.problems import Span
 
-_CHANGING: Final = frozenset({"est_cost_usd", "latency", "in_flight"})
+_CHANGING: Final = frozenset({"est_cost_usd", "latency", "in_flight", "learnt_window", "cache_warm"})
 """The fields of a target that are not the same for every request."""
 
 

@@ -11,6 +11,8 @@ from typing import Final, Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
 from policyroute.policy.actions import (
+    Conversing,
+    Diverging,
     Expected,
     Fallback,
     Headers,
@@ -28,6 +30,7 @@ T = TypeVar("T")
 
 Redactions = tuple[tuple[str, Redact], ...]
 Guards = tuple[Redactions, Redactions, tuple[tuple[str, Scrub], ...]]
+Changes = tuple[tuple[tuple[str, Transform], ...], tuple[tuple[str, Headers], ...], tuple[tuple[str, Headers], ...]]
 _UNGUARDED: Final[Guards] = ((), (), ())
 
 
@@ -86,6 +89,8 @@ class Effects:
         )
         self.hold: Column[Hold] = Column(rules, lambda rule: rule.hold)
         self.resume: Column[Resume] = Column(rules, lambda rule: rule.resume)
+        self.session: Column[Conversing] = Column(rules, lambda rule: rule.session)
+        self.divergence: Column[Diverging] = Column(rules, lambda rule: rule.divergence)
         self.redact: Column[tuple[str, Redact]] = Column(
             rules, lambda rule: (rule.id, rule.redact) if rule.redact and not rule.censors else None
         )
@@ -102,6 +107,10 @@ class Effects:
         if not bitmap & self._guarding:
             return _UNGUARDED
         return self.redact.of(bitmap), self.censor.of(bitmap), self.scrub.of(bitmap)
+
+    def changes(self, bitmap: int) -> Changes:
+        """What these rules change: of the request, of the headers to the provider and of those to the client."""
+        return self.transform.of(bitmap), self.request_headers.of(bitmap), self.response_headers.of(bitmap)
 
     def scrubs(self) -> tuple[Scrub, ...]:
         """What any rule scrubs, those in shadow mode too."""

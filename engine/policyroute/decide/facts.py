@@ -6,12 +6,12 @@ cost only where a rule that can still match wants them. The names are those of `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from policyroute.cel.expression import EvaluationError, Expression
-from policyroute.cel.values import Timestamp, TotalMap
+from policyroute.cel.values import Duration, Timestamp, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
 from policyroute.decide.content import Content, Looked, content, labels
@@ -22,12 +22,21 @@ from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub.profile import DEFAULT, Profile
+from policyroute.sessions import Session
 
 T = TypeVar("T")
+
+Labels = tuple[Clearance, ...] | EvaluationError
+"""How secret texts are, least first; or why nobody can say."""
 
 
 def _read(path: str) -> Lazy[Any]:
     return Lazy(attrgetter(path))
+
+
+def _of_session(before: T, read: Callable[[Session], T]) -> Lazy[T]:
+    """What it reads of what is kept of the conversation; `before` while nothing is."""
+    return Lazy(lambda facts: before if facts.session is None else read(facts.session))
 
 
 def _known(found: T | EvaluationError) -> T:
@@ -40,11 +49,14 @@ def _known(found: T | EvaluationError) -> T:
 class Facts:
     """The facts of one request, turned to each candidate in turn while its constraints are asked.
 
-    `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled.
+    `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled. `session`
+    is what is kept of the conversation, None at its first request; `labelled` how secret what it showed before is.
     """
 
     granted: Mapping[str, Target] | None = None
     profiles: Sequence[Profile] = (DEFAULT,)
+    session: Session | None = None
+    labelled: Labels = ()
 
     def __init__(
         self,
@@ -70,8 +82,13 @@ class Facts:
         self.client_team = client.team
         self.client_tier = client.tier
 
-    def knowing(self, looked: Looked) -> None:
+    def knowing(
+        self, granted: Mapping[str, Target] | None, looked: Looked | None, session: Session | None, labelled: Labels
+    ) -> None:
         """What was looked for already is not looked for again."""
+        self.granted, self.session, self.labelled = granted, session, labelled
+        if looked is None:
+            return
         if looked.content is not None:
             self.__dict__["_content"] = looked.content
         if looked.labels is not None:
@@ -110,7 +127,7 @@ class Facts:
     def target(self) -> TargetFacts:
         if self.endpoint is None:
             raise AttributeError("target")
-        return TargetFacts(self.endpoint, self.request, self._current)
+        return TargetFacts(self.endpoint, self.request, self._current, self.session, self._now)
 
     request_id = _read("request.id")
     request_method = _read("request.method")
@@ -120,6 +137,7 @@ class Facts:
     request_messages = _read("request.messages")
     request_system = _read("request.system")
     request_last_user = _read("request.last_user")
+    request_opening = _read("request.opening")
     request_tools = _read("request.tools")
     request_tool_choice = _read("request.tool_choice")
     request_response_format = _read("request.response_format")
@@ -131,6 +149,10 @@ class Facts:
     client_role = _read("client.role")
     client_address = _read("client.address")
     session_id = _read("request.conversation_id")
+    session_turn = _of_session(1, lambda session: session.turns + 1)
+    session_target = _of_session("", attrgetter("target"))
+    session_switches = _of_session(0, attrgetter("switches"))
+    session_divergence = _of_session(0, attrgetter("divergence"))
     gateway_in_flight = _read("state.gateway.in_flight")
     gateway_load = _read("state.gateway.load")
     gateway_queue = _read("state.gateway.queue")
@@ -153,7 +175,15 @@ class Facts:
         return TotalMap(self.request.metadata)
 
     @Lazy
-    def _labels(self) -> tuple[Clearance, ...] | EvaluationError:
+    def session_age(self) -> Duration:
+        return Duration.of(max(0.0, self._now - self.session.began) if self.session is not None else 0.0)
+
+    @property
+    def session_labels(self) -> tuple[Clearance, ...]:
+        return _known(self.labelled)
+
+    @Lazy
+    def _labels(self) -> Labels:
         return labels(self.request, self.profiles)
 
     @Lazy
@@ -178,7 +208,7 @@ class Facts:
 
     @Lazy
     def targets(self) -> Targets:
-        return Targets(self._endpoints, self.request, self.state)
+        return Targets(self._endpoints, self.request, self.state, self.session, self._now)
 
 
 class _Variable:

@@ -18,13 +18,14 @@ from policyroute.cel.syntax import Node
 from policyroute.cel.types import Cost
 from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Decision, Excluded, Grounds, Hop
-from policyroute.decide.facts import Facts
+from policyroute.decide.facts import Facts, Labels
 from policyroute.decide.judging import Verdict, of_request
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Mode, Rule
 from policyroute.policy.vocabulary import FLAT
 from policyroute.request import Client, ModelRequest
+from policyroute.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,14 @@ def trace(  # noqa: PLR0913 - everything that a decision and a verdict rest on
     client: Client | None = None,
     *,
     answer: Answer | None = None,
+    session: Session | None = None,
+    session_labels: Labels = (),
 ) -> Trace:
     """Decide the request, and say of everything that could have had a part in it what came out. `answer` is taken for
     the first candidate's."""
-    decision = policy_set.decide(request, state, now, client=client or Client())
+    decision = policy_set.decide(
+        request, state, now, client=client or Client(), session=session, session_labels=session_labels
+    )
     if decision.grounds is None:
         raise ValueError("a trace needs a decision of this policy set's own")
     grounds = decision.grounds

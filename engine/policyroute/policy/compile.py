@@ -98,7 +98,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         expressions,
     )
     scrubs = _scrubs(files.own, expressions)
-    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, scrubs)
+    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, scrubs, variables)
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)
@@ -119,6 +119,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         profiles=profiles,
         refusals=phrases,
         audit=_audit(files.own, report),
+        reads=frozenset(expressions.reads),
         client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
 

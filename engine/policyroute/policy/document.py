@@ -13,7 +13,9 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reasoning, SchemaSubset, SeedName
 from policyroute.policy.audits import AuditSpec
+from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.policy.cases import CaseSpec
+from policyroute.policy.conversing import DivergenceSpec, SessionSpec
 from policyroute.policy.effects import (
     DenySpec,
     ExpectSpec,
@@ -43,7 +45,6 @@ from policyroute.policy.spelling import (
     Tags,
     one_of,
 )
-from policyroute.policy.vocabulary import CAPABILITIES
 from policyroute.request.efforts import Effort
 
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -216,6 +217,8 @@ class RuleSpec(Strict):
     expect: ExpectSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
+    session: SessionSpec | None = None
+    divergence: DivergenceSpec | None = None
     redact: RedactSpec | None = None
     scrub: ScrubUseSpec | None = None
 
@@ -228,6 +231,8 @@ class DefaultSpec(Strict):
     limits: LimitsSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
+    session: SessionSpec | None = None
+    divergence: DivergenceSpec | None = None
 
 
 class Document(Strict):

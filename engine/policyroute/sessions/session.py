@@ -17,6 +17,10 @@ from policyroute.sessions.settings import DEFAULT_SETTINGS, Settings
 Place = tuple[str, str]
 """A target at one of its providers, by name."""
 
+WARM_FOR: Final = 300.0
+"""Seconds that a provider's prompt cache keeps what it was sent. Anthropic keeps it for five minutes after its last use
+unless it is paid for more, OpenAI for five to ten: docs/sessions.md says where they say so."""
+
 _FORMAT: Final = 1
 _MOST_TASKS: Final = 8
 """Tasks of which it is remembered how far they came."""
@@ -68,6 +72,11 @@ class Session:
     def switches(self) -> int:
         """How often its pin was moved."""
         return self.pin.generation if self.pin is not None else 0
+
+    def warm_tokens(self, place: Place, now: float) -> int:
+        """About how many tokens of it the prompt cache of that place holds; none once they are too old."""
+        sent = self.warm.get(place)
+        return sent.tokens if sent is not None and now - sent.at <= WARM_FOR else 0
 
     @property
     def target(self) -> str:
