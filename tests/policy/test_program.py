@@ -165,7 +165,7 @@ clients:
     assert (full.keys, full.rate_limit, full.span.line) == ((one, other.lower()), RateLimit(60, 90000, 4), 5)
     assert bare.facts == Client(id="bare", tenant="bare")
     assert bare.rate_limit is None
-    assert made.profiles == Profiles(("CHAT", "NIGHTLY"), "NIGHTLY")
+    assert made.profiles == Profiles(("CHAT", "NIGHTLY"), "NIGHTLY", ())
 
 
 def test_without_the_sections_nobody_is_a_client_and_the_shipped_profiles_are_known(program: Make) -> None:
@@ -176,6 +176,17 @@ def test_without_the_sections_nobody_is_a_client_and_the_shipped_profiles_are_kn
 
 def test_a_default_alone_leaves_the_shipped_profiles(program: Make) -> None:
     assert program("profiles: {default: AGENT}\n").profiles == Profiles(PROFILES, "AGENT")
+
+
+def test_who_is_refused_first_where_there_is_no_room(program: Make) -> None:
+    shipped = program("").profiles
+    assert sorted(PROFILES, key=shipped.standing) == ["BATCH", "SAVINGS", "CHAT", "AGENT"]
+    assert program("profiles: {default: BATCH}\n").profiles.shed == shipped.shed
+    own = program("profiles: {known: [CHAT, NIGHTLY, DAILY]}\n").profiles
+    assert [own.standing(name) for name in own.known] == [0, 0, 0]
+    said = program("profiles: {known: [CHAT, NIGHTLY, DAILY], shed: [NIGHTLY, CHAT]}\n").profiles
+    assert [said.standing(name) for name in said.known] == [1, 0, 2]
+    assert program("profiles: {shed: []}\n").profiles.standing("BATCH") == 0
 
 
 def test_order_is_file_name_then_place_and_packs_come_last(

@@ -175,6 +175,12 @@ class ProfilesSpec(Strict):
 
     known: Annotated[list[ProfileName], Field(min_length=1, max_length=64)] | None = None
     default: ProfileName | None = None
+    shed: (
+        Annotated[
+            list[ProfileName], Field(max_length=64, description="whose requests are refused first, in this order")
+        ]
+        | None
+    ) = None
 
 
 class PatternSpec(Strict):

@@ -17,13 +17,24 @@ BATCH: Final = "BATCH"
 PROFILES: Final = ("CHAT", "AGENT", BATCH, "SAVINGS")
 """The profiles that are known where a policy names none of its own; the first is what no header means."""
 
+SHED: Final = (BATCH, "SAVINGS", "CHAT")
+"""In which order they are refused where there is no room, if a policy names none of its own: an agent in the midst of
+its task goes last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """The profiles of a policy set. `default` is one of the known ones."""
+    """The profiles of a policy set. `default` is one of the known ones, `shed` some of them: whose requests are refused
+    first where there is no room."""
 
     known: tuple[str, ...] = PROFILES
     default: str = PROFILES[0]
+    shed: tuple[str, ...] = SHED
+
+    def standing(self, profile: str) -> int:
+        """How long requests of this profile are held on to where there is no room: those with 0 are refused first,
+        those of profiles that are not in `shed` last."""
+        return self.shed.index(profile) if profile in self.shed else len(self.shed)
 
     def chosen(self, named: str, granted: tuple[str, ...] | None = None) -> str:
         """The profile of a request that names this one (empty: none) for a client with these (None: all).
