@@ -15,6 +15,7 @@ from policyroute.policy.actions import Deny, Fallback, Limits, Rewrite, Route, V
 from policyroute.policy.compile import compile_policy
 from policyroute.policy.files import shipped_packs
 from policyroute.policy.model import Mode, Program, RateLimit
+from policyroute.policy.qualities import ByTask, Floor
 from policyroute.request import PROFILES, Client, Profiles
 
 Make = Callable[[str], Program]
@@ -47,10 +48,10 @@ targets:
 """).targets
     full, bare = made["full"], made["bare"]
     assert [provider.name for provider in full.providers] == ["openai", "frankfurt"]
-    assert (full.quality, full.context_window, full.max_output_tokens) == (1, 8000, 100)
+    assert (full.quality, full.context_window, full.max_output_tokens) == (ByTask(1), 8000, 100)
     assert (full.price.input, full.price.cached_input, full.price.output) == (1, 0.5, ABSENT)
     assert [name for name, able in full.supports.items() if not able] == ["embeddings", "tools", "prefill"]
-    assert (bare.quality, bare.context_window, bare.price.input) == (ABSENT, ABSENT, ABSENT)
+    assert (bare.quality, bare.context_window, bare.price.input) == (ByTask(), ABSENT, ABSENT)
     assert [name for name, able in bare.supports.items() if not able] == ["embeddings", "prefill"]
     assert [name for name, able in made["vectors"].supports.items() if not able] == ["chat", "prefill"]
     assert made["both"].supports["chat"] and made["both"].supports["embeddings"]
@@ -92,7 +93,7 @@ rules:
     }
     rule = rules["everything"]
     assert rule.deny == Deny(413, "too_long", "Too long")
-    assert rule.quality_floor == 0.9
+    assert rule.quality_floor == Floor(ByTask(0.9))
     assert rule.route == Route(("gpt", "eu"), {"gpt": 9, "eu": 1})
     assert rule.fallback == Fallback(
         after=GROUPS["timeout"] | {FailureKind.REFUSED}, retries=0, max_swaps=1, max_attempts=3, swap_delay=0

@@ -77,7 +77,7 @@ class Excluded:
 
     `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
     client), `dialect`, `missing_secret`, `supports`, `unsupported`, `context_window`, `other_model`, `other_account`.
-    `detail` says it in words, without content.
+    `detail` says it in words, without content; `floor` is the least quality, of one that is under a floor.
     """
 
     target: str
@@ -85,6 +85,7 @@ class Excluded:
     code: str
     rule: str | None
     detail: str
+    floor: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {

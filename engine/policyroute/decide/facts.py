@@ -20,6 +20,7 @@ from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
+from policyroute.policy.qualities import TASK
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub.profile import DEFAULT, Profile
 
@@ -110,7 +111,22 @@ class Facts:
     def target(self) -> TargetFacts:
         if self.endpoint is None:
             raise AttributeError("target")
-        return TargetFacts(self.endpoint, self.request, self._current)
+        return TargetFacts(self.endpoint, self, self._current)
+
+    def task(self) -> str | EvaluationError:
+        """What kind of task it is, by the policy's variable of that name; or why nobody can say."""
+        return self._task
+
+    @Lazy
+    def _task(self) -> str | EvaluationError:
+        """As long as it is being found out it is not known: what finds it out may ask for a target's quality, which
+        goes by it."""
+        self.__dict__["_task"] = EvaluationError("the kind of task is not known yet")
+        try:
+            found = getattr(self, f"variables_{TASK}", None)
+        except EvaluationError as error:
+            return error
+        return found if isinstance(found, str) else EvaluationError("the kind of task is not said")
 
     request_id = _read("request.id")
     request_method = _read("request.method")
@@ -178,7 +194,7 @@ class Facts:
 
     @Lazy
     def targets(self) -> Targets:
-        return Targets(self._endpoints, self.request, self.state)
+        return Targets(self._endpoints, self, self.state)
 
 
 class _Variable:

@@ -27,6 +27,7 @@ from policyroute.policy.effects import (
     ScrubUseSpec,
     TransformSpec,
 )
+from policyroute.policy.qualities import FloorSpec, QualitySpec
 from policyroute.policy.scrubs import ScrubSpec
 from policyroute.policy.spelling import (
     ApiKey,
@@ -48,7 +49,6 @@ from policyroute.request.efforts import Effort
 
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class TlsSpec(Strict):
@@ -133,7 +133,7 @@ class TargetSpec(Strict):
     provider: str | None = None
     providers: Annotated[list[str], Field(min_length=1)] | None = None
     model: Annotated[str, Field(min_length=1, max_length=256)]
-    quality: Ratio | None = None
+    quality: QualitySpec | None = None
     context_window: Tokens | None = None
     max_output_tokens: Tokens | None = None
     price: PriceSpec = PriceSpec()
@@ -212,7 +212,7 @@ class RuleSpec(Strict):
     mode: Literal["enforce", "shadow", "off"] = "enforce"
     deny: DenySpec | None = None
     require: Cel | None = None
-    quality_floor: Ratio | None = None
+    quality_floor: FloorSpec | None = None
     route: RouteSpec | None = None
     transform: TransformSpec | None = None
     request_headers: HeadersSpec | None = None
