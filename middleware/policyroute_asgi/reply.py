@@ -79,7 +79,9 @@ class Reply:
             if answer.adapted:
                 self.add(b"x-policyroute-adapted", _listed(answer.adapted))
             if self.sitting is not None and self.record is not None:
-                self.add(b"x-policyroute-session", self.sitting.words(answer.attempt.candidate, self.record))
+                words = self.sitting.words(answer.attempt.candidate, self.record)
+                if words:
+                    self.add(b"x-policyroute-session", words)
         hop = answer.hop
         if hop.set_response_headers or hop.remove_response_headers:
             self._change(hop.set_response_headers, hop.remove_response_headers)

@@ -13,8 +13,7 @@ from typing import Any, Final
 from policyroute.decide.decision import Candidate, Decision
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
-from policyroute.divergence import Reaction
-from policyroute.exchange.snapshot import said
+from policyroute.divergence import Reaction, task_step
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, Client, ModelRequest, Operation, Profiles
 from policyroute.request.ingest import conversation_of
@@ -48,7 +47,9 @@ class Sessions:
     async def named(self, headers: Mapping[bytes, bytes], tenant: str) -> Session | None:
         """The conversation that headers alone say a request is of."""
         try:
-            name = conversation_of({key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()})
+            name = conversation_of(
+                {key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()}, ""
+            )
         except BadRequest:
             return None
         return await self.found(f"{tenant}\0{name}") if name else None
@@ -112,7 +113,7 @@ class Sitting:
             self._left(record, served),
             _level(session, decision, record),
             reaction.evidence.mark if reaction is not None else "",
-            _step(request) if record is not None and record.completed else None,
+            task_step(request.headers) if record is not None and record.completed else None,
         )
 
     def _left(self, record: ExchangeRecord | None, served: Place | None) -> str:
@@ -132,9 +133,10 @@ class Sitting:
         return "returned" if served == session.home else "reordered"
 
     def words(self, candidate: Candidate, record: ExchangeRecord) -> str:
-        """For a header, when `candidate` begins to answer."""
+        """For a header, when `candidate` begins to answer; empty where there is no conversation, and nothing was done
+        about one."""
         session, place = self.session, (candidate.target, candidate.provider.name)
-        said = [f"turn={session.turns + 1 if session is not None else 1}"]
+        said = [f"turn={session.turns + 1 if session is not None else 1}"] if self._conversation else []
         if pin := self._pin(place):
             said.append(f"pin={pin}")
             if left := self._left(record, place):
@@ -194,12 +196,3 @@ def _level(session: Session | None, decision: Decision, record: ExchangeRecord |
     level = session.divergence if session is not None else 0
     level = decision.reaction.level if decision.reaction is not None else level
     return level + (record is not None and any(attempt.circled for attempt in record.attempts))
-
-
-def _step(request: ModelRequest) -> tuple[str, int] | None:
-    """The step of a task, where the client numbers them (`2/3 Execute`)."""
-    if "x-task-step" not in request.headers:
-        return None
-    task, step = said(request)
-    number = step.partition("/")[0].strip()
-    return (task, int(number)) if number.isdecimal() and len(number) <= 6 else None

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from tests.support.machine import FALLBACK, LIMITS, said
 
-from policyroute.decide.decision import PINNED, Candidate
+from policyroute.decide.decision import Candidate
+from policyroute.decide.pinning import PINNED
 from policyroute.exchange.commands import Command, Failed, Tick, Wake
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind

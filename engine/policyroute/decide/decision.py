@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.answers import Awaiting
@@ -30,9 +30,6 @@ from policyroute.policy.actions import Headers, Redact, Scrub, Transform
 from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
 from policyroute.sessions import DEFAULT_SETTINGS, Settings
-
-PINNED: Final = "pinned"
-"""Why a candidate comes first that the conversation stays with."""
 
 _JSON = frozenset({int, float, str, bool, type(None)})
 _SHOWN = {"pinned": ", where the conversation is pinned", "home": ", where the conversation goes back to"}
@@ -84,7 +81,7 @@ class Excluded:
 
     `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
     client), `dialect`, `missing_secret`, `supports`, `unsupported`, `context_window`, `other_model`, `other_account`.
-    `detail` says it in words, without content.
+    `detail` says it in words, without content; `floor` is the least quality, of one that is under a floor.
     """
 
     target: str
@@ -92,6 +89,7 @@ class Excluded:
     code: str
     rule: str | None
     detail: str
+    floor: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {

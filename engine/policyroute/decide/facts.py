@@ -20,6 +20,7 @@ from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
+from policyroute.policy.qualities import TASK
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub.profile import DEFAULT, Profile
 from policyroute.sessions import Session
@@ -69,7 +70,7 @@ class Facts:
         self.request = request
         self.client = client
         self.state = self._current = state
-        self._now = now
+        self.now = now
         self._endpoints = endpoints
         self.endpoint: Endpoint | None = None
         # What lies ready is taken at once: a plain attribute is cheaper than a lazy one that is touched.
@@ -127,7 +128,22 @@ class Facts:
     def target(self) -> TargetFacts:
         if self.endpoint is None:
             raise AttributeError("target")
-        return TargetFacts(self.endpoint, self.request, self._current, self.session, self._now)
+        return TargetFacts(self.endpoint, self, self._current)
+
+    def task(self) -> str | EvaluationError:
+        """What kind of task it is, by the policy's variable of that name; or why nobody can say."""
+        return self._task
+
+    @Lazy
+    def _task(self) -> str | EvaluationError:
+        """As long as it is being found out it is not known: what finds it out may ask for a target's quality, which
+        goes by it."""
+        self.__dict__["_task"] = EvaluationError("the kind of task is not known yet")
+        try:
+            found = getattr(self, f"variables_{TASK}", None)
+        except EvaluationError as error:
+            return error
+        return found if isinstance(found, str) else EvaluationError("the kind of task is not said")
 
     request_id = _read("request.id")
     request_method = _read("request.method")
@@ -160,7 +176,7 @@ class Facts:
     @Lazy
     def request_time(self) -> Timestamp:
         """A request that does not know when it was received was received now."""
-        return Timestamp.of(self.request.time or self._now)
+        return Timestamp.of(self.request.time or self.now)
 
     @Lazy
     def request_query(self) -> TotalMap:
@@ -176,7 +192,7 @@ class Facts:
 
     @Lazy
     def session_age(self) -> Duration:
-        return Duration.of(max(0.0, self._now - self.session.began) if self.session is not None else 0.0)
+        return Duration.of(max(0.0, self.now - self.session.began) if self.session is not None else 0.0)
 
     @property
     def session_labels(self) -> tuple[Clearance, ...]:
@@ -208,7 +224,7 @@ class Facts:
 
     @Lazy
     def targets(self) -> Targets:
-        return Targets(self._endpoints, self.request, self.state, self.session, self._now)
+        return Targets(self._endpoints, self, self.state)
 
 
 class _Variable:

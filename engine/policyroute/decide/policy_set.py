@@ -13,7 +13,7 @@ from typing import Final
 from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, pinning
 from policyroute.decide.answers import Answer
-from policyroute.decide.constraints import Constraint
+from policyroute.decide.constraints import Constraint, goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.diverging import reaction_to
@@ -46,7 +46,8 @@ _NOBODY: Final[tuple[tuple[Candidate, ...], tuple[Excluded, ...]]] = ((), ())
 class PolicySet:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._effects = Effects(rule for rule in program.rules if not rule.of_answers)
+        early = (rule for rule in program.rules if not rule.of_answers)
+        self._effects = Effects(early, by_task=goes_by_task(program.targets.values()))
         environment = Environment(roots(program.targets), FLAT)
         self._index = Index(self._effects.rules, environment)
         later = [rule for rule in program.rules if rule.of_answers and rule.mode is not Mode.OFF]

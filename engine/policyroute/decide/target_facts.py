@@ -7,9 +7,10 @@ object was made with; a new attempt gets a new object.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from policyroute.absent import ABSENT, Absent
+from policyroute.cel.expression import EvaluationError
 from policyroute.cel.values import Duration, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.endpoints import Endpoint, Supports
@@ -54,6 +55,17 @@ class LatencyFacts:
         }
 
 
+class Asking(Protocol):
+    """A request, what is kept of its conversation, and when it is decided (seconds since 1970). `task` is what kind of
+    task it is by the policy, or an error where nobody can say."""
+
+    request: ModelRequest
+    session: Session | None
+    now: float
+
+    def task(self) -> str | EvaluationError: ...
+
+
 class TargetFacts:
     name: str
     provider: str
@@ -62,25 +74,23 @@ class TargetFacts:
     clearance: Clearance
     failure_domains: tuple[str, ...]
     tags: TotalMap
-    quality: float | Absent
     supports: Supports
     context_window: int | Absent
     max_output_tokens: int | Absent
     price: Price
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        request: ModelRequest,
-        state: RoutingState,
-        session: Session | None = None,
-        now: float = 0.0,
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, asking: Asking, state: RoutingState) -> None:
         self.__dict__.update(endpoint.known)
-        self._request = request
+        self._endpoint = endpoint
+        self._asking = asking
+        self._request = asking.request
         self._state = state
-        self._session = session
-        self._now = now
+
+    @Lazy
+    def quality(self) -> float | Absent:
+        """Only one that goes by the kind of task is read here."""
+        declared, task = self._endpoint.spec.quality, self._asking.task()
+        return declared.of(task) if isinstance(task, str) else declared.lowest
 
     @Lazy
     def est_cost_usd(self) -> float | Absent:
@@ -104,8 +114,8 @@ class TargetFacts:
 
     @Lazy
     def _warm(self) -> int:
-        session = self._session
-        return 0 if session is None else session.warm_tokens((self.name, self.provider), self._now)
+        session = self._asking.session
+        return 0 if session is None else session.warm_tokens((self.name, self.provider), self._asking.now)
 
     @Lazy
     def latency(self) -> LatencyFacts:
@@ -140,24 +150,18 @@ class TargetFacts:
 class Targets(Mapping[str, TargetFacts]):
     """Every target by name, at its first provider; each made when it is asked for."""
 
-    __slots__ = ("_endpoints", "_made", "_seen")
+    __slots__ = ("_asking", "_endpoints", "_made", "_state")
 
-    def __init__(
-        self,
-        endpoints: Mapping[str, Endpoint],
-        request: ModelRequest,
-        state: RoutingState,
-        session: Session | None = None,
-        now: float = 0.0,
-    ) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], asking: Asking, state: RoutingState) -> None:
         self._endpoints = endpoints
-        self._seen = (request, state, session, now)
+        self._asking = asking
+        self._state = state
         self._made: dict[str, TargetFacts] = {}
 
     def __getitem__(self, name: str) -> TargetFacts:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = TargetFacts(self._endpoints[name], *self._seen)
+            made = self._made[name] = TargetFacts(self._endpoints[name], self._asking, self._state)
         return made
 
     def __iter__(self) -> Iterator[str]:

@@ -17,6 +17,7 @@ from policyroute.cel.interpret import evaluate
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import Cost
 from policyroute.decide.answers import Answer
+from policyroute.decide.constraints import levels
 from policyroute.decide.decision import Decision, Excluded, Grounds, Hop
 from policyroute.decide.facts import Facts, Labels
 from policyroute.decide.judging import Verdict, of_request
@@ -260,8 +261,8 @@ def _demands(policy_set: PolicySet, grounds: Grounds, target: str, provider: str
         if require is not None:
             found += [(rule, part) for part in _parts(require, facts)]
         if floor is not None:
-            quality = endpoint.spec.quality
+            least, quality, _ = levels(floor.least, endpoint.spec.quality, facts)
             known = None if isinstance(quality, Absent) else quality
-            held = known is not None and known >= floor
-            found.append((rule, PartTrace(f"target.quality >= {floor}", "", "true" if held else "false", None, known)))
+            held = "false" if constraint.under_floor(endpoint, facts) else "true"
+            found.append((rule, PartTrace(f"target.quality >= {least}", "", held, None, known)))
     return tuple(found)

@@ -6,10 +6,21 @@ Rule of this module: a step is known by its number; the one that was finished la
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from policyroute.divergence.evidence import Evidence
 from policyroute.divergence.kinds import STEP_BACK
 from policyroute.divergence.marks import mark
+
+_LONGEST: Final = 128
+"""Characters of a task's name that tell it from others."""
+
+
+def task_step(headers: Mapping[str, str]) -> tuple[str, int] | None:
+    """The task and the number of its step that a client says (`X-Task-ID`, `X-Task-Step: 2/3 Execute`), header names in
+    small letters; None where it numbers none."""
+    step = step_number(headers.get("x-task-step", ""))
+    return (headers.get("x-task-id", "")[:_LONGEST].strip(), step) if step else None
 
 
 def step_number(step: str) -> int:

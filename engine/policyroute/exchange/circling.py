@@ -9,8 +9,7 @@ from collections import defaultdict
 from typing import Final
 
 from policyroute.dialects.dialect import StreamReader
-from policyroute.divergence import Watch
-from policyroute.divergence.tail import Tail
+from policyroute.divergence import Tail, Watch
 from policyroute.events import Broken, StreamEvent
 from policyroute.failures import Failure, FailureKind
 from policyroute.health.places import CIRCLING

@@ -17,8 +17,7 @@ from policyroute.decide.decision import Candidate
 from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects.shapes import compact
 from policyroute.dialects.turns import after_opening
-from policyroute.divergence import Reaction
-from policyroute.divergence.reactions import reacted
+from policyroute.divergence import Reaction, reacted
 from policyroute.exchange.carrying import Way
 from policyroute.exchange.commands import Attempt, Repair
 from policyroute.request.prompt import Prompt, Text, Turn

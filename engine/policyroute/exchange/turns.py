@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policyroute.absent import Absent
-from policyroute.decide.decision import PINNED, Candidate, Excluded
+from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.pinning import PINNED
 from policyroute.decide.resolved import ResolvedFallback
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import Skipped

@@ -29,6 +29,7 @@ from policyroute.policy.effects import (
     ScrubUseSpec,
     TransformSpec,
 )
+from policyroute.policy.qualities import FloorSpec, QualitySpec
 from policyroute.policy.scrubs import ScrubSpec
 from policyroute.policy.spelling import (
     ApiKey,
@@ -49,7 +50,6 @@ from policyroute.request.efforts import Effort
 
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class TlsSpec(Strict):
@@ -134,7 +134,7 @@ class TargetSpec(Strict):
     provider: str | None = None
     providers: Annotated[list[str], Field(min_length=1)] | None = None
     model: Annotated[str, Field(min_length=1, max_length=256)]
-    quality: Ratio | None = None
+    quality: QualitySpec | None = None
     context_window: Tokens | None = None
     max_output_tokens: Tokens | None = None
     price: PriceSpec = PriceSpec()
@@ -176,6 +176,12 @@ class ProfilesSpec(Strict):
 
     known: Annotated[list[ProfileName], Field(min_length=1, max_length=64)] | None = None
     default: ProfileName | None = None
+    shed: (
+        Annotated[
+            list[ProfileName], Field(max_length=64, description="whose requests are refused first, in this order")
+        ]
+        | None
+    ) = None
 
 
 class PatternSpec(Strict):
@@ -207,7 +213,7 @@ class RuleSpec(Strict):
     mode: Literal["enforce", "shadow", "off"] = "enforce"
     deny: DenySpec | None = None
     require: Cel | None = None
-    quality_floor: Ratio | None = None
+    quality_floor: FloorSpec | None = None
     route: RouteSpec | None = None
     transform: TransformSpec | None = None
     request_headers: HeadersSpec | None = None

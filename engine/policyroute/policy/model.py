@@ -35,6 +35,7 @@ from policyroute.policy.audits import Audit
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
+from policyroute.policy.qualities import ByTask, Floor
 from policyroute.problems import Problem, Span
 from policyroute.request import SHIPPED, Client, Profiles
 
@@ -114,7 +115,7 @@ class Target:
     name: str
     model: str
     providers: tuple[Provider, ...]
-    quality: float | Absent
+    quality: ByTask
     context_window: int | Absent
     max_output_tokens: int | Absent
     price: Price
@@ -162,7 +163,7 @@ class Rule:
     when: Expression | None = None
     deny: Deny | None = None
     require: Expression | None = None
-    quality_floor: float | None = None
+    quality_floor: Floor | None = None
     route: Route | None = None
     transform: Transform | None = None
     request_headers: Headers | None = None

@@ -194,7 +194,7 @@ def target_record(phase: Phase) -> Type:
             "clearance": known(CLEARANCE, "how much the provider may be told: `public < internal < confidential`"),
             "failure_domains": known(list_of(STRING), "what the provider falls together with"),
             "tags": known(total_map(), "the provider's and the target's tags; an absent one reads `\"\"`"),
-            "quality": known(DOUBLE, "0..1, as declared", optional=True),
+            "quality": known(DOUBLE, "0..1, as declared for the kind of task", optional=True),
             "supports": known(supports, "capabilities"),
             "context_window": known(INT, "tokens, input and output together", optional=True),
             "max_output_tokens": known(INT, "tokens", optional=True),

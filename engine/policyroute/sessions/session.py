@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 
 from policyroute.sessions.settings import DEFAULT_SETTINGS, Settings
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 Place = tuple[str, str]
 """A target at one of its providers, by name."""
@@ -113,20 +116,10 @@ def added(session: Session | None, turn: Turn) -> Session:
         if session.settings.pin:
             pin = _pinned(pin, turn.served, turn)
             home = home or pin.place
-        warm = {
-            **{place: it for place, it in warm.items() if place != turn.served},
-            turn.served: Warm(turn.at, turn.tokens),
-        }
-        for stale in list(warm)[:-_MOST_WARM]:
-            del warm[stale]
+        warm = _latest(warm, turn.served, Warm(turn.at, turn.tokens), _MOST_WARM)
     if turn.step is not None:
         task, step = turn.step
-        furthest = {
-            **{name: it for name, it in furthest.items() if name != task},
-            task: max(step, furthest.get(task, 0)),
-        }
-        for stale in list(furthest)[:-_MOST_TASKS]:
-            del furthest[stale]
+        furthest = _latest(furthest, task, max(step, furthest.get(task, 0)), _MOST_TASKS)
     return replace(
         session,
         last=max(session.last, turn.at),
@@ -139,6 +132,12 @@ def added(session: Session | None, turn: Turn) -> Session:
         warm=warm,
         furthest=furthest,
     )
+
+
+def _latest(known: Mapping[K, V], key: K, value: V, most: int) -> dict[K, V]:
+    """What is known with this, and so many of it, the last ones."""
+    found = {**{each: it for each, it in known.items() if each != key}, key: value}
+    return dict(list(found.items())[-most:])
 
 
 def _pinned(pin: Pin | None, served: Place, turn: Turn) -> Pin:
@@ -159,7 +158,7 @@ def written(session: Session) -> bytes:
         session.began,
         session.last,
         session.turns,
-        session.pin,
+        list(session.pin) if session.pin is not None else None,
         session.home,
         session.served,
         session.divergence,
