@@ -137,7 +137,7 @@ def test_the_evidence_says_which_tool_how_often_and_where() -> None:
         "steps": [2, 3, 4, 5],
         "unchanged": True,
     }
-    assert (found.call, found.spare, found.times) == (4, {2, 3}, 2)
+    assert (found.call, found.spare, found.times) == (4, frozenset({2, 3}), 2)
 
 
 def test_steps_are_counted_from_the_beginning_whatever_the_user_said_since() -> None:
