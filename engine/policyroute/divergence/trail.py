@@ -90,10 +90,12 @@ class Trail:
 
     def _turns(self, done: Done, most_: int) -> bool:
         """Whether nothing new was done while this, and something else, was done again."""
-        if len(set(self._all[len(self._all) - self._stale :])) < 2:
+        rounds = max(2, most_ - 1)
+        if self._stale < rounds or self._since[done] < rounds:
             return False
-        rounds = max(2, max(most_, *(self._patient[each] for each in self._since)) - 1)
-        return self._stale >= rounds and self._since[done] >= rounds
+        again = set(self._all[len(self._all) - self._stale :])
+        rounds = max(2, *(self._patient[each] - 1 for each in self._since))
+        return len(again) > 1 and self._stale >= rounds and self._since[done] >= rounds
 
 
 def _near(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
