@@ -21,6 +21,9 @@ Done = tuple[tuple[Said, ...], tuple[str, ...]]
 _SIMILAR: Final = 0.6
 """How much of two results is the same where they tell nothing new."""
 
+_FEWEST: Final = 3
+"""Steps without which there is no cycle, however few a policy allows."""
+
 
 class Trail:
     """What is told of the loop is of the last step that `goes_on` had something to say of."""
@@ -31,13 +34,17 @@ class Trail:
         self._seen: set[Done] = set()
         self._since: Counter[Done] = Counter()  # since the last new step, that one included
         self._stale = 0
+        self._calls: dict[Done, Sequence[Call]] = {}
         self._patient: dict[Done, int] = {}
         self._same = self._twin = 0
 
     def goes_on(self, done: Done, calls: Sequence[Call]) -> str:
         """What can be said after one more step; empty where it is no loop."""
         self._follow(done)
-        most_ = self._most(done, calls)
+        self._calls[done] = calls
+        if max(self._twin, self._same, self._stale + 1) < min(self._watch.repeats, _FEWEST):
+            return ""
+        most_ = self._most(done)
         if self._twin >= most_:
             return REPEATED_CALL if calls else MONOLOGUE
         if self._turns(done, most_):
@@ -78,9 +85,9 @@ class Trail:
             self._since = Counter((done,))
         self._all.append(done)
 
-    def _most(self, done: Done, calls: Sequence[Call]) -> int:
+    def _most(self, done: Done) -> int:
         if done not in self._patient:
-            self._patient[done] = most(calls, self._watch) if calls else self._watch.repeats
+            self._patient[done] = most(self._calls[done], self._watch)
         return self._patient[done]
 
     def _similar(self, count: int) -> bool:
@@ -90,11 +97,11 @@ class Trail:
 
     def _turns(self, done: Done, most_: int) -> bool:
         """Whether nothing new was done while this, and something else, was done again."""
-        rounds = max(2, most_ - 1)
+        rounds = max(_FEWEST - 1, most_ - 1)
         if self._stale < rounds or self._since[done] < rounds:
             return False
         again = set(self._all[len(self._all) - self._stale :])
-        rounds = max(2, *(self._patient[each] - 1 for each in self._since))
+        rounds = max(_FEWEST - 1, *(self._most(each) - 1 for each in self._since))
         return len(again) > 1 and self._stale >= rounds and self._since[done] >= rounds
 
 
