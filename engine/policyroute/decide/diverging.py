@@ -9,9 +9,7 @@ from typing import Final
 
 from policyroute.decide import denial
 from policyroute.decide.decision import Denial
-from policyroute.divergence import Reaction, Watch
-from policyroute.divergence.detector import watched
-from policyroute.divergence.reactions import reaction
+from policyroute.divergence import Reaction, Watch, reaction, watched
 from policyroute.request import ModelRequest, Operation
 from policyroute.sessions import Session
 

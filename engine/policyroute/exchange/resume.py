@@ -147,7 +147,7 @@ def message(work: Work, attempt: Attempt, terms: ResolvedResume) -> str:
     }
     said = filled(terms.message or MESSAGE, values)
     digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return _beginning(f"{GATEWAYS}id={digest}]\n{said}", terms.max_bytes)
+    return _beginning(f"{GATEWAYS}resume id={digest}]\n{said}", terms.max_bytes)
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
