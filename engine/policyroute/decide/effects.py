@@ -31,6 +31,7 @@ T = TypeVar("T")
 Redactions = tuple[tuple[str, Redact], ...]
 Guards = tuple[Redactions, Redactions, tuple[tuple[str, Scrub], ...]]
 Changes = tuple[tuple[tuple[str, Transform], ...], tuple[tuple[str, Headers], ...], tuple[tuple[str, Headers], ...]]
+_UNCHANGED: Final[Changes] = ((), (), ())
 _UNGUARDED: Final[Guards] = ((), (), ())
 
 
@@ -101,6 +102,7 @@ class Effects:
         self.scrub: Column[tuple[str, Scrub]] = Column(
             rules, lambda rule: (rule.id, rule.scrub) if rule.scrub else None
         )
+        self._changing = self.transform.mask | self.request_headers.mask | self.response_headers.mask
         self._guarding = self.redact.mask | self.censor.mask | self.scrub.mask
 
     def guards(self, bitmap: int) -> Guards:
@@ -111,6 +113,8 @@ class Effects:
 
     def changes(self, bitmap: int) -> Changes:
         """What these rules change: of the request, of the headers to the provider and of those to the client."""
+        if not bitmap & self._changing:
+            return _UNCHANGED
         return self.transform.of(bitmap), self.request_headers.of(bitmap), self.response_headers.of(bitmap)
 
     def scrubs(self) -> tuple[Scrub, ...]:

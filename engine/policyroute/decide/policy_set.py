@@ -16,7 +16,7 @@ from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint, goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
-from policyroute.decide.diverging import reaction_to
+from policyroute.decide.diverging import reacted
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
 from policyroute.decide.endpoints import Endpoints
@@ -133,22 +133,24 @@ class PolicySet:
         `denied` set."""
         effects = self._effects
         facts = self._facts(request, client, state, now, self.endpoints.first)
-        facts.knowing(self._grants.of(client.models), looked, session, session_labels)
+        if client.models is not None:
+            facts.granted = self._grants.of(client.models)
+        if looked is not None or session is not None or session_labels:
+            facts.knowing(looked, session, session_labels)
         matched, erred = self._index.match(facts)
         applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
         enforced, applied = matched & ~effects.shadow, applying & ~effects.shadow
         constraints = effects.constrain.of(applied)
         route_rule, plan = self._route(enforced)
         candidates, out = _NOBODY
-        denied, reaction, unpinned = self._denied(applied, erred), None, ""
-        watch = self._merged.watch.of(enforced)
-        if watch.react and denied is None:
-            reaction, denied = reaction_to(request, watch, session)
+        denied, course = self._denied(applied, erred), self._merged.course(enforced)
+        if course.watch.react and denied is None:
+            course, denied = reacted(request, course, session)
         fallback, expected = self._fallbacks(enforced)
         if denied is None:
             candidates, out, denied = self._candidates(route_rule, plan, facts, constraints, errors, fallback)
-            if session is not None or reaction is not None:
-                candidates, unpinned = pinning.settled(session, reaction, request, candidates, out, self.endpoints)
+        if session is not None or course.reaction is not None:
+            candidates, course = pinning.settled(session, course, request, candidates, out, self.endpoints)
         return Decision(
             decision_id,
             self.program.revision,
@@ -168,10 +170,7 @@ class PolicySet:
             self._merged.resume.of(enforced),
             expected,
             *effects.guards(applied),
-            self._merged.session.of(enforced) if session is None else session.settings,
-            watch,
-            reaction,
-            unpinned,
+            course,
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
