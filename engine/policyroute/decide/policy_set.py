@@ -16,7 +16,7 @@ from policyroute.decide.answers import Answer
 from policyroute.decide.constraints import Constraint, goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
-from policyroute.decide.effects import Effects
+from policyroute.decide.effects import Effects, Order
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
@@ -26,7 +26,7 @@ from policyroute.decide.index import Index, compiling
 from policyroute.decide.judging import AnswerRules, Verdict, judged
 from policyroute.decide.matching import errors_of
 from policyroute.decide.merge import Merged
-from policyroute.decide.ordering import ranked
+from policyroute.decide.ordering import Named, ordered
 from policyroute.decide.resolved import (
     DEFAULT_FALLBACK,
     DEFAULT_HOLD,
@@ -35,7 +35,7 @@ from policyroute.decide.resolved import (
     Expectation,
     ResolvedFallback,
 )
-from policyroute.decide.routes import Lineup, Named, Plan, pool
+from policyroute.decide.routes import Lineup, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.failures import FailureKind
 from policyroute.policy.model import Mode, Program
@@ -59,7 +59,7 @@ class PolicySet:
         self._grants = Grants(program.targets)
         known = pool(self.endpoints)
         self._plans = {
-            position: Plan(rule.route, self.endpoints, known)
+            position: Plan(rule.id, rule.route, self.endpoints, known)
             for position, rule in enumerate(self._effects.rules)
             if rule.route is not None
         }
@@ -68,7 +68,7 @@ class PolicySet:
         conditions = [each for rule in program.rules if rule.mode is not Mode.OFF for each in (rule.when, rule.require)]
         self._asked = questions([*program.variables.values(), *conditions])
         default = program.default
-        self._default = Plan(default.route, self.endpoints, known)
+        self._default = Plan("default", default.route, self.endpoints, known)
         self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
         self._limits = Merged(self._effects.limits, default.limits, DEFAULT_LIMITS, merge.first_set)
         self._hold = Merged(self._effects.hold, default.hold, DEFAULT_HOLD, merge.first_set)
@@ -124,13 +124,13 @@ class PolicySet:
         applied = applying & ~effects.shadow
 
         constraints = effects.constrain.of(applied)
-        route_rule, plan = self._route(enforced)
+        route_rule, plan, order = self._route(enforced)
         candidates: tuple[Candidate, ...] = ()
         out: tuple[Excluded, ...] = ()
         denied = self._denied(applied, erred)
         fallback, expected = self._fallbacks(enforced)
         if denied is None:
-            candidates, out, denied = self._candidates(route_rule, plan, facts, constraints, errors, fallback)
+            candidates, out, denied = self._candidates(plan, order, facts, constraints, errors, fallback)
             if not (candidates or denied):
                 denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
         return Decision(
@@ -216,16 +216,18 @@ class PolicySet:
         found = self._effects.deny.first(applied)
         return denial.by_rule(found[1], erred.get(found[0])) if found else None
 
-    def _route(self, enforced: int) -> tuple[str, Plan]:
+    def _route(self, enforced: int) -> tuple[str, Plan, Order | None]:
         found = self._effects.route.first(enforced)
-        if found is None:
-            return "default", self._default
-        return self._effects.ids[found[0]], self._plans[found[0]]
+        if found is not None:
+            plan = self._plans[found[0]]
+            return self._effects.ids[found[0]], plan, plan.order
+        plan, ranking = self._default, self._effects.rank.first(enforced)
+        return "default", plan, ranking[1] if ranking and plan.as_written else plan.order
 
     def _candidates(  # noqa: PLR0913, PLR0917 - who is a candidate depends on all of these
         self,
-        rule: str,
         plan: Plan,
+        order: Order | None,
         facts: Facts,
         constraints: tuple[Constraint, ...],
         errors: list[RuleError],
@@ -235,9 +237,10 @@ class PolicySet:
         first who could be asked would have to be asked for less and the rules do not want that."""
         lineup = plan.lineup(facts.request, facts.client.tenant)
         kept = facts.request.kept if len(lineup.candidates) > 1 else ""
-        plain = plan.route.rank is None and fallback.on_unsupported == "adapt"
-        if plain and not (constraints or kept) and _unobstructed(lineup, facts):
-            return lineup.candidates, (), None
+        plain = fallback.on_unsupported == "adapt" and not (constraints or kept)
+        if plain and _unobstructed(lineup, facts):
+            one = order is None or len(lineup.candidates) < 2
+            return lineup.candidates if one else ordered(order, lineup.named, facts, errors), (), None
         eligible: list[Named] = []
         out: list[Excluded] = []
         for endpoint, candidate in lineup.named:
@@ -249,10 +252,7 @@ class PolicySet:
                 eligible.append((endpoint, replace(candidate, facts=seen)))
             else:
                 eligible.append((endpoint, candidate))
-        if plan.route.rank is not None:
-            candidates = ranked(rule, plan.route, eligible, facts, errors)
-        else:
-            candidates = tuple([candidate for _, candidate in eligible])
+        candidates = ordered(order, eligible, facts, errors)
         if facts.request.operation is Operation.EMBEDDINGS:
             candidates, others = comparable(candidates)
             out += others

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from policyroute.decide.decision import Candidate
+from policyroute.decide.effects import Order
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
-from policyroute.decide.ordering import key_of, weighted
+from policyroute.decide.ordering import Named, key_of, weighted
 from policyroute.policy.actions import REQUESTED, Route
 from policyroute.request import ModelRequest, Operation
-
-Named = tuple[Endpoint, Candidate]
 
 
 class Lineup(NamedTuple):
@@ -56,12 +55,18 @@ def pool(endpoints: Endpoints) -> Pool:
 
 
 class Plan:
-    """One route over the endpoints of its policy set."""
+    """One route over the endpoints of its policy set. `order` is by what it is ranked, None where it is not."""
 
-    __slots__ = ("_endpoints", "_kept", "_named", "_requested", "route")
+    @property
+    def as_written(self) -> bool:
+        """Whether its items are tried in the order in which they are written."""
+        return self.order is None and self.route.weights is None
 
-    def __init__(self, route: Route, endpoints: Endpoints, known: Pool) -> None:
+    __slots__ = ("_endpoints", "_kept", "_named", "_requested", "order", "route")
+
+    def __init__(self, rule: str, route: Route, endpoints: Endpoints, known: Pool) -> None:
         self.route = route
+        self.order = None if route.rank is None else Order(rule, "route.rank", route.rank)
         self._endpoints = endpoints
         self._named = known["routed" if route.weights is None else "weighted"]
         self._requested = known["requested"]
