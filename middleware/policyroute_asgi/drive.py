@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 
 from policyroute.decide.decision import Decision
+from policyroute.decide.eligibility import floored
 from policyroute.exchange.answering import NOTHING_ASKED, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
@@ -72,6 +73,7 @@ class Drive:
             asks=asks,
             carrying=carrying,
             keeps=keeper is not None,
+            floored=lambda: floored(decision.excluded, decision.grounds, decision.fallback),
         )
         self.record: ExchangeRecord = self._machine.record
         self._upstream = upstream

@@ -17,7 +17,7 @@ from policyroute.decide.constraints import Constraint, goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
 from policyroute.decide.effects import Effects, Order
-from policyroute.decide.eligibility import comparable, excluded, of_one_account
+from policyroute.decide.eligibility import comparable, excluded, floored, of_one_account
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.grants import Grants
@@ -124,6 +124,7 @@ class PolicySet:
         applied = applying & ~effects.shadow
 
         constraints = effects.constrain.of(applied)
+        grounds = Grounds(facts, constraints, self.endpoints)
         route_rule, plan, order = self._route(enforced)
         candidates: tuple[Candidate, ...] = ()
         out: tuple[Excluded, ...] = ()
@@ -132,7 +133,7 @@ class PolicySet:
         if denied is None:
             candidates, out, denied = self._candidates(plan, order, facts, constraints, errors, fallback)
             if not (candidates or denied):
-                denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
+                denied = _nobody(out, grounds, fallback, route_rule)
         return Decision(
             decision_id,
             self.program.revision,
@@ -148,7 +149,7 @@ class PolicySet:
             effects.request_headers.of(enforced),
             effects.response_headers.of(enforced),
             tuple(errors),
-            Grounds(facts, constraints),
+            grounds,
             self._answers.awaiting(facts) if self._answers is not None and denied is None and is_chat else None,
             self._hold.of(enforced),
             self._resume.of(enforced),
@@ -171,7 +172,7 @@ class PolicySet:
         endpoint = self.endpoints.at(candidate.target, candidate.provider.name)
         if decision.grounds is None or endpoint is None:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
-        facts, constraints = decision.grounds
+        facts, constraints, _ = decision.grounds
         errors: list[RuleError] = []
         asked = decision.transforms or decision.request_headers or decision.response_headers
         guarded = decision.redactions or decision.censors or decision.scrubs
@@ -260,6 +261,13 @@ class PolicySet:
             candidates, others = of_one_account(candidates, kept)
             out += others
         return candidates, tuple(out), None
+
+
+def _nobody(out: tuple[Excluded, ...], grounds: Grounds, fallback: ResolvedFallback, route_rule: str) -> Denial:
+    """Why, where nobody is left of those whom the route names."""
+    if not out:
+        return denial.unserved(grounds.facts.request.model, route_rule)
+    return denial.all_out(out, floored(out, grounds, fallback))
 
 
 def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
