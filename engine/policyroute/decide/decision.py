@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.answers import Awaiting
 from policyroute.decide.constraints import Constraint
+from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts
 from policyroute.decide.resolved import (
     DEFAULT_HOLD,
@@ -106,7 +107,7 @@ class Denial:
     """Why no attempt is made.
 
     `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `context_length_exceeded`, `unsupported`, `divergence`, or the rule's.
+    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, or the rule's.
     """
 
     status: int
@@ -187,6 +188,7 @@ class Grounds(NamedTuple):
 
     facts: Facts
     constraints: tuple[Constraint, ...]
+    endpoints: Endpoints
 
 
 @dataclass(frozen=True, slots=True)

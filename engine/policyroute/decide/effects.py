@@ -7,8 +7,9 @@ effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
+from policyroute.cel import Expression
 from policyroute.decide.constraints import Constraint
 from policyroute.policy.actions import (
     Conversing,
@@ -27,6 +28,16 @@ from policyroute.policy.actions import (
 from policyroute.policy.model import Mode, Rule
 
 T = TypeVar("T")
+
+
+class Order(NamedTuple):
+    """By what candidates are ranked (`cost`, `latency`, or an expression over `target`), and whose word that is: a
+    rule's `route.rank`, or its `rank` for the default route."""
+
+    rule: str
+    effect: str
+    by: str | Expression
+
 
 Redactions = tuple[tuple[str, Redact], ...]
 Guards = tuple[Redactions, Redactions, tuple[tuple[str, Scrub], ...]]
@@ -75,6 +86,9 @@ class Effects:
         self.deny: Column[Rule] = Column(rules, lambda rule: rule if rule.deny else None)
         self.constrain: Column[Constraint] = Column(rules, lambda rule: _constraint(rule, by_task))
         self.route: Column[Route] = Column(rules, lambda rule: rule.route)
+        self.rank: Column[Order] = Column(
+            rules, lambda rule: Order(rule.id, "rank", rule.rank) if rule.rank is not None else None
+        )
         self.transform: Column[tuple[str, Transform]] = Column(
             rules, lambda rule: (rule.id, rule.transform) if rule.transform else None
         )
