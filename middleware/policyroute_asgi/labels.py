@@ -6,13 +6,14 @@ Rule of this module: of a conversation, encrypted where it is on disk, for a tim
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.clearance import Clearance
 from policyroute.scrub.traces import Trace
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
 TTL: Final = 24 * 3600.0
 """Seconds after the last of them that they are kept."""
@@ -29,20 +30,27 @@ class Labels:
         self._store = store
 
     async def found(self, conversation: str) -> tuple[Trace, ...]:
-        rows = read(_ROWS, await self._store.get(_KIND, conversation)) or []
-        return tuple(Trace(*row) for row in rows)
+        return _traces(await self._store.get(_KIND, conversation))
 
     async def keep(self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace]) -> tuple[Trace, ...]:
         """Before anybody is told of what is labelled `now`, beside what was `known`: what is known from then on."""
         new = [trace for trace in now if trace not in known]
         if not new:
             return known
-        kept, size = list[Trace](), 0
-        for trace in reversed((*known, *new)):
-            size += len(trace.text)
-            if size > MOST:
-                break
-            kept.append(trace)
-        rows = [(trace.name, trace.label, trace.text) for trace in reversed(kept)]
-        await put_in_time(self._store, _KIND, conversation, _ROWS.dump_json(rows), TTL)
+        await update_in_time(self._store, _KIND, conversation, partial(_merged, new), TTL)
         return (*known, *new)
+
+
+def _merged(new: list[Trace], kept: bytes | None) -> bytes:
+    before = _traces(kept)
+    rows, size = list[Trace](), 0
+    for trace in reversed((*before, *(trace for trace in new if trace not in before))):
+        size += len(trace.text)
+        if size > MOST:
+            break
+        rows.append(trace)
+    return _ROWS.dump_json([(trace.name, trace.label, trace.text) for trace in reversed(rows)])
+
+
+def _traces(kept: bytes | None) -> tuple[Trace, ...]:
+    return tuple(Trace(*row) for row in read(_ROWS, kept) or [])

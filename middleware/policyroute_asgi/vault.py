@@ -7,12 +7,13 @@ for a time. What is not of a conversation is known to one request only.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
 TTL: Final = 24 * 3600.0
 """Seconds after the last new value that the values are kept."""
@@ -39,6 +40,10 @@ class Vault:
         """Before anybody is sent a pseudonym that is new. Other requests of the conversation may have added to it."""
         if not pseudonyms.new:
             return
-        values = (read(_VALUES, await self._store.get(_KIND, conversation)) or {}) | pseudonyms.new
-        await put_in_time(self._store, _KIND, conversation, _VALUES.dump_json(values), TTL)
+        change = partial(_merged, dict(pseudonyms.new))
+        await update_in_time(self._store, _KIND, conversation, change, TTL)
         pseudonyms.new.clear()  # or every attempt would wait for them again
+
+
+def _merged(new: dict[str, str], kept: bytes | None) -> bytes:
+    return _VALUES.dump_json((read(_VALUES, kept) or {}) | new)

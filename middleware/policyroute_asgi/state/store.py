@@ -89,6 +89,13 @@ async def put_in_time(store: StateStore, kind: str, key: str, value: bytes, ttl:
             await store.put(kind, key, value, ttl)
 
 
+async def update_in_time(store: StateStore, kind: str, key: str, change: Change, ttl: float) -> None:
+    """The same of a change."""
+    with suppress(StateError, ValueError, TimeoutError):
+        async with asyncio.timeout(IN_TIME):
+            await store.update(kind, key, change, ttl)
+
+
 def read(adapter: TypeAdapter[T], written: bytes | None) -> T | None:
     """What was kept. None where nothing was, or where it makes no sense: an earlier release may have written it."""
     try:
