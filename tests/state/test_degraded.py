@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.crossing import SECRET, answered, chat, routed
 from tests.support.echoing import Echo, Echoes
-from tests.support.redis import Server
+from tests.support.redis_server import Server
 
 from policyroute_asgi.state.address import KEY_VARIABLE
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.redis import Server
+from tests.support.redis_server import Server
 
 from policyroute_asgi.state.redis import RedisStore
 from policyroute_asgi.state.sealed import Seal

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.redis import Server
+from tests.support.redis_server import Server
 
 from policyroute_asgi.state.memory import MemoryStore
 from policyroute_asgi.state.redis import RedisStore

@@ -143,7 +143,7 @@ def written(session: Session) -> bytes:
         session.began,
         session.last,
         session.turns,
-        session.pin,
+        [*session.pin] if session.pin is not None else None,
         session.home,
         session.served,
         session.divergence,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
@@ -23,9 +23,9 @@ logger = logging.getLogger("policyroute.state")
 T = TypeVar("T")
 
 CONNECT: Final = 0.25
-"""Seconds that a connection may take, with TLS and the password."""
+"""Seconds that a connection may take, with TLS and the password, unless the URL has a `socket_connect_timeout`."""
 OPERATION: Final = 0.05
-"""Seconds that an answer may take."""
+"""Seconds that an answer may take, unless the URL has a `socket_timeout`."""
 _LATE: Final = 0.01
 """Seconds in which an answer is taken that had come before its time was over: this event loop may have been busy."""
 _AT_ONCE: Final = 32
@@ -71,12 +71,15 @@ class Remote:
         self._failed = failed
         self._back = back
         pools: Any = ConnectionPool
+        given: Any = parse_url(url)
+        self._connect = float(given.get("socket_connect_timeout") or CONNECT)
+        self._operation = float(given.get("socket_timeout") or OPERATION)
         options: dict[str, Any] = {
             "protocol": 2,
             "decode_responses": False,
             "retry": Retry(NoBackoff(), 0),
             "socket_timeout": None,
-            "socket_connect_timeout": CONNECT,
+            "socket_connect_timeout": self._connect,
             "health_check_interval": 0,
         }
         pool = pools.from_url(url, **options)
@@ -132,12 +135,12 @@ class Remote:
             except Disconnected:  # while it was idle: by who stands in between, or the server has begun anew
                 self.since = time.monotonic()
         connection = self._connection()
-        await _within(CONNECT, connection.connect())
+        await _within(self._connect, connection.connect())
         return await self._through(connection, commands)
 
     async def _through(self, connection: _Connection, commands: tuple[tuple[Any, ...], ...]) -> list[Any]:
         try:
-            answers = await _within(OPERATION, _exchange(connection, commands))
+            answers = await _within(self._operation, _exchange(connection, commands))
         except BaseException:
             await connection.disconnect(nowait=True)  # an answer may be on its way
             raise
