@@ -17,7 +17,7 @@ from policyroute_asgi.state.address import address
 from policyroute_asgi.state.opening import opened
 
 pytestmark = pytest.mark.anyio
-IDS = 200
+IDS = 100
 
 
 @pytest.fixture(params=["sqlite", "redis"])

@@ -28,7 +28,8 @@ class Server:
         place = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder), "--save", "")
         self._command = [found, *place, *kept, "--logfile", str(folder / "redis.log"), *options]
         self._process: subprocess.Popen[bytes] | None = None
-        self.client: Any = Redis(port=self.port)
+        password = options[options.index("--requirepass") + 1] if "--requirepass" in options else None
+        self.client: Any = Redis(port=self.port, password=password)
 
     @property
     def url(self) -> str:
@@ -60,7 +61,7 @@ class Server:
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())
-        except Disconnected:
+        except Disconnected:  # not yet
             return False
 
 
