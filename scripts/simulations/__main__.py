@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from scripts.simulations import sessions
+from scripts.simulations import agents, sessions
 from scripts.simulations.report import all_held, table
 
 
@@ -18,11 +18,17 @@ def main() -> int:
     talks = kinds.add_parser("sessions", help="conversations of all profiles under changing load, one target failing")
     talks.add_argument("--conversations", type=int, default=10_000, help="of eight turns (default: %(default)s)")
     talks.add_argument("--workers", type=int, default=4, help="default: %(default)s")
-    for each in (talks,):
+    loops = kinds.add_parser("agents", help="agents that go round in circles now and then, with and without AGENT")
+    loops.add_argument("--agents", type=int, default=300, help="default: %(default)s")
+    for each in (talks, loops):
         each.add_argument("--seed", type=int, default=7, help="default: %(default)s")
     options = parser.parse_args()
-    plan = sessions.Plan(options.conversations, workers=options.workers, seed=options.seed)
-    title, promises = f"{plan.conversations:,} conversations, {plan.workers} workers", sessions.run(plan)
+    if options.kind == "sessions":
+        plan = sessions.Plan(options.conversations, workers=options.workers, seed=options.seed)
+        title, promises = f"{plan.conversations:,} conversations, {plan.workers} workers", sessions.run(plan)
+    else:
+        title = f"{options.agents} agents"
+        promises = agents.run(agents.Plan(options.agents, options.seed))
     sys.stdout.write(table(title, promises))
     return 0 if all_held(promises) else 1
 
