@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -71,11 +72,13 @@ async def _run(plan: Plan) -> list[Promise]:
     total = plan.conversations * plan.turns
     crowd = Crowd(conversations(plan.conversations, plan.turns, rng), max(100, plan.conversations // 10), rng)
     slots = plan.places * plan.workers
-    async with _gateway(plan) as (front, upstream):
+    async with _gateway(plan) as (front, upstream, desk):
         began = time.perf_counter()
         for number, stretch in enumerate(STRETCHES):
             pause = plan.hurried if stretch.load > 1 else plan.hurried / 5
             await _control(upstream, [FAILING] if stretch.fails else [], pause)
+            if number and STRETCHES[number - 1].fails and not stretch.fails:
+                await until(partial(_none_rests, desk))  # whoever does not stay where it is could go back now
             last = stretch is STRETCHES[-1]
             await crowd.talk(front, number, total if last else int(total * stretch.share), int(slots * stretch.load))
         took = time.perf_counter() - began
@@ -83,8 +86,8 @@ async def _run(plan: Plan) -> list[Promise]:
 
 
 @asynccontextmanager
-async def _gateway(plan: Plan) -> AsyncGenerator[tuple[int, int]]:
-    """(its port, that of the models), once all its workers serve."""
+async def _gateway(plan: Plan) -> AsyncGenerator[tuple[int, int, httpx.AsyncClient]]:
+    """(its port, that of the models, its operator's pages), once all its workers serve."""
     front, upstream = processes.free_port(), processes.free_port()
     with (
         tempfile.TemporaryDirectory() as made,
@@ -96,21 +99,21 @@ async def _gateway(plan: Plan) -> AsyncGenerator[tuple[int, int]]:
         (folder / "policies" / "policy.yaml").write_text(policy)
         options = ["--workers", str(plan.workers), "--concurrency", str(plan.places)]
         options += ["--state-dir", str(folder / "state"), "--operator", f"unix:{folder / 'operator'}"]
+        transport = httpx.AsyncHTTPTransport(uds=str(folder / "operator"))
         with processes.module("gateway", front, str(folder / "policies"), *options):
-            await _all_serve(folder / "operator", plan.workers)
-            yield front, upstream
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as desk:
+                await until(partial(_all_serve, desk, plan.workers))
+                yield front, upstream, desk
 
 
-async def _all_serve(operator: Path, workers: int) -> None:
-    transport = httpx.AsyncHTTPTransport(uds=str(operator))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as desk:
+async def _all_serve(desk: httpx.AsyncClient, workers: int) -> bool:
+    page = (await desk.get("/-/policy")).json()
+    serving: int = sum(each["state"] == "serving" for each in page["workers"])
+    return serving == workers
 
-        async def so() -> bool:
-            page = (await desk.get("/-/policy")).json()
-            serving: int = sum(each["state"] == "serving" for each in page["workers"])
-            return serving == workers
 
-        await until(so)
+async def _none_rests(desk: httpx.AsyncClient) -> bool:
+    return "policyroute_cooling{" not in (await desk.get("/metrics")).text
 
 
 async def _control(upstream: int, failing: list[str], pause: float) -> None:
