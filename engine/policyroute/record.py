@@ -24,7 +24,7 @@ class AttemptRecord:
     `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
     that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
     `lost` what of the answer the client's dialect has no words for; `confessed` whether it says what is labelled as a
-    secret.
+    secret; `circled` whether it repeats itself without end, where somebody listens for that.
     """
 
     number: int
@@ -51,6 +51,7 @@ class AttemptRecord:
     adapted: tuple[Change, ...] = ()
     lost: tuple[str, ...] = ()
     confessed: bool = False
+    circled: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +76,7 @@ class AttemptRecord:
             "adapted": [change.as_json() for change in self.adapted],
             "lost": list(self.lost),
             "confessed": self.confessed,
+            "circled": self.circled,
         }
 
 

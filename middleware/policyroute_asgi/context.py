@@ -16,8 +16,6 @@ from policyroute.exchange.accounting import Exposure
 from policyroute.policy.model import Provider
 from policyroute_asgi.state.store import StateStore, put_in_time, read
 
-TTL: Final = 24 * 3600.0
-"""Seconds after a conversation's last attempt that it is remembered who has its context."""
 _KIND: Final = "context"
 _SENT: Final[TypeAdapter[Exposure]] = TypeAdapter(Exposure)
 
@@ -56,13 +54,14 @@ class Contexts:
     async def found(self, conversation: str) -> Context:
         return Context(read(_SENT, await self._store.get(_KIND, conversation)))
 
-    async def keep(self, conversation: str, context: Context, *, first: bool) -> None:
-        """`first`: an account gets the context that had it not; other processes know of it before the account does."""
+    async def keep(self, conversation: str, context: Context, ttl: float, *, first: bool) -> None:
+        """For `ttl` seconds. `first`: an account gets the context that had it not; other processes know of it before
+        the account does."""
         written = _SENT.dump_json(context.exposure)
         if first:
-            await put_in_time(self._store, _KIND, conversation, written, TTL)
+            await put_in_time(self._store, _KIND, conversation, written, ttl)
         else:
-            self._store.put_later(_KIND, conversation, written, TTL)
+            self._store.put_later(_KIND, conversation, written, ttl)
 
 
 def account(provider: Provider) -> str:

@@ -26,6 +26,7 @@ from policyroute.policy.model import Provider
 from policyroute.redact.known import Known
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub.traces import Trace
+from policyroute.sessions.settings import TTL
 from policyroute_asgi.audit.auditor import Auditor
 from policyroute_asgi.beside import beside
 from policyroute_asgi.context import Context, Contexts, account
@@ -189,12 +190,13 @@ class Crossing:
         self._context, self._sender = after, provider
         if kept is None or not kept.conversation:
             return
-        await kept.contexts.keep(kept.conversation, after, first=first and bool(hop.scrubs))
+        ttl = self._decision.session.ttl if self._decision is not None else TTL
+        await kept.contexts.keep(kept.conversation, after, ttl, first=first and bool(hop.scrubs))
         if hop.scrubs:
             known = self._secrecy.labelled
-            self._secrecy.labelled = await kept.labels.keep(kept.conversation, known, labelled)
+            self._secrecy.labelled = await kept.labels.keep(kept.conversation, known, labelled, ttl)
         if self._secrecy.pseudonyms is not None:
-            await kept.vault.keep(kept.conversation, self._secrecy.pseudonyms)
+            await kept.vault.keep(kept.conversation, self._secrecy.pseudonyms, ttl)
 
     def _treatment(self, hop: Hop, passage: Passage | None) -> Treatment | None:
         """None where the answer is the client's as it comes: nearly every one."""

@@ -150,6 +150,8 @@ class Handler:
 
     def _account(self, served: Served, reply: Reply) -> None:
         served.ended = time.monotonic()
+        if served.sitting is not None:
+            served.sitting.over(served.record)
         if reply.status is not None:
             served.status = reply.status
         if reply.failed is not None:

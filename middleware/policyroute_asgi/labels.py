@@ -6,16 +6,15 @@ Rule of this module: of a conversation, encrypted where it is on disk, for a tim
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.clearance import Clearance
 from policyroute.scrub.traces import Trace
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
-TTL: Final = 24 * 3600.0
-"""Seconds after the last of them that they are kept."""
 MOST: Final = 256 * 1024
 """Characters of all of them."""
 _KIND: Final = "labelled"
@@ -29,20 +28,33 @@ class Labels:
         self._store = store
 
     async def found(self, conversation: str) -> tuple[Trace, ...]:
-        rows = read(_ROWS, await self._store.get(_KIND, conversation)) or []
-        return tuple(Trace(*row) for row in rows)
+        return tuple(_read(await self._store.get(_KIND, conversation)))
 
-    async def keep(self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace]) -> tuple[Trace, ...]:
-        """Before anybody is told of what is labelled `now`, beside what was `known`: what is known from then on."""
+    async def keep(
+        self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace], ttl: float
+    ) -> tuple[Trace, ...]:
+        """For `ttl` seconds from now, before anybody is told of what is labelled `now`, beside what was `known`: what
+        is known from then on."""
         new = [trace for trace in now if trace not in known]
         if not new:
+            if known:
+                self._store.keep_longer(_KIND, conversation, ttl)
             return known
-        kept, size = list[Trace](), 0
-        for trace in reversed((*known, *new)):
-            size += len(trace.text)
-            if size > MOST:
-                break
-            kept.append(trace)
-        rows = [(trace.name, trace.label, trace.text) for trace in reversed(kept)]
-        await put_in_time(self._store, _KIND, conversation, _ROWS.dump_json(rows), TTL)
+        await update_in_time(self._store, _KIND, conversation, partial(_with, new), ttl)
         return (*known, *new)
+
+
+def _read(kept: bytes | None) -> list[Trace]:
+    return [Trace(*row) for row in read(_ROWS, kept) or ()]
+
+
+def _with(new: list[Trace], kept: bytes | None) -> bytes:
+    """The latest of them, as many as there is room for."""
+    rows, size = list[tuple[str, Clearance, str]](), 0
+    before = _read(kept)
+    for trace in reversed((*before, *[each for each in new if each not in before])):
+        size += len(trace.text)
+        if size > MOST:
+            break
+        rows.append((trace.name, trace.label, trace.text))
+    return _ROWS.dump_json(rows[::-1])

@@ -43,6 +43,8 @@ class LogLine(NamedTuple):
     schema_intact: bool | None = None
     schema_hash: str | None = None
     skipped: tuple[Skipped, ...] = ()
+    profile: str | None = None
+    session: dict[str, Any] | None = None
 
     def json(self) -> bytes:
         """docs/observability.md has the fields."""
@@ -62,6 +64,8 @@ class LogLine(NamedTuple):
             "fired": self.fired,
             "too_late": self.too_late,
             "rule_errors": self.rule_errors,
+            "profile": self.profile,
+            "session": self.session,
             "requested_model": self.model,
             "target": last.target if last else None,
             "provider": last.provider if last else None,

@@ -74,6 +74,22 @@ def _of_boundaries(registry: CollectorRegistry) -> tuple[Family[Counter], Family
     return audited, moderations
 
 
+def _of_conversations(registry: CollectorRegistry) -> tuple[Family[Counter], Family[Counter]]:
+    pins = _counter(
+        registry,
+        "policyroute_pins",
+        "Requests of pinned conversations: new (the first), kept, or moved (somebody else answered)",
+        ["outcome"],
+    )
+    divergences = _counter(
+        registry,
+        "policyroute_divergences",
+        "Requests of conversations that go round in circles, by what shows that, and what was done",
+        ["kind", "reaction"],
+    )
+    return pins, divergences
+
+
 def _counter(registry: CollectorRegistry, name: str, doc: str, labels: list[str]) -> Family[Counter]:
     return Family(Counter(name, doc, labels, registry=registry))
 
@@ -191,6 +207,7 @@ class Metrics:
             registry=registry,
         )
         self.audited, self.moderations = _of_boundaries(registry)
+        self.pins, self.divergences = _of_conversations(registry)
         self.policy = PolicyMetrics(registry)
         self.in_flight = Gauge("policyroute_in_flight_requests", "LLM requests open now", registry=registry)
         self.shed = _counter(

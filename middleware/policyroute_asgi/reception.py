@@ -16,7 +16,9 @@ from policyroute.dialects.amendments import NOTHING, Amender, amended
 from policyroute.dialects.sent import resumed
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
+from policyroute.divergence import NOT_WATCHED, Watch
 from policyroute.events import Broken, StreamEvent
+from policyroute.exchange.circling import Circling
 from policyroute.exchange.commands import Failed, Open, Received, Withheld
 from policyroute.exchange.seam import Seam
 from policyroute.failures import Failure, FailureKind
@@ -52,7 +54,8 @@ Tell = Callable[[Received | Failed | Withheld], Awaitable[bool]]
 
 class Reception:
     """Of one attempt, which was sent as `sending`. What is told to the client by us is in this `frame`. `lost` is what
-    the client's dialect has no words for, as it comes. `secrets` are shown to nobody.
+    the client's dialect has no words for, as it comes. `secrets` are shown to nobody. `watch`: what is done where a
+    streamed answer repeats itself.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an answer is read with
@@ -63,8 +66,11 @@ class Reception:
         sending: Sending,
         frame: Callable[[], Frame],
         learn: Learn,
+        watch: Watch = NOT_WATCHED,
     ) -> None:
         self.lost: set[str] = set()
+        self._watch = watch
+        self._circling: Circling | None = None
         self._id = opened.id
         self._candidate = opened.attempt.candidate
         self._carried = carried = opened.attempt.carried
@@ -79,6 +85,11 @@ class Reception:
         self._frame = frame
         self._learn = learn
 
+    @property
+    def circled(self) -> bool:
+        """Whether the answer repeats itself without end."""
+        return self._circling is not None and self._circling.found
+
     async def hear(self, answer: Incoming, tell: Tell) -> None:
         """To its end, or until nobody wants more. Raises TRANSPORT_ERRORS."""
         if not 200 <= answer.status < 300:
@@ -91,6 +102,8 @@ class Reception:
     def _reader(self) -> tuple[StreamReader, Seam | None]:
         reader = self._dialect.stream(self._secrets)
         treatment = self._treatment
+        if self._watch.react:
+            reader = self._circling = Circling(reader, self._watch)
         if treatment is not None:
             reader = treatment.heard(reader)
         stages = treatment.stages() if treatment is not None else []

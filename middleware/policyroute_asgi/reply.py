@@ -13,7 +13,9 @@ from policyroute.changes import Change
 from policyroute.decide.decision import Denial
 from policyroute.dialects import ClientError, Voice
 from policyroute.failures import Failure, FailureKind
+from policyroute.record import ExchangeRecord
 from policyroute_asgi.client_side import Answer
+from policyroute_asgi.sessions import Sitting
 
 _MOST_ADAPTED = 50
 """Changes that a header lists: the record has all of them."""
@@ -31,7 +33,8 @@ class Reply:
 
     `status` is what the client was told, None as long as that is open; `failed` the stable code of the error it was
     told of, if any, or `client_closed` where it could not be told. `full`: say which target answers, after how many
-    attempts. `estimate` is set where tokens are counted: what is said if no provider can be asked.
+    attempts, and in which conversation: `sitting`, as far as the `record` knows. `estimate` is set where tokens are
+    counted: what is said if no provider can be asked.
     """
 
     __slots__ = (
@@ -43,6 +46,8 @@ class Reply:
         "failed",
         "full",
         "headers",
+        "record",
+        "sitting",
         "status",
         "stream",
         "voice",
@@ -58,6 +63,8 @@ class Reply:
         self.stream = False
         self.full = False
         self.estimate: int | None = None
+        self.sitting: Sitting | None = None
+        self.record: ExchangeRecord | None = None
         self.decision_id = ""
         self.headers = [(b"x-request-id", request_id.encode())]
 
@@ -71,6 +78,10 @@ class Reply:
             self.add(b"x-policyroute-attempts", str(answer.attempt.number))
             if answer.adapted:
                 self.add(b"x-policyroute-adapted", _listed(answer.adapted))
+            if self.sitting is not None and self.record is not None:
+                words = self.sitting.words(answer.attempt.candidate, self.record)
+                if words:
+                    self.add(b"x-policyroute-session", words)
         hop = answer.hop
         if hop.set_response_headers or hop.remove_response_headers:
             self._change(hop.set_response_headers, hop.remove_response_headers)

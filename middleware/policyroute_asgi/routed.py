@@ -37,7 +37,8 @@ from policyroute_asgi.remembered import DIALECT as STATEFUL
 from policyroute_asgi.remembered import Remembered, hearing, whole
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
-from policyroute_asgi.shedding import Shedding
+from policyroute_asgi.sessions import Sessions, Sitting
+from policyroute_asgi.shedding import Kept, Shedding
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
@@ -75,13 +76,14 @@ class Routed:
         self._tokens = Tokens(sender)
         self._telemetry = telemetry
         self._places = bounds.places
-        self._shedding = Shedding(holder, bounds.places, telemetry)
+        self._shedding = Shedding(holder, bounds.places, telemetry, self._recall)
         self._rooms = bounds.rooms
         self._rates = bounds.rates
         self._body = bounds.body
         self._state = state
         self._remembered = Remembered(state)
         self._crossings = crossings
+        self._sessions = Sessions(state)
         moderator = crossings.moderator
         self._moderated = moderator is not None and moderator.answers != "off"
         self._whole = moderator is not None and moderator.answers == "hold"
@@ -112,6 +114,10 @@ class Routed:
         finally:
             self._places.release(len(body))
 
+    async def _recall(self, visit: Visit, caller: Caller) -> Kept | None:
+        session = await self._sessions.named(visit.headers, caller.client.tenant)
+        return Kept(session.profile, session.turns) if session is not None else None
+
     async def _route(self, visit: Visit, body: bytes, caller: Caller, charge: Charge | None) -> None:
         served, reply = visit.served, visit.reply
         active = self._holder.current
@@ -124,7 +130,12 @@ class Routed:
             served.request = request = await whole(request, tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
-        decision = self._decide(active, request, caller, served, await _looked(active, request))
+        sitting = await self._sessions.of(
+            request, active.policy, caller.client, self._telemetry.state(self._places.load)
+        )
+        served.request = request = sitting.request
+        served.sitting = reply.sitting = sitting
+        decision = self._decide(active, sitting, caller, served, await _looked(active, request))
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -150,6 +161,8 @@ class Routed:
             work,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
             crossing=crossing,
+            reaction=decision.reaction,
+            watch=decision.watch,
         )
         if self._rooms.all_full(decision.candidates):
             room = asyncio.create_task(self._rooms.wait(decision.candidates))
@@ -166,9 +179,16 @@ class Routed:
         goes_on = carrying(request, decision, upstream.frame)
         heard = hearing(request, tenant, self._remembered, reply)
         exchange = Drive(
-            decision, upstream, heard or reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=work
+            decision,
+            upstream,
+            heard or reply,
+            stream=request.stream,
+            asks=asks,
+            carrying=goes_on,
+            keeper=work,
+            over=sitting.answered,
         )
-        served.record = exchange.record
+        reply.record = served.record = exchange.record
         if heard is not None:
             heard.record = exchange.record
         await exchange.run()
@@ -189,15 +209,23 @@ class Routed:
         return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
 
     def _decide(
-        self, active: Active, request: ModelRequest, caller: Caller, served: Served, looked: Looked | None
+        self, active: Active, sitting: Sitting, caller: Caller, served: Served, looked: Looked | None
     ) -> Decision:
+        request = sitting.request
         state = self._telemetry.state(self._places.load)
         started = time.perf_counter()
         decision = active.policy.decide(
-            request, state, request.time, decision_id=served.decision_id, client=caller.client, looked=looked
+            request,
+            state,
+            request.time,
+            decision_id=served.decision_id,
+            client=caller.client,
+            looked=looked,
+            session=sitting.session,
         )
         served.decide = time.perf_counter() - started
         served.decision = decision
+        sitting.decided(decision)
         return decision
 
     def _hop(self, active: Active, decision: Decision, candidate: Candidate, caller: Caller, served: Served) -> Hop:

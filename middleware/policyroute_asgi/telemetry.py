@@ -22,6 +22,7 @@ from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
 from policyroute_asgi.metrics import Metrics
 from policyroute_asgi.provider_keys import ProviderKeys
 from policyroute_asgi.resting import Resting
+from policyroute_asgi.sessions import Sitting
 from policyroute_asgi.windows import Windows
 
 logger = logging.getLogger("policyroute.edge")
@@ -46,6 +47,7 @@ class Served:
     hop_errors: tuple[RuleError, ...] = ()
     request: ModelRequest | None = None
     record: ExchangeRecord | None = None
+    sitting: Sitting | None = None
     status: int = 499
     outcome: str = "client_closed"
     ended: float = 0.0
@@ -133,6 +135,12 @@ class Telemetry:
         metrics.requests.of(rule, target, served.status, served.outcome).inc()
         metrics.duration.of(target).observe(served.ended - served.started)
         record = served.record
+        if served.sitting is not None:
+            pin, reaction = served.sitting.outcome(record)
+            if pin:
+                metrics.pins.of(pin).inc()
+            if reaction is not None:
+                metrics.divergences.of(reaction.evidence.kind, reaction.kind).inc()
         if served.stream and record is not None and record.committed is not None:
             metrics.ttft.of(target).observe(record.committed - served.started)
         if decision is not None:
@@ -167,4 +175,6 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         schema_intact=record.schema_intact if record else None,
         schema_hash=record.schema_hash if record else None,
         skipped=tuple(record.skipped) if record else (),
+        profile=served.request.profile if served.request is not None else None,
+        session=served.sitting.as_json(record) if served.sitting is not None else None,
     )

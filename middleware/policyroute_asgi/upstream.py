@@ -12,6 +12,7 @@ from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Denial, Excluded, Hop
 from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects.translation import Frame
+from policyroute.divergence import NOT_WATCHED, Reaction, Watch
 from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
 from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
@@ -37,7 +38,8 @@ class Upstream:
     `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms`
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
-    what there is to tell. `hop`, `adapted`, `lost`, `confessed` and `max_tokens` are the last attempt's.
+    what there is to tell, `reaction` what is done about a conversation that goes round in circles. `hop`, `adapted`,
+    `lost`, `confessed` and `max_tokens` are the last attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
@@ -52,6 +54,8 @@ class Upstream:
         ongoing: Ongoing | None = None,
         caution: Caution | None = None,
         crossing: Crossing | None = None,
+        reaction: Reaction | None = None,
+        watch: Watch = NOT_WATCHED,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -70,6 +74,9 @@ class Upstream:
         self._key: Key | None = None
         self._resume = resume
         self._ongoing = ongoing
+        self._reaction = reaction
+        self._watch = watch
+        self._reception: Reception | None = None
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -105,6 +112,11 @@ class Upstream:
     def confessed(self) -> bool:
         """Whether the last attempt's answer said something that is labelled as a secret, as far as it came."""
         return self._treatment is not None and bool(self._treatment.confessed)
+
+    @property
+    def circled(self) -> bool:
+        """Whether the last attempt's answer repeats itself without end, as far as it came."""
+        return self._reception is not None and self._reception.circled
 
     @property
     def key(self) -> str | None:
@@ -166,7 +178,7 @@ class Upstream:
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
-        self._treatment = None
+        self._treatment = self._reception = None
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
@@ -174,7 +186,7 @@ class Upstream:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True
         self._treatment = sending.treatment
-        reception = Reception(opened, self._request, secrets, sending, self.frame, learn)
+        reception = self._reception = Reception(opened, self._request, secrets, sending, self.frame, learn, self._watch)
         try:
             if answer.status == 401 and outlived:
                 return False
@@ -190,9 +202,9 @@ class Upstream:
         """What the attempt is told beyond the request: nearly every first one nothing."""
         ongoing = self._ongoing
         first = attempt.number == 1 and attempt.handover is None
-        if first and (ongoing is None or not ongoing.resumes):
+        if first and (ongoing is None or not ongoing.resumes) and self._reaction is None:
             return None
-        return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None)
+        return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None, self._reaction)
 
     @property
     def input_tokens(self) -> int:

@@ -7,15 +7,14 @@ for a time. What is not of a conversation is known to one request only.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.redact.pseudonyms import Pseudonyms
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
-TTL: Final = 24 * 3600.0
-"""Seconds after the last new value that the values are kept."""
 MOST: Final = 10_000
 """Values of one conversation."""
 _KIND: Final = "vault"
@@ -35,10 +34,17 @@ class Vault:
         key = self._store.derived(f"pseudonyms\0{conversation}")
         return Pseudonyms(key, read(_VALUES, await self._store.get(_KIND, conversation)), MOST)
 
-    async def keep(self, conversation: str, pseudonyms: Pseudonyms) -> None:
-        """Before anybody is sent a pseudonym that is new. Other requests of the conversation may have added to it."""
+    async def keep(self, conversation: str, pseudonyms: Pseudonyms, ttl: float) -> None:
+        """For `ttl` seconds from now, before anybody is sent a pseudonym that is new. Other requests of the
+        conversation may have added to it."""
         if not pseudonyms.new:
+            if pseudonyms.values:
+                self._store.keep_longer(_KIND, conversation, ttl)
             return
-        values = (read(_VALUES, await self._store.get(_KIND, conversation)) or {}) | pseudonyms.new
-        await put_in_time(self._store, _KIND, conversation, _VALUES.dump_json(values), TTL)
+        change = partial(_with, dict(pseudonyms.new))
+        await update_in_time(self._store, _KIND, conversation, change, ttl)
         pseudonyms.new.clear()  # or every attempt would wait for them again
+
+
+def _with(new: dict[str, str], kept: bytes | None) -> bytes:
+    return _VALUES.dump_json((read(_VALUES, kept) or {}) | new)

@@ -169,6 +169,38 @@ def test_candidates_that_a_rule_keeps_out_of_its_own_route(effect: str, count: i
     assert said(rule("a", "request.stream", effect)) == [("candidate-excluded", 0)] * count
 
 
+TAGGED = """variables: {task: client.tier}
+targets:
+  good: {provider: near, model: good, quality: {default: 0.6, code: 0.9}}
+  poor: {provider: far, model: poor, quality: {default: 0.5, code: 0.7}}
+  bare: {provider: far, model: bare}
+"""
+BY_TASK = [
+    ("quality_floor: 0.8, route: [good, poor]", 1),
+    ("quality_floor: {default: 0.8, code: 0.9}, route: [good, poor]", 1),
+    ("quality_floor: {default: 0.9, code: 0.6}, route: [good, poor, bare]", 1),
+    ("quality_floor: {default: 0.9, unknown: allow}, route: [bare, good]", 0),
+    ("quality_floor: {default: 0.95, unknown: allow}, route: [bare, good]", 1),
+    ("require: 'has(target.quality) && target.quality > 0.95', route: [good, poor]", 0),
+]
+
+
+@pytest.mark.parametrize(("effect", "count"), BY_TASK)
+def test_out_is_who_is_under_the_floor_for_every_kind_of_task(effect: str, count: int) -> None:
+    text = BASE.partition("targets:")[0] + TAGGED + LAST + "rules:\n" + rule("a", "request.stream", effect)
+    warnings = build({"a.yaml": text}, _COMPILER).warnings
+    assert [problem.code for problem in warnings] == ["candidate-excluded"] * count
+
+
+def test_a_floor_that_holds_wherever_a_route_does_keeps_candidates_out_of_it() -> None:
+    agents = 'request.profile == "AGENT"'
+    floor = rule("floor", agents, "quality_floor: 0.8")
+    route = rule("a", f'{agents} && client.team == "x"', "route: [poor, good]")
+    assert said(floor, route) == [("candidate-excluded", 1)]
+    assert said(floor, rule("a", None, "route: [poor, good]")) == []
+    assert said(rule("floor", agents, "mode: shadow, quality_floor: 0.8"), route) == []
+
+
 def test_a_rule_that_always_holds_keeps_candidates_out_of_every_route() -> None:
     floor = rule("floor", None, "quality_floor: 0.8")
     poor = "default: {route: [poor, good]}\n"

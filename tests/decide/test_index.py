@@ -22,8 +22,10 @@ from policyroute.decide.facts import Facts, facts_class
 from policyroute.decide.index import Index
 from policyroute.decide.matching import Match, scan
 from policyroute.decide.rows import MAX_ROWS, rows_of
+from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.policy.model import Price, Provider, Rule, Target
-from policyroute.policy.vocabulary import CAPABILITIES, FLAT, roots
+from policyroute.policy.qualities import ByTask
+from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Span
 
 SPAN = Span("p.yaml", 1, 1, 1, 2)
@@ -31,7 +33,7 @@ PROVIDER = Provider("p", "openai_chat", "https://p.example", (), "eu", Clearance
 PRICE = Price(1.0, ABSENT, ABSENT, 2.0)
 ABLE = dict.fromkeys(CAPABILITIES, True) | {"embeddings": False}
 TARGETS = {
-    name: Target(name, name, (PROVIDER,), quality, ABSENT, ABSENT, PRICE, ABLE, {"kind": name}, SPAN)
+    name: Target(name, name, (PROVIDER,), ByTask(quality), ABSENT, ABSENT, PRICE, ABLE, {"kind": name}, SPAN)
     for name, quality in (("a", 0.5), ("b", ABSENT))
 }
 VARIABLES = {

@@ -9,6 +9,7 @@ from policyroute.clearance import Clearance
 from policyroute.decide.decision import Candidate
 from policyroute.policy.accounts import SecretRef
 from policyroute.policy.model import Price, Provider, Target
+from policyroute.policy.qualities import ByTask
 from policyroute.problems import Span
 
 SPAN = Span("policy.yaml", 1, 1, 1, 2)
@@ -31,7 +32,7 @@ def _candidate(target: str, provider: str = "", window: int | None = None, model
         name=target,
         model=model or f"{target}-model",
         providers=(account,),
-        quality=ABSENT,
+        quality=ByTask(),
         context_window=ABSENT if window is None else window,
         max_output_tokens=ABSENT,
         price=Price(ABSENT, ABSENT, ABSENT, ABSENT),

@@ -15,6 +15,7 @@ from policyroute.policy.actions import Deny, Fallback, Limits, Rewrite, Route, V
 from policyroute.policy.compile import compile_policy
 from policyroute.policy.files import shipped_packs
 from policyroute.policy.model import Mode, Program, RateLimit
+from policyroute.policy.qualities import ByTask, Floor
 from policyroute.request import PROFILES, Client, Profiles
 
 Make = Callable[[str], Program]
@@ -47,10 +48,10 @@ targets:
 """).targets
     full, bare = made["full"], made["bare"]
     assert [provider.name for provider in full.providers] == ["openai", "frankfurt"]
-    assert (full.quality, full.context_window, full.max_output_tokens) == (1, 8000, 100)
+    assert (full.quality, full.context_window, full.max_output_tokens) == (ByTask(1), 8000, 100)
     assert (full.price.input, full.price.cached_input, full.price.output) == (1, 0.5, ABSENT)
     assert [name for name, able in full.supports.items() if not able] == ["embeddings", "tools", "prefill"]
-    assert (bare.quality, bare.context_window, bare.price.input) == (ABSENT, ABSENT, ABSENT)
+    assert (bare.quality, bare.context_window, bare.price.input) == (ByTask(), ABSENT, ABSENT)
     assert [name for name, able in bare.supports.items() if not able] == ["embeddings", "prefill"]
     assert [name for name, able in made["vectors"].supports.items() if not able] == ["chat", "prefill"]
     assert made["both"].supports["chat"] and made["both"].supports["embeddings"]
@@ -92,7 +93,7 @@ rules:
     }
     rule = rules["everything"]
     assert rule.deny == Deny(413, "too_long", "Too long")
-    assert rule.quality_floor == 0.9
+    assert rule.quality_floor == Floor(ByTask(0.9))
     assert rule.route == Route(("gpt", "eu"), {"gpt": 9, "eu": 1})
     assert rule.fallback == Fallback(
         after=GROUPS["timeout"] | {FailureKind.REFUSED}, retries=0, max_swaps=1, max_attempts=3, swap_delay=0
@@ -165,7 +166,7 @@ clients:
     assert (full.keys, full.rate_limit, full.span.line) == ((one, other.lower()), RateLimit(60, 90000, 4), 5)
     assert bare.facts == Client(id="bare", tenant="bare")
     assert bare.rate_limit is None
-    assert made.profiles == Profiles(("CHAT", "NIGHTLY"), "NIGHTLY")
+    assert made.profiles == Profiles(("CHAT", "NIGHTLY"), "NIGHTLY", ())
 
 
 def test_without_the_sections_nobody_is_a_client_and_the_shipped_profiles_are_known(program: Make) -> None:
@@ -176,6 +177,17 @@ def test_without_the_sections_nobody_is_a_client_and_the_shipped_profiles_are_kn
 
 def test_a_default_alone_leaves_the_shipped_profiles(program: Make) -> None:
     assert program("profiles: {default: AGENT}\n").profiles == Profiles(PROFILES, "AGENT")
+
+
+def test_who_is_refused_first_where_there_is_no_room(program: Make) -> None:
+    shipped = program("").profiles
+    assert sorted(PROFILES, key=shipped.standing) == ["BATCH", "SAVINGS", "CHAT", "AGENT"]
+    assert program("profiles: {default: BATCH}\n").profiles.shed == shipped.shed
+    own = program("profiles: {known: [CHAT, NIGHTLY, DAILY]}\n").profiles
+    assert [own.standing(name) for name in own.known] == [0, 0, 0]
+    said = program("profiles: {known: [CHAT, NIGHTLY, DAILY], shed: [NIGHTLY, CHAT]}\n").profiles
+    assert [said.standing(name) for name in said.known] == [1, 0, 2]
+    assert program("profiles: {shed: []}\n").profiles.standing("BATCH") == 0
 
 
 def test_order_is_file_name_then_place_and_packs_come_last(

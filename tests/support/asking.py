@@ -21,6 +21,7 @@ from policyroute.exchange.answering import Asks
 from policyroute.exchange.carrying import carrying
 from policyroute.failures import Failure
 from policyroute.policy.model import Price, Provider, Target
+from policyroute.policy.qualities import ByTask
 from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
@@ -85,7 +86,7 @@ def _candidate(name: str, dialect: str, prefill: bool) -> Candidate:
     account = Provider(name, dialect, url, (), "eu", Clearance.INTERNAL, (), {}, SPAN)
     price = Price(ABSENT, ABSENT, ABSENT, ABSENT)
     traits = {name: replace(BY_DIALECT[dialect], prefill=prefill)}
-    spec = Target(name, f"{name}-model", (account,), ABSENT, ABSENT, ABSENT, price, {}, {}, SPAN, traits=traits)
+    spec = Target(name, f"{name}-model", (account,), ByTask(), ABSENT, ABSENT, price, {}, {}, SPAN, traits=traits)
     return Candidate(name, spec, account, facts=cast("Any", None))
 
 

@@ -28,7 +28,7 @@ def everything(body: str) -> str:
 class Echo:
     """One provider. It says what `says` makes of a body, in pieces of `piece` characters, or calls a tool with that as
     its argument `said`; `cut` is after how many pieces its first answer breaks off, `down` that it answers 503,
-    with this `code`."""
+    with this `code`. `busy` are the Retry-Afters that its next answers say it with that it is throttled."""
 
     dialect: str = "openai_chat"
     says: Says = everything
@@ -37,6 +37,7 @@ class Echo:
     code: str | None = None
     cut: int | None = None
     calls: bool = False
+    busy: list[str] = field(default_factory=list[str])
     got: list[bytes] = field(default_factory=list[bytes])
 
     def events(self, body: str) -> list[StreamEvent]:
@@ -67,6 +68,9 @@ class Echoes(httpx.AsyncBaseTransport):
         if echo.down:
             error = {"message": "down", "type": "server_error", "code": echo.code}
             return httpx.Response(503, json={"error": error})
+        if echo.busy:
+            error = {"message": "busy", "type": "requests", "code": "rate_limit_exceeded"}
+            return httpx.Response(429, json={"error": error}, headers={"retry-after": echo.busy.pop()})
         data = json.loads(body)
         streamed = data.get("stream") is True or "stream" in request.url.path
         read = ModelRequest.read(echo.dialect, body, path=request.url.path)

@@ -18,6 +18,7 @@ from policyroute.decide.state import Place
 from policyroute.failures import DEFAULT_AFTER, Failure
 from policyroute.policy.accounts import SecretRef
 from policyroute.policy.model import Price, Provider, Target
+from policyroute.policy.qualities import ByTask
 from policyroute.problems import Span
 from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest
@@ -85,7 +86,7 @@ class Given(NamedTuple):
 def candidate(target: str, base_url: str, keys: tuple[SecretRef, ...] = (), *, client_key: bool = False) -> Candidate:
     account = Provider(target, "openai_chat", base_url, keys, "eu", Clearance.INTERNAL, (), {}, SPAN, client_key)
     price = Price(ABSENT, ABSENT, ABSENT, ABSENT)
-    spec = Target(target, f"{target}-model", (account,), ABSENT, ABSENT, ABSENT, price, {}, {}, SPAN)
+    spec = Target(target, f"{target}-model", (account,), ByTask(), ABSENT, ABSENT, price, {}, {}, SPAN)
     return Candidate(target, spec, account, facts=cast("Any", None))
 
 

@@ -147,7 +147,7 @@ def _surely(where: Expression | None, facts: Any) -> bool:
     """Whether the condition is known to hold. One that errs holds."""
     if where is None:
         return True
-    if not rests_on_policy(where):
+    if not rests_on_policy(where, by_task=not hasattr(facts, "quality")):
         return False
     try:
         return where.evaluate(SimpleNamespace(target=facts)) is not False

@@ -17,6 +17,7 @@ from policyroute.cel.region import ALWAYS, Condition
 from policyroute.decide.constraints import rests_on_policy
 from policyroute.policy.actions import Route
 from policyroute.policy.model import Mode, Program, Rule, Target
+from policyroute.policy.qualities import ByTask, Floor
 from policyroute.problems import Problem, Severity, Span
 
 StaticFacts = Callable[[Target], tuple[Any, ...]]
@@ -37,7 +38,7 @@ def unreachable(program: Program, static_facts: StaticFacts) -> tuple[Problem, .
     # An answer only comes of what no other rule denies, and what denies it takes nothing from those.
     answers = [read for read in live if read.rule.of_answers]
     requests = [read for read in live if not read.rule.of_answers]
-    return (*dead, *_overtaken(requests), *_overtaken(answers), *_excluded(program, static_facts))
+    return (*dead, *_overtaken(requests), *_overtaken(answers), *_excluded(program, requests, static_facts))
 
 
 def _read(rule: Rule) -> _Read:
@@ -86,16 +87,16 @@ def _lost(rule: Rule, taker: Rule) -> Problem:
 
 
 class _Takers:
-    """The earlier rules that end a request's way, found by one thing they demand."""
+    """Rules found by one thing they demand: such as the earlier ones that end a request's way."""
 
     def __init__(self) -> None:
         self._by_demand: defaultdict[Hashable, list[_Read]] = defaultdict(list)
-        self._unconditional: list[_Read] = []
+        self.unconditional: list[_Read] = []
 
     def add(self, read: _Read) -> None:
         demands = read.condition.demands
         if not demands:
-            self._unconditional.append(read)
+            self.unconditional.append(read)
             return
         for key in min(demands, key=lambda keys: sum(len(self._by_demand[key]) for key in keys)):
             self._by_demand[key].append(read)
@@ -104,8 +105,12 @@ class _Takers:
         found = [taker.rule for taker in self._candidates(read) if _takes(taker, read)]
         return min(found, key=lambda rule: rule.position) if found else None
 
+    def all_that_hold(self, read: _Read) -> list[Rule]:
+        """Those that match every request that this one does."""
+        return [each.rule for each in self._candidates(read) if read.condition.implies(each.condition)]
+
     def _candidates(self, read: _Read) -> Iterator[_Read]:
-        yield from self._unconditional
+        yield from self.unconditional
         for key in read.condition.offers:
             yield from self._by_demand.get(key, ())
 
@@ -123,22 +128,31 @@ def _when_span(rule: Rule) -> Span:
     return rule.when.source.span(0, len(rule.when.source.text))
 
 
-def _excluded(program: Program, static_facts: StaticFacts) -> Iterator[Problem]:
-    """Candidates that the constraints of their own rule, or of a rule that always holds, put out for certain."""
-    always = [rule for rule in program.rules if rule.when is None and rule.mode is Mode.ENFORCE]
+def _excluded(program: Program, live: list[_Read], static_facts: StaticFacts) -> Iterator[Problem]:
+    """Candidates that a constraint puts out for certain: that of their own rule, or of one that holds wherever it
+    does."""
+    holding = _Takers()
+    for read in live:
+        if read.rule.mode is Mode.ENFORCE and (read.rule.require or read.rule.quality_floor):
+            holding.add(read)
+    always = [read.rule for read in holding.unconditional]
     facts = {name: static_facts(target) for name, target in program.targets.items()}
-    routing = [(rule.route, rule, rule.span) for rule in program.rules if rule.route and rule.mode is not Mode.OFF]
-    for route, owner, span in [*routing, (program.default.route, None, program.default.span)]:
-        constraints = [owner, *always] if owner and owner not in always else always
-        yield from _excluded_from(route, span, constraints, facts)
+    for read in live:
+        if read.rule.route is not None:
+            others = {each.position: each for each in holding.all_that_hold(read) if each is not read.rule}
+            constraints = [read.rule, *(others[position] for position in sorted(others))]
+            yield from _excluded_from(read.rule.route, read.rule.span, constraints, program, facts)
+    yield from _excluded_from(program.default.route, program.default.span, always, program, facts)
 
 
 def _excluded_from(
-    route: Route, span: Span, constraints: list[Rule], facts: Mapping[str, tuple[Any, ...]]
+    route: Route, span: Span, constraints: list[Rule], program: Program, facts: Mapping[str, tuple[Any, ...]]
 ) -> Iterator[Problem]:
     for item in route.items:
+        if item not in program.targets:
+            continue
         for rule in constraints:
-            why = _certainly_out(rule, facts.get(item, ()))
+            why = _certainly_out(rule, program.targets[item].quality, facts[item])
             if why is not None:
                 yield _warning(
                     "candidate-excluded",
@@ -149,16 +163,30 @@ def _excluded_from(
                 break
 
 
-def _certainly_out(rule: Rule, places: tuple[Any, ...]) -> str | None:
-    if not places:
-        return None
+def _certainly_out(rule: Rule, quality: ByTask, places: tuple[Any, ...]) -> str | None:
     floor = rule.quality_floor
-    if floor is not None and all(isinstance(facts.quality, Absent) or facts.quality < floor for facts in places):
-        return f"the quality floor {floor:g}"
+    if floor is not None and _under(floor, quality):
+        return f"the quality floor {_said(floor)}"
     require = rule.require
-    if require is not None and rests_on_policy(require) and not any(_satisfies(require, facts) for facts in places):
+    steady = require is not None and rests_on_policy(require, by_task=bool(quality.tagged))
+    if require is not None and steady and not any(_satisfies(require, facts) for facts in places):
         return "the `require`"
     return None
+
+
+def _under(floor: Floor, quality: ByTask) -> bool:
+    """Whether it is under the floor whatever kind of task a request is."""
+    kinds = (*floor.least.tagged, *quality.tagged)
+    pairs = [(floor.least.otherwise, quality.otherwise), *((floor.least.of(kind), quality.of(kind)) for kind in kinds)]
+    return all(
+        not floor.unknown_may if isinstance(known, Absent) else not isinstance(least, Absent) and known < least
+        for least, known in pairs
+    )
+
+
+def _said(floor: Floor) -> str:
+    levels = [("", floor.least.otherwise), *floor.least.tagged.items()]
+    return ", ".join(f"{kind} {level:g}".strip() for kind, level in levels if not isinstance(level, Absent))
 
 
 def _satisfies(require: Expression, facts: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from policyroute.author import conversations
 from policyroute.author.answers import answer_of, verdict_on
 from policyroute.cel.values import Timestamp
 from policyroute.decide import Decision, PolicySet, RoutingState
@@ -87,19 +88,23 @@ def failed(outcomes: Iterable[Outcome]) -> tuple[Problem, ...]:
 
 def _outcome(policy: PolicySet, case: Case) -> Outcome:
     given = case.spec.given
+    state, client = state_of(policy.program, given), client_of(given)
     try:
-        request = request_of(given, policy.program.profiles)
+        request, session, labels, errors = conversations.held(
+            policy, given, request_of(given, policy.program.profiles), state, client
+        )
     except (BadRequest, ValueError) as error:
         return Outcome(case, (f"what is given makes no request: {error}",), None)
-    state, client = state_of(policy.program, given), client_of(given)
-    decision = policy.decide(request, state, request.time, decision_id="test", client=client)
+    decision = policy.decide(
+        request, state, request.time, decision_id="test", client=client, session=session, session_labels=labels
+    )
     verdict = verdict_on(policy, decision, state, answer_of(given, policy.program.refusals, request, decision))
     decision = replace(
         decision,
         denied=decision.denied or verdict.denied,
         fired=decision.fired + verdict.fired,
         shadow=decision.shadow + verdict.shadow,
-        errors=decision.errors + verdict.errors,
+        errors=errors + decision.errors + verdict.errors,
     )
     return Outcome(case, tuple(_failures(case.spec.expect, decision)), decision)
 
@@ -216,6 +221,7 @@ def _failures(expect: Expect, decision: Decision) -> Iterator[str]:
             if getattr(decision.limits, name) != wanted:
                 yield f"limits.{name} is {getattr(decision.limits, name):g}s, not {wanted:g}s"
     yield from _answers(expect, decision)
+    yield from conversations.failures(expect, decision)
 
 
 def _answers(expect: Expect, decision: Decision) -> Iterator[str]:

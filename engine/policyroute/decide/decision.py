@@ -25,11 +25,14 @@ from policyroute.decide.resolved import (
 )
 from policyroute.decide.target_facts import TargetFacts
 from policyroute.dialects.concerns import Concern
+from policyroute.divergence import NOT_WATCHED, Reaction, Watch
 from policyroute.policy.actions import Headers, Redact, Scrub, Transform
 from policyroute.policy.model import Provider, Target
 from policyroute.problems import Span
+from policyroute.sessions import DEFAULT_SETTINGS, Settings
 
 _JSON = frozenset({int, float, str, bool, type(None)})
+_SHOWN = {"pinned": ", where the conversation is pinned", "home": ", where the conversation goes back to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ class Candidate:
 
     `facts` is what CEL saw as `target`, where a rule that depends on the moment asked; None where none did.
     `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
-    (by `score`), or `unranked` where it could not be ranked and so comes after those that could. `concerns` is what a
-    body of the provider's own dialect is asked before it goes there as it is.
+    (by `score`), or `unranked` where it could not be ranked and so comes after those that could; `pinned` where the
+    conversation is, `home` where it goes back to, `same_target` for other providers of the pinned target. `concerns` is
+    what a body of the provider's own dialect is asked before it goes there as it is.
     """
 
     target: str
@@ -77,7 +81,7 @@ class Excluded:
 
     `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
     client), `dialect`, `missing_secret`, `supports`, `unsupported`, `context_window`, `other_model`, `other_account`.
-    `detail` says it in words, without content.
+    `detail` says it in words, without content; `floor` is the least quality, of one that is under a floor.
     """
 
     target: str
@@ -85,6 +89,7 @@ class Excluded:
     code: str
     rule: str | None
     detail: str
+    floor: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -101,7 +106,7 @@ class Denial:
     """Why no attempt is made.
 
     `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `context_length_exceeded`, `unsupported`, or the rule's.
+    `context_length_exceeded`, `unsupported`, `divergence`, or the rule's.
     """
 
     status: int
@@ -177,6 +182,10 @@ class Decision:
     (rule id, effect); their expressions are evaluated for each hop.
     `route_rule` is `default` where no rule routed; `fired` every enforced rule that applies, in order; `shadow` the
     rules in shadow mode that would have. `awaiting` are the rules that have to see the answer, if any may match it.
+    `session` is how the conversation is held: as at its first request. `unpinned` is the code of why the place that it
+    is pinned to is not tried first: one of `Excluded`'s, `undefined` where the policy has no such place any more, or
+    `divergence`; empty where it is, or is pinned to none. `watch` is what is watched for, `reaction` what is done
+    because it goes round in circles.
     """
 
     id: str
@@ -201,14 +210,24 @@ class Decision:
     redactions: tuple[tuple[str, Redact], ...] = ()
     censors: tuple[tuple[str, Redact], ...] = ()
     scrubs: tuple[tuple[str, Scrub], ...] = ()
+    session: Settings = DEFAULT_SETTINGS
+    watch: Watch = NOT_WATCHED
+    reaction: Reaction | None = None
+    unpinned: str = ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """One line a candidate and rule error, for people."""
-        chosen = tuple(f"{c.target} at {c.provider.name}: candidate {n}" for n, c in enumerate(self.candidates, 1))
+        """One line a candidate and rule error, for people; and what became of the conversation's pin and circles."""
+        chosen = tuple(
+            f"{c.target} at {c.provider.name}: candidate {n}{_SHOWN.get(c.why, '')}"
+            for n, c in enumerate(self.candidates, 1)
+        )
         out = tuple(f"{x.target} at {x.provider}: out, {x.detail}" for x in self.excluded)
         trouble = tuple(f"{e.rule}: {e.effect} erred ({e.reason}), {e.consequence}" for e in self.errors)
-        return chosen + out + trouble
+        moved = (f"not where the conversation is pinned: {self.unpinned}",) if self.unpinned else ()
+        done = self.reaction
+        circles = (f"goes round in circles ({done.evidence.kind}): {done.kind}",) if done else ()
+        return chosen + moved + circles + out + trouble
 
     def as_json(self) -> Mapping[str, Any]:
         """A JSON-safe dict: every rule that fired, every candidate with why it is in or out."""
@@ -226,6 +245,10 @@ class Decision:
             "hold": self.hold.as_json(),
             "resume": self.resume.as_json(),
             "expected": self.expected.as_json() if self.expected else None,
+            "session": self.session.as_json(),
+            "unpinned": self.unpinned or None,
+            "divergence": self.watch.as_json(),
+            "reaction": self.reaction.as_json() if self.reaction else None,
             "transforms": [rule for rule, _ in self.transforms],
             "request_headers": [rule for rule, _ in self.request_headers],
             "response_headers": [rule for rule, _ in self.response_headers],

@@ -11,6 +11,7 @@ from typing import Final
 from policyroute.cel.expression import EvaluationError
 from policyroute.decide.decision import Denial, Excluded
 from policyroute.decide.endpoints import AUTO
+from policyroute.divergence import Evidence
 from policyroute.policy.model import Rule
 
 _MODEL_SHOWN: Final = 100
@@ -49,6 +50,17 @@ def of_first(out: Excluded) -> Denial:
         message = "The prompt is longer than the context window of the model that should serve it"
         return Denial(400, "context_length_exceeded", message, None)
     return Denial(400, "unsupported", f"The model that should serve this cannot take it as it is: {out.detail}", None)
+
+
+def diverged(evidence: Evidence) -> Denial:
+    """It goes round in circles, and the rules say to end it there."""
+    tool = evidence.tool if len(evidence.tool) <= _MODEL_SHOWN else evidence.tool[:_MODEL_SHOWN] + "..."
+    what = f"the tool `{tool}` was called {evidence.count} times to no new end" if tool else "it repeats itself"
+    message = (
+        f"This conversation goes round in circles: {what}. Do not send it again as it is: leave the repetitions out of"
+        " its messages and say what to do instead, or begin a new conversation"
+    )
+    return Denial(400, "divergence", message, None)
 
 
 def all_out(excluded: Sequence[Excluded]) -> Denial:

@@ -11,6 +11,8 @@ from typing import Final, Generic, TypeVar
 
 from policyroute.decide.constraints import Constraint
 from policyroute.policy.actions import (
+    Conversing,
+    Diverging,
     Expected,
     Fallback,
     Headers,
@@ -28,6 +30,7 @@ T = TypeVar("T")
 
 Redactions = tuple[tuple[str, Redact], ...]
 Guards = tuple[Redactions, Redactions, tuple[tuple[str, Scrub], ...]]
+Changes = tuple[tuple[tuple[str, Transform], ...], tuple[tuple[str, Headers], ...], tuple[tuple[str, Headers], ...]]
 _UNGUARDED: Final[Guards] = ((), (), ())
 
 
@@ -60,15 +63,16 @@ class Column(Generic[T]):
 
 
 class Effects:
-    """The rules that can match, and a column for each thing that the combination of effects asks of them."""
+    """The rules that can match, and a column for each thing that the combination of effects asks of them. `by_task`:
+    what some target's quality is depends on the request."""
 
-    def __init__(self, program_rules: Iterable[Rule]) -> None:
+    def __init__(self, program_rules: Iterable[Rule], *, by_task: bool = False) -> None:
         self.rules = rules = tuple(rule for rule in program_rules if rule.mode is not Mode.OFF)
         self.ids = tuple(rule.id for rule in rules)
         self.shadow = sum(1 << n for n, rule in enumerate(rules) if rule.mode is Mode.SHADOW)
         self.closed = sum(1 << n for n, rule in enumerate(rules) if rule.fails_closed)
         self.deny: Column[Rule] = Column(rules, lambda rule: rule if rule.deny else None)
-        self.constrain: Column[Constraint] = Column(rules, _constraint)
+        self.constrain: Column[Constraint] = Column(rules, lambda rule: _constraint(rule, by_task))
         self.route: Column[Route] = Column(rules, lambda rule: rule.route)
         self.transform: Column[tuple[str, Transform]] = Column(
             rules, lambda rule: (rule.id, rule.transform) if rule.transform else None
@@ -86,6 +90,8 @@ class Effects:
         )
         self.hold: Column[Hold] = Column(rules, lambda rule: rule.hold)
         self.resume: Column[Resume] = Column(rules, lambda rule: rule.resume)
+        self.session: Column[Conversing] = Column(rules, lambda rule: rule.session)
+        self.divergence: Column[Diverging] = Column(rules, lambda rule: rule.divergence)
         self.redact: Column[tuple[str, Redact]] = Column(
             rules, lambda rule: (rule.id, rule.redact) if rule.redact and not rule.censors else None
         )
@@ -103,6 +109,10 @@ class Effects:
             return _UNGUARDED
         return self.redact.of(bitmap), self.censor.of(bitmap), self.scrub.of(bitmap)
 
+    def changes(self, bitmap: int) -> Changes:
+        """What these rules change: of the request, of the headers to the provider and of those to the client."""
+        return self.transform.of(bitmap), self.request_headers.of(bitmap), self.response_headers.of(bitmap)
+
     def scrubs(self) -> tuple[Scrub, ...]:
         """What any rule scrubs, those in shadow mode too."""
         return tuple(rule.scrub for rule in self.rules if rule.scrub is not None)
@@ -112,9 +122,9 @@ class Effects:
         return tuple([self.ids[position] for position in bits(bitmap)]) if bitmap else ()
 
 
-def _constraint(rule: Rule) -> Constraint | None:
+def _constraint(rule: Rule, by_task: bool) -> Constraint | None:
     demanding = rule.require is not None or rule.quality_floor is not None
-    return Constraint(rule.id, rule.require, rule.quality_floor) if demanding else None
+    return Constraint(rule.id, rule.require, rule.quality_floor, by_task=by_task) if demanding else None
 
 
 def bits(bitmap: int) -> Iterator[int]:

@@ -38,10 +38,10 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
         return Excluded(endpoint.spec.name, endpoint.provider.name, "not_granted", None, detail)
     for constraint in constraints:
         if breach := constraint.breach(endpoint, facts):
-            rule, (code, detail, erred) = constraint.rule, breach
+            rule, (code, detail, erred, floor) = constraint.rule, breach
             if erred:
                 errors.append(RuleError(rule, code, *erred, "refused"))
-            return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail)
+            return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail, floor)
     if found := _obstacle(endpoint, facts.request, state, fallback, decided=decided):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None

@@ -67,7 +67,8 @@ class Supports:
 class Endpoint:
     """A target at one of its providers.
 
-    `known` is what CEL sees of it, as far as it never changes; `serves` what it may be asked for, `lacks` the
+    `known` is what CEL sees of it, as far as it never changes: a quality that goes by the kind of task is not in it.
+    `serves` what it may be asked for, `lacks` the
     capabilities it is declared not to have, and `window` its context window in tokens, endless where none is declared.
     `concerns` is what a body of its own dialect is asked before it goes there as it is: the client may have had another
     model in mind. Of a target that nobody knows nothing is asked.
@@ -92,12 +93,13 @@ class Endpoint:
             "clearance": provider.clearance,
             "failure_domains": provider.failure_domains,
             "tags": TotalMap({**provider.tags, **spec.tags}),
-            "quality": spec.quality,
             "supports": supports,
             "context_window": spec.context_window,
             "max_output_tokens": spec.max_output_tokens,
             "price": spec.price,
         }
+        if not spec.quality.tagged:
+            self.known = {**self.known, "quality": spec.quality.otherwise}
 
 
 def _concerns(dialect: str, traits: Traits | None) -> tuple[Concern, ...]:

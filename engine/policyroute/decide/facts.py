@@ -6,12 +6,12 @@ cost only where a rule that can still match wants them. The names are those of `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from policyroute.cel.expression import EvaluationError, Expression
-from policyroute.cel.values import Timestamp, TotalMap
+from policyroute.cel.values import Duration, Timestamp, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
 from policyroute.decide.content import Content, Looked, content, labels
@@ -20,14 +20,24 @@ from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
+from policyroute.policy.qualities import TASK
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub.profile import DEFAULT, Profile
+from policyroute.sessions import Session
 
 T = TypeVar("T")
+
+Labels = tuple[Clearance, ...] | EvaluationError
+"""How secret texts are, least first; or why nobody can say."""
 
 
 def _read(path: str) -> Lazy[Any]:
     return Lazy(attrgetter(path))
+
+
+def _of_session(before: T, read: Callable[[Session], T]) -> Lazy[T]:
+    """What it reads of what is kept of the conversation; `before` while nothing is."""
+    return Lazy(lambda facts: before if facts.session is None else read(facts.session))
 
 
 def _known(found: T | EvaluationError) -> T:
@@ -40,11 +50,14 @@ def _known(found: T | EvaluationError) -> T:
 class Facts:
     """The facts of one request, turned to each candidate in turn while its constraints are asked.
 
-    `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled.
+    `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled. `session`
+    is what is kept of the conversation, None at its first request; `labelled` how secret what it showed before is.
     """
 
     granted: Mapping[str, Target] | None = None
     profiles: Sequence[Profile] = (DEFAULT,)
+    session: Session | None = None
+    labelled: Labels = ()
 
     def __init__(
         self,
@@ -57,7 +70,7 @@ class Facts:
         self.request = request
         self.client = client
         self.state = self._current = state
-        self._now = now
+        self.now = now
         self._endpoints = endpoints
         self.endpoint: Endpoint | None = None
         # What lies ready is taken at once: a plain attribute is cheaper than a lazy one that is touched.
@@ -70,8 +83,13 @@ class Facts:
         self.client_team = client.team
         self.client_tier = client.tier
 
-    def knowing(self, looked: Looked) -> None:
+    def knowing(
+        self, granted: Mapping[str, Target] | None, looked: Looked | None, session: Session | None, labelled: Labels
+    ) -> None:
         """What was looked for already is not looked for again."""
+        self.granted, self.session, self.labelled = granted, session, labelled
+        if looked is None:
+            return
         if looked.content is not None:
             self.__dict__["_content"] = looked.content
         if looked.labels is not None:
@@ -110,7 +128,22 @@ class Facts:
     def target(self) -> TargetFacts:
         if self.endpoint is None:
             raise AttributeError("target")
-        return TargetFacts(self.endpoint, self.request, self._current)
+        return TargetFacts(self.endpoint, self, self._current)
+
+    def task(self) -> str | EvaluationError:
+        """What kind of task it is, by the policy's variable of that name; or why nobody can say."""
+        return self._task
+
+    @Lazy
+    def _task(self) -> str | EvaluationError:
+        """As long as it is being found out it is not known: what finds it out may ask for a target's quality, which
+        goes by it."""
+        self.__dict__["_task"] = EvaluationError("the kind of task is not known yet")
+        try:
+            found = getattr(self, f"variables_{TASK}", None)
+        except EvaluationError as error:
+            return error
+        return found if isinstance(found, str) else EvaluationError("the kind of task is not said")
 
     request_id = _read("request.id")
     request_method = _read("request.method")
@@ -120,6 +153,7 @@ class Facts:
     request_messages = _read("request.messages")
     request_system = _read("request.system")
     request_last_user = _read("request.last_user")
+    request_opening = _read("request.opening")
     request_tools = _read("request.tools")
     request_tool_choice = _read("request.tool_choice")
     request_response_format = _read("request.response_format")
@@ -131,6 +165,10 @@ class Facts:
     client_role = _read("client.role")
     client_address = _read("client.address")
     session_id = _read("request.conversation_id")
+    session_turn = _of_session(1, lambda session: session.turns + 1)
+    session_target = _of_session("", attrgetter("target"))
+    session_switches = _of_session(0, attrgetter("switches"))
+    session_divergence = _of_session(0, attrgetter("divergence"))
     gateway_in_flight = _read("state.gateway.in_flight")
     gateway_load = _read("state.gateway.load")
     gateway_queue = _read("state.gateway.queue")
@@ -138,7 +176,7 @@ class Facts:
     @Lazy
     def request_time(self) -> Timestamp:
         """A request that does not know when it was received was received now."""
-        return Timestamp.of(self.request.time or self._now)
+        return Timestamp.of(self.request.time or self.now)
 
     @Lazy
     def request_query(self) -> TotalMap:
@@ -153,7 +191,15 @@ class Facts:
         return TotalMap(self.request.metadata)
 
     @Lazy
-    def _labels(self) -> tuple[Clearance, ...] | EvaluationError:
+    def session_age(self) -> Duration:
+        return Duration.of(max(0.0, self.now - self.session.began) if self.session is not None else 0.0)
+
+    @property
+    def session_labels(self) -> tuple[Clearance, ...]:
+        return _known(self.labelled)
+
+    @Lazy
+    def _labels(self) -> Labels:
         return labels(self.request, self.profiles)
 
     @Lazy
@@ -178,7 +224,7 @@ class Facts:
 
     @Lazy
     def targets(self) -> Targets:
-        return Targets(self._endpoints, self.request, self.state)
+        return Targets(self._endpoints, self, self.state)
 
 
 class _Variable:

@@ -22,6 +22,7 @@ from policyroute.decide.matching import errors_of, holds
 from policyroute.policy.actions import Headers
 from policyroute.policy.model import Mode, Rule
 from policyroute.policy.vocabulary import ANSWER_ROOTS
+from policyroute.request import Operation
 
 _LATER: Final = ANSWER_ROOTS | {"target"}
 _TEXT: Final = "response.text"
@@ -59,7 +60,9 @@ class AnswerRules:
         ]
 
     def awaiting(self, facts: Facts) -> Awaiting | None:
-        """Those that may match the answer to this request; None where none can."""
+        """Those that may match the answer to this request; None where none can. Only conversations are judged."""
+        if facts.request.operation is not Operation.CHAT:
+            return None
         standing = [each for each in self._rules if not any(_is_false(gate, facts) for gate in each.gates)]
         if not standing:
             return None

@@ -1,5 +1,5 @@
-"""What is merged key by key (fallback, limits, hold, resume): each key from the first matching rule that sets it, then
-`default`, then the built-in.
+"""What is merged key by key (fallback, limits, hold, resume, session, divergence): each key from the first matching
+rule that sets it, then `default`, then the built-in.
 
 Rule of this module: plain values in and out; which rules match is somebody else's business.
 """
@@ -10,13 +10,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, Generic, TypeVar
 
-from policyroute.decide.effects import Column
-from policyroute.decide.resolved import ResolvedFallback, ResolvedHold, ResolvedLimits, ResolvedResume
+from policyroute.decide.effects import Column, Effects
+from policyroute.decide.resolved import (
+    DEFAULT_FALLBACK,
+    DEFAULT_HOLD,
+    DEFAULT_LIMITS,
+    DEFAULT_RESUME,
+    ResolvedFallback,
+    ResolvedHold,
+    ResolvedLimits,
+    ResolvedResume,
+)
+from policyroute.divergence import NOT_WATCHED, Watch
 from policyroute.failures import FailureKind
 from policyroute.policy.actions import Fallback
+from policyroute.policy.model import Default
+from policyroute.sessions import DEFAULT_SETTINGS, Settings
 
 T = TypeVar("T")
-R = TypeVar("R", bound=ResolvedFallback | ResolvedHold | ResolvedLimits | ResolvedResume)
+R = TypeVar("R", bound=ResolvedFallback | ResolvedHold | ResolvedLimits | ResolvedResume | Settings | Watch)
 
 _KEPT: Final = 1024
 
@@ -43,6 +55,20 @@ class Merged(Generic[T, R]):
                 self._kept.clear()
             kept = self._kept[bitmap] = self._merge(self._column.of(bitmap), self._base)
         return kept
+
+
+class Merges:
+    """All such effects of a policy set."""
+
+    __slots__ = ("fallback", "hold", "limits", "resume", "session", "watch")
+
+    def __init__(self, effects: Effects, default: Default) -> None:
+        self.fallback = Merged(effects.fallback, default.fallback, DEFAULT_FALLBACK, fallback)
+        self.limits = Merged(effects.limits, default.limits, DEFAULT_LIMITS, first_set)
+        self.hold = Merged(effects.hold, default.hold, DEFAULT_HOLD, first_set)
+        self.resume = Merged(effects.resume, default.resume, DEFAULT_RESUME, first_set)
+        self.session = Merged(effects.session, default.session, DEFAULT_SETTINGS, first_set)
+        self.watch = Merged(effects.divergence, default.divergence, NOT_WATCHED, first_set)
 
 
 def first_set(rules: Sequence[object], base: R) -> R:

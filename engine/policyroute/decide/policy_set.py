@@ -11,45 +11,43 @@ from dataclasses import replace
 from typing import Final
 
 from policyroute.cel.expression import Environment, EvaluationError
-from policyroute.decide import denial, merge
+from policyroute.decide import denial, pinning
 from policyroute.decide.answers import Answer
-from policyroute.decide.constraints import Constraint
+from policyroute.decide.constraints import Constraint, goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
+from policyroute.decide.diverging import reaction_to
 from policyroute.decide.effects import Effects
 from policyroute.decide.eligibility import comparable, excluded, of_one_account
 from policyroute.decide.endpoints import Endpoints
-from policyroute.decide.facts import Facts, facts_class
+from policyroute.decide.facts import Facts, Labels, facts_class
 from policyroute.decide.grants import Grants
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index, compiling
 from policyroute.decide.judging import AnswerRules, Verdict, judged
+from policyroute.decide.keys import Keys
 from policyroute.decide.matching import errors_of
-from policyroute.decide.merge import Merged
+from policyroute.decide.merge import Merges
 from policyroute.decide.ordering import ranked
-from policyroute.decide.resolved import (
-    DEFAULT_FALLBACK,
-    DEFAULT_HOLD,
-    DEFAULT_LIMITS,
-    DEFAULT_RESUME,
-    Expectation,
-    ResolvedFallback,
-)
-from policyroute.decide.routes import Lineup, Named, Plan, pool
+from policyroute.decide.resolved import Expectation, ResolvedFallback
+from policyroute.decide.routes import Named, Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.failures import FailureKind
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
 from policyroute.request import Client, ModelRequest, Operation
+from policyroute.sessions import Session
 
 _LOCAL: Final = Client()
+_NOBODY: Final[tuple[tuple[Candidate, ...], tuple[Excluded, ...]]] = ((), ())
 
 
 class PolicySet:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._effects = Effects(rule for rule in program.rules if not rule.of_answers)
+        early = (rule for rule in program.rules if not rule.of_answers)
+        self._effects = Effects(early, by_task=goes_by_task(program.targets.values()))
         environment = Environment(roots(program.targets), FLAT)
         self._index = Index(self._effects.rules, environment)
         later = [rule for rule in program.rules if rule.of_answers and rule.mode is not Mode.OFF]
@@ -68,10 +66,8 @@ class PolicySet:
         self._asked = questions([*program.variables.values(), *conditions])
         default = program.default
         self._default = Plan(default.route, self.endpoints, known)
-        self._fallback = Merged(self._effects.fallback, default.fallback, DEFAULT_FALLBACK, merge.fallback)
-        self._limits = Merged(self._effects.limits, default.limits, DEFAULT_LIMITS, merge.first_set)
-        self._hold = Merged(self._effects.hold, default.hold, DEFAULT_HOLD, merge.first_set)
-        self._resume = Merged(self._effects.resume, default.resume, DEFAULT_RESUME, merge.first_set)
+        self._merged = Merges(self._effects, default)
+        self._keys = Keys(self._effects.rules, default.session)
 
     @property
     def revision(self) -> str:
@@ -86,6 +82,29 @@ class PolicySet:
     def needs_content(self) -> bool:
         """Whether conditions ask what is in a request's texts: of a large request that takes a while to say."""
         return any(self._asked)
+
+    @property
+    def needs_session_labels(self) -> bool:
+        """Whether any expression asks how secret what was labelled earlier in the conversation is."""
+        return "session.labels" in self.program.reads
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether rules say which conversation a request belongs to."""
+        return bool(self._keys)
+
+    def conversation_key(
+        self,
+        request: ModelRequest,
+        client: Client,
+        state: RoutingState,
+        now: float,
+        errors: list[RuleError] | None = None,
+    ) -> str:
+        """The name of the conversation by the rules, asked before what is kept of it is read; empty where no rule gives
+        one, and what the client says stands. Keys that could not be evaluated are added to `errors`."""
+        facts = self._facts(request, client, state, now, self.endpoints.first)
+        return self._keys.of(facts, [] if errors is None else errors)
 
     def looked(self, request: ModelRequest) -> Looked:
         """What conditions may ask of its texts, for `decide`. A thread may call it that has the request alone."""
@@ -104,34 +123,32 @@ class PolicySet:
         decision_id: str = "",
         client: Client = _LOCAL,
         looked: Looked | None = None,
+        session: Session | None = None,
+        session_labels: Labels = (),
     ) -> Decision:
         """Decide one request. `now` is in epoch seconds. `looked` is what `looked` says of it, if that was asked.
-
-        Nothing that a policy or a request says makes it raise: rules that cannot be evaluated are in `errors`, and a
-        request that is not to be served has `denied` set.
-        """
+        `session` is what is kept of its conversation, None at the first request; `session_labels` (least first) how
+        secret the labelled texts of earlier ones are, where `needs_session_labels`. Nothing that a policy or a request
+        says makes it raise: rules that cannot be evaluated are in `errors`, and a request that is not to be served has
+        `denied` set."""
         effects = self._effects
-        is_chat = request.operation is Operation.CHAT
         facts = self._facts(request, client, state, now, self.endpoints.first)
-        if client.models is not None:
-            facts.granted = self._grants.of(client.models)
-        if looked is not None:
-            facts.knowing(looked)
+        facts.knowing(self._grants.of(client.models), looked, session, session_labels)
         matched, erred = self._index.match(facts)
         applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
-        enforced = matched & ~effects.shadow
-        applied = applying & ~effects.shadow
-
+        enforced, applied = matched & ~effects.shadow, applying & ~effects.shadow
         constraints = effects.constrain.of(applied)
         route_rule, plan = self._route(enforced)
-        candidates: tuple[Candidate, ...] = ()
-        out: tuple[Excluded, ...] = ()
-        denied = self._denied(applied, erred)
+        candidates, out = _NOBODY
+        denied, reaction, unpinned = self._denied(applied, erred), None, ""
+        watch = self._merged.watch.of(enforced)
+        if watch.react and denied is None:
+            reaction, denied = reaction_to(request, watch, session)
         fallback, expected = self._fallbacks(enforced)
         if denied is None:
             candidates, out, denied = self._candidates(route_rule, plan, facts, constraints, errors, fallback)
-            if not (candidates or denied):
-                denied = denial.all_out(out) if out else denial.unserved(request.model, route_rule)
+            if session is not None or reaction is not None:
+                candidates, unpinned = pinning.settled(session, reaction, request, candidates, out, self.endpoints)
         return Decision(
             decision_id,
             self.program.revision,
@@ -142,17 +159,19 @@ class PolicySet:
             effects.named(applied),
             effects.named(applying & effects.shadow),
             fallback,
-            self._limits.of(enforced),
-            effects.transform.of(enforced),
-            effects.request_headers.of(enforced),
-            effects.response_headers.of(enforced),
+            self._merged.limits.of(enforced),
+            *effects.changes(enforced),
             tuple(errors),
             Grounds(facts, constraints),
-            self._answers.awaiting(facts) if self._answers is not None and denied is None and is_chat else None,
-            self._hold.of(enforced),
-            self._resume.of(enforced),
+            self._answers.awaiting(facts) if self._answers is not None and denied is None else None,
+            self._merged.hold.of(enforced),
+            self._merged.resume.of(enforced),
             expected,
             *effects.guards(applied),
+            self._merged.session.of(enforced) if session is None else session.settings,
+            watch,
+            reaction,
+            unpinned,
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -196,7 +215,7 @@ class PolicySet:
 
     def _fallbacks(self, enforced: int) -> tuple[ResolvedFallback, Expectation | None]:
         """Where a schema is expected, an answer that does not fit is a failure like others."""
-        fallback, found = self._fallback.of(enforced), self._effects.expect.first(enforced)
+        fallback, found = self._merged.fallback.of(enforced), self._effects.expect.first(enforced)
         if found is None:
             return fallback, None
         rule, expected = found[1]
@@ -232,10 +251,12 @@ class PolicySet:
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...], Denial | None]:
         """Those the route names, in its order: the eligible, and the others with the reason; or the end, where the
         first who could be asked would have to be asked for less and the rules do not want that."""
-        lineup = plan.lineup(facts.request, facts.client.tenant)
+        session = facts.session
+        ahead = pinning.ahead(session, facts.request) if session is not None else ()
+        lineup = plan.lineup(facts.request, facts.client.tenant, ahead)
         kept = facts.request.kept if len(lineup.candidates) > 1 else ""
         plain = plan.route.rank is None and fallback.on_unsupported == "adapt"
-        if plain and not (constraints or kept) and _unobstructed(lineup, facts):
+        if plain and not (constraints or kept) and lineup.unobstructed(facts):
             return lineup.candidates, (), None
         eligible: list[Named] = []
         out: list[Excluded] = []
@@ -249,7 +270,9 @@ class PolicySet:
             else:
                 eligible.append((endpoint, candidate))
         if plan.route.rank is not None:
-            candidates = ranked(rule, plan.route, eligible, facts, errors)
+            stay = tuple([candidate for _, candidate in eligible if candidate.why in pinning.AHEAD])
+            rest = [each for each in eligible if each[1].why not in pinning.AHEAD]
+            candidates = (*stay, *ranked(rule, plan.route, rest, facts, errors))
         else:
             candidates = tuple([candidate for _, candidate in eligible])
         if facts.request.operation is Operation.EMBEDDINGS:
@@ -258,15 +281,6 @@ class PolicySet:
         if kept:
             candidates, others = of_one_account(candidates, kept)
             out += others
+        if not candidates:
+            return (), tuple(out), denial.all_out(out) if out else denial.unserved(facts.request.model, rule)
         return candidates, tuple(out), None
-
-
-def _unobstructed(lineup: Lineup, facts: Facts) -> bool:
-    """Whether nobody in the lineup can be out: then nobody has to be asked."""
-    open_to, request = lineup.open_to, facts.request
-    if open_to is None or facts.state.missing_secrets or facts.state.counts.narrowed:
-        return False
-    if facts.granted is not None and not lineup.targets <= facts.granted.keys():
-        return False
-    chat = request.operation is Operation.CHAT
-    return chat and request.dialect == open_to[0] and request.size <= open_to[1]

@@ -6,15 +6,19 @@ Rule of this module: it names and orders; who is eligible is `eligibility`'s bus
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policyroute.decide.decision import Candidate
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
+from policyroute.decide.facts import Facts
 from policyroute.decide.ordering import key_of, weighted
+from policyroute.decide.pinning import AHEAD, SAME_TARGET, Ahead
 from policyroute.policy.actions import REQUESTED, Route
 from policyroute.request import ModelRequest, Operation
 
 Named = tuple[Endpoint, Candidate]
+
+_KEPT: Final = 1024
 
 
 class Lineup(NamedTuple):
@@ -29,6 +33,16 @@ class Lineup(NamedTuple):
     candidates: tuple[Candidate, ...]
     open_to: tuple[str, float] | None
     targets: frozenset[str]
+
+    def unobstructed(self, facts: Facts) -> bool:
+        """Whether nobody in it can be out: then nobody has to be asked."""
+        request = facts.request
+        if self.open_to is None or facts.state.missing_secrets or facts.state.counts.narrowed:
+            return False
+        if facts.granted is not None and not self.targets <= facts.granted.keys():
+            return False
+        chat = request.operation is Operation.CHAT
+        return chat and request.dialect == self.open_to[0] and request.size <= self.open_to[1]
 
 
 def _lineup(found: Mapping[Endpoint, Candidate]) -> Lineup:
@@ -51,41 +65,55 @@ def pool(endpoints: Endpoints) -> Pool:
             place: Candidate(place.spec.name, place.spec, place.provider, why=why, concerns=place.concerns)
             for place in every
         }
-        for why in ("routed", "weighted", "requested")
+        for why in ("routed", "weighted", "requested", *AHEAD)
     }
 
 
 class Plan:
     """One route over the endpoints of its policy set."""
 
-    __slots__ = ("_endpoints", "_kept", "_named", "_requested", "route")
+    __slots__ = ("_endpoints", "_kept", "_known", "_named", "route")
 
     def __init__(self, route: Route, endpoints: Endpoints, known: Pool) -> None:
         self.route = route
         self._endpoints = endpoints
         self._named = known["routed" if route.weights is None else "weighted"]
-        self._requested = known["requested"]
-        self._kept: dict[str, Lineup] = {}
+        self._known = known
+        self._kept: dict[str | tuple[str, Ahead], Lineup] = {}
 
-    def lineup(self, request: ModelRequest, tenant: str) -> Lineup:
-        """The endpoints that the items stand for, each once, as candidates."""
+    def lineup(self, request: ModelRequest, tenant: str, ahead: Ahead = ()) -> Lineup:
+        """The endpoints `ahead`, then those that the items stand for, each once, as candidates."""
         wished = self._endpoints.wished(request.model)
         if self.route.weights is not None:
-            return self._once(weighted(self.route.items, self.route.weights, key_of(request, tenant)), wished)
+            return self._once(weighted(self.route.items, self.route.weights, key_of(request, tenant)), wished, ahead)
         # Without chance only the wish matters, and only names that something serves: there are no more than those.
         wish = request.model if wished else AUTO
-        kept = self._kept.get(wish)
+        key = (wish, ahead) if ahead else wish
+        kept = self._kept.get(key)
         if kept is None:
-            kept = self._kept[wish] = self._once(self.route.items, wished)
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = self._once(self.route.items, wished, ahead)
         return kept
 
-    def _once(self, items: Iterable[str], wished: Iterable[Endpoint]) -> Lineup:
-        found: dict[Endpoint, Candidate] = {}
+    def _once(self, items: Iterable[str], wished: Iterable[Endpoint], ahead: Ahead) -> Lineup:
+        found = self._ahead(ahead) if ahead else {}
+        requested = self._known["requested"]
         for item in items:
             if item == REQUESTED:
                 for endpoint in wished:
-                    found.setdefault(endpoint, self._requested[endpoint])
+                    found.setdefault(endpoint, requested[endpoint])
             else:
                 for endpoint in self._endpoints.by_target[item]:
                     found.setdefault(endpoint, self._named[endpoint])
         return _lineup(found)
+
+    def _ahead(self, ahead: Ahead) -> dict[Endpoint, Candidate]:
+        """Those of these places that there are, then the other providers of the last one's target."""
+        found: dict[Endpoint, Candidate] = {}
+        for why, place in ahead:
+            if endpoint := self._endpoints.at(*place):
+                found[endpoint] = self._known[why][endpoint]
+        for endpoint in self._endpoints.by_target.get(ahead[-1][1][0], ()):
+            found.setdefault(endpoint, self._known[SAME_TARGET][endpoint])
+        return found

@@ -7,9 +7,10 @@ object was made with; a new attempt gets a new object.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from policyroute.absent import ABSENT, Absent
+from policyroute.cel.expression import EvaluationError
 from policyroute.cel.values import Duration, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.endpoints import Endpoint, Supports
@@ -17,6 +18,7 @@ from policyroute.decide.state import Latency, RoutingState
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Price
 from policyroute.request import ModelRequest
+from policyroute.sessions import Session
 
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """How long an answer is taken to be where the client sets no `max_tokens`."""
@@ -53,6 +55,17 @@ class LatencyFacts:
         }
 
 
+class Asking(Protocol):
+    """A request, what is kept of its conversation, and when it is decided (seconds since 1970). `task` is what kind of
+    task it is by the policy, or an error where nobody can say."""
+
+    request: ModelRequest
+    session: Session | None
+    now: float
+
+    def task(self) -> str | EvaluationError: ...
+
+
 class TargetFacts:
     name: str
     provider: str
@@ -61,27 +74,48 @@ class TargetFacts:
     clearance: Clearance
     failure_domains: tuple[str, ...]
     tags: TotalMap
-    quality: float | Absent
     supports: Supports
     context_window: int | Absent
     max_output_tokens: int | Absent
     price: Price
 
-    def __init__(self, endpoint: Endpoint, request: ModelRequest, state: RoutingState) -> None:
+    def __init__(self, endpoint: Endpoint, asking: Asking, state: RoutingState) -> None:
         self.__dict__.update(endpoint.known)
-        self._request = request
+        self._endpoint = endpoint
+        self._asking = asking
+        self._request = asking.request
         self._state = state
 
     @Lazy
+    def quality(self) -> float | Absent:
+        """Only one that goes by the kind of task is read here."""
+        declared, task = self._endpoint.spec.quality, self._asking.task()
+        return declared.of(task) if isinstance(task, str) else declared.lowest
+
+    @Lazy
     def est_cost_usd(self) -> float | Absent:
+        """The prompt at the price of input, but for what the place's cache holds of it; and the answer."""
         asked, most = self._request.max_tokens, self.max_output_tokens
-        price = self.price.at(self._request.input_tokens) if self.price.above is not None else self.price
+        tokens = self._request.input_tokens
+        price = self.price.at(tokens) if self.price.above is not None else self.price
         if isinstance(price.input, Absent) or isinstance(price.output, Absent):
             return ABSENT
         output = DEFAULT_OUTPUT_TOKENS if isinstance(asked, Absent) else max(asked, 0)
         if not isinstance(most, Absent):
             output = min(output, most)
-        return (self._request.input_tokens * price.input + output * price.output) / _MILLION
+        cost = tokens * price.input + output * price.output
+        if self._warm and not isinstance(price.cached_input, Absent):
+            cost -= min(tokens, self._warm) * (price.input - price.cached_input)
+        return cost / _MILLION
+
+    @Lazy
+    def cache_warm(self) -> bool:
+        return self._warm > 0
+
+    @Lazy
+    def _warm(self) -> int:
+        session = self._asking.session
+        return 0 if session is None else session.warm_tokens((self.name, self.provider), self._asking.now)
 
     @Lazy
     def latency(self) -> LatencyFacts:
@@ -104,6 +138,8 @@ class TargetFacts:
             seen["est_cost_usd"] = None if self.est_cost_usd is ABSENT else self.est_cost_usd
         if "learnt_window" in read:
             seen["learnt_window"] = None if self.learnt_window is ABSENT else self.learnt_window
+        if "cache_warm" in read:
+            seen["cache_warm"] = self.cache_warm
         if "in_flight" in read:
             seen["in_flight"] = self.in_flight
         if "latency" in read:
@@ -114,18 +150,18 @@ class TargetFacts:
 class Targets(Mapping[str, TargetFacts]):
     """Every target by name, at its first provider; each made when it is asked for."""
 
-    __slots__ = ("_endpoints", "_made", "_request", "_state")
+    __slots__ = ("_asking", "_endpoints", "_made", "_state")
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], request: ModelRequest, state: RoutingState) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], asking: Asking, state: RoutingState) -> None:
         self._endpoints = endpoints
-        self._request = request
+        self._asking = asking
         self._state = state
         self._made: dict[str, TargetFacts] = {}
 
     def __getitem__(self, name: str) -> TargetFacts:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = TargetFacts(self._endpoints[name], self._request, self._state)
+            made = self._made[name] = TargetFacts(self._endpoints[name], self._asking, self._state)
         return made
 
     def __iter__(self) -> Iterator[str]:

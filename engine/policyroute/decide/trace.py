@@ -17,14 +17,16 @@ from policyroute.cel.interpret import evaluate
 from policyroute.cel.syntax import Node
 from policyroute.cel.types import Cost
 from policyroute.decide.answers import Answer
+from policyroute.decide.constraints import levels
 from policyroute.decide.decision import Decision, Excluded, Grounds, Hop
-from policyroute.decide.facts import Facts
+from policyroute.decide.facts import Facts, Labels
 from policyroute.decide.judging import Verdict, of_request
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.policy.model import Mode, Rule
 from policyroute.policy.vocabulary import FLAT
 from policyroute.request import Client, ModelRequest
+from policyroute.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,14 @@ def trace(  # noqa: PLR0913 - everything that a decision and a verdict rest on
     client: Client | None = None,
     *,
     answer: Answer | None = None,
+    session: Session | None = None,
+    session_labels: Labels = (),
 ) -> Trace:
     """Decide the request, and say of everything that could have had a part in it what came out. `answer` is taken for
     the first candidate's."""
-    decision = policy_set.decide(request, state, now, client=client or Client())
+    decision = policy_set.decide(
+        request, state, now, client=client or Client(), session=session, session_labels=session_labels
+    )
     if decision.grounds is None:
         raise ValueError("a trace needs a decision of this policy set's own")
     grounds = decision.grounds
@@ -255,8 +261,8 @@ def _demands(policy_set: PolicySet, grounds: Grounds, target: str, provider: str
         if require is not None:
             found += [(rule, part) for part in _parts(require, facts)]
         if floor is not None:
-            quality = endpoint.spec.quality
+            least, quality, _ = levels(floor.least, endpoint.spec.quality, facts)
             known = None if isinstance(quality, Absent) else quality
-            held = known is not None and known >= floor
-            found.append((rule, PartTrace(f"target.quality >= {floor}", "", "true" if held else "false", None, known)))
+            held = "false" if constraint.under_floor(endpoint, facts) else "true"
+            found.append((rule, PartTrace(f"target.quality >= {least}", "", held, None, known)))
     return tuple(found)

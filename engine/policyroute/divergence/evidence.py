@@ -14,7 +14,9 @@ class Evidence:
     """Of a conversation whose last step goes round. `kind` is a code (docs/divergence.md), `tool` the tool that is
     called, empty where it is none. `count`: how often it was done; `steps`: at which steps, counted from 1 over the
     request's history. `unchanged`: with the same result each time. `times`: at how many steps of this history so far
-    the same could be said; `mark` names this one, so that it is not counted twice."""
+    the same could be said; `mark` names this one, so that it is not counted twice. `call` is the one that is called
+    again and `spare` are those that a model need not be shown, with their results: by their places among all calls of
+    the prompt, from 0; -1 where there is none."""
 
     kind: str
     tool: str = ""
@@ -23,6 +25,8 @@ class Evidence:
     unchanged: bool = False
     times: int = 1
     mark: str = ""
+    call: int = -1
+    spare: frozenset[int] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ POLLING: Final = ("wait", "sleep", "poll", "status", "tail")
 class Watch:
     """`react`: what is done the first time, the second, ...; the last of them from then on. None of it: nothing is
     watched. `repeats`: so many calls that are the same, with the same result, are a loop. `polling`: words in the names
-    of tools that may be called three times as often."""
+    of tools that may be called three times as often; so may a command that sleeps."""
 
     react: tuple[str, ...] = ()
     repeats: int = 3

@@ -31,7 +31,7 @@ from policyroute.exchange.commands import (
 )
 from policyroute.exchange.patience import Patience
 from policyroute.exchange.takeover import Takeover
-from policyroute.exchange.turns import Eligible, Ended, SpareKey, Turn, Turns
+from policyroute.exchange.turns import SHORT_WAIT, Eligible, Ended, SpareKey, Turn, Turns
 from policyroute.exchange.verdict import NOT_FOR_ANY, as_word, nobody, telling
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
@@ -47,7 +47,8 @@ class Exchange:
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
     constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
     failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
-    may. `keeps`: whoever takes over does so when what there is to take over is kept. Inputs of attempts that are over
+    may. `keeps`: whoever takes over does so when what there is to take over is kept. `max_wait`: seconds that who the
+    conversation is pinned to is waited for. Inputs of attempts that are over
     are ignored, as is everything after `Done`.
     """
 
@@ -64,13 +65,14 @@ class Exchange:
         asks: Asks = NOTHING_ASKED,
         carrying: Carrying | None = None,
         keeps: bool = False,
+        max_wait: float = SHORT_WAIT,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
         self._candidates = candidates
         self._eligible = eligible
         self._ended = ended
         self._takeover = Takeover(carrying, keeps=keeps)
-        self._turns = Turns(candidates, fallback, spare_key)
+        self._turns = Turns(candidates, fallback, spare_key, max_wait)
         self._patience = Patience(limits, stream=stream)
         self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
         self._armed: float | None = None
@@ -201,6 +203,9 @@ class Exchange:
             out = self._eligible(candidate, now)
             if out is None:
                 break
+            self._waiting = self._turns.sits_out(place, out, now, self._patience.deadline)
+            if self._waiting is not None:
+                return self._arm(now)
             place = self._pass_over(place, out, now)
         else:
             return self._give_up(now)

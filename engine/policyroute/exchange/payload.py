@@ -104,6 +104,7 @@ def build(
     url = _join(provider.base_url, dialect.endpoint(model, request.stream, request.operation))
     outbound = Outbound("POST", url, _headers(request, hop, dialect, key, passage), body)
     changes = fitted.changes if passage is None else (*passage.changes, *fitted.changes)
+    changes = changes if addition is None else (*addition.changes, *changes)
     return Payload(outbound, changes, told, asked)
 
 

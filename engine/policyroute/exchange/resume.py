@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from policyroute.changes import Change, Changes
 from policyroute.decide.decision import Candidate
 from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects.shapes import compact
 from policyroute.dialects.turns import after_opening
+from policyroute.divergence import Reaction, reacted
 from policyroute.exchange.carrying import Way
 from policyroute.exchange.commands import Attempt, Repair
 from policyroute.request.prompt import Prompt, Text, Turn
@@ -87,10 +89,13 @@ class Addition:
     attempt: Attempt
     terms: ResolvedResume
     work: Work | None = None
+    reaction: Reaction | None = None
 
     @property
     def empty(self) -> bool:
         attempt = self.attempt
+        if self.reaction is not None and (self.reaction.nudge or self.reaction.pruned):
+            return False
         carried = attempt.carried is not None and attempt.carried.way is not Way.AFRESH
         return not (carried or attempt.repair is not None or self._tells)
 
@@ -118,8 +123,20 @@ class Addition:
             found += [self.work.earlier.partial] if self.work.earlier is not None else []
         return tuple(found)
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What it makes of the conversation, for the record."""
+        found = Changes()
+        if self.reaction is not None and self.reaction.nudge:
+            found.add("added", "messages.system", self.reaction.kind)
+        if self.reaction is not None and self.reaction.pruned:
+            found.add("dropped", "messages.call", str(len(self.reaction.pruned)))
+        return found.all()
+
     def to(self, prompt: Prompt) -> Prompt:
         """The prompt with it."""
+        if self.reaction is not None:
+            prompt = reacted(prompt, self.reaction)
         if self._tells and self.work is not None:
             prompt = _said(prompt, message(self.work, self.attempt, self.terms))
         carried, repair = self.attempt.carried, self.attempt.repair
@@ -147,7 +164,7 @@ def message(work: Work, attempt: Attempt, terms: ResolvedResume) -> str:
     }
     said = filled(terms.message or MESSAGE, values)
     digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return _beginning(f"{GATEWAYS}id={digest}]\n{said}", terms.max_bytes)
+    return _beginning(f"{GATEWAYS}resume id={digest}]\n{said}", terms.max_bytes)
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

@@ -11,12 +11,14 @@ from enum import StrEnum
 
 from policyroute.absent import Absent
 from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.pinning import PINNED
 from policyroute.decide.resolved import ResolvedFallback
 from policyroute.failures import Failure, FailureKind
 from policyroute.record import Skipped
 
 SHORT_WAIT = 2.0
-"""Seconds: a provider's Retry-After up to this is waited out, a longer one is a reason to go elsewhere."""
+"""Seconds: a provider's Retry-After up to this is waited out, a longer one is a reason to go elsewhere. Who a
+conversation is pinned to is waited for as long as the policy says."""
 
 UNSTATED_WAIT = 1.0
 """Seconds to wait for a rate limit that does not say how long, where there is nowhere else to go."""
@@ -68,9 +70,17 @@ class Turn:
 
 
 class Turns:
-    """What was tried so far and what its failures rule out."""
+    """What was tried so far and what its failures rule out. `max_wait`: seconds that are waited at most, all in all,
+    for the candidate that the conversation is pinned to."""
 
-    def __init__(self, candidates: Sequence[Candidate], fallback: ResolvedFallback, spare_key: SpareKey) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        fallback: ResolvedFallback,
+        spare_key: SpareKey,
+        max_wait: float = SHORT_WAIT,
+    ) -> None:
+        self._max_wait = max_wait
         self._candidates = candidates
         self._fallback = fallback
         self._spare_key = spare_key
@@ -118,12 +128,28 @@ class Turns:
             return Turn(place, now) if now < deadline else None
         other = self.following(place)
         alone = other is None and len(candidate.provider.api_keys) < 2
-        wait = self._wait(failure, alone=alone) if course is Course.USUAL else None
+        wait = self._wait(candidate, failure, alone=alone) if course is Course.USUAL else None
         if wait is not None and now + wait < deadline:
+            self._waits(candidate, wait)
             return Turn(place, now + wait)
         if other is not None and now + self._fallback.swap_delay < deadline:
             return Turn(other, now + self._fallback.swap_delay)
         return None
+
+    def sits_out(self, place: int, out: Excluded | Failure, now: float, deadline: float) -> Turn | None:
+        """When the candidate at `place` is asked, where it is worth waiting until it can be: it is the one that the
+        conversation is pinned to, and says when it will be ready."""
+        candidate = self._candidates[place]
+        if candidate.why != PINNED or not isinstance(out, Failure) or out.retry_after is None:
+            return None
+        if out.retry_after > self._max_wait or now + out.retry_after >= deadline:
+            return None
+        self._waits(candidate, out.retry_after)
+        return Turn(place, now + out.retry_after)
+
+    def _waits(self, candidate: Candidate, wait: float) -> None:
+        if candidate.why == PINNED:
+            self._max_wait -= wait
 
     @property
     def could_go_on(self) -> bool:
@@ -176,14 +202,15 @@ class Turns:
             # No window is known to be larger than an unknown one.
             self._window = _BEYOND_ALL if isinstance(window, Absent) else max(self._window, window)
 
-    def _wait(self, failure: Failure, *, alone: bool) -> float | None:
+    def _wait(self, candidate: Candidate, failure: Failure, *, alone: bool) -> float | None:
         """Seconds until the same candidate may be asked again; None where it should not be."""
         if failure.kind not in RETRYABLE or self._retries >= self._fallback.retries:
             return None
         pause: float = self._fallback.swap_delay * 2**self._retries
         if failure.retry_after is not None:
             pause = max(pause, failure.retry_after)
-            return pause if failure.retry_after <= SHORT_WAIT else None
+            longest = self._max_wait if candidate.why == PINNED else SHORT_WAIT
+            return pause if failure.retry_after <= longest else None
         if failure.kind is FailureKind.RATE_LIMITED:
             return max(pause, UNSTATED_WAIT) if alone else None
         return pause

@@ -76,6 +76,11 @@ _ABOUT: Final = {
 DEPARTED: Final = "departed"
 """The code of an attempt that was to go on with another's answer and said something else: the target is well."""
 
+CIRCLING: Final = "circling"
+"""The code of an answer that repeats itself without end: it is the model's, not the place's."""
+
+_OF_AN_ANSWER: Final = frozenset({DEPARTED, CIRCLING})
+
 _OF_AN_ACCOUNT: Final = frozenset(
     {FailureKind.MODEL_NOT_FOUND, FailureKind.RATE_LIMITED, FailureKind.QUOTA_EXHAUSTED},
 )
@@ -84,7 +89,7 @@ _OF_AN_ACCOUNT: Final = frozenset(
 def concerned(place: Place, failure: Failure, *, reached: bool) -> Scope | None:
     """What the failure of an attempt there is about, if it is about more than the request. `reached`: there was a
     connection."""
-    what = None if failure.code == DEPARTED else _ABOUT.get(failure.kind)
+    what = None if failure.code in _OF_AN_ANSWER else _ABOUT.get(failure.kind)
     if what is None or (failure.client_key and failure.kind in _OF_AN_ACCOUNT):
         return None
     if what in {ACCOUNT, ACCOUNT_MODEL} and place.account is None:

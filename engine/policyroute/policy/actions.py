@@ -144,6 +144,27 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversing:
+    """`session`: what `sessions.Settings` say, None where the rule does not set it. `key`: which conversation a request
+    belongs to."""
+
+    key: Expression | None = None
+    pin: bool | None = None
+    max_wait: float | None = None
+    back: bool | None = None
+    ttl: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diverging:
+    """`divergence`: what `divergence.Watch` says, None where the rule does not set it."""
+
+    react: tuple[str, ...] | None = None
+    repeats: int | None = None
+    polling: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Redact:
     """What a detector finds is replaced: in requests before they are sent, or in answers.
 

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from policyroute.dialects import DIALECTS
 from policyroute.events import FinishReason
+from policyroute.policy.conversing import Reaction
+from policyroute.policy.effects import Label
 from policyroute.policy.spelling import Delay, Name, ProfileName, Strict, one_of
 from policyroute.policy.vocabulary import ROLES
 from policyroute.request import Operation
@@ -79,7 +81,17 @@ class GivenClient(Strict):
 
 
 class GivenSession(Strict):
+    """What is known of the conversation, and of its earlier requests. With `target` it is pinned there, and was moved
+    `switches` times; `profile` is the one of its first request."""
+
     id: str | None = None
+    turn: Annotated[int, Field(ge=1, description="which of its requests this is")] | None = None
+    age: Delay | None = None
+    target: Name | None = None
+    switches: Count | None = None
+    divergence: Count | None = None
+    labels: list[Label] | None = None
+    profile: ProfileName | None = None
 
 
 class GivenGateway(Strict):
@@ -99,6 +111,7 @@ class GivenTarget(Strict):
 
     latency: GivenLatency | None = None
     in_flight: Count | None = None
+    cache_warm: Annotated[bool | None, Field(description="it was just sent the conversation")] = None
 
 
 class GivenCall(Strict):
@@ -149,6 +162,13 @@ class ExpectedLimits(Strict):
     total: Delay | None = None
 
 
+class ExpectedSession(Strict):
+    pin: bool | None = None
+    max_wait: Delay | None = None
+    back: bool | None = Field(None, alias="return")
+    ttl: Delay | None = None
+
+
 class Expect(Strict):
     """What must be so. Keys that are left out are not looked at.
 
@@ -170,6 +190,12 @@ class Expect(Strict):
         Annotated[list[Literal["tools", "schema"]], Field(description="all that is held until it is whole")] | None
     ) = None
     expected_schema: Annotated[str, Field(description="the file that answers have to fit")] | None = None
+    pinned: Annotated[bool | None, Field(description="whether it goes first where its conversation is pinned")] = None
+    session: Annotated[ExpectedSession | None, Field(description="how the conversation is held")] = None
+    react: Annotated[list[Reaction] | None, Field(description="what is done where it goes round in circles")] = None
+    reaction: Annotated[
+        Literal["nudge", "prune", "swap", "stop", "none"] | None, Field(description="what is done about this request")
+    ] = None
 
 
 class CaseSpec(Strict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from policyroute.policy import symbols
-from policyroute.policy.document import ClientSpec
+from policyroute.policy.document import ClientSpec, ProfilesSpec
 from policyroute.policy.grants import reached
 from policyroute.policy.model import KnownClient, RateLimit
 from policyroute.policy.reading import Loaded
@@ -29,19 +29,39 @@ def profiles(files: Sequence[Loaded], report: Report, complete: bool) -> Profile
     if spec is None:
         return None
     known = PROFILES if spec.known is None else tuple(dict.fromkeys(spec.known))
-    for index, name in enumerate(spec.known or ()):
-        if name in (spec.known or ())[:index]:
-            path: Path = ("profiles", "known", index)
-            message = f"`{name}` is in this list twice"
-            report.error("duplicate-item", message, loaded.file.span(path), hint="keep the first", path=dotted(path))
+    _once(spec.known or (), loaded.file, ("profiles", "known"), report)
+    _once(spec.shed or (), loaded.file, ("profiles", "shed"), report)
     default = spec.default or PROFILES[0]
+    for index, name in enumerate(spec.shed or ()):
+        if name not in known:
+            _unknown_profile(name, known, loaded.file, ("profiles", "shed", index), report)
     if default not in known:
-        path = ("profiles", "default") if spec.default else ("profiles", "known")
+        path: Path = ("profiles", "default") if spec.default else ("profiles", "known")
         message = f"the default profile `{default}` is not among the known ones"
         hint = suggestion(default, known) if spec.default else "say which one is meant without a header: `default: ...`"
         report.error("unknown-profile", message, loaded.file.span(path), hint=hint, path=dotted(path))
         return None
-    return Profiles(known, default)
+    return Profiles(known, default, _shed(spec))
+
+
+def _shed(spec: ProfilesSpec) -> tuple[str, ...]:
+    """Of profiles of one's own nobody else can say which can wait."""
+    if spec.shed is not None:
+        return tuple(dict.fromkeys(spec.shed))
+    return SHIPPED.shed if spec.known is None else ()
+
+
+def _once(names: Sequence[str], file: File, path: Path, report: Report) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            place = (*path, index)
+            message = f"`{name}` is in this list twice"
+            report.error("duplicate-item", message, file.span(place), hint="keep the first", path=dotted(place))
+
+
+def _unknown_profile(name: str, known: Sequence[str], file: File, path: Path, report: Report) -> None:
+    message, hint = f"no profile is called `{name}`", suggestion(name, known)
+    report.error("unknown-profile", message, file.span(path), hint=hint, path=dotted(path))
 
 
 def clients(files: Sequence[Loaded], scope: Scope) -> Mapping[str, KnownClient]:
@@ -101,8 +121,7 @@ def _check_profiles(spec: ClientSpec, file: File, path: Path, scope: Scope) -> N
     profiles = scope.profiles
     for index, name in enumerate(spec.profiles or ()):
         if profiles is not None and name not in profiles.known:
-            hint = suggestion(name, profiles.known)
-            scope.error("unknown-profile", f"no profile is called `{name}`", file, (*path, "profiles", index), hint)
+            _unknown_profile(name, profiles.known, file, (*path, "profiles", index), scope.report)
 
 
 def _check_models(spec: ClientSpec, file: File, path: Path, scope: Scope) -> None:

@@ -29,6 +29,7 @@ from policyroute.policy.report import Report
 from policyroute.policy.routes import Scope
 from policyroute.policy.rules import conditions, default, is_whole, rule, sees_answers
 from policyroute.policy.scrubs import profile
+from policyroute.policy.tasks import check_tasks
 from policyroute.policy.text import SourceText
 from policyroute.policy.variables import Names, compile_variables
 from policyroute.problems import Problem, errors
@@ -97,8 +98,10 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         names,
         expressions,
     )
+    if files.complete:
+        check_tasks(files.all, declared, variables, report)
     scrubs = _scrubs(files.own, expressions)
-    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, scrubs)
+    scope = Scope(targets, expressions, report, files.complete, profiles, files.schemas, scrubs, variables)
     batches = Batches(targets, variables, report)
     rules = _rules(written, scope, batches)
     last = _default(files, scope, batches)
@@ -119,6 +122,7 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
         profiles=profiles,
         refusals=phrases,
         audit=_audit(files.own, report),
+        reads=frozenset(expressions.reads),
         client_key_origins=frozenset(origin(each.base_url) for each in providers.values() if each and each.client_key),
     )
 

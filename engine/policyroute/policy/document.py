@@ -13,7 +13,9 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reasoning, SchemaSubset, SeedName
 from policyroute.policy.audits import AuditSpec
+from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.policy.cases import CaseSpec
+from policyroute.policy.conversing import DivergenceSpec, SessionSpec
 from policyroute.policy.effects import (
     DenySpec,
     ExpectSpec,
@@ -27,6 +29,7 @@ from policyroute.policy.effects import (
     ScrubUseSpec,
     TransformSpec,
 )
+from policyroute.policy.qualities import FloorSpec, QualitySpec
 from policyroute.policy.scrubs import ScrubSpec
 from policyroute.policy.spelling import (
     ApiKey,
@@ -43,12 +46,10 @@ from policyroute.policy.spelling import (
     Tags,
     one_of,
 )
-from policyroute.policy.vocabulary import CAPABILITIES
 from policyroute.request.efforts import Effort
 
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class TlsSpec(Strict):
@@ -133,7 +134,7 @@ class TargetSpec(Strict):
     provider: str | None = None
     providers: Annotated[list[str], Field(min_length=1)] | None = None
     model: Annotated[str, Field(min_length=1, max_length=256)]
-    quality: Ratio | None = None
+    quality: QualitySpec | None = None
     context_window: Tokens | None = None
     max_output_tokens: Tokens | None = None
     price: PriceSpec = PriceSpec()
@@ -175,6 +176,12 @@ class ProfilesSpec(Strict):
 
     known: Annotated[list[ProfileName], Field(min_length=1, max_length=64)] | None = None
     default: ProfileName | None = None
+    shed: (
+        Annotated[
+            list[ProfileName], Field(max_length=64, description="whose requests are refused first, in this order")
+        ]
+        | None
+    ) = None
 
 
 class PatternSpec(Strict):
@@ -206,7 +213,7 @@ class RuleSpec(Strict):
     mode: Literal["enforce", "shadow", "off"] = "enforce"
     deny: DenySpec | None = None
     require: Cel | None = None
-    quality_floor: Ratio | None = None
+    quality_floor: FloorSpec | None = None
     route: RouteSpec | None = None
     transform: TransformSpec | None = None
     request_headers: HeadersSpec | None = None
@@ -216,6 +223,8 @@ class RuleSpec(Strict):
     expect: ExpectSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
+    session: SessionSpec | None = None
+    divergence: DivergenceSpec | None = None
     redact: RedactSpec | None = None
     scrub: ScrubUseSpec | None = None
 
@@ -228,6 +237,8 @@ class DefaultSpec(Strict):
     limits: LimitsSpec | None = None
     hold: HoldSpec | None = None
     resume: ResumeSpec | None = None
+    session: SessionSpec | None = None
+    divergence: DivergenceSpec | None = None
 
 
 class Document(Strict):

@@ -231,6 +231,8 @@ EFFECTS: Mapping[str, str] = {
     "expect": "the schema that answers have to fit",
     "hold": "what is kept back until it is whole",
     "resume": "what an attempt is told of those before it",
+    "session": "how a conversation is held",
+    "divergence": "what is done where it goes round in circles",
     "redact": "replaces what is personal or secret",
     "scrub": "leaves behind what is labelled",
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policyroute.absent import ABSENT
 from policyroute.catalogue import VENDORS, vendor_at
 from policyroute.clearance import Clearance
 from policyroute.dialects import DIALECTS
@@ -17,6 +16,7 @@ from policyroute.policy.actions import REQUESTED
 from policyroute.policy.addresses import base_url_trouble, proxy_trouble
 from policyroute.policy.document import ProviderSpec, TargetSpec
 from policyroute.policy.model import DIRECT, Provider, Target, Tls
+from policyroute.policy.qualities import quality
 from policyroute.policy.report import Report, suggestion
 from policyroute.policy.spelling import EntraSpec, KeySource
 from policyroute.policy.tree import File, Path, dotted
@@ -76,7 +76,7 @@ def target(
         name=name,
         model=spec.model,
         providers=found,
-        quality=ABSENT if spec.quality is None else spec.quality,
+        quality=quality(spec.quality),
         context_window=facts.context_window,
         max_output_tokens=facts.max_output_tokens,
         price=facts.price,

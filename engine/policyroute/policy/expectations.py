@@ -35,16 +35,7 @@ def cases(files: Iterable[Loaded], rules: Mapping[str, bool], scope: Scope) -> t
 
 def _check(loaded: Loaded, path: Path, rules: Mapping[str, bool], scope: Scope) -> None:
     written = loaded.file.data(path)
-    for key in _TARGETS:
-        for name, place in _named(written.get("expect", {}).get(key), (*path, "expect", key)):
-            if name not in scope.targets and scope.complete:
-                hint = suggestion(name, scope.targets)
-                scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
-    for name in written.get("given", {}).get("targets", {}):
-        if name not in scope.targets and scope.complete:
-            hint = suggestion(name, scope.targets)
-            place = (*path, "given", "targets", name)
-            scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
+    _check_targets(loaded, path, scope)
     _check_profiles(loaded, path, scope)
     _check_schema(loaded, path, scope)
     for key in _RULES:
@@ -57,9 +48,23 @@ def _check(loaded: Loaded, path: Path, rules: Mapping[str, bool], scope: Scope) 
                 scope.error("test-without-answer", message, loaded.file, place, "`given: {response: {text: ...}}`")
 
 
+def _check_targets(loaded: Loaded, path: Path, scope: Scope) -> None:
+    written = loaded.file.data(path)
+    given, expect = written.get("given", {}), written.get("expect", {})
+    named = [
+        *((name, (*path, "given", "targets", name)) for name in given.get("targets", {})),
+        *_named(given.get("session", {}).get("target"), (*path, "given", "session", "target")),
+        *(found for key in _TARGETS for found in _named(expect.get(key), (*path, "expect", key))),
+    ]
+    for name, place in named:
+        if name not in scope.targets and scope.complete:
+            hint = suggestion(name, scope.targets)
+            scope.error("unknown-target", f"no target is called `{name}`", loaded.file, place, hint)
+
+
 def _check_profiles(loaded: Loaded, path: Path, scope: Scope) -> None:
     given = loaded.file.data(path).get("given", {})
-    for root, key in (("request", "profile"), ("client", "profiles")):
+    for root, key in (("request", "profile"), ("client", "profiles"), ("session", "profile")):
         for name, place in _named(given.get(root, {}).get(key), (*path, "given", root, key)):
             if scope.profiles is not None and name not in scope.profiles.known:
                 hint = suggestion(name, scope.profiles.known)

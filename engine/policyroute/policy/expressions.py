@@ -7,7 +7,7 @@ its expression is said by the caller as a `Demand`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from policyroute.cel import Demand, Environment, Expression
 from policyroute.cel.compile import Compiler
@@ -32,12 +32,16 @@ class Expressions:
     compiler: Compiler
     environments: Environments
     report: Report
+    reads: set[str] = field(default_factory=set[str])
+    """The fields that those compiled so far may read."""
 
     def compile(self, file: File, path: Path, demand: Demand) -> Expression | None:
         """The expression at this place, or None where it is wrong."""
         environment = self.environments.packs if file.source.shipped else self.environments.own
         expression, problems = self.compiler.compile(file.expression(path), environment, demand)
         self.report.problems.extend(_cut_short(problem, file, path) for problem in problems)
+        if expression is not None:
+            self.reads.update(expression.reads)
         return expression
 
 

@@ -14,12 +14,12 @@ from policyroute.catalogue import BY_DIALECT, VENDORS, Model, Traits, traits
 from policyroute.catalogue.traits import NAMES as TRAIT_NAMES
 from policyroute.cel.findings import did_you_mean
 from policyroute.policy import prices
+from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.policy.document import TargetSpec
 from policyroute.policy.files import catalogue
 from policyroute.policy.model import Price, Provider
 from policyroute.policy.report import Report
 from policyroute.policy.tree import File, Path, dotted
-from policyroute.policy.vocabulary import CAPABILITIES
 
 _TRAITS = tuple(name for name in CAPABILITIES if name in TRAIT_NAMES)
 """The capabilities that depend on where a target is tried."""

@@ -17,7 +17,9 @@ from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.policy.accounts import KeyRef, SecretRef
 from policyroute.policy.actions import (
+    Conversing,
     Deny,
+    Diverging,
     Expected,
     Fallback,
     Headers,
@@ -33,6 +35,7 @@ from policyroute.policy.audits import Audit
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.effects import CLOSED
 from policyroute.policy.openings import Refusals
+from policyroute.policy.qualities import ByTask, Floor
 from policyroute.problems import Problem, Span
 from policyroute.request import SHIPPED, Client, Profiles
 
@@ -112,7 +115,7 @@ class Target:
     name: str
     model: str
     providers: tuple[Provider, ...]
-    quality: float | Absent
+    quality: ByTask
     context_window: int | Absent
     max_output_tokens: int | Absent
     price: Price
@@ -160,7 +163,7 @@ class Rule:
     when: Expression | None = None
     deny: Deny | None = None
     require: Expression | None = None
-    quality_floor: float | None = None
+    quality_floor: Floor | None = None
     route: Route | None = None
     transform: Transform | None = None
     request_headers: Headers | None = None
@@ -170,6 +173,8 @@ class Rule:
     expect: Expected | None = None
     hold: Hold | None = None
     resume: Resume | None = None
+    session: Conversing | None = None
+    divergence: Diverging | None = None
     redact: Redact | None = None
     scrub: Scrub | None = None
 
@@ -189,6 +194,8 @@ class Default:
     span: Span
     hold: Hold | None = None
     resume: Resume | None = None
+    session: Conversing | None = None
+    divergence: Diverging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +213,7 @@ class Program:
     `revision` is the sha256 (hex) of the directory's text and of the shipped packs it uses. `variables` are read by
     conditions as `variables.NAME`, evaluated at most once a request. `client_key_origins` is where callers' own keys
     may go: scheme, host and port of every provider that takes them. `warnings` never keep a set from being used.
-    `clients` are empty where the policy does not say who may call.
+    `clients` are empty where the policy does not say who may call. `reads` are the fields that its expressions read.
     """
 
     revision: str
@@ -222,3 +229,4 @@ class Program:
     profiles: Profiles = SHIPPED
     refusals: Refusals | None = None
     audit: Audit | None = None
+    reads: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from policyroute.absent import ABSENT
-from policyroute.cel import Demand
+from policyroute.cel import Demand, Expression
 from policyroute.cel.trouble import TYPE
 from policyroute.cel.types import Kind, Phase
 from policyroute.failures import GROUPS, FailureKind
@@ -53,6 +53,7 @@ class Scope:
     profiles: Profiles | None = None
     schemas: Mapping[str, str] = field(default_factory=dict[str, str])
     scrubs: Mapping[str, Profile | None] = field(default_factory=dict[str, "Profile | None"])
+    variables: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
 
     def error(self, code: str, message: str, file: File, path: Path, hint: str | None = None) -> None:
         self.report.error(code, message, file.span(path), hint=hint, path=dotted(path))

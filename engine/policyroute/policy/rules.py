@@ -10,10 +10,12 @@ from policyroute.cel.trouble import PHASE
 from policyroute.cel.types import BOOL, Phase
 from policyroute.policy.actions import Deny
 from policyroute.policy.boundaries import redact, scrub
+from policyroute.policy.conversations import check_finds, divergence, session
 from policyroute.policy.document import DefaultSpec, RuleSpec
 from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
 from policyroute.policy.model import Default, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
+from policyroute.policy.qualities import floor
 from policyroute.policy.routes import Scope, expect, fallback, hold, limits, resume, route
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.policy.vocabulary import ANSWER_ROOTS
@@ -52,7 +54,7 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         when=_when(spec, file, path, scope),
         deny=_deny(spec.deny),
         require=_require(spec, file, path, scope),
-        quality_floor=spec.quality_floor,
+        quality_floor=None if spec.quality_floor is None else floor(spec.quality_floor),
         route=route(spec.route, file, (*path, "route"), scope) if spec.route is not None else None,
         transform=transform(spec.transform, file, (*path, "transform"), scope) if spec.transform else None,
         request_headers=headers(spec.request_headers, RESERVED_REQUEST_HEADERS, file, (*path, "request_headers"), scope)
@@ -73,6 +75,8 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         expect=expect(spec.expect, file, (*path, "expect"), scope) if spec.expect else None,
         hold=hold(spec.hold) if spec.hold else None,
         resume=resume(spec.resume, file, (*path, "resume"), scope) if spec.resume else None,
+        session=session(spec.session, file, (*path, "session"), scope) if spec.session else None,
+        divergence=divergence(spec.divergence) if spec.divergence else None,
         redact=redact(spec.redact, file, (*path, "redact"), scope, of_answer=spec.phase == "response")
         if spec.redact
         else None,
@@ -88,6 +92,8 @@ def default(spec: DefaultSpec, file: File, scope: Scope) -> Default:
         limits=limits(spec.limits) if spec.limits else None,
         hold=hold(spec.hold) if spec.hold else None,
         resume=resume(spec.resume, file, (*path, "resume"), scope) if spec.resume else None,
+        session=session(spec.session, file, (*path, "session"), scope) if spec.session else None,
+        divergence=divergence(spec.divergence) if spec.divergence else None,
         span=file.key_span(path),
     )
 
@@ -106,7 +112,7 @@ def _check_effects(spec: RuleSpec, file: File, path: Path, scope: Scope) -> None
         )
     if spec.phase == "response":
         _check_phase(spec, file, path, scope)
-    for name in ("fallback", "limits", "hold", "resume"):
+    for name in ("fallback", "limits", "hold", "resume", "session", "divergence"):
         section = getattr(spec, name)
         if section is not None and not section.model_fields_set:
             place = (*path, name)
@@ -138,6 +144,8 @@ def _when(spec: RuleSpec, file: File, path: Path, scope: Scope) -> Expression | 
     when = scope.expressions.compile(file, place, demand)
     if when is not None and spec.phase == "response" and not sees_answers(spec):
         _check_early(when, file, place, scope)
+    if when is not None and spec.session is not None and spec.session.key is not None:
+        check_finds(when, file, place, scope)
     return when
 
 

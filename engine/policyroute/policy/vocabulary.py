@@ -31,40 +31,12 @@ from policyroute.cel.types import (
 )
 from policyroute.dialects import DIALECTS
 from policyroute.events import FinishReason
+from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.redact.kinds import GROUPS
 from policyroute.request import PROFILES, Operation
 
 ROLES = ("system", "user", "assistant", "tool")
 """Who speaks. A dialect's other names are read as these: `developer` is `system`, `function` is `tool`."""
-
-CAPABILITIES: Mapping[str, str] = {
-    "chat": "answers conversations; one that makes embeddings does only if it is declared to",
-    "embeddings": "makes embeddings; only if it is declared to",
-    "streaming": "streams",
-    "tools": "calls tools",
-    "tool_choice": "can be made to call a tool",
-    "parallel_tools": "can be kept from several calls at once",
-    "json_object": "answers in JSON when asked",
-    "json_schema": "answers by a JSON Schema",
-    "tools_with_schema": "does so where there are tools too",
-    "images": "reads images",
-    "image_urls": "fetches them by their address",
-    "files": "reads files (PDF)",
-    "audio": "hears audio",
-    "video": "sees video",
-    "system": "has a system role",
-    "mid_system": "takes system turns in the middle of a conversation",
-    "prefill": "continues an answer that is begun",
-    "reasoning": "thinks, and takes how much",
-    "sampling": "takes temperature, top_p and top_k",
-    "sampling_reasoning": "takes them while it thinks",
-    "penalties": "takes presence_penalty, frequency_penalty and logit_bias",
-    "seed": "takes a seed",
-    "logprobs": "gives log probabilities",
-    "n": "gives several answers at once",
-}
-"""What a target may be declared to support or not. One that says nothing is taken to support what its dialect, vendor
-and model are known to, and embeddings only where that is known."""
 
 FLAT = frozenset({"request", "client", "session", "gateway", "content", "variables"})
 """The roots whose fields are attributes of the facts object itself: `request.model` is `facts.request_model`."""
@@ -127,6 +99,11 @@ REQUEST: Mapping[str, Field] = {
     "messages": Field(list_of(MESSAGE), "the conversation, oldest first", cost=Cost.BODY),
     "system": Field(STRING, "the system and developer text, joined by empty lines", cost=Cost.TEXT),
     "last_user": Field(STRING, "the text of the last user message, or empty", cost=Cost.TEXT),
+    "opening": Field(
+        STRING,
+        "the sha256 (hex) of what it opens with: the system text and the first user message; empty without one",
+        cost=Cost.TEXT,
+    ),
     "tools": Field(list_of(TOOL), "the tools offered to the model", cost=Cost.BODY),
     "tool_choice": Field(
         STRING, "`auto`, `none`, `required`, or the one tool that must be called", cost=Cost.BODY, optional=True
@@ -159,7 +136,13 @@ CLIENT: Mapping[str, Field] = {
 }
 
 SESSION: Mapping[str, Field] = {
-    "id": Field(STRING, "`X-Conversation-ID`, or empty", cost=Cost.HEADERS, omittable=True),
+    "id": Field(STRING, "`X-Conversation-ID`, or what stands for it, or empty", cost=Cost.HEADERS, omittable=True),
+    "turn": Field(INT, "which of the conversation's requests this is, from 1"),
+    "age": Field(DURATION, "how long ago the first one came"),
+    "target": Field(STRING, "the target it is pinned to, else the one that answered last; empty before"),
+    "switches": Field(INT, "how often it was moved from one place to another"),
+    "divergence": Field(INT, "how often something was done because it went round in circles"),
+    "labels": Field(list_of(CLEARANCE), "how secret the labelled texts of its earlier requests are"),
 }
 
 GATEWAY: Mapping[str, Field] = {
@@ -211,7 +194,7 @@ def target_record(phase: Phase) -> Type:
             "clearance": known(CLEARANCE, "how much the provider may be told: `public < internal < confidential`"),
             "failure_domains": known(list_of(STRING), "what the provider falls together with"),
             "tags": known(total_map(), "the provider's and the target's tags; an absent one reads `\"\"`"),
-            "quality": known(DOUBLE, "0..1, as declared", optional=True),
+            "quality": known(DOUBLE, "0..1, as declared for the kind of task", optional=True),
             "supports": known(supports, "capabilities"),
             "context_window": known(INT, "tokens, input and output together", optional=True),
             "max_output_tokens": known(INT, "tokens", optional=True),
@@ -219,6 +202,7 @@ def target_record(phase: Phase) -> Type:
             "est_cost_usd": known(DOUBLE, "an estimate for this request, from price and tokens", optional=True),
             "latency": known(latency, "observed by this process"),
             "in_flight": known(INT, "attempts being made at it by this process"),
+            "cache_warm": known(BOOL, "whether it was sent this conversation in the last five minutes"),
             "learnt_window": known(
                 INT, "tokens, where an overflow has shown the window to be smaller than declared", optional=True
             ),

@@ -6,6 +6,7 @@ Rule of this module: what identifies the caller stays out of the facts, so no ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
@@ -26,7 +27,20 @@ CREDENTIAL_HEADERS: Final = frozenset(
 )
 """Headers that identify the caller, to us or to a provider."""
 
-_MAX_ID = 256
+_MAX_ID: Final = 256
+
+_SESSION_HEADERS: Final = (
+    "x-claude-code-session-id",
+    "session-id",
+    "session_id",
+    "x-session-id",
+    "x-session-affinity",
+    "x-opencode-session",
+    "x-litellm-session-id",
+    "helicone-session-id",
+)
+"""What well-known clients, and clients of well-known gateways, say their session by: Claude Code, Codex (today, and
+before), OpenRouter's and opencode, opencode again, LiteLLM's, Helicone's. docs/sessions.md has them for its readers."""
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -99,10 +113,26 @@ def facts_of_query(query: str | bytes | Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def conversation_of(headers: dict[str, str]) -> str:
+def conversation_of(headers: dict[str, str], in_body: str) -> str:
+    """The name of the conversation: our own header's, else that of a header which others have for it, else `in_body`.
+    Only our own has to be right: nobody who sends another's knows that it is read here."""
     name = headers.get("x-conversation-id", "")
-    if len(name) > _MAX_ID or not name.isprintable():
-        raise BadRequest(
-            "invalid_conversation_id", f"X-Conversation-ID must be printable, {_MAX_ID} characters at most."
-        )
-    return name
+    if name:
+        if not _is_name(name):
+            raise BadRequest(
+                "invalid_conversation_id", f"X-Conversation-ID must be printable, {_MAX_ID} characters at most."
+            )
+        return name
+    for header in _SESSION_HEADERS:
+        if header in headers and _is_name(headers[header]):
+            return headers[header]
+    return in_body if _is_name(in_body) else ""
+
+
+def named(text: str) -> str:
+    """A conversation's name that stands for this text: itself, or its sha256 where it is too long or not printable."""
+    return text if len(text) <= _MAX_ID and text.isprintable() else sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _MAX_ID and text.isprintable()

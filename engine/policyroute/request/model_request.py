@@ -6,6 +6,7 @@ Rule of this module: a request never changes; adaptation makes new bytes, never 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, NoReturn, Protocol
 
 from policyroute.absent import Absent
@@ -43,6 +44,14 @@ class RequestReader(Protocol):
     def kept(self, data: dict[str, Any]) -> str:
         """The path of what the body only refers to, because one account of a provider keeps it; empty where there is
         nothing of the kind."""
+        ...
+
+    def session(self, data: dict[str, Any]) -> str:
+        """A name of the conversation that a well-known client puts into the body; empty where there is none."""
+        ...
+
+    def steps(self, data: dict[str, Any], most: int) -> int:
+        """At a glance: how often a model has spoken or called tools, counted up to `most`."""
         ...
 
     def speaks(self, data: dict[str, Any]) -> bool:
@@ -141,7 +150,7 @@ class ModelRequest:
             model=reader.model(data, path),
             profile=profiles.chosen(lowered.get("x-router-profile", ""), granted),
             stream=reader.stream(data, path),
-            conversation_id=conversation_of(lowered),
+            conversation_id=conversation_of(lowered, reader.session(data)),
             size=len(body),
             body=body,
             data=data,
@@ -188,6 +197,21 @@ class ModelRequest:
     def last_user(self) -> str:
         """The text of the last user turn, or empty."""
         return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+
+    @Lazy
+    def opening(self) -> str:
+        """The sha256 (hex) of what it opens with: the system text before the first user turn, and that turn's text.
+        Empty where no user has spoken."""
+        opening = sha256()
+        for message in self.messages:
+            opening.update(f"{message.role}\0{len(message.text)}\0{message.text}".encode("utf-8", "surrogatepass"))
+            if message.role == "user":
+                return opening.hexdigest()
+        return ""
+
+    def steps(self, most: int) -> int:
+        """At a glance: how often a model has spoken or called tools in it, counted up to `most`."""
+        return self._reader.steps(self.data, most)
 
     @Lazy
     def tools(self) -> tuple[Tool, ...]:

@@ -47,8 +47,8 @@ dialect has words for."""
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 
-GATEWAYS: Final = "[gateway:resume "
-"""What a gateway tells of other attempts begins so; it has in it what models said."""
+GATEWAYS: Final = "[gateway:"
+"""What a gateway tells a model of itself begins so; it may have in it what models said."""
 _AUTHORED: Final = frozenset({"tool_description", "parameter_doc", "parameter_value", "schema_doc", "schema_value"})
 OPEN: Final = frozenset({"id", "word"})
 """Kinds that say nothing of anybody: public where nobody says otherwise."""

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 
 from policyroute.sessions.settings import DEFAULT_SETTINGS, Settings
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 Place = tuple[str, str]
 """A target at one of its providers, by name."""
 
+WARM_FOR: Final = 300.0
+"""Seconds that a provider's prompt cache keeps what it was sent. Anthropic keeps it for five minutes after its last use
+unless it is paid for more, OpenAI for five to ten: docs/sessions.md says where they say so."""
+
 _FORMAT: Final = 1
+_MOST_TASKS: Final = 8
+"""Tasks of which it is remembered how far they came."""
 _MOST_WARM: Final = 8
 """Places of which it is remembered what their prompt caches may hold."""
 
@@ -47,7 +56,7 @@ class Warm(NamedTuple):
 class Session:
     """`turns` are the requests so far. `began` and `last` are seconds since 1970. `home` is where it was first pinned,
     `served` who answered last. `divergence` counts what was done because it went round in circles, and `mark` tells for
-    what last. `furthest` is the furthest step that was finished, by task."""
+    what last. `furthest` is the furthest step that was asked for, by task."""
 
     profile: str
     settings: Settings = DEFAULT_SETTINGS
@@ -67,6 +76,11 @@ class Session:
         """How often its pin was moved."""
         return self.pin.generation if self.pin is not None else 0
 
+    def warm_tokens(self, place: Place, now: float) -> int:
+        """About how many tokens of it the prompt cache of that place holds; none once they are too old."""
+        sent = self.warm.get(place)
+        return sent.tokens if sent is not None and now - sent.at <= WARM_FOR else 0
+
     @property
     def target(self) -> str:
         """Whose it is: the one it is pinned to, else the one that answered last; empty before."""
@@ -78,7 +92,7 @@ class Session:
 class Turn(NamedTuple):
     """What one request leaves. `served`: who answered, None where nobody did. `tokens`: of its prompt, about. `base`:
     the generation of the pin that it began with, -1 where there was none. `left`: why another than that answered.
-    `divergence` and `mark` are those of what was done about it. `step`: the task, and the step that was finished."""
+    `divergence` and `mark` are those of what was done about it. `step`: the task, and the step of it."""
 
     at: float
     profile: str
@@ -102,15 +116,10 @@ def added(session: Session | None, turn: Turn) -> Session:
         if session.settings.pin:
             pin = _pinned(pin, turn.served, turn)
             home = home or pin.place
-        warm = {
-            **{place: it for place, it in warm.items() if place != turn.served},
-            turn.served: Warm(turn.at, turn.tokens),
-        }
-        for stale in list(warm)[:-_MOST_WARM]:
-            del warm[stale]
+        warm = _latest(warm, turn.served, Warm(turn.at, turn.tokens), _MOST_WARM)
     if turn.step is not None:
         task, step = turn.step
-        furthest = {**furthest, task: max(step, furthest.get(task, 0))}
+        furthest = _latest(furthest, task, max(step, furthest.get(task, 0)), _MOST_TASKS)
     return replace(
         session,
         last=max(session.last, turn.at),
@@ -123,6 +132,12 @@ def added(session: Session | None, turn: Turn) -> Session:
         warm=warm,
         furthest=furthest,
     )
+
+
+def _latest(known: Mapping[K, V], key: K, value: V, most: int) -> dict[K, V]:
+    """What is known with this, and so many of it, the last ones."""
+    found = {**{each: it for each, it in known.items() if each != key}, key: value}
+    return dict(list(found.items())[-most:])
 
 
 def _pinned(pin: Pin | None, served: Place, turn: Turn) -> Pin:
@@ -143,7 +158,7 @@ def written(session: Session) -> bytes:
         session.began,
         session.last,
         session.turns,
-        session.pin,
+        list(session.pin) if session.pin is not None else None,
         session.home,
         session.served,
         session.divergence,

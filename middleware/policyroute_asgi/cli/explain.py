@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from policyroute.author.answers import answer_of
 from policyroute.author.boundary import BoundaryTrace, HopTrace, crossings
+from policyroute.author.conversations import Held, held
 from policyroute.author.load import load_untried
 from policyroute.author.trial import client_of, given_client, request_of, state_of
 from policyroute.changes import Change
@@ -34,6 +35,7 @@ from policyroute.redact.pseudonyms import Pseudonyms
 from policyroute.request import BadRequest
 from policyroute_asgi.cli import FINDINGS, GOOD, MISUSE, render
 from policyroute_asgi.cli.boundary import boundary, boundary_json, passed_over
+from policyroute_asgi.cli.conversation import circle_words, held_json, held_words
 from policyroute_asgi.cli.known import known_json, known_words
 from policyroute_asgi.cli.render import Format
 
@@ -100,25 +102,25 @@ def run(arguments: argparse.Namespace) -> int:
             render.complain(f"no client is called `{arguments.client}`: {hint}")
             return FINDINGS
         given = given.model_copy(update={"client": given_client(known)})
+    state, client = state_of(policy.program, given), client_of(given)
     try:
-        request = request_of(given, policy.program.profiles)
+        kept = held(policy, given, request_of(given, policy.program.profiles), state, client)
     except (BadRequest, ValueError) as error:
         render.complain(f"no gateway would take this request: {error}")
         return FINDINGS
-    state = state_of(policy.program, given)
-    client = client_of(given)
-    decision = policy.decide(request, state, request.time, client=client)
+    request, session, labels = kept.request, kept.session, kept.labels
+    decision = policy.decide(request, state, request.time, client=client, session=session, session_labels=labels)
     answer = answer_of(given, policy.program.refusals, request, decision)
-    traced = trace(policy, request, state, request.time, client, answer=answer)
+    traced = trace(policy, request, state, request.time, client, answer=answer, session=session, session_labels=labels)
     secrecy = Secrecy(token_bytes(32), None, Pseudonyms(token_bytes(32)))
     crossed = crossings(policy, request, traced.decision, state, secrecy)
     text, beyond = arguments.show_text, arguments.boundary or arguments.show_text
     if arguments.format is Format.JSON:
         more = {"boundary": boundary_json(crossed, text=text)} if beyond else {}
-        render.as_json(_as_json(traced, crossed, policy.program.targets) | more)
+        render.as_json(_as_json(traced, crossed, policy.program.targets) | {"session": held_json(kept)} | more)
     else:
         out = render.console()
-        _show(traced, crossed, policy.program.targets, out)
+        _show(traced, crossed, policy.program.targets, kept, out)
         if beyond:
             boundary(crossed, out, text=text)
     return GOOD
@@ -175,8 +177,10 @@ def _reason(error: OSError | ValueError) -> str:
 # What is shown -------------------------------------------------------------------------------------------------------
 
 
-def _show(traced: Trace, crossed: BoundaryTrace, targets: Mapping[str, Target], out: Console) -> None:
+def _show(traced: Trace, crossed: BoundaryTrace, targets: Mapping[str, Target], kept: Held, out: Console) -> None:
     _outcome(traced.decision, crossed, out)
+    for line in (*held_words(kept, traced.decision), *circle_words(traced.decision)):
+        out.print(escape(line))
     _verdict(traced.verdict, out)
     out.print("\n[bold]rules[/]")
     for rule in traced.rules:

@@ -9,16 +9,14 @@ import hashlib
 import hmac
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from policyroute_asgi.state.store import checked
+from policyroute_asgi.state.rows import Row, Rows, alive
+from policyroute_asgi.state.store import Change, checked
 
 ROOM: Final = 64 * 1024 * 1024
 """Bytes of all values and keys together."""
-_ROW: Final = 200
-"""Bytes that a row costs beside."""
 
 
 class MemoryStore:
@@ -26,20 +24,13 @@ class MemoryStore:
 
     def __init__(self, room: int = ROOM, clock: Callable[[], float] = time.monotonic) -> None:
         self.dropped = 0
-        self._room = room
+        self.degraded = False
         self._clock = clock
-        self._size = 0
         self._secret = os.urandom(32)
-        self._rows: OrderedDict[tuple[str, str], tuple[bytes, float]] = OrderedDict()
+        self._rows = Rows(room)
 
     async def get(self, kind: str, key: str) -> bytes | None:
-        row = self._rows.get((kind, key))
-        if row is None:
-            return None
-        if row[1] <= self._clock():
-            self._forget((kind, key))
-            return None
-        return row[0]
+        return self._get(kind, key)
 
     async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
         self._put(kind, key, value, ttl)
@@ -50,27 +41,31 @@ class MemoryStore:
         except ValueError:
             self.dropped += 1
 
+    async def update(self, kind: str, key: str, change: Change, ttl: float) -> bytes:
+        return self._put(kind, key, change(self._get(kind, key)), ttl)
+
+    def update_later(self, kind: str, key: str, change: Change, ttl: float) -> None:
+        try:
+            self._put(kind, key, change(self._get(kind, key)), ttl)
+        except Exception:  # noqa: BLE001 - whatever it is: nobody waits for it
+            self.dropped += 1
+
+    def keep_longer(self, kind: str, key: str, ttl: float) -> None:
+        now = self._clock()
+        row = self._rows.get((kind, key), now)
+        if row is not None and row.until < now + ttl:
+            self._rows.put((kind, key), Row(row.value, now + ttl))
+
     def derived(self, purpose: str) -> bytes:
         return hmac.digest(self._secret, purpose.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     async def aclose(self) -> None:
         self._rows.clear()
-        self._size = 0
 
-    def _put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        checked(value)
-        place = (kind, key)
-        if place in self._rows:
-            self._forget(place)
-        self._rows[place] = (value, self._clock() + ttl)
-        self._size += _cost(place, value)
-        while self._size > self._room:
-            self._forget(next(iter(self._rows)))
+    def _get(self, kind: str, key: str) -> bytes | None:
+        now = self._clock()
+        return alive(self._rows.get((kind, key), now), now)
 
-    def _forget(self, place: tuple[str, str]) -> None:
-        value, _ = self._rows.pop(place)
-        self._size -= _cost(place, value)
-
-
-def _cost(place: tuple[str, str], value: bytes) -> int:
-    return len(value) + len(place[0]) + len(place[1]) + _ROW
+    def _put(self, kind: str, key: str, value: bytes, ttl: float) -> bytes:
+        self._rows.put((kind, key), Row(checked(value), self._clock() + ttl))
+        return value

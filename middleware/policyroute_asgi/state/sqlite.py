@@ -16,11 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, NamedTuple
+from typing import Final
 
-from policyroute_asgi.state import database
+from policyroute_asgi.state import database, filing
+from policyroute_asgi.state.filing import Longer
+from policyroute_asgi.state.rows import Place, Row, alive
 from policyroute_asgi.state.sealed import Seal
-from policyroute_asgi.state.store import StateError, checked
+from policyroute_asgi.state.store import Change, StateError, checked
+from policyroute_asgi.state.unwritten import Unwritten, Write, acknowledgement, foreseen
 
 logger = logging.getLogger("policyroute.state")
 
@@ -29,6 +32,8 @@ _BATCH: Final = 500
 """Writes of one transaction."""
 _ROOM: Final = 32 * 1024 * 1024
 """Bytes that may wait to be written."""
+_MOST_LONGER: Final = 10_000
+"""What waits at most, where what is kept shall be kept longer: that is not lost if it is not asked for."""
 _SWEEP: Final = 60.0
 _SWEPT: Final = 500
 """Rows that go in one transaction, and seconds between two times to look for some."""
@@ -36,20 +41,8 @@ DISK: Final = 2 * 1024 * 1024 * 1024
 """Bytes of the file. Beyond that what has the least time left goes."""
 _TOO_MANY: Final = 50
 """Rows that go in one transaction where the file is too large: few, for they may be large too."""
-_WRITE: Final = 1000
-"""Bytes that a write costs while it waits, beside its value."""
 _PATIENCE: Final = 5.0
 """Seconds for what waits to be written, at the end."""
-
-Done = Callable[[Exception | None], None]
-
-
-class _Write(NamedTuple):
-    kind: str
-    name: bytes
-    value: bytes
-    until: float
-    done: Done | None
 
 
 class SqliteStore:
@@ -60,15 +53,14 @@ class SqliteStore:
 
     def __init__(self, path: Path, seal: Seal, clock: Callable[[], float] = time.time, disk: int = DISK) -> None:
         self.dropped = 0
+        self.degraded = False  # what is in a file is read by all
         self._path = path
         self._seal = seal
         self._clock = clock
         self._disk = disk
-        self._waiting = 0
         self._closed = False
-        self._lock = threading.Lock()
-        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
-        self._unwritten: dict[tuple[str, bytes], _Write] = {}  # the last of each row
+        self._queue: SimpleQueue[Write | Longer | None] = SimpleQueue()
+        self._unwritten = Unwritten(_ROOM)
         database.prepared(path)
         self._reader = database.reader(path)
         connection = database.writer(path)
@@ -81,64 +73,55 @@ class SqliteStore:
         return self._seal.derived(purpose)
 
     async def get(self, kind: str, key: str) -> bytes | None:
-        name = self._seal.name(kind, key)
-        with self._lock:
-            write = self._unwritten.get((kind, name))
-        if write is not None:
-            return self._seal.opened(name, write.value) if write.until > self._clock() else None
-        try:
-            row = self._reader.execute(
-                "SELECT value FROM kept WHERE kind = ? AND name = ? AND until > ?", (kind, name, self._clock())
-            ).fetchone()
-        except sqlite3.Error as error:
-            logger.error("state: cannot read: %s", error)
-            return None
-        return self._seal.opened(name, row[0]) if row is not None else None
+        writes = self._unwritten.of((kind, key))  # before the row is read
+        row = self._read((kind, key)) if not writes or writes[0].made is None else None
+        now = self._clock()
+        return alive(foreseen(row, writes, now) if writes else row, now)
 
     async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def settle(error: Exception | None) -> None:
-            if not future.done():
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(StateError(str(error)))
-
-        def done(error: Exception | None) -> None:
-            with suppress(RuntimeError):  # the loop is gone
-                loop.call_soon_threadsafe(settle, error)
-
-        self._give(self._row(kind, key, value, ttl, done))
+        future, done = acknowledgement()
+        self._give(Write((kind, key), self._clock() + ttl, checked(value), done=done))
         await future
 
     def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
         try:
-            self._give(self._row(kind, key, value, ttl))
+            self._give(Write((kind, key), self._clock() + ttl, checked(value)))
         except (StateError, ValueError):
             self.dropped += 1
 
+    async def update(self, kind: str, key: str, change: Change, ttl: float) -> bytes:
+        future, done = acknowledgement()
+        self._give(Write((kind, key), self._clock() + ttl, None, change, done))
+        return await future
+
+    def update_later(self, kind: str, key: str, change: Change, ttl: float) -> None:
+        try:
+            self._give(Write((kind, key), self._clock() + ttl, None, change))
+        except StateError:
+            self.dropped += 1
+
+    def keep_longer(self, kind: str, key: str, ttl: float) -> None:
+        if not self._closed and self._queue.qsize() < _MOST_LONGER:
+            self._queue.put(Longer((kind, key), ttl))
+
     async def aclose(self) -> None:
         self._reader.close()  # first: who closes a file last tidies it up, which takes time
-        with self._lock:  # nothing comes after the end
-            self._closed = True
-            self._writes.put(None)
+        self._closed = True
+        self._queue.put(None)
         await asyncio.to_thread(self._thread.join, _PATIENCE)
 
-    def _row(self, kind: str, key: str, value: bytes, ttl: float, done: Done | None = None) -> _Write:
-        name = self._seal.name(kind, key)
-        return _Write(kind, name, self._seal.closed(name, checked(value)), self._clock() + ttl, done)
+    def _give(self, write: Write) -> None:
+        if self._closed:
+            raise StateError("it is closed")
+        self._unwritten.add(write)
+        self._queue.put(write)
 
-    def _give(self, write: _Write) -> None:
-        with self._lock:
-            if self._closed:
-                raise StateError("it is closed")
-            if self._waiting > _ROOM:
-                raise StateError("too much waits to be written")
-            self._waiting += _cost(write)
-            self._unwritten[write.kind, write.name] = write
-            self._writes.put(write)
+    def _read(self, place: Place) -> Row | None:
+        try:
+            return filing.read(self._reader, self._seal, place)
+        except sqlite3.Error as error:
+            logger.error("state: cannot read: %s", error)
+            return None
 
     # On the writer's thread -------------------------------------------------------------------------------------------
 
@@ -152,43 +135,40 @@ class SqliteStore:
         with suppress(sqlite3.Error):
             connection.close()
 
-    def _next_batch(self, patience: float) -> list[_Write] | None:
+    def _next_batch(self, patience: float) -> list[Write | Longer] | None:
         """What waits, at most so many; None at the end."""
-        batch: list[_Write] = []
+        batch: list[Write | Longer] = []
         try:
-            first = self._writes.get(timeout=patience)
+            first = self._queue.get(timeout=patience)
             while first is not None:
                 batch.append(first)
                 if len(batch) == _BATCH:
                     return batch
-                first = self._writes.get_nowait()
+                first = self._queue.get_nowait()
         except Empty:
             return batch
         if not batch:
             return None
-        self._writes.put(None)  # the end comes after these
+        self._queue.put(None)  # the end comes after these
         return batch
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[_Write]) -> None:
+    def _commit(self, connection: sqlite3.Connection, batch: list[Write | Longer]) -> None:
         trouble: Exception | None = None
         try:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", [row[:4] for row in batch])
+            filing.filed(connection, self._seal, batch, self._clock())
         except Exception as error:  # noqa: BLE001 - whatever it is: they wait for an answer, and others come
             said = error if isinstance(error, sqlite3.Error) else type(error).__name__
             logger.error("state: cannot write to %s: %s", self._path, said)
             trouble = StateError(str(said))
-        with self._lock:
-            for write in batch:
-                self._waiting -= _cost(write)
-                if self._unwritten.get((write.kind, write.name)) is write:
-                    del self._unwritten[write.kind, write.name]
-        for write in batch:
-            if write.done is not None:
-                write.done(trouble)
-            elif trouble is not None:
+        writes = [each for each in batch if isinstance(each, Write)]
+        self._unwritten.remove(writes)
+        for write in writes:
+            failed = trouble or write.error
+            if failed is not None and write.done is None:
                 self.dropped += 1
+                if failed is write.error:
+                    logger.error("state: a change to what is kept failed: %s", type(failed).__name__)
+            write.told(failed or write.made or b"")
 
     def _swept(self, connection: sqlite3.Connection) -> float:
         """Seconds until the next time: none where there is more to do."""
@@ -209,7 +189,3 @@ class SqliteStore:
 
 _SWEEP_OF: Final = "DELETE FROM kept WHERE (kind, name) IN (SELECT kind, name FROM kept {} ORDER BY until LIMIT ?)"
 _SIZES: Final = ("page_count", "freelist_count", "page_size")
-
-
-def _cost(write: _Write) -> int:
-    return len(write.value) + _WRITE

@@ -7,6 +7,7 @@ can; nobody who reads waits for anybody who writes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
@@ -19,6 +20,12 @@ MAX_VALUE: Final = 2 * 1024 * 1024
 
 IN_TIME: Final = 1.0
 """Seconds that the end of an answer waits until what others may ask for is kept. Then it is told all the same."""
+
+SOON: Final = 0.1
+"""Share of its time in which what was kept longer is not kept longer again: no request writes for that alone."""
+
+Change = Callable[[bytes | None], bytes]
+"""What is kept (None: nothing) to what shall be."""
 
 
 class StateError(Exception):
@@ -42,6 +49,26 @@ class StateStore(Protocol):
         is dropped, and counted in `dropped`."""
         ...
 
+    async def update(self, kind: str, key: str, change: Change, ttl: float) -> bytes:
+        """Atomically replace what is kept by what `change` makes of it, over all processes, and keep that for `ttl`
+        seconds. Returns what is kept then, when it is. `change` is pure and quick: it may be called several times, and
+        on another thread. Raises StateError, ValueError as `put` does, and what `change` raises."""
+        ...
+
+    def update_later(self, kind: str, key: str, change: Change, ttl: float) -> None:
+        """The same where nobody waits; this store gives the outcome at once. A change that raises changes nothing, and
+        is counted in `dropped`."""
+        ...
+
+    def keep_longer(self, kind: str, key: str, ttl: float) -> None:
+        """What is kept is kept for at least about `ttl` seconds from now: see `SOON`. Nobody waits for it."""
+        ...
+
+    @property
+    def degraded(self) -> bool:
+        """What other processes keep cannot be read now: that nothing is found does not say that there is nothing."""
+        ...
+
     def derived(self, purpose: str) -> bytes:
         """32 secret bytes for this purpose: the same as long as what is kept can be read, and for whoever can."""
         ...
@@ -60,6 +87,13 @@ async def put_in_time(store: StateStore, kind: str, key: str, value: bytes, ttl:
     with suppress(StateError, ValueError, TimeoutError):
         async with asyncio.timeout(IN_TIME):
             await store.put(kind, key, value, ttl)
+
+
+async def update_in_time(store: StateStore, kind: str, key: str, change: Change, ttl: float) -> None:
+    """The same of what is changed."""
+    with suppress(StateError, ValueError, TimeoutError):
+        async with asyncio.timeout(IN_TIME):
+            await store.update(kind, key, change, ttl)
 
 
 def read(adapter: TypeAdapter[T], written: bytes | None) -> T | None:

@@ -32,8 +32,22 @@ _PARAMS = (
     "mcp_servers",
     "cache_control",
 )
+_LONGEST_USER = 1024
 _MEDIA = {"image": "image", "document": "file", "container_upload": "file"}
 _CHOICES = {"any": "required", "auto": "auto", "none": "none"}
+
+
+def claude_code_session(user: str) -> str:
+    """What Claude Code says of its session where it names the user: after `_session_`, or in a JSON object. Its newer
+    releases say it in a header too."""
+    if "session" not in user or len(user) > _LONGEST_USER:
+        return ""
+    if not user.startswith("{"):
+        return user.rpartition("_session_")[2] if "_session_" in user else ""
+    try:
+        return text(obj(orjson.loads(user)).get("session_id"))
+    except orjson.JSONDecodeError:
+        return ""
 
 
 class MessagesRequests(ConversationRequests):
@@ -61,6 +75,9 @@ class MessagesRequests(ConversationRequests):
         """`output_format` is the older name."""
         wanted = obj(obj(data.get("output_config")).get("format")) or obj(data.get("output_format"))
         return ResponseFormat(text(wanted.get("type")), obj(wanted.get("schema"))) if wanted else ABSENT
+
+    def session(self, data: dict[str, Any]) -> str:
+        return claude_code_session(text(obj(data.get("metadata")).get("user_id")))
 
     def max_tokens(self, data: dict[str, Any]) -> int | Absent:
         value = data.get("max_tokens")

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from policyroute.absent import ABSENT, Absent
+from policyroute.dialects.conversation import up_to
 from policyroute.dialects.gemini.check import check
 from policyroute.dialects.gemini.parts import is_plain_turn, media, parts, places, spoken, text_of
 from policyroute.dialects.gemini.schema import standard
@@ -108,6 +109,12 @@ class ContentRequests:
         files = (obj(either(part, "fileData")) for content in told for part in parts(content))
         found = next((file for file in files if _UPLOADED.search(text(either(file, "fileUri")))), None)
         return "" if found is None else key(found, "fileUri")
+
+    def session(self, data: dict[str, Any]) -> str:
+        return ""
+
+    def steps(self, data: dict[str, Any], most: int) -> int:
+        return up_to(most, (obj(content).get("role") == "model" for content in many(data["contents"])))
 
     def metadata(self, data: dict[str, Any]) -> dict[str, str]:
         return {name: value for name, value in obj(data.get("labels")).items() if isinstance(value, str)}

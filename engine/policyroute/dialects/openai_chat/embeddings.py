@@ -41,6 +41,12 @@ class EmbeddingRequests:
     def kept(self, data: dict[str, Any]) -> str:
         return ""
 
+    def session(self, data: dict[str, Any]) -> str:
+        return ""
+
+    def steps(self, data: dict[str, Any], most: int) -> int:
+        return 0
+
     def model(self, data: dict[str, Any], path: str) -> str:
         return text(data["model"])
 

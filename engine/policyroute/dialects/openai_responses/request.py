@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from policyroute.absent import ABSENT, Absent
-from policyroute.dialects.conversation import ConversationRequests
+from policyroute.dialects.conversation import ConversationRequests, up_to
 from policyroute.dialects.openai_responses.check import check
 from policyroute.dialects.openai_responses.items import (
     SYSTEM,
@@ -96,6 +96,10 @@ class ResponsesRequests(ConversationRequests):
     def kept(self, data: dict[str, Any]) -> str:
         return kept(data)
 
+    def steps(self, data: dict[str, Any], most: int) -> int:
+        said = (obj(item) for item in items(data.get("input")))
+        return up_to(most, (item.get("role") == "assistant" or _is_call(item) for item in said))
+
     def prompt_bytes(self, data: dict[str, Any]) -> int:
         said = sum(utf8_length(place[at]) for holder, key in spoken(data) for place, at in places(holder, key))
         said += sum(map(_unspoken, given(data)))
@@ -104,6 +108,10 @@ class ResponsesRequests(ConversationRequests):
         if not isinstance(wanted, Absent):
             declared = [*declared, wanted.schema]
         return said + (len(orjson.dumps(declared)) if declared else 0)
+
+
+def _is_call(item: dict[str, Any]) -> bool:
+    return text(item.get("type")).endswith("_call")
 
 
 class _Turn:

@@ -1,0 +1,88 @@
+"""Where a conversation stays: the place it is pinned to comes first, whatever the route says.
+
+Rule of this module: it names places and orders candidates; who is eligible is `eligibility`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.endpoints import Endpoints
+from policyroute.divergence import Reaction
+from policyroute.request import ModelRequest, Operation
+from policyroute.sessions import Session
+from policyroute.sessions.session import Place
+
+HOME: Final = "home"
+PINNED: Final = "pinned"
+SAME_TARGET: Final = "same_target"
+AHEAD: Final = (HOME, PINNED, SAME_TARGET)
+"""Why a candidate comes before those of the route, in this order. Of these no rank is asked."""
+
+UNDEFINED: Final = "undefined"
+DIVERGENCE: Final = "divergence"
+"""Why a pinned place is none that is tried first, beside the codes of `Excluded`: the policy has no such place any
+more; the conversation went round in circles there."""
+
+Ahead = tuple[tuple[str, Place], ...]
+"""Places before those of the route, each with why; the one that the conversation is pinned to comes last."""
+
+
+def ahead(session: Session | None, request: ModelRequest) -> Ahead:
+    """A count of tokens follows the pin, since it is for who will answer; embeddings have nothing to do with it. Where
+    a conversation is to go back, its home comes first, but not after it went round in circles there, and not for what
+    refers to what an account keeps: that is kept where it is now."""
+    pin = session.pin if session is not None else None
+    if session is None or pin is None or request.operation is Operation.EMBEDDINGS:
+        return ()
+    home = session.home
+    returns = session.settings.back and home is not None and home != pin.place and pin.why != DIVERGENCE
+    if returns and home is not None and not request.kept:
+        return (HOME, home), (PINNED, pin.place)
+    return ((PINNED, pin.place),)
+
+
+def unpinned(
+    session: Session, request: ModelRequest, candidates: Iterable[Candidate], out: Iterable[Excluded], known: Endpoints
+) -> str:
+    """The code of what rules out the place that the conversation is pinned to; empty where nothing does."""
+    before = ahead(session, request)
+    if not before:
+        return ""
+    place = before[-1][1]
+    if any(place_of(each) == place for each in candidates):
+        return ""
+    if known.at(*place) is None:
+        return UNDEFINED
+    return next((each.code for each in out if (each.target, each.provider) == place), "")
+
+
+def settled(  # noqa: PLR0913, PLR0917 - where it goes depends on all of these
+    session: Session | None,
+    reaction: Reaction | None,
+    request: ModelRequest,
+    candidates: tuple[Candidate, ...],
+    out: Sequence[Excluded],
+    known: Endpoints,
+) -> tuple[tuple[Candidate, ...], str]:
+    """The candidates in their last order, and why the pinned place is not tried first."""
+    why = unpinned(session, request, candidates, out, known) if session is not None else ""
+    if reaction is None or reaction.kind != "swap":
+        return candidates, why
+    turned = swapped(candidates, session.target if session is not None else "")
+    moved = session is not None and session.pin is not None and turned[:1] != candidates[:1]
+    return turned, why or (DIVERGENCE if moved else "")
+
+
+def swapped(candidates: Sequence[Candidate], target: str) -> tuple[Candidate, ...]:
+    """Those at another target first, in their order. `target` is the one that goes round in circles; empty for that of
+    the first candidate. It stays the last resort: an answer of its is better than none."""
+    leaving = target or (candidates[0].target if candidates else "")
+    others = [each for each in candidates if each.target != leaving]
+    return (*others, *[each for each in candidates if each.target == leaving])
+
+
+def place_of(candidate: Candidate) -> Place:
+    return candidate.target, candidate.provider.name

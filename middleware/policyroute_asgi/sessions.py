@@ -1,0 +1,198 @@
+"""Conversations from one request to the next: found when a request comes, added to before its client sees the end.
+
+Rule of this module: one read a request, and one write when it is over, which is waited for only where the pin changes:
+whoever asks next, at whatever worker, has to find that. No trouble with the store is a request's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from policyroute.decide.decision import Candidate, Decision
+from policyroute.decide.policy_set import PolicySet
+from policyroute.decide.state import RoutingState
+from policyroute.divergence import Reaction, task_step
+from policyroute.record import ExchangeRecord
+from policyroute.request import BadRequest, Client, ModelRequest, Operation, Profiles
+from policyroute.request.ingest import conversation_of
+from policyroute.sessions import Place, Session, Turn, added, read, written
+from policyroute_asgi.state.store import StateStore, update_in_time
+
+KIND: Final = "session"
+_WITH_CONVERSATION: Final = frozenset({Operation.CHAT, Operation.COUNT_TOKENS})
+
+
+class Sessions:
+    """All conversations', in the store."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+
+    async def of(self, request: ModelRequest, policy: PolicySet, client: Client, state: RoutingState) -> Sitting:
+        """What is known of the request's conversation, and the request as part of that."""
+        if policy.has_keys:
+            key = policy.conversation_key(request, client, state, request.time)
+            if key and key != request.conversation_id:
+                request = request.declaring(conversation_id=key)
+        conversation = request.conversation(client.tenant)
+        if not conversation or request.operation not in _WITH_CONVERSATION:
+            return Sitting(self._store, request, "", None)
+        session = await self.found(conversation)
+        if session is not None and session.profile != request.profile:
+            request = _in_profile(request, session.profile, policy.program.profiles, client)
+        return Sitting(self._store, request, conversation, session)
+
+    async def named(self, headers: Mapping[bytes, bytes], tenant: str) -> Session | None:
+        """The conversation that headers alone say a request is of."""
+        try:
+            name = conversation_of(
+                {key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()}, ""
+            )
+        except BadRequest:
+            return None
+        return await self.found(f"{tenant}\0{name}") if name else None
+
+    async def found(self, conversation: str) -> Session | None:
+        return read(await self._store.get(KIND, conversation))
+
+
+def _in_profile(request: ModelRequest, kept: str, profiles: Profiles, client: Client) -> ModelRequest:
+    """A profile is picked once, but it has to be there still, and granted."""
+    granted = client.profiles is None or kept in client.profiles
+    return request.declaring(profile=kept) if granted and kept in profiles.known else request
+
+
+class Sitting:
+    """One request's part in its conversation. `conversation` is empty where it has none, `session` None where it is the
+    first of it."""
+
+    def __init__(self, store: StateStore, request: ModelRequest, conversation: str, session: Session | None) -> None:
+        self.request = request
+        self.session = session
+        self._store = store
+        self._conversation = conversation if request.operation is Operation.CHAT else ""
+        self._decision: Decision | None = None
+        self._noted = False
+
+    def decided(self, decision: Decision) -> None:
+        self._decision = decision
+
+    async def answered(self, record: ExchangeRecord) -> None:
+        """The answer is there, and the client is about to see its end. Never raises."""
+        served, session, decision = _served(record), self.session, self._decision
+        pinned = session.pin.place if session is not None and session.pin is not None else None
+        if decision is None or not decision.session.pin or served == pinned:
+            self.over(record)
+            return
+        if self._conversation and not self._noted:
+            self._noted = True
+            change = partial(_changed, self._turn(record, decision))
+            await update_in_time(self._store, KIND, self._conversation, change, decision.session.ttl)
+
+    def over(self, record: ExchangeRecord | None) -> None:
+        """The request is over, however that came."""
+        decision = self._decision
+        if self._conversation and decision is not None and not self._noted:
+            self._noted = True
+            change = partial(_changed, self._turn(record, decision))
+            self._store.update_later(KIND, self._conversation, change, decision.session.ttl)
+
+    def _turn(self, record: ExchangeRecord | None, decision: Decision) -> Turn:
+        session, request, reaction = self.session, self.request, decision.reaction
+        served = _served(record)
+        tokens = record.attempts[-1].input_tokens if record is not None and record.attempts else None
+        return Turn(
+            request.time,
+            request.profile,
+            decision.session,
+            served,
+            tokens or request.size // 4,
+            session.switches if session is not None and session.pin is not None else -1,
+            self._left(record, served),
+            _level(session, decision, record),
+            reaction.evidence.mark if reaction is not None else "",
+            task_step(request.headers) if record is not None and record.completed else None,
+        )
+
+    def _left(self, record: ExchangeRecord | None, served: Place | None) -> str:
+        """Why somebody else answered than the one that the conversation is pinned to, as a code."""
+        session, decision = self.session, self._decision
+        if session is None or session.pin is None or record is None or served in {None, session.pin.place}:
+            return ""
+        place = session.pin.place
+        for attempt in record.attempts:
+            if (attempt.target, attempt.provider) == place:
+                return attempt.outcome
+        for skipped in record.skipped:
+            if (skipped.target, skipped.provider) == place:
+                return skipped.code
+        if decision is not None and decision.unpinned:
+            return decision.unpinned
+        return "returned" if served == session.home else "reordered"
+
+    def words(self, candidate: Candidate, record: ExchangeRecord) -> str:
+        """For a header, when `candidate` begins to answer; empty where there is no conversation, and nothing was done
+        about one."""
+        session, place = self.session, (candidate.target, candidate.provider.name)
+        said = [f"turn={session.turns + 1 if session is not None else 1}"] if self._conversation else []
+        if pin := self._pin(place):
+            said.append(f"pin={pin}")
+            if left := self._left(record, place):
+                said.append(f"why={left}")
+        if self._decision is not None and self._decision.reaction is not None:
+            said.append(f"reaction={self._decision.reaction.kind}")
+        return "; ".join(said)
+
+    def _pin(self, served: Place | None) -> str:
+        """What came of the pin: `new`, `kept` or `moved`; empty where there is none, or nobody answered."""
+        decision, session = self._decision, self.session
+        if decision is None or not (decision.session.pin and self._conversation) or served is None:
+            return ""
+        if session is None or session.pin is None:
+            return "new"
+        return "kept" if session.pin.place == served else "moved"
+
+    def outcome(self, record: ExchangeRecord | None) -> tuple[str, Reaction | None]:
+        """For numbers: what came of the pin (empty: nothing), and what was done about a conversation that goes round in
+        circles."""
+        return self._pin(_served(record)), self._decision.reaction if self._decision is not None else None
+
+    def as_json(self, record: ExchangeRecord | None) -> dict[str, Any] | None:
+        """For the record: None where there is no conversation, and nothing was done about one."""
+        session, decision = self.session, self._decision
+        reaction = decision.reaction if decision is not None else None
+        if decision is None or not (self._conversation or reaction):
+            return None
+        served = _served(record)
+        pin = session.pin if session is not None else None
+        return {
+            "turn": session.turns + 1 if session is not None else 1,
+            "profile": self.request.profile,
+            "pin": decision.session.pin,
+            "pinned": "/".join(pin.place) if pin is not None else None,
+            "moved": self._left(record, served) or None,
+            "switches": session.switches if session is not None else 0,
+            "reaction": reaction.as_json() if reaction is not None else None,
+        }
+
+
+def _changed(turn: Turn, kept: bytes | None) -> bytes:
+    return written(added(read(kept), turn))
+
+
+def _served(record: ExchangeRecord | None) -> Place | None:
+    """Whose answer the client got, or the beginning of one."""
+    if record is None or record.committed is None or not record.attempts:
+        return None
+    last = record.attempts[-1]
+    return last.target, last.provider
+
+
+def _level(session: Session | None, decision: Decision, record: ExchangeRecord | None) -> int:
+    """How often something was done about it, with this request. An answer that repeats itself counts: what comes next
+    is the next thing."""
+    level = session.divergence if session is not None else 0
+    level = decision.reaction.level if decision.reaction is not None else level
+    return level + (record is not None and any(attempt.circled for attempt in record.attempts))

@@ -1,0 +1,129 @@
+"""Writes that are on their way, and what a row will be once they have arrived.
+
+Rule of this module: one order, that in which they were given. A change that raises changes nothing, and is told to
+whoever waits for it. Bounded in bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from policyroute_asgi.state.rows import Place, Row, alive
+from policyroute_asgi.state.store import Change, StateError, checked
+
+_WRITE: Final = 1000
+"""Bytes that a write costs while it waits, beside its value."""
+
+Done = Callable[[bytes | Exception], None]
+"""Is told what is kept now, or why it is not."""
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """`made` is what it makes of its row: known at once where that does not depend on what was there (no `change`),
+    else before anybody else can see it there."""
+
+    place: Place
+    until: float
+    made: bytes | None
+    change: Change | None = None
+    done: Done | None = None
+    size: int = 0
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.size = len(self.made or b"") + _WRITE
+
+    def applied(self, row: Row | None, now: float) -> Row | None:
+        """What it makes of this row."""
+        if self.change is not None:
+            self.error = None
+            try:
+                self.made = checked(self.change(alive(row, now)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is that of one write
+                self.error = error
+                return row
+        assert self.made is not None
+        return Row(self.made, self.until)
+
+    def told(self, what: bytes | Exception) -> None:
+        """Answer whoever waits for it, once."""
+        done, self.done = self.done, None
+        if done is not None:
+            done(what)
+
+
+def foreseen(row: Row | None, writes: Iterable[Write], now: float) -> Row | None:
+    """What a row will be. Where it may have been read after some of them arrived, it was read after `writes` were
+    asked for: what is `made` then stands for it."""
+    for write in writes:
+        made = write.made
+        if made is None and write.change is not None:
+            with suppress(Exception):  # it is told when it arrives
+                made = checked(write.change(alive(row, now)))
+        if made is not None:
+            row = Row(made, write.until)
+    return row
+
+
+class Unwritten:
+    """Given on one thread; taken away on it, or on another. `room` is in bytes."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._size = 0
+        self._lock = threading.Lock()
+        self._writes: dict[Place, list[Write]] = {}
+
+    def add(self, write: Write) -> None:
+        """Raises StateError where there is too much."""
+        with self._lock:
+            if self._size > self._room:
+                raise StateError("too much waits to be written")
+            self._size += write.size
+            self._writes.setdefault(write.place, []).append(write)
+
+    def of(self, place: Place) -> tuple[Write, ...]:
+        if place not in self._writes:  # nearly always
+            return ()
+        with self._lock:
+            return tuple(self._writes.get(place, ()))
+
+    def places(self) -> list[Place]:
+        """The one that has waited longest first."""
+        with self._lock:
+            return list(self._writes)
+
+    def remove(self, writes: Iterable[Write]) -> None:
+        with self._lock:
+            for write in writes:
+                waiting = self._writes.get(write.place, [])
+                if write in waiting:
+                    waiting.remove(write)
+                    self._size -= write.size
+                if not waiting:
+                    self._writes.pop(write.place, None)
+
+
+def acknowledgement() -> tuple[asyncio.Future[bytes], Done]:
+    """A future, and how it is told, from any thread."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(what: bytes | Exception) -> None:
+        if not future.done():
+            if isinstance(what, Exception):
+                future.set_exception(what)
+            else:
+                future.set_result(what)
+
+    def done(what: bytes | Exception) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(settle, what)
+
+    return future, done
