@@ -35,13 +35,13 @@ _POLICY: Final = Path(__file__).with_name("sessions.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`places`: of each worker. `hurried` is how long a model thinks under load, seconds."""
+    """`places`: of each worker. `hurried` is how long the largest models think under load, seconds."""
 
     conversations: int = 10_000
     turns: int = 8
     workers: int = 4
     places: int = 40
-    hurried: float = 0.15
+    hurried: float = 0.4
     seed: int = 7
 
 
@@ -75,7 +75,7 @@ async def _run(plan: Plan) -> list[Promise]:
     async with _gateway(plan) as (front, upstream, desk):
         began = time.perf_counter()
         for number, stretch in enumerate(STRETCHES):
-            pause = plan.hurried if stretch.load > 1 else plan.hurried / 5
+            pause = plan.hurried if stretch.load > 1 else plan.hurried / 10
             await _control(upstream, [FAILING] if stretch.fails else [], pause)
             if number and STRETCHES[number - 1].fails and not stretch.fails:
                 await until(partial(_none_rests, desk))  # whoever does not stay where it is could go back now
