@@ -62,7 +62,8 @@ class Failure:
 
     `message` is our own words or the provider's error message with secrets removed; it may go to the client, never to
     a log. `status` is the HTTP status received, if any; `retry_after` seconds; `code` the provider's own code.
-    `client_key`: it is about a key of the caller's own, not one of ours.
+    `client_key`: it is about a key of the caller's own, not one of ours. `unmet`: what the client is told where only a
+    quality floor keeps others from being asked; empty where none does.
     """
 
     kind: FailureKind
@@ -71,3 +72,4 @@ class Failure:
     code: str | None = None
     retry_after: float | None = None
     client_key: bool = False
+    unmet: str = ""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from policyroute.decide.decision import Decision
+from policyroute.decide.eligibility import floored
 from policyroute.exchange.answering import NOTHING_ASKED, Asks
 from policyroute.exchange.carrying import Carrying
 from policyroute.exchange.commands import (
@@ -77,6 +78,7 @@ class Drive:
             carrying=carrying,
             keeps=keeper is not None,
             max_wait=decision.session.max_wait,
+            floored=lambda: floored(decision.excluded, decision.grounds, decision.fallback),
         )
         self.record: ExchangeRecord = self._machine.record
         self._upstream = upstream

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 from policyroute.divergence import Watch, watched
 from policyroute.request.prompt import Call, Prompt, Result, Text, Turn
@@ -77,26 +77,27 @@ def history(steps: int, looping: bool = False) -> Prompt:
 def microseconds(prompt: Prompt, times: int = 300) -> float:
     best = float("inf")
     for _ in range(5):
-        began = perf_counter()
+        began = process_time()
         for _ in range(times):
             watched(prompt, WATCH)
-        best = min(best, (perf_counter() - began) / times * 1e6)
+        best = min(best, (process_time() - began) / times * 1e6)
     return best
 
 
 def report(tuning: bool) -> Iterator[str]:
     found = runs()
-    began = perf_counter()
+    began = process_time()
     asked = [prompt for run in found for _, prompt in prompts(run)]
-    built = perf_counter() - began
-    began = perf_counter()
+    built = process_time() - began
+    began = process_time()
     for prompt in asked:
         watched(prompt, WATCH)
-    each = (perf_counter() - began) / len(asked) * 1e6
+    each = (process_time() - began) / len(asked) * 1e6
     flags = {run["id"]: first(run) for run in found}
     known = labels()
-    for name, which in (("looked at (even)", known[::2]), ("held out (odd)", known[1::2])):
-        if tuning and which is not known[::2] and name.startswith("held"):
+    halves = {"looked at (even)": known[::2], "held out (odd)": known[1::2], "all": known}
+    for name, which in halves.items():
+        if tuning and name != "looked at (even)":
             continue
         seen = hits(which, flags)
         counts = ", ".join(f"{label} {seen.count(label)[0]}/{seen.count(label)[1]}" for label in "LNS")

@@ -21,6 +21,8 @@ from scripts.simulations.upstream import words
 PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
 LONG: Final = 24_000
 """Characters that some conversations begin with: more than the cheapest model takes."""
+_APART: Final = 0.004
+"""Seconds between the openings of two connections: those that come all at once are one worker's."""
 _SERVED: Final = re.compile(r"served by ([\w-]+) at ([\w-]+)")
 _DELTA: Final = re.compile(r'"content":"((?:[^"\\]|\\.)*)"')
 
@@ -82,6 +84,7 @@ class Crowd:
         async with asyncio.timeout(600), asyncio.TaskGroup() as group:
             for _ in range(slots):
                 group.create_task(self._slot(port, stretch, left))
+                await asyncio.sleep(_APART)
 
     async def _slot(self, port: int, stretch: int, left: Iterator[int]) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -190,3 +190,51 @@ rules: [{id: everybody, route: [gpt, small]}]
     assert gpt["price"]["value"]["above"]["tokens"] == 272_000
     assert gpt["price"]["value"]["tiers"].keys() == {"batch", "flex", "priority"}
     assert small.keys() == {"supports"}
+
+
+LOOK = {"type": "function", "function": {"name": "look_up", "arguments": '{"q": "Hush"}'}}
+LOOPING = [
+    {"role": "user", "content": "Go"},
+    *[
+        turn
+        for n in range(3)
+        for turn in (
+            {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{n}", **LOOK}]},
+            {"role": "tool", "tool_call_id": f"c{n}", "content": "Hush, nothing"},
+        )
+    ],
+]
+
+
+def test_a_conversation_and_its_circles_are_shown(
+    directory: Path, run: Run, ask: Callable[[object], Path], spoil: Callable[[str, str], None]
+) -> None:
+    spoil(
+        "rules:\n",
+        "rules:\n  - {id: watched, divergence: {react: [nudge, stop]}, session: {key: '\"of \" + session.id'}}\n"
+        "  - {id: out, when: session.turn > 5, require: target.name != 'large'}\n",
+    )
+    given = {"request": {"body": {"model": "late", "messages": LOOPING}}, "session": {"id": "c1", "target": "large"}}
+    _, out, _ = run("explain", ask(given), "--policies", directory)
+    assert "conversation of c1, request 2, pinned, waits 2s, remembered for 86400s" in out
+    assert "pinned to large at" in out and "; tried first" in out
+    assert "goes round in circles: " in out and "of look_up, 3 times, at steps 1, 2, 3, the result the same each" in out
+    assert "time 1 in this conversation: nudge" in out
+    assert "Hush" not in out
+
+    session = {"id": "c1", "target": "large", "switches": 2, "turn": 9, "divergence": 1}
+    _, out, _ = run("explain", ask({**given, "session": session}), "--policies", directory)
+    assert "moved 2 times; nobody is tried" in out
+    assert "denied 400 divergence" in out
+    said = json.loads(
+        run("explain", ask({**given, "session": session}), "--policies", directory, "--format", "json")[1]
+    )
+    assert said["session"]["id"] == "of c1"
+    assert (said["session"]["turn"], said["session"]["switches"], said["session"]["target"]) == (9, 2, "large")
+    assert said["decision"]["reaction"]["kind"] == "stop"
+    assert said["decision"]["reaction"]["evidence"]["steps"] == [1, 2, 3]
+
+    calm = {"request": {"body": BODY}, "session": {"id": "c1", "target": "large", "turn": 9}}
+    _, out, _ = run("explain", ask(calm), "--policies", directory)
+    assert "; not tried first: require" in out
+    assert "watched for circles: nudge, then stop; there is none" in out

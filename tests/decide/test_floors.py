@@ -142,3 +142,19 @@ def test_nobody_is_a_candidate_who_is_under_any_floor(qualities: list[str], floo
         )
     ]
     assert targets(decision) == expected
+
+
+def test_who_is_out_for_nothing_but_a_floor_is_what_the_denial_is_about(decided: Decided) -> None:
+    policy = made("rules: [{id: here, require: target.provider == 'one'}, {id: good, quality_floor: 0.9}]\n")
+    decision = decided(policy)
+    assert decision.denied is not None
+    assert (decision.denied.status, decision.denied.code, decision.denied.rule) == (403, "no_model_meets_floor", "good")
+    assert "0.9" in decision.denied.message
+    assert "rule good" in decision.denied.message
+
+
+def test_who_is_out_for_more_than_a_floor_is_not(decided: Decided) -> None:
+    policy = made("rules: [{id: good, quality_floor: 0.9}, {id: here, require: target.region == 'eu'}]\n")
+    denied = decided(policy).denied
+    assert denied is not None
+    assert denied.code == "no_eligible_target"

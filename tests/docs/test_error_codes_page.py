@@ -24,7 +24,8 @@ CODE_AT = {"BadRequest": 0, "refuse": 0, "ClientError": 1, "Denial": 1}
 
 def codes() -> set[str]:
     """All but the kinds of failure that are told by their own name."""
-    found = {ClientError.of_failure(Failure(kind, "")).code for kind in STATUS} - KINDS
+    told = [Failure(kind, "", unmet=unmet) for kind in STATUS for unmet in ("", "a floor")]
+    found = {ClientError.of_failure(failure).code for failure in told} - KINDS
     for room in ROOMS:
         for file in sorted(room.rglob("*.py")):
             if PROVIDERS not in file.parents:

@@ -198,7 +198,15 @@ def test_order_is_file_name_then_place_and_packs_come_last(
         "10-early.yaml": "version: 1\nrules: [{id: m, deny: {}}]\n",
     }
     program, _ = compile_files(files)
-    assert [rule.id for rule in program.rules] == ["m", "z", "a", "profiles/chat", "profiles/agent", "profiles/savings"]
+    assert [rule.id for rule in program.rules] == [
+        "m",
+        "z",
+        "a",
+        "profiles/chat",
+        "profiles/agent",
+        "profiles/agent-floor",
+        "profiles/savings",
+    ]
     assert [rule.position for rule in program.rules] == list(range(6))
     shuffled, _ = compile_files(dict(reversed(files.items())))
     assert shuffled.revision == program.revision

@@ -41,17 +41,18 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """A route, and the rule whose it is; None for the default."""
+    """A route, and the rule whose it is; None for the default, which some rule may rank."""
 
     route: Route
     owner: Rule | None
     span: Span
+    ranked: bool
     places: tuple[_Place, ...]
 
     @property
     def first_is_known(self) -> bool:
         """Whether the first place is the one that is asked first."""
-        drawn = self.route.weights is not None or self.route.rank is not None
+        drawn = self.ranked or self.route.weights is not None or self.route.rank is not None
         return not drawn and self.route.items[0] != REQUESTED
 
     @property
@@ -85,10 +86,11 @@ def untold(program: Program, static_facts: StaticFacts) -> tuple[Problem, ...]:
 
 def _lanes(program: Program, static_facts: StaticFacts) -> Iterator[_Lane]:
     routing = [(rule.route, rule, rule.span) for rule in program.rules if rule.route and rule.mode is not Mode.OFF]
+    ranked = any(rule.rank is not None and rule.mode is Mode.ENFORCE for rule in program.rules)
     for route, owner, span in [*routing, (program.default.route, None, program.default.span)]:
         targets = [program.targets[item] for item in route.items if item in program.targets]
         places = tuple(_Place(facts) for target in targets for facts in static_facts(target))
-        yield _Lane(route, owner, span, places)
+        yield _Lane(route, owner, span, ranked and owner is None, places)
 
 
 def _public(lane: _Lane, rule: str, scrub: Scrub) -> Iterator[Problem]:

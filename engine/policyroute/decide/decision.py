@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policyroute.catalogue import BY_DIALECT, Traits
 from policyroute.decide.answers import Awaiting
 from policyroute.decide.constraints import Constraint
+from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts
 from policyroute.decide.resolved import (
     DEFAULT_HOLD,
@@ -106,7 +107,7 @@ class Denial:
     """Why no attempt is made.
 
     `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `context_length_exceeded`, `unsupported`, `divergence`, or the rule's.
+    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, or the rule's.
     """
 
     status: int
@@ -167,11 +168,27 @@ class RuleError:
         }
 
 
+class Course(NamedTuple):
+    """`session` is how the conversation is held: as at its first request. `unpinned` is the code of why the place that
+    it is pinned to is not tried first: one of `Excluded`'s, `undefined` where the policy has no such place any more, or
+    `divergence`; empty where it is, or is pinned to none. `watch` is what is watched for, `reaction` what is done
+    because it goes round in circles."""
+
+    session: Settings = DEFAULT_SETTINGS
+    watch: Watch = NOT_WATCHED
+    reaction: Reaction | None = None
+    unpinned: str = ""
+
+
+NO_COURSE: Final = Course()
+
+
 class Grounds(NamedTuple):
     """What a decision rests on, kept for the hops."""
 
     facts: Facts
     constraints: tuple[Constraint, ...]
+    endpoints: Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +199,7 @@ class Decision:
     (rule id, effect); their expressions are evaluated for each hop.
     `route_rule` is `default` where no rule routed; `fired` every enforced rule that applies, in order; `shadow` the
     rules in shadow mode that would have. `awaiting` are the rules that have to see the answer, if any may match it.
-    `session` is how the conversation is held: as at its first request. `unpinned` is the code of why the place that it
-    is pinned to is not tried first: one of `Excluded`'s, `undefined` where the policy has no such place any more, or
-    `divergence`; empty where it is, or is pinned to none. `watch` is what is watched for, `reaction` what is done
-    because it goes round in circles.
+    `course` is what becomes of the conversation.
     """
 
     id: str
@@ -210,10 +224,23 @@ class Decision:
     redactions: tuple[tuple[str, Redact], ...] = ()
     censors: tuple[tuple[str, Redact], ...] = ()
     scrubs: tuple[tuple[str, Scrub], ...] = ()
-    session: Settings = DEFAULT_SETTINGS
-    watch: Watch = NOT_WATCHED
-    reaction: Reaction | None = None
-    unpinned: str = ""
+    course: Course = NO_COURSE
+
+    @property
+    def session(self) -> Settings:
+        return self.course.session
+
+    @property
+    def watch(self) -> Watch:
+        return self.course.watch
+
+    @property
+    def reaction(self) -> Reaction | None:
+        return self.course.reaction
+
+    @property
+    def unpinned(self) -> str:
+        return self.course.unpinned
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Final
 from policyroute.cel.expression import EvaluationError
 from policyroute.decide.decision import Denial, Excluded
 from policyroute.decide.endpoints import AUTO
+from policyroute.dialects.trouble import NO_MODEL_MEETS_FLOOR
 from policyroute.divergence import Evidence
 from policyroute.policy.model import Rule
 
@@ -63,8 +64,11 @@ def diverged(evidence: Evidence) -> Denial:
     return Denial(400, "divergence", message, None)
 
 
-def all_out(excluded: Sequence[Excluded]) -> Denial:
-    """Every candidate is out, each for the reason it carries."""
+def all_out(excluded: Sequence[Excluded], floored: Excluded | None) -> Denial:
+    """Every candidate is out, each for the reason it carries; `floored` for nothing but a quality floor."""
+    if floored is not None:
+        message = f"No model that could serve this meets {floor_of(floored)}"
+        return Denial(403, NO_MODEL_MEETS_FLOOR, message, floored.rule)
     if all(out.code == "context_window" for out in excluded):
         message = "The prompt is longer than the context window of every model that may serve it"
         return Denial(400, "context_length_exceeded", message, None)
@@ -79,6 +83,11 @@ def all_out(excluded: Sequence[Excluded]) -> Denial:
     rule = next((out.rule for out in excluded if out.rule), None)
     message = f"No model may serve this request. It is ruled out by {', '.join(causes)}"
     return Denial(403, "no_eligible_target", message, rule)
+
+
+def floor_of(floored: Excluded) -> str:
+    """The floor that it is under, in words."""
+    return f"the quality floor of {floored.floor:g} that rule {floored.rule} sets"
 
 
 def _cause(out: Excluded) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from policyroute.decide import denial
-from policyroute.decide.decision import Denial
-from policyroute.divergence import Evidence, Reaction, Watch, reaction, task_step, watched, went_back
+from policyroute.decide.decision import Course, Denial
+from policyroute.divergence import Evidence, Watch, reaction, task_step, watched, went_back
 from policyroute.request import ModelRequest, Operation
 from policyroute.sessions import Session
 
@@ -17,17 +17,17 @@ _FEWEST: Final = 3
 """Steps of a model that may be a circle, unless fewer repeats are one."""
 
 
-def reaction_to(request: ModelRequest, watch: Watch, session: Session | None) -> tuple[Reaction | None, Denial | None]:
-    """What is to be done, if anything, and the denial where that is to end it. What was done about the conversation
-    before is kept with it."""
+def reacted(request: ModelRequest, course: Course, session: Session | None) -> tuple[Course, Denial | None]:
+    """The course with what is to be done, if anything, and the denial where that is to end it. What was done about the
+    conversation before is kept with it."""
     if request.operation is not Operation.CHAT:
-        return None, None
-    evidence = _seen(request, watch) or _back(request, session)
+        return course, None
+    evidence = _seen(request, course.watch) or _back(request, session)
     if evidence is None:
-        return None, None
+        return course, None
     level, mark = (session.divergence, session.mark) if session is not None else (0, "")
-    found = reaction(evidence, watch, level, mark)
-    return found, denial.diverged(evidence) if found.kind == "stop" else None
+    found = reaction(evidence, course.watch, level, mark)
+    return course._replace(reaction=found), denial.diverged(evidence) if found.kind == "stop" else None
 
 
 def _seen(request: ModelRequest, watch: Watch) -> Evidence | None:

@@ -7,8 +7,9 @@ effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
+from policyroute.cel import Expression
 from policyroute.decide.constraints import Constraint
 from policyroute.policy.actions import (
     Conversing,
@@ -28,9 +29,20 @@ from policyroute.policy.model import Mode, Rule
 
 T = TypeVar("T")
 
+
+class Order(NamedTuple):
+    """By what candidates are ranked (`cost`, `latency`, or an expression over `target`), and whose word that is: a
+    rule's `route.rank`, or its `rank` for the default route."""
+
+    rule: str
+    effect: str
+    by: str | Expression
+
+
 Redactions = tuple[tuple[str, Redact], ...]
 Guards = tuple[Redactions, Redactions, tuple[tuple[str, Scrub], ...]]
 Changes = tuple[tuple[tuple[str, Transform], ...], tuple[tuple[str, Headers], ...], tuple[tuple[str, Headers], ...]]
+_UNCHANGED: Final[Changes] = ((), (), ())
 _UNGUARDED: Final[Guards] = ((), (), ())
 
 
@@ -74,6 +86,9 @@ class Effects:
         self.deny: Column[Rule] = Column(rules, lambda rule: rule if rule.deny else None)
         self.constrain: Column[Constraint] = Column(rules, lambda rule: _constraint(rule, by_task))
         self.route: Column[Route] = Column(rules, lambda rule: rule.route)
+        self.rank: Column[Order] = Column(
+            rules, lambda rule: Order(rule.id, "rank", rule.rank) if rule.rank is not None else None
+        )
         self.transform: Column[tuple[str, Transform]] = Column(
             rules, lambda rule: (rule.id, rule.transform) if rule.transform else None
         )
@@ -101,6 +116,7 @@ class Effects:
         self.scrub: Column[tuple[str, Scrub]] = Column(
             rules, lambda rule: (rule.id, rule.scrub) if rule.scrub else None
         )
+        self._changing = self.transform.mask | self.request_headers.mask | self.response_headers.mask
         self._guarding = self.redact.mask | self.censor.mask | self.scrub.mask
 
     def guards(self, bitmap: int) -> Guards:
@@ -111,6 +127,8 @@ class Effects:
 
     def changes(self, bitmap: int) -> Changes:
         """What these rules change: of the request, of the headers to the provider and of those to the client."""
+        if not bitmap & self._changing:
+            return _UNCHANGED
         return self.transform.of(bitmap), self.request_headers.of(bitmap), self.response_headers.of(bitmap)
 
     def scrubs(self) -> tuple[Scrub, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 from policyroute.adapt import asked_for, fit, room
 from policyroute.catalogue import BY_DIALECT
 from policyroute.decide.constraints import Constraint
-from policyroute.decide.decision import Candidate, Excluded, RuleError
+from policyroute.decide.decision import Candidate, Excluded, Grounds, RuleError
 from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.decide.resolved import ResolvedFallback
@@ -44,6 +44,21 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
             return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail, floor)
     if found := _obstacle(endpoint, facts.request, state, fallback, decided=decided):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
+    return None
+
+
+def floored(out: Sequence[Excluded], grounds: Grounds | None, fallback: ResolvedFallback) -> Excluded | None:
+    """The first of those that are out which nothing but quality floors keeps from serving, if there is any."""
+    if grounds is None:
+        return None
+    facts, constraints, endpoints = grounds
+    others = [Constraint(each.rule, each.require, None, by_task=True) for each in constraints if each.require]
+    for each in out:
+        endpoint = endpoints.at(each.target, each.provider) if each.floor is not None else None
+        if endpoint is not None:
+            turned = facts.at(endpoint, facts.state)
+            if excluded(endpoint, turned, facts.state, others, [], fallback) is None:
+                return each
     return None
 
 

@@ -83,11 +83,9 @@ class Facts:
         self.client_team = client.team
         self.client_tier = client.tier
 
-    def knowing(
-        self, granted: Mapping[str, Target] | None, looked: Looked | None, session: Session | None, labelled: Labels
-    ) -> None:
+    def knowing(self, looked: Looked | None, session: Session | None, labelled: Labels) -> None:
         """What was looked for already is not looked for again."""
-        self.granted, self.session, self.labelled = granted, session, labelled
+        self.session, self.labelled = session, labelled
         if looked is None:
             return
         if looked.content is not None:

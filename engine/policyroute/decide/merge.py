@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, Generic, TypeVar
 
+from policyroute.decide.decision import Course
 from policyroute.decide.effects import Column, Effects
 from policyroute.decide.resolved import (
     DEFAULT_FALLBACK,
@@ -60,15 +61,21 @@ class Merged(Generic[T, R]):
 class Merges:
     """All such effects of a policy set."""
 
-    __slots__ = ("fallback", "hold", "limits", "resume", "session", "watch")
+    __slots__ = ("_courses", "_session", "_watch", "fallback", "hold", "limits", "resume")
 
     def __init__(self, effects: Effects, default: Default) -> None:
         self.fallback = Merged(effects.fallback, default.fallback, DEFAULT_FALLBACK, fallback)
         self.limits = Merged(effects.limits, default.limits, DEFAULT_LIMITS, first_set)
         self.hold = Merged(effects.hold, default.hold, DEFAULT_HOLD, first_set)
         self.resume = Merged(effects.resume, default.resume, DEFAULT_RESUME, first_set)
-        self.session = Merged(effects.session, default.session, DEFAULT_SETTINGS, first_set)
-        self.watch = Merged(effects.divergence, default.divergence, NOT_WATCHED, first_set)
+        self._session = Merged(effects.session, default.session, DEFAULT_SETTINGS, first_set)
+        self._watch = Merged(effects.divergence, default.divergence, NOT_WATCHED, first_set)
+        self._courses = effects.session.mask | effects.divergence.mask, Course(self._session.of(0), self._watch.of(0))
+
+    def course(self, bitmap: int) -> Course:
+        """What these rules say of a conversation that begins."""
+        mask, base = self._courses
+        return Course(self._session.of(bitmap), self._watch.of(bitmap)) if bitmap & mask else base
 
 
 def first_set(rules: Sequence[object], base: R) -> R:

@@ -6,18 +6,23 @@ request's), so that a recorded request replays and a conversation stays where it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from math import inf, isnan, log
-from typing import Any
+from typing import Any, Final
 
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.decide.decision import Candidate, RuleError
+from policyroute.decide.effects import Order
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
-from policyroute.policy.actions import Route
+from policyroute.decide.pinning import AHEAD
+from policyroute.policy.actions import REQUESTED
 from policyroute.request import ModelRequest
+
+_OF_DEFAULT: Final = "rank"
+"""The effect by which a rule ranks the default route: what comes out alike keeps the order that is written there."""
 
 
 def key_of(request: ModelRequest, tenant: str) -> str:
@@ -31,15 +36,25 @@ def weighted(items: Iterable[str], weights: Mapping[str, float], key: str) -> li
     return sorted(items, key=lambda item: _draw(key, item, weights.get(item, 0.0)))
 
 
-def ranked(
-    rule: str,
-    route: Route,
-    candidates: Iterable[tuple[Endpoint, Candidate]],
-    facts: Facts,
-    errors: list[RuleError],
+Named = tuple[Endpoint, Candidate]
+
+
+def ordered(
+    order: Order | None, candidates: Sequence[Named], facts: Facts, errors: list[RuleError]
 ) -> tuple[Candidate, ...]:
-    """The candidates with the smallest value first. Those without a value come after them, in the rule's order."""
-    value = _valuation(route.rank)
+    """The candidates as they are tried. Where the conversation is pinned comes first whatever ranks the others; where
+    that is a rule that ranks the default route, so does what the client asks for by name."""
+    if order is None:
+        return tuple([candidate for _, candidate in candidates])
+    first = (*AHEAD, REQUESTED) if order.effect == _OF_DEFAULT else AHEAD
+    stay = [candidate for _, candidate in candidates if candidate.why in first]
+    others = [each for each in candidates if each[1].why not in first] if stay else candidates
+    return (*stay, *ranked(order, others, facts, errors))
+
+
+def ranked(order: Order, candidates: Iterable[Named], facts: Facts, errors: list[RuleError]) -> tuple[Candidate, ...]:
+    """The candidates with the smallest value first. Those without a value come after them, in the route's order."""
+    value = _valuation(order.by)
     scored: list[Candidate] = []
     unscored: list[Candidate] = []
     for endpoint, candidate in candidates:
@@ -48,15 +63,15 @@ def ranked(
             score = _checked(value(facts))
         except EvaluationError as error:
             unscored.append(replace(candidate, why="unranked"))
-            if isinstance(route.rank, Expression):
-                errors.append(RuleError(rule, "route.rank", error.reason, error.span, "skipped"))
+            if isinstance(order.by, Expression):
+                errors.append(RuleError(order.rule, order.effect, error.reason, error.span, "skipped"))
         else:
             seen = facts.looked(endpoint)
             given = (candidate.target, candidate.spec, candidate.provider)
             scored.append(Candidate(*given, seen, "ranked", score, candidate.concerns))
-    key = key_of(facts.request, facts.client.tenant)
-    if len({candidate.score for candidate in scored}) < len(scored):
+    if order.effect != _OF_DEFAULT and len({candidate.score for candidate in scored}) < len(scored):
         # By target, so that one target's providers keep their order.
+        key = key_of(facts.request, facts.client.tenant)
         scored.sort(key=lambda candidate: _draw(key, candidate.target, 1.0))
     scored.sort(key=lambda candidate: candidate.score)
     return (*scored, *unscored)
@@ -69,7 +84,7 @@ def _draw(key: str, item: str, weight: float) -> float:
     return -log(uniform) / weight if weight > 0 else inf
 
 
-def _valuation(rank: str | Expression | None) -> Callable[[Facts], Any]:
+def _valuation(rank: str | Expression) -> Callable[[Facts], Any]:
     if isinstance(rank, Expression):
         return rank.evaluate
     return _cost if rank == "cost" else _latency

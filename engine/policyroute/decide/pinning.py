@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.decision import Candidate, Course, Excluded
 from policyroute.decide.endpoints import Endpoints
-from policyroute.divergence import Reaction
 from policyroute.request import ModelRequest, Operation
 from policyroute.sessions import Session
 from policyroute.sessions.session import Place
@@ -61,19 +60,22 @@ def unpinned(
 
 def settled(  # noqa: PLR0913, PLR0917 - where it goes depends on all of these
     session: Session | None,
-    reaction: Reaction | None,
+    course: Course,
     request: ModelRequest,
     candidates: tuple[Candidate, ...],
     out: Sequence[Excluded],
     known: Endpoints,
-) -> tuple[tuple[Candidate, ...], str]:
-    """The candidates in their last order, and why the pinned place is not tried first."""
+) -> tuple[tuple[Candidate, ...], Course]:
+    """The candidates in their last order, and the course of a conversation that is held as at its first request, with
+    why the pinned place is not tried first. A request that is refused has no candidates, and moves nothing."""
     why = unpinned(session, request, candidates, out, known) if session is not None else ""
-    if reaction is None or reaction.kind != "swap":
-        return candidates, why
+    if session is not None:
+        course = course._replace(session=session.settings, unpinned=why)
+    if course.reaction is None or course.reaction.kind != "swap":
+        return candidates, course
     turned = swapped(candidates, session.target if session is not None else "")
     moved = session is not None and session.pin is not None and turned[:1] != candidates[:1]
-    return turned, why or (DIVERGENCE if moved else "")
+    return turned, course._replace(unpinned=why or DIVERGENCE) if moved else course
 
 
 def swapped(candidates: Sequence[Candidate], target: str) -> tuple[Candidate, ...]:

@@ -13,14 +13,14 @@ from typing import Final
 from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, pinning
 from policyroute.decide.answers import Answer
-from policyroute.decide.constraints import Constraint, goes_by_task
+from policyroute.decide.constraints import goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
-from policyroute.decide.diverging import reaction_to
-from policyroute.decide.effects import Effects
-from policyroute.decide.eligibility import comparable, excluded, of_one_account
+from policyroute.decide.diverging import reacted
+from policyroute.decide.effects import Effects, Order
+from policyroute.decide.eligibility import comparable, excluded, floored, of_one_account
 from policyroute.decide.endpoints import Endpoints
-from policyroute.decide.facts import Facts, Labels, facts_class
+from policyroute.decide.facts import Labels, facts_class
 from policyroute.decide.grants import Grants
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index, compiling
@@ -28,9 +28,9 @@ from policyroute.decide.judging import AnswerRules, Verdict, judged
 from policyroute.decide.keys import Keys
 from policyroute.decide.matching import errors_of
 from policyroute.decide.merge import Merges
-from policyroute.decide.ordering import ranked
+from policyroute.decide.ordering import Named, ordered
 from policyroute.decide.resolved import Expectation, ResolvedFallback
-from policyroute.decide.routes import Named, Plan, pool
+from policyroute.decide.routes import Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.failures import FailureKind
 from policyroute.policy.model import Mode, Program
@@ -56,7 +56,7 @@ class PolicySet:
         self._grants = Grants(program.targets)
         known = pool(self.endpoints)
         self._plans = {
-            position: Plan(rule.route, self.endpoints, known)
+            position: Plan(rule.id, rule.route, self.endpoints, known)
             for position, rule in enumerate(self._effects.rules)
             if rule.route is not None
         }
@@ -65,7 +65,7 @@ class PolicySet:
         conditions = [each for rule in program.rules if rule.mode is not Mode.OFF for each in (rule.when, rule.require)]
         self._asked = questions([*program.variables.values(), *conditions])
         default = program.default
-        self._default = Plan(default.route, self.endpoints, known)
+        self._default = Plan("default", default.route, self.endpoints, known)
         self._merged = Merges(self._effects, default)
         self._keys = Keys(self._effects.rules, default.session)
 
@@ -133,22 +133,25 @@ class PolicySet:
         `denied` set."""
         effects = self._effects
         facts = self._facts(request, client, state, now, self.endpoints.first)
-        facts.knowing(self._grants.of(client.models), looked, session, session_labels)
+        if client.models is not None:
+            facts.granted = self._grants.of(client.models)
+        if looked is not None or session is not None or session_labels:
+            facts.knowing(looked, session, session_labels)
         matched, erred = self._index.match(facts)
         applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
         enforced, applied = matched & ~effects.shadow, applying & ~effects.shadow
         constraints = effects.constrain.of(applied)
-        route_rule, plan = self._route(enforced)
+        grounds = Grounds(facts, constraints, self.endpoints)
+        route_rule, plan, order = self._route(enforced)
         candidates, out = _NOBODY
-        denied, reaction, unpinned = self._denied(applied, erred), None, ""
-        watch = self._merged.watch.of(enforced)
-        if watch.react and denied is None:
-            reaction, denied = reaction_to(request, watch, session)
+        denied, course = self._denied(applied, erred), self._merged.course(enforced)
+        if course.watch.react and denied is None:
+            course, denied = reacted(request, course, session)
         fallback, expected = self._fallbacks(enforced)
         if denied is None:
-            candidates, out, denied = self._candidates(route_rule, plan, facts, constraints, errors, fallback)
-            if session is not None or reaction is not None:
-                candidates, unpinned = pinning.settled(session, reaction, request, candidates, out, self.endpoints)
+            candidates, out, denied = self._candidates(route_rule, plan, order, grounds, errors, fallback)
+        if session is not None or course.reaction is not None:
+            candidates, course = pinning.settled(session, course, request, candidates, out, self.endpoints)
         return Decision(
             decision_id,
             self.program.revision,
@@ -162,16 +165,13 @@ class PolicySet:
             self._merged.limits.of(enforced),
             *effects.changes(enforced),
             tuple(errors),
-            Grounds(facts, constraints),
+            grounds,
             self._answers.awaiting(facts) if self._answers is not None and denied is None else None,
             self._merged.hold.of(enforced),
             self._merged.resume.of(enforced),
             expected,
             *effects.guards(applied),
-            self._merged.session.of(enforced) if session is None else session.settings,
-            watch,
-            reaction,
-            unpinned,
+            course,
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ class PolicySet:
         endpoint = self.endpoints.at(candidate.target, candidate.provider.name)
         if decision.grounds is None or endpoint is None:
             raise ValueError("a hop needs a decision of this policy set's own and one of its candidates")
-        facts, constraints = decision.grounds
+        facts, constraints, _ = decision.grounds
         errors: list[RuleError] = []
         asked = decision.transforms or decision.request_headers or decision.response_headers
         guarded = decision.redactions or decision.censors or decision.scrubs
@@ -234,30 +234,34 @@ class PolicySet:
         found = self._effects.deny.first(applied)
         return denial.by_rule(found[1], erred.get(found[0])) if found else None
 
-    def _route(self, enforced: int) -> tuple[str, Plan]:
+    def _route(self, enforced: int) -> tuple[str, Plan, Order | None]:
         found = self._effects.route.first(enforced)
-        if found is None:
-            return "default", self._default
-        return self._effects.ids[found[0]], self._plans[found[0]]
+        if found is not None:
+            plan = self._plans[found[0]]
+            return self._effects.ids[found[0]], plan, plan.order
+        plan, ranking = self._default, self._effects.rank.first(enforced)
+        return "default", plan, ranking[1] if ranking and plan.as_written else plan.order
 
     def _candidates(  # noqa: PLR0913, PLR0917 - who is a candidate depends on all of these
         self,
         rule: str,
         plan: Plan,
-        facts: Facts,
-        constraints: tuple[Constraint, ...],
+        order: Order | None,
+        grounds: Grounds,
         errors: list[RuleError],
         fallback: ResolvedFallback,
     ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...], Denial | None]:
         """Those the route names, in its order: the eligible, and the others with the reason; or the end, where the
         first who could be asked would have to be asked for less and the rules do not want that."""
+        facts, constraints, _ = grounds
         session = facts.session
         ahead = pinning.ahead(session, facts.request) if session is not None else ()
         lineup = plan.lineup(facts.request, facts.client.tenant, ahead)
         kept = facts.request.kept if len(lineup.candidates) > 1 else ""
-        plain = plan.route.rank is None and fallback.on_unsupported == "adapt"
-        if plain and not (constraints or kept) and lineup.unobstructed(facts):
-            return lineup.candidates, (), None
+        plain = fallback.on_unsupported == "adapt" and not (constraints or kept)
+        if plain and lineup.unobstructed(facts):
+            one = order is None or len(lineup.candidates) < 2
+            return lineup.candidates if one else ordered(order, lineup.named, facts, errors), (), None
         eligible: list[Named] = []
         out: list[Excluded] = []
         for endpoint, candidate in lineup.named:
@@ -269,12 +273,7 @@ class PolicySet:
                 eligible.append((endpoint, replace(candidate, facts=seen)))
             else:
                 eligible.append((endpoint, candidate))
-        if plan.route.rank is not None:
-            stay = tuple([candidate for _, candidate in eligible if candidate.why in pinning.AHEAD])
-            rest = [each for each in eligible if each[1].why not in pinning.AHEAD]
-            candidates = (*stay, *ranked(rule, plan.route, rest, facts, errors))
-        else:
-            candidates = tuple([candidate for _, candidate in eligible])
+        candidates = ordered(order, eligible, facts, errors)
         if facts.request.operation is Operation.EMBEDDINGS:
             candidates, others = comparable(candidates)
             out += others
@@ -282,5 +281,12 @@ class PolicySet:
             candidates, others = of_one_account(candidates, kept)
             out += others
         if not candidates:
-            return (), tuple(out), denial.all_out(out) if out else denial.unserved(facts.request.model, rule)
+            return (), tuple(out), _nobody(tuple(out), grounds, fallback, rule)
         return candidates, tuple(out), None
+
+
+def _nobody(out: tuple[Excluded, ...], grounds: Grounds, fallback: ResolvedFallback, route_rule: str) -> Denial:
+    """Why, where nobody is left of those whom the route names."""
+    if not out:
+        return denial.unserved(grounds.facts.request.model, route_rule)
+    return denial.all_out(out, floored(out, grounds, fallback))

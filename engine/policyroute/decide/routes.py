@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from policyroute.decide.decision import Candidate
+from policyroute.decide.effects import Order
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
 from policyroute.decide.facts import Facts
-from policyroute.decide.ordering import key_of, weighted
+from policyroute.decide.ordering import Named, key_of, weighted
 from policyroute.decide.pinning import AHEAD, SAME_TARGET, Ahead
 from policyroute.policy.actions import REQUESTED, Route
 from policyroute.request import ModelRequest, Operation
-
-Named = tuple[Endpoint, Candidate]
 
 _KEPT: Final = 1024
 
@@ -70,16 +69,22 @@ def pool(endpoints: Endpoints) -> Pool:
 
 
 class Plan:
-    """One route over the endpoints of its policy set."""
+    """One route over the endpoints of its policy set. `order` is by what it is ranked, None where it is not."""
 
-    __slots__ = ("_endpoints", "_kept", "_known", "_named", "route")
+    __slots__ = ("_endpoints", "_kept", "_known", "_named", "order", "route")
 
-    def __init__(self, route: Route, endpoints: Endpoints, known: Pool) -> None:
+    def __init__(self, rule: str, route: Route, endpoints: Endpoints, known: Pool) -> None:
         self.route = route
+        self.order = None if route.rank is None else Order(rule, "route.rank", route.rank)
         self._endpoints = endpoints
         self._named = known["routed" if route.weights is None else "weighted"]
         self._known = known
         self._kept: dict[str | tuple[str, Ahead], Lineup] = {}
+
+    @property
+    def as_written(self) -> bool:
+        """Whether its items are tried in the order in which they are written."""
+        return self.order is None and self.route.weights is None
 
     def lineup(self, request: ModelRequest, tenant: str, ahead: Ahead = ()) -> Lineup:
         """The endpoints `ahead`, then those that the items stand for, each once, as candidates."""

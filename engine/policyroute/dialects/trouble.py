@@ -53,6 +53,9 @@ _RETRY: Final = frozenset(
         K.UNAVAILABLE,
     }
 )
+NO_MODEL_MEETS_FLOOR: Final = "no_model_meets_floor"
+"""A rule's `quality_floor` keeps out whoever is left."""
+
 _PASSED_ON: Final = frozenset({400, 404, 409, 413, 415, 422})
 _SERVER: Final = 500
 
@@ -84,8 +87,8 @@ class ClientError:
         retry = kind in _RETRY
         return cls(
             status=status,
-            code=_CODE.get(kind, kind.value),
-            message=failure.message if failure.client_key else _OWN_WORDS.get(kind, failure.message),
+            code=NO_MODEL_MEETS_FLOOR if failure.unmet else _CODE.get(kind, kind.value),
+            message=failure.unmet or (failure.message if failure.client_key else _OWN_WORDS.get(kind, failure.message)),
             retry=retry,
             retry_after=failure.retry_after if retry else None,
             decision_id=decision_id,

@@ -1,6 +1,6 @@
 """Whether an agent goes round in circles, and what is done about it: never in the client's history."""
 
-from policyroute.divergence.back import task_step, went_back
+from policyroute.divergence.back import step_number, task_step, went_back
 from policyroute.divergence.evidence import Evidence, Reaction
 from policyroute.divergence.kinds import KINDS
 from policyroute.divergence.reacting import quoted, reacted, reaction
@@ -19,6 +19,7 @@ __all__ = [
     "quoted",
     "reacted",
     "reaction",
+    "step_number",
     "task_step",
     "watched",
     "went_back",

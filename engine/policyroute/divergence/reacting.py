@@ -64,10 +64,11 @@ def reacted(prompt: Prompt, reaction: Reaction) -> Prompt:
     for the model."""
     if not reaction.nudge:
         return prompt
-    text = _text(prompt, reaction)
-    mark = text.partition("\n")[0]
+    mark = _mark(reaction)
     if any(_begins(turn, mark) for turn in prompt.turns):
         return prompt
+    call = quoted(prompt, reaction)
+    text = "\n".join([mark, reaction.nudge, *([f"The call, as data: {call}"] if call else [])])
     turns = _pruned(prompt.turns, reaction.pruned) if reaction.pruned else prompt.turns
     at = len(turns)
     while at and turns[at - 1].role == "assistant":
@@ -75,11 +76,10 @@ def reacted(prompt: Prompt, reaction: Reaction) -> Prompt:
     return replace(prompt, turns=(*turns[:at], Turn("system", (Text(text),)), *turns[at:]))
 
 
-def _text(prompt: Prompt, reaction: Reaction) -> str:
-    call = quoted(prompt, reaction)
-    said = f"{reaction.nudge}\nThe call, as data: {call}" if call else reaction.nudge
-    digest = hashlib.sha256(f"{reaction.evidence.mark}\n{said}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{GATEWAYS}divergence id={digest}]\n{said}"
+def _mark(reaction: Reaction) -> str:
+    """The first line of what is said, by which it is known again whatever has gone from the prompt since."""
+    said = f"{reaction.evidence.mark}\n{reaction.nudge}"
+    return f"{GATEWAYS}divergence id={hashlib.sha256(said.encode()).hexdigest()[:12]}]"
 
 
 def _begins(turn: Turn, mark: str) -> bool:

@@ -14,13 +14,13 @@ from policyroute.dialects.shapes import dumps
 from policyroute.divergence.steps import MOST, ends
 from policyroute.request.prompt import Call, Media, Result, Text
 
-_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_TIME: Final = (
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?|\d\d?:\d\d:\d\d(?:[.,]\d+)?"
-)
-_LASTED: Final = r"\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds?|minutes?|min)\b"
-_PASSING: Final = re.compile(rf"{_UUID}|0x[0-9a-f]{{4,}}|{_TIME}|{_LASTED}", re.IGNORECASE)
-"""What differs from one time to the next and says nothing: ids, addresses, moments and how long something took."""
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_DAY: Final = r"[0-9]{3}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]{5,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_CLOCK: Final = r"[0-9]?:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
+_LASTED: Final = r"[0-9]*(?:\.[0-9]+)? ?(?:[nuµm]?s|secs?|seconds?|min|minutes?)\b"
+_PASSING: Final = re.compile(rf"[0-9](?:x[0-9a-fA-F]{{4,}}|{_DAY}|{_CLOCK}|{_LASTED})")
+"""What differs from one time to the next and says nothing: ids, addresses, moments and how long something took. Each
+begins with a digit, so that only these are looked at."""
 _WORD: Final = re.compile(r"\w+")
 _MOST_WORDS: Final = 300
 
@@ -43,15 +43,10 @@ def _canonical(arguments: str) -> str:
     return arguments.replace("\\n", " ").replace("\\t", " ")
 
 
-def given(result: Result | None) -> str:
-    """What a call gave, without what passes."""
+def told(result: Result | None) -> str:
+    """What a call gave, as far as it is looked at: a failure is another thing than the same words."""
     if result is None:
         return ""
-    mark = "!" if result.error else ""
-    return mark + " ".join(_PASSING.sub("~", ends(told(result))).lower().split())
-
-
-def told(result: Result) -> str:
     found: list[str] = []
     for part in result.content:
         if isinstance(part, Text):
@@ -60,7 +55,15 @@ def told(result: Result) -> str:
             found.append(part.url or part.file_id or ends(part.data))
         else:
             found.append(dumps(part.raw).decode())
-    return found[0] if len(found) == 1 else "\n".join(found)
+    said = ends(found[0] if len(found) == 1 else "\n".join(found))
+    return f"!{said}" if result.error else said
+
+
+def given(said: str) -> str:
+    """The same without what passes."""
+    if said.count("-") > 3:
+        said = _UUID.sub("~", said)
+    return " ".join(_PASSING.sub("~", said).lower().split())
 
 
 def spoken(text: str) -> str:

@@ -66,6 +66,8 @@ def _did(step: Step, turn: Turn) -> None:
 
 def paired(step: Step) -> list[tuple[Call, Result | None]]:
     """Each call with its result: the one with its id; without ids the first of its tool's that is not taken."""
+    if len(step.calls) == len(step.results) == 1 and _is_of(step.results[0], step.calls[0]):
+        return [(step.calls[0], step.results[0])]
     left = list(step.results)
     found: list[tuple[Call, Result | None]] = []
     for call in step.calls:
@@ -126,16 +128,16 @@ def is_real(turns: Sequence[Turn], at: int) -> bool:
     return not any(before.role == "user" and words(before) == said for before in turns[:at])
 
 
-def window(turns: Sequence[Turn], most: int) -> tuple[int, bool]:
-    """Where the last so many steps begin, or where the user last spoke, whichever is later; and whether it is that."""
+def window(turns: Sequence[Turn], most: int) -> int:
+    """Where the last so many steps begin, or where the user has last spoken, whichever is later."""
     count = 0
     for at in range(len(turns) - 1, -1, -1):
         role = turns[at].role
         if role == "user":
             if is_real(turns, at):
-                return at + 1, True
+                return at + 1
         elif role == "assistant" and (at == 0 or turns[at - 1].role != "assistant"):
             count += 1
             if count == most:
-                return at, False
-    return 0, False
+                return at
+    return 0

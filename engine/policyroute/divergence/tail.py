@@ -39,9 +39,9 @@ class Tail:
         return last.startswith(last[period:]) and _says_something(last[:period])
 
     def _fences(self, text: str) -> None:
-        """A fence may come in pieces: what came before has all but the end of it."""
-        before = self._last[-2:]
-        before = before[len(before.rstrip("`")) :] if not before.endswith(_FENCE) else ""
+        """A fence may come in pieces."""
+        begun = len(self._last) - len(self._last.rstrip("`"))
+        before = "`" * (begun % len(_FENCE))
         if (before + text).count(_FENCE) % 2:
             self._fenced = not self._fenced
 

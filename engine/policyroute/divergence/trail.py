@@ -21,10 +21,12 @@ Done = tuple[tuple[Said, ...], tuple[str, ...]]
 _SIMILAR: Final = 0.6
 """How much of two results is the same where they tell nothing new."""
 
+_FEWEST: Final = 3
+"""Steps without which there is no cycle, however few a policy allows."""
+
 
 class Trail:
-    """`going` are the steps (from 0) that the loop is made of, `count` how often its last one was made, `unchanged`
-    whether that gave the same each time; they are of the last step that `goes_on` had something to say of."""
+    """What is told of the loop is of the last step that `goes_on` had something to say of."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -32,41 +34,48 @@ class Trail:
         self._seen: set[Done] = set()
         self._since: Counter[Done] = Counter()  # since the last new step, that one included
         self._stale = 0
+        self._calls: dict[Done, Sequence[Call]] = {}
         self._patient: dict[Done, int] = {}
-        self._same = self._twin = self._near = 0
-        self.going: tuple[int, ...] = ()
-        self.count = 0
-        self.unchanged = False
+        self._same = self._twin = 0
 
     def goes_on(self, done: Done, calls: Sequence[Call]) -> str:
         """What can be said after one more step; empty where it is no loop."""
         self._follow(done)
-        most_ = self._most(done, calls)
+        self._calls[done] = calls
+        if max(self._twin, self._same, self._stale + 1) < min(self._watch.repeats, _FEWEST):
+            return ""
+        most_ = self._most(done)
         if self._twin >= most_:
-            self._found(range(len(self._all) - self._twin, len(self._all)), self._twin, unchanged=True)
             return REPEATED_CALL if calls else MONOLOGUE
         if self._turns(done, most_):
-            again = [at for at, each in enumerate(self._all) if each in self._since]
-            self._found(again, self._all.count(done), unchanged=True)
             return CYCLE
-        if calls and self._same >= most_ and (self._near >= most_ or self._same > most_) and not pages(calls):
-            self._found(range(len(self._all) - self._same, len(self._all)), self._same, unchanged=False)
+        if calls and self._same >= most_ and (self._same > most_ or self._similar(most_)) and not pages(calls):
             return SAME_CALL
         return ""
 
-    def spare(self) -> list[int]:
-        """Of the steps it is made of, those that were made before and will be made again."""
-        found: list[int] = []
-        for each in dict.fromkeys(self._all[at] for at in self.going):
-            found += [at for at in self.going if self._all[at] == each][1:-1]
-        return found
+    def going(self, kind: str) -> list[int]:
+        """The steps (from 0) that the loop is made of, of which that was said last."""
+        if kind == CYCLE:
+            return [at for at, each in enumerate(self._all) if each in self._since]
+        count = self._same if kind == SAME_CALL else self._twin
+        return list(range(len(self._all) - count, len(self._all)))
+
+    def count(self, kind: str) -> int:
+        """How often its last step was made."""
+        going = self.going(kind)
+        return sum(self._all[at] == self._all[-1] for at in going) if kind == CYCLE else len(going)
+
+    def spare(self, kind: str) -> list[int]:
+        """Of its steps those that were made before, with the same result, and will be made again."""
+        places: dict[Done, list[int]] = {}
+        for at in self.going(kind):
+            places.setdefault(self._all[at], []).append(at)
+        return [at for each in places.values() for at in each[1:-1]]
 
     def _follow(self, done: Done) -> None:
         before = self._all[-1] if self._all else None
         self._twin = self._twin + 1 if done == before else 1
         self._same = self._same + 1 if before is not None and done[0] == before[0] else 1
-        near = self._same > 1 and before is not None and _near(before[1], done[1])
-        self._near = self._near + 1 if near else 1
         if done in self._seen:
             self._stale += 1
             self._since[done] += 1
@@ -76,20 +85,24 @@ class Trail:
             self._since = Counter((done,))
         self._all.append(done)
 
-    def _most(self, done: Done, calls: Sequence[Call]) -> int:
+    def _most(self, done: Done) -> int:
         if done not in self._patient:
-            self._patient[done] = most(calls, self._watch) if calls else self._watch.repeats
+            self._patient[done] = most(self._calls[done], self._watch)
         return self._patient[done]
 
-    def _turns(self, done: Done, most_: int) -> bool:
-        """Whether nothing new was done while this was done again, and something else in between."""
-        if len(self._since) < 2 or not self._stale:
-            return False
-        rounds = max(2, max(most_, *(self._patient[each] for each in self._since)) - 1)
-        return self._stale >= rounds and self._since[done] >= rounds
+    def _similar(self, count: int) -> bool:
+        """Whether each of so many results is much like the one before."""
+        last = [gave for _, gave in self._all[-count:]]
+        return all(map(_near, last, last[1:]))
 
-    def _found(self, going: Sequence[int], count: int, *, unchanged: bool) -> None:
-        self.going, self.count, self.unchanged = tuple(going), count, unchanged
+    def _turns(self, done: Done, most_: int) -> bool:
+        """Whether nothing new was done while this, and something else, was done again."""
+        rounds = max(_FEWEST - 1, most_ - 1)
+        if self._stale < rounds or self._since[done] < rounds:
+            return False
+        again = set(self._all[len(self._all) - self._stale :])
+        rounds = max(_FEWEST - 1, *(self._most(each) - 1 for each in self._since))
+        return len(again) > 1 and self._stale >= rounds and self._since[done] >= rounds
 
 
 def _near(some: tuple[str, ...], others: tuple[str, ...]) -> bool:

@@ -31,9 +31,9 @@ from policyroute.exchange.commands import (
 )
 from policyroute.exchange.patience import Patience
 from policyroute.exchange.takeover import Takeover
-from policyroute.exchange.turns import SHORT_WAIT, Eligible, Ended, SpareKey, Turn, Turns
-from policyroute.exchange.verdict import NOT_FOR_ANY, as_word, nobody, telling
-from policyroute.failures import Failure, FailureKind
+from policyroute.exchange.turns import SHORT_WAIT, Eligible, Ended, Floored, SpareKey, Turn, Turns
+from policyroute.exchange.verdict import NOBODY_LEFT, NOT_FOR_ANY, as_word, nobody, telling, under_floor
+from policyroute.failures import Failure
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 
 KEEPING: Final = 1.0
@@ -47,9 +47,9 @@ class Exchange:
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
     constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
     failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
-    may. `keeps`: whoever takes over does so when what there is to take over is kept. `max_wait`: seconds that who the
-    conversation is pinned to is waited for. Inputs of attempts that are over
-    are ignored, as is everything after `Done`.
+    may. `keeps`: whoever takes over does so when what there is to take over is kept. `floored` is asked where nobody is
+    left. `max_wait`: seconds that who the conversation is pinned to is waited for. Inputs of attempts that are over are
+    ignored, as is everything after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -66,13 +66,14 @@ class Exchange:
         carrying: Carrying | None = None,
         keeps: bool = False,
         max_wait: float = SHORT_WAIT,
+        floored: Floored = lambda: None,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
         self._candidates = candidates
         self._eligible = eligible
         self._ended = ended
         self._takeover = Takeover(carrying, keeps=keeps)
-        self._turns = Turns(candidates, fallback, spare_key, max_wait)
+        self._turns = Turns(candidates, fallback, spare_key, floored, max_wait)
         self._patience = Patience(limits, stream=stream)
         self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
         self._armed: float | None = None
@@ -128,8 +129,7 @@ class Exchange:
     def goes_on(self, got: Received, now: float) -> bool:
         """Whether this is only more text of an answer under way, to be passed on as it is. If not, `step` it."""
         attempt = self._attempt
-        current = attempt is not None and attempt.number == got.id
-        if got.end or not self._plain or not current or not self._answer.is_words(got):
+        if got.end or not self._plain or attempt is None or attempt.number != got.id or not self._answer.is_words(got):
             return False
         self._patience.heard = now
         self._takeover.sent(got.raw)
@@ -189,8 +189,7 @@ class Exchange:
 
     def _arm(self, now: float) -> list[Command]:
         """Ask for a Tick, unless one is coming that is early enough: an idle timeout must not cost a timer a read."""
-        due = self._due(self._waiting) if self._waiting is not None else self._patience.due(self._attempt)
-        due = max(due, now)
+        due = max(self._due(self._waiting) if self._waiting is not None else self._patience.due(self._attempt), now)
         if self._armed is not None and self._armed <= due:
             return []
         self._armed = due
@@ -280,8 +279,10 @@ class Exchange:
         if not self._failures and self._withheld:
             return self._finish(NOT_FOR_ANY, now, denied=nobody(self._withheld))
         if not self._failures:
-            self._failures.append((Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more"), now))
+            return self._finish(NOBODY_LEFT.kind.value, now, NOBODY_LEFT)
         told = telling(self._failures, now)
+        if self._takeover.possible or not self.committed:
+            told = under_floor(told, self._turns.barred(self._failures[-1][0]))
         return self._finish(told.kind.value, now, told)
 
     def _finish(
@@ -289,8 +290,7 @@ class Exchange:
     ) -> list[Command]:
         self._close_attempt("ok" if denied is not None else outcome, now)
         self._waiting = self._kept_by = None
-        self.record.ended = now
-        self.record.outcome = outcome
+        self.record.ended, self.record.outcome = now, outcome
         return [Done(self.record, failure, denied)]
 
     def _close_attempt(self, outcome: str, now: float, failure: Failure | None = None) -> None:

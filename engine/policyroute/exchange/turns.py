@@ -47,6 +47,9 @@ SpareKey = Callable[[Candidate], bool]
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
 
+Floored = Callable[[], Excluded | None]
+"""One that nothing but a quality floor keeps from being a candidate."""
+
 Ended = Callable[[str, Failure | None], None]
 """An attempt is over, with this outcome and trouble."""
 
@@ -78,12 +81,14 @@ class Turns:
         candidates: Sequence[Candidate],
         fallback: ResolvedFallback,
         spare_key: SpareKey,
+        floored: Floored = lambda: None,
         max_wait: float = SHORT_WAIT,
     ) -> None:
         self._max_wait = max_wait
         self._candidates = candidates
         self._fallback = fallback
         self._spare_key = spare_key
+        self._floored = floored
         self._uncounted = False
         self._attempts = 0
         self._retries = 0
@@ -150,6 +155,17 @@ class Turns:
     def _waits(self, candidate: Candidate, wait: float) -> None:
         if candidate.why == PINNED:
             self._max_wait -= wait
+
+    def barred(self, failure: Failure) -> Excluded | None:
+        """Who would be asked after this, the last failure, were it not for a quality floor. A prompt that is too long
+        would not fit there either, as far as anybody knows."""
+        fallback = self._fallback
+        if failure.kind not in fallback.after or failure.kind is FailureKind.CONTEXT_OVERFLOW:
+            return None
+        spent = self._attempts >= fallback.max_attempts or self._swaps >= fallback.max_swaps
+        if self._last is not None and (spent or self.following(self._last) is not None):
+            return None
+        return self._floored()
 
     @property
     def could_go_on(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from policyroute.decide.decision import Denial, Excluded
+from policyroute.decide.denial import floor_of
 from policyroute.events import (
     SEMANTIC,
     Broken,
@@ -55,6 +56,7 @@ _WAITING_HELPS = frozenset(
     }
 )
 
+NOBODY_LEFT: Final = Failure(FailureKind.UNAVAILABLE, "no candidate may be asked any more")
 NOT_FOR_ANY: Final = "not_for_any_provider"
 UNREADABLE_LABELS: Final = "unreadable_labels"
 _LONGEST_CODE: Final = 64
@@ -136,6 +138,14 @@ def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:
         return told
     ready = [at + failure.retry_after for failure, at in failures if failure.retry_after is not None]
     return replace(told, retry_after=max(0.0, min(ready) - now)) if ready else told
+
+
+def under_floor(told: Failure, floored: Excluded | None) -> Failure:
+    """The failure that is told, where all who are good enough have failed and others are not."""
+    if floored is None:
+        return told
+    said = f"No model is left that meets {floor_of(floored)}"
+    return replace(told, unmet=f"{said}: those that do failed ({told.kind}), the others are under it")
 
 
 def nobody(reasons: Sequence[Excluded]) -> Denial:

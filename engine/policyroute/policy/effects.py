@@ -223,6 +223,7 @@ EFFECTS: Mapping[str, str] = {
     "require": "a condition every candidate must meet",
     "quality_floor": "the least quality a candidate may have",
     "route": "the candidates, in order",
+    "rank": "the order of the default route",
     "transform": "changes the request",
     "request_headers": "changes headers to the provider",
     "response_headers": "changes headers to the client",

@@ -151,7 +151,8 @@ class Rule:
     """One `when:` and what it does. `id` is unique in the set; a pack's rule is `pack/rule`.
 
     `when`: None where it always matches; `position`: in the total order; `of_answers`: asked when an answer is there;
-    `censors`: its `redact` is of the answer, though it is asked with the request.
+    `censors`: its `redact` is of the answer, though it is asked with the request; `rank`: of the default route's
+    candidates, as `Route.rank`.
     """
 
     id: str
@@ -165,6 +166,7 @@ class Rule:
     require: Expression | None = None
     quality_floor: Floor | None = None
     route: Route | None = None
+    rank: str | Expression | None = None
     transform: Transform | None = None
     request_headers: Headers | None = None
     response_headers: Headers | None = None

@@ -74,8 +74,10 @@ def route(spec: list[str] | RouteMap, file: File, path: Path, scope: Scope) -> R
         hint = "weights draw the first target, a rank sorts them all: keep one"
         scope.error("wrong-value", "a route has `weights` or a `rank`", file, (*path, "rank"), hint)
     _weights(spec, file, (*path, "weights"), scope)
-    rank = _rank(spec, file, (*path, "rank"), scope) if spec.rank is not None else None
-    return Route(tuple(dict.fromkeys(spec.targets)), spec.weights, rank)
+    by = rank(file, (*path, "rank"), scope) if spec.rank is not None else None
+    if by == "cost":
+        _priced(spec, file, (*path, "rank"), scope)
+    return Route(tuple(dict.fromkeys(spec.targets)), spec.weights, by)
 
 
 def _items(names: list[str], file: File, path: Path, scope: Scope) -> None:
@@ -95,11 +97,10 @@ def _weights(spec: RouteMap, file: File, path: Path, scope: Scope) -> None:
         scope.error("wrong-value", "one weight at least must be more than 0", file, path)
 
 
-def _rank(spec: RouteMap, file: File, path: Path, scope: Scope) -> Any:
+def rank(file: File, path: Path, scope: Scope) -> str | Expression | None:
+    """`cost`, `latency`, or an expression that gives a number or a duration; None where it is wrong."""
     word = file.expression(path).text.strip()
     if word in ("cost", "latency"):
-        if word == "cost":
-            _priced(spec, file, path, scope)
         return word
     expression = scope.expressions.compile(file, path, Demand(phase=Phase.CANDIDATE))
     if expression is not None and expression.type.kind not in _RANKABLE:

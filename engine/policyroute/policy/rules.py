@@ -16,7 +16,7 @@ from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
 from policyroute.policy.model import Default, Mode, Rule
 from policyroute.policy.payloads import RESERVED_REQUEST_HEADERS, RESERVED_RESPONSE_HEADERS, headers, transform
 from policyroute.policy.qualities import floor
-from policyroute.policy.routes import Scope, expect, fallback, hold, limits, resume, route
+from policyroute.policy.routes import Scope, expect, fallback, hold, limits, rank, resume, route
 from policyroute.policy.tree import File, Path, dotted
 from policyroute.policy.vocabulary import ANSWER_ROOTS
 
@@ -56,6 +56,7 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         require=_require(spec, file, path, scope),
         quality_floor=None if spec.quality_floor is None else floor(spec.quality_floor),
         route=route(spec.route, file, (*path, "route"), scope) if spec.route is not None else None,
+        rank=rank(file, (*path, "rank"), scope) if spec.rank is not None else None,
         transform=transform(spec.transform, file, (*path, "transform"), scope) if spec.transform else None,
         request_headers=headers(spec.request_headers, RESERVED_REQUEST_HEADERS, file, (*path, "request_headers"), scope)
         if spec.request_headers
