@@ -36,9 +36,11 @@ def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 20) -
 
 
 @contextmanager
-def module(name: str, port: int, *arguments: str) -> Generator[subprocess.Popen[bytes]]:
-    """Runs `python -m scripts.benchmarks.NAME PORT ...` until the block ends."""
-    command = [sys.executable, "-m", f"scripts.benchmarks.{name}", str(port), *arguments]
+def module(
+    name: str, port: int, *arguments: str, package: str = "scripts.benchmarks"
+) -> Generator[subprocess.Popen[bytes]]:
+    """Runs `python -m PACKAGE.NAME PORT ...` until the block ends."""
+    command = [sys.executable, "-m", f"{package}.{name}", str(port), *arguments]
     process = subprocess.Popen(command)
     try:
         wait_for(port, process)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -102,3 +102,10 @@ async def asking(port: int, kinds: list[Kind]) -> AsyncGenerator[Tally]:
         yield steady.tally
     finally:
         await steady.stop()
+
+
+async def until(so: Callable[[], Awaitable[bool]]) -> None:
+    """Raises TimeoutError after two minutes."""
+    async with asyncio.timeout(120):
+        while not await so():  # noqa: ASYNC110 - what is waited for happens in other processes
+            await asyncio.sleep(0.01)

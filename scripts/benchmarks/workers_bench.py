@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import httpx
 
 from scripts.benchmarks import load, policies, processes
 from scripts.benchmarks.report import Figure, percentile
-from scripts.benchmarks.steady import Kind, Tally, asking
+from scripts.benchmarks.steady import Kind, Tally, asking, until
 
 _WORKERS = 4
 _EDITS = 5
@@ -56,7 +56,7 @@ class Rig:
             now = set((await self.serving()).values())
             return len(now) == _WORKERS and not now & gone
 
-        await _until(so)
+        await until(so)
 
     async def edit(self, text: str) -> None:
         draft = self.file.with_name(".draft")
@@ -137,7 +137,7 @@ async def _converged(running: Rig, before: str) -> None:
         page = await running.page()
         return page["revision"] != before and page["converged"] is True
 
-    await _until(so)
+    await until(so)
 
 
 # A worker that is killed ---------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ async def _restart(running: Rig) -> list[Figure]:
         async def begun() -> bool:
             return len(long.open) == _STREAMS
 
-        await _until(begun)
+        await until(begun)
         await _answers(tally, 300)
         asked = time.perf_counter()
         (await running.desk.post("/-/restart")).raise_for_status()
@@ -200,13 +200,7 @@ async def _answers(tally: Tally, number: int) -> None:
     async def so() -> bool:
         return tally.answered >= wanted
 
-    await _until(so)
-
-
-async def _until(so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(120):
-        while not await so():  # noqa: ASYNC110 - what is waited for happens in other processes
-            await asyncio.sleep(0.01)
+    await until(so)
 
 
 # Memory --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,37 @@
+"""Runs a simulation and prints what was promised and what was counted: `scripts/simulate sessions`, or `agents`.
+
+The exit status is 1 where a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from scripts.simulations import agents, sessions
+from scripts.simulations.report import all_held, table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    talks = kinds.add_parser("sessions", help="conversations of all profiles under changing load, one target failing")
+    talks.add_argument("--conversations", type=int, default=10_000, help="of eight turns (default: %(default)s)")
+    talks.add_argument("--workers", type=int, default=4, help="default: %(default)s")
+    loops = kinds.add_parser("agents", help="agents that go round in circles now and then, with and without AGENT")
+    loops.add_argument("--agents", type=int, default=300, help="default: %(default)s")
+    for each in (talks, loops):
+        each.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+    options = parser.parse_args()
+    if options.kind == "sessions":
+        plan = sessions.Plan(options.conversations, workers=options.workers, seed=options.seed)
+        title, promises = f"{plan.conversations:,} conversations, {plan.workers} workers", sessions.run(plan)
+    else:
+        title = f"{options.agents} agents"
+        promises = agents.run(agents.Plan(options.agents, options.seed))
+    sys.stdout.write(table(title, promises))
+    return 0 if all_held(promises) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

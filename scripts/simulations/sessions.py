@@ -1,0 +1,200 @@
+"""Two headers, nothing else: conversations of all profiles under changing load, while one target fails for a while.
+
+What each profile promises of its conversations is held against who answered each turn of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import httpx
+import orjson
+
+from scripts.benchmarks import load, processes
+from scripts.benchmarks.steady import until
+from scripts.simulations.conversations import Conversation, Crowd, conversations
+from scripts.simulations.report import Promise
+
+FLOOR: Final = 0.8
+"""The quality that agents are promised, and that chats may step below under load."""
+QUALITY: Final = {"frontier": 0.95, "large": 0.9, "solid": 0.84, "medium": 0.72, "small": 0.6, "nano": 0.45}
+FAILING: Final = "frontier"
+
+_POLICY: Final = Path(__file__).with_name("sessions.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`places`: of each worker. `hurried` is how long the largest models think under load, seconds."""
+
+    conversations: int = 10_000
+    turns: int = 8
+    workers: int = 4
+    places: int = 40
+    hurried: float = 0.4
+    seed: int = 7
+
+
+class Stretch(NamedTuple):
+    """`share` of all requests, `load` as a share of all places, `fails`: the failing target does."""
+
+    name: str
+    share: float
+    load: float
+    fails: bool = False
+
+
+STRETCHES: Final = (
+    Stretch("quiet", 0.25, 0.3),
+    Stretch("busy", 0.25, 1.5),
+    Stretch("busy, one target fails", 0.15, 1.5, fails=True),
+    Stretch("quiet, one target fails", 0.10, 0.3, fails=True),
+    Stretch("quiet again", 0.25, 0.3),
+)
+
+
+def run(plan: Plan) -> list[Promise]:
+    return asyncio.run(_run(plan))
+
+
+async def _run(plan: Plan) -> list[Promise]:
+    rng = random.Random(plan.seed)
+    total = plan.conversations * plan.turns
+    crowd = Crowd(conversations(plan.conversations, plan.turns, rng), max(100, plan.conversations // 10), rng)
+    slots = plan.places * plan.workers
+    async with _gateway(plan) as (front, upstream, desk):
+        began = time.perf_counter()
+        for number, stretch in enumerate(STRETCHES):
+            pause = plan.hurried if stretch.load > 1 else plan.hurried / 10
+            await _control(upstream, [FAILING] if stretch.fails else [], pause)
+            if number and STRETCHES[number - 1].fails and not stretch.fails:
+                await until(partial(_none_rests, desk))  # whoever does not stay where it is could go back now
+            last = stretch is STRETCHES[-1]
+            await crowd.talk(front, number, total if last else int(total * stretch.share), int(slots * stretch.load))
+        took = time.perf_counter() - began
+    return judged(crowd.over, crowd.failed, took)
+
+
+@asynccontextmanager
+async def _gateway(plan: Plan) -> AsyncGenerator[tuple[int, int, httpx.AsyncClient]]:
+    """(its port, that of the models, its operator's pages), once all its workers serve."""
+    front, upstream = processes.free_port(), processes.free_port()
+    with (
+        tempfile.TemporaryDirectory() as made,
+        processes.module("upstream", upstream, package="scripts.simulations"),
+    ):
+        folder = Path(made)
+        (folder / "policies").mkdir()
+        policy = _POLICY.read_text().replace("UPSTREAM", f"http://127.0.0.1:{upstream}")
+        (folder / "policies" / "policy.yaml").write_text(policy)
+        options = ["--workers", str(plan.workers), "--concurrency", str(plan.places)]
+        options += ["--state-dir", str(folder / "state"), "--operator", f"unix:{folder / 'operator'}"]
+        transport = httpx.AsyncHTTPTransport(uds=str(folder / "operator"))
+        with processes.module("gateway", front, str(folder / "policies"), *options):
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as desk:
+                await until(partial(_all_serve, desk, plan.workers))
+                yield front, upstream, desk
+
+
+async def _all_serve(desk: httpx.AsyncClient, workers: int) -> bool:
+    page = (await desk.get("/-/policy")).json()
+    serving: int = sum(each["state"] == "serving" for each in page["workers"])
+    return serving == workers
+
+
+async def _none_rests(desk: httpx.AsyncClient) -> bool:
+    return "policyroute_cooling{" not in (await desk.get("/metrics")).text
+
+
+async def _control(upstream: int, failing: list[str], pause: float) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", upstream)
+    body = orjson.dumps({"failing": failing, "pause": pause})
+    writer.write(load.request(upstream, body, path="/control"))
+    await load.read_answer(reader)
+    writer.close()
+
+
+# What was promised ---------------------------------------------------------------------------------------------------
+
+
+def judged(over: list[Conversation], failed: Counter[tuple[str, str]], took: float) -> list[Promise]:
+    """`failed`: requests by profile, and what was told. `took` seconds."""
+    by_profile: dict[str, list[Conversation]] = {}
+    for one in over:
+        by_profile.setdefault(one.profile, []).append(one)
+    turns = sum(len(one.turns) for one in over)
+    told = ", ".join(f"{profile} {what}: {count}" for (profile, what), count in sorted(failed.items()))
+    return [
+        Promise("all", "conversations, turns answered", f"{len(over):,}, {turns:,} in {took:.0f} s"),
+        Promise("all", "no request fails", f"{failed.total()} {told}".strip(), failed.total() == 0),
+        *agents(by_profile.get("AGENT", [])),
+        *chats(by_profile.get("CHAT", [])),
+        batches(by_profile.get("BATCH", [])),
+        savings(by_profile.get("SAVINGS", [])),
+    ]
+
+
+def agents(over: list[Conversation]) -> list[Promise]:
+    outage = next(number for number, stretch in enumerate(STRETCHES) if stretch.fails)
+    one = moved = 0
+    wrong: list[str] = []
+    for each in over:
+        moves = [(a, b) for a, b in zip(each.turns, each.turns[1:], strict=False) if a.model != b.model]
+        if not moves:
+            one += 1
+        elif len(moves) == 1 and moves[0][0].model == FAILING and moves[0][1].stretch >= outage:
+            moved += 1
+        else:
+            wrong.append(each.id)
+    below = sum(QUALITY[turn.model] < FLOOR for each in over for turn in each.turns)
+    counted = f"{one:,} by one, {moved:,} moved once from {FAILING} while or after it failed, {len(wrong)} otherwise"
+    return [
+        Promise("AGENT", "one model, or moved once because of the failure", counted, not wrong and moved > 0),
+        Promise("AGENT", f"never below quality {FLOOR}", f"{below} turns", below == 0),
+    ]
+
+
+def chats(over: list[Conversation]) -> list[Promise]:
+    """Below the floor under load, and only then."""
+    shares = [_share_below(over, number) for number in range(len(STRETCHES))]
+    counted = "; ".join(f"{stretch.name} {share:.1%}" for stretch, share in zip(STRETCHES, shares, strict=True))
+    busy = [share for stretch, share in zip(STRETCHES, shares, strict=True) if stretch.load > 1]
+    quiet = [share for stretch, share in zip(STRETCHES, shares, strict=True) if stretch.load < 1]
+    held = min(busy) > 0.5 and max(quiet) < 0.01
+    return [Promise("CHAT", f"steps down and comes back: turns below quality {FLOOR}", counted, held)]
+
+
+def _share_below(over: list[Conversation], stretch: int) -> float:
+    turns = [turn for each in over for turn in each.turns if turn.stretch == stretch]
+    return sum(QUALITY[turn.model] < FLOOR for turn in turns) / max(1, len(turns))
+
+
+def batches(over: list[Conversation]) -> Promise:
+    """No account gets more than twice its part."""
+    accounts = Counter(turn.account for each in over for turn in each.turns)
+    models = Counter(turn.model for each in over for turn in each.turns)
+    most = max(accounts.values(), default=0) / max(1, accounts.total())
+    held = len(accounts) >= 3 and most <= 0.5
+    return Promise("BATCH", "spread over accounts", f"{_told(accounts)} ({_told(models)})", held)
+
+
+def savings(over: list[Conversation]) -> Promise:
+    kinds = Counter(("long" if each.long else "short", turn.model) for each in over for turn in each.turns)
+    right = {("short", "nano"), ("long", "small")}
+    counted = _told({f"{kind} to {model}": count for (kind, model), count in kinds.items()})
+    return Promise("SAVINGS", "the cheapest that fits", counted, bool(kinds) and set(kinds) <= right)
+
+
+def _told(counts: Counter[str] | dict[str, int]) -> str:
+    pairs: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {count:,}" for name, count in pairs)
