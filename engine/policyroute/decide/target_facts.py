@@ -79,7 +79,6 @@ class TargetFacts:
         self.__dict__.update(endpoint.known)
         self._endpoint = endpoint
         self._asking = asking
-        self._request = asking.request
         self._state = state
 
     @Lazy
@@ -90,14 +89,15 @@ class TargetFacts:
 
     @Lazy
     def est_cost_usd(self) -> float | Absent:
-        asked, most = self._request.max_tokens, self.max_output_tokens
-        price = self.price.at(self._request.input_tokens) if self.price.above is not None else self.price
+        request, most = self._asking.request, self.max_output_tokens
+        asked = request.max_tokens
+        price = self.price.at(request.input_tokens) if self.price.above is not None else self.price
         if isinstance(price.input, Absent) or isinstance(price.output, Absent):
             return ABSENT
         output = DEFAULT_OUTPUT_TOKENS if isinstance(asked, Absent) else max(asked, 0)
         if not isinstance(most, Absent):
             output = min(output, most)
-        return (self._request.input_tokens * price.input + output * price.output) / _MILLION
+        return (request.input_tokens * price.input + output * price.output) / _MILLION
 
     @Lazy
     def latency(self) -> LatencyFacts:
