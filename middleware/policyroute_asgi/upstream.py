@@ -183,7 +183,9 @@ class Upstream:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True
         self._treatment = sending.treatment
-        reception = self._reception = Reception(opened, self._request, secrets, sending, self.frame, learn, self._course.watch)
+        reception = self._reception = Reception(
+            opened, self._request, secrets, sending, self.frame, learn, self._course.watch
+        )
         try:
             if answer.status == 401 and outlived:
                 return False

@@ -38,8 +38,8 @@ _LIST: Final = TypeAdapter(list[tuple[str, str]])
 @dataclass(slots=True)
 class Ongoing:
     """One request's work, and the `Keeper` of its exchange. `task` is the one that the client names, if any, `of_task`
-    where its steps' `outputs` are kept. `sitting` is its part in its conversation. `before` is the last snapshot of the work; where it `resumes`, that is of the
-    same request, so that the very first attempt takes over from others."""
+    where its steps' `outputs` are kept. `sitting` is its part in its conversation. `before` is the last snapshot of the
+    work; where it `resumes`, that is of the same request, so that the very first attempt takes over from others."""
 
     store: StateStore
     key: str

@@ -79,8 +79,7 @@ class Exchange:
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
         self._withheld: list[Excluded] = []
-        # At most one of these two is set: the attempt that is open, or the turn that is waited for.
-        self._attempt: AttemptRecord | None = None
+        self._attempt: AttemptRecord | None = None  # open; else, maybe, a turn is waited for
         self._waiting: Turn | None = None
         self._kept_by: float | None = None  # as long as what was done so far is not kept yet
         self._plain = False  # text that follows need only be passed on
@@ -95,7 +94,7 @@ class Exchange:
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the rules made of the answer, where it is complete and they were asked."""
+        """What the rules made of the whole answer, where they were asked."""
         return self._answer.verdict
 
     @property
