@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from policyroute import PolicyErrors
-from policyroute.problems import errors, build
+from policyroute import PolicyErrors, build
+from policyroute.problems import errors
 
 POLICY = """
 version: 1

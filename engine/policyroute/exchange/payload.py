@@ -74,8 +74,8 @@ def build(
     Raises NotForIt where that does not let it go."""
     candidate = hop.candidate
     provider, model = candidate.provider, candidate.model
-    request = request.at(provider.name, provider.base_url)
-    added = None if addition is None or addition.empty else addition.to(request.prompt)
+    given, request = request, request.at(provider.name, provider.base_url)
+    added = None if addition is None or addition.empty else addition.to(request.prompt, whole=request is given)
     dialect = DIALECTS[provider.dialect]
     told: Amendments | None = None
     if provider.dialect == request.dialect:
