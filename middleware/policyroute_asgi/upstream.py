@@ -74,6 +74,7 @@ class Upstream:
         self._ongoing = ongoing
         self._course = course
         self._reception: Reception | None = None
+        self._circled = False
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -113,7 +114,7 @@ class Upstream:
     @property
     def circled(self) -> bool:
         """Whether the last attempt's answer repeats itself without end, as far as it came."""
-        return self._reception is not None and self._reception.circled
+        return self._circled if self._reception is None else self._reception.circled
 
     @property
     def key(self) -> str | None:
@@ -175,7 +176,7 @@ class Upstream:
             return True
         payload = sending.payload
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
-        self._treatment = self._reception = None
+        self._treatment, self._circled = None, False
         connection = self._access.connection(candidate)
         try:
             answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
@@ -193,7 +194,8 @@ class Upstream:
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=True)))
         finally:
-            self.lost = reception.lost
+            self.lost, self._circled = reception.lost, reception.circled
+            self._reception = None  # it knows us as well: what is cyclic is left to the garbage collector
             await answer.close()
         return True
 

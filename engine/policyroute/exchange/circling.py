@@ -1,7 +1,7 @@
 """A streamed answer that repeats itself without end: heard, and broken off where the rules want that.
 
-Rule of this module: it listens to words and thoughts, and keeps no more than their end. Arguments of calls and answers in
-JSON may well repeat themselves.
+Rule of this module: it listens to words and thoughts, and keeps no more than their end. Arguments of calls and answers
+in JSON may well repeat themselves.
 """
 
 from __future__ import annotations
