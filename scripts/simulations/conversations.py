@@ -16,13 +16,12 @@ from typing import Final, NamedTuple
 import orjson
 
 from scripts.benchmarks import load
+from scripts.simulations.lines import Line
 from scripts.simulations.upstream import words
 
 PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
 LONG: Final = 24_000
 """Characters that some conversations begin with: more than the cheapest model takes."""
-_APART: Final = 0.004
-"""Seconds between the openings of two connections: those that come all at once are one worker's."""
 _SERVED: Final = re.compile(r"served by ([\w-]+) at ([\w-]+)")
 _DELTA: Final = re.compile(r'"content":"((?:[^"\\]|\\.)*)"')
 
@@ -78,16 +77,15 @@ class Crowd:
     failed: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """By profile, and status with code."""
 
-    async def talk(self, port: int, stretch: int, requests: int, slots: int) -> None:
-        """So many requests, so many of them at once."""
+    async def talk(self, port: int, stretch: int, requests: int, lines: list[Line]) -> None:
+        """So many requests, one at a time on each line."""
         left = iter(range(requests))
         async with asyncio.timeout(600), asyncio.TaskGroup() as group:
-            for _ in range(slots):
-                group.create_task(self._slot(port, stretch, left))
-                await asyncio.sleep(_APART)
+            for line in lines:
+                group.create_task(self._slot(port, stretch, line, left))
 
-    async def _slot(self, port: int, stretch: int, left: Iterator[int]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def _slot(self, port: int, stretch: int, line: Line, left: Iterator[int]) -> None:
+        reader, writer = line
         for _ in left:
             one = self._drawn()
             if one is None:

@@ -14,7 +14,7 @@ from scripts.simulations.conversations import Conversation, Turn
 from scripts.simulations.report import Promise, all_held, table
 from scripts.simulations.solver import ASK, STEPS, Action, Shown, circle, decided
 
-BUSY = {number for number, stretch in enumerate(sessions.STRETCHES) if stretch.load > 1}
+BUSY = {number for number, stretch in enumerate(sessions.STRETCHES) if stretch.busy}
 OUTAGE = {number for number, stretch in enumerate(sessions.STRETCHES) if stretch.fails}
 NONE_FAILED: Counter[tuple[str, str]] = Counter()
 
