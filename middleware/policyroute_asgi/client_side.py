@@ -13,6 +13,7 @@ from policyroute.decide.decision import Denial, Hop
 from policyroute.decide.judging import Verdict
 from policyroute.exchange.commands import Attempt, Checkpoint
 from policyroute.failures import Failure
+from policyroute.record import ExchangeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,6 @@ class Keeper(Protocol):
         """The same, when nobody waits for it any more."""
         ...
 
-    async def done(self, text: str | None) -> None:
+    async def done(self, text: str | None, record: ExchangeRecord) -> None:
         """The answer is there, and the client is about to see its end. Never raises."""
         ...

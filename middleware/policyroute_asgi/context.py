@@ -2,20 +2,23 @@
 
 Rule of this module: an account is a provider with its region and clearance. The one that a conversation began at is its
 home; to every other its context crosses, the first time and ever after, so that what is said there stays the same from
-turn to turn.
+turn to turn. Where that cannot be known, it crosses to everybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from policyroute.exchange.accounting import Exposure
 from policyroute.policy.model import Provider
-from policyroute_asgi.state.store import StateStore, put_in_time, read
+from policyroute_asgi.state.store import StateStore, read, update_in_time
 
+UNKNOWN: Final = "unknown"
+"""Stands for the accounts that cannot be known of: it is no account's name, so that to every account it crosses."""
 _KIND: Final = "context"
 _SENT: Final[TypeAdapter[Exposure]] = TypeAdapter(Exposure)
 
@@ -52,16 +55,31 @@ class Contexts:
         self._store = store
 
     async def found(self, conversation: str) -> Context:
-        return Context(read(_SENT, await self._store.get(_KIND, conversation)))
+        sent = read(_SENT, await self._store.get(_KIND, conversation))
+        if sent is None and self._store.degraded:  # others may know of some
+            return Context({UNKNOWN: {}})
+        return Context(sent)
 
     async def keep(self, conversation: str, context: Context, ttl: float, *, first: bool) -> None:
         """For `ttl` seconds. `first`: an account gets the context that had it not; other processes know of it before
         the account does."""
-        written = _SENT.dump_json(context.exposure)
+        change = partial(_merged, context.exposure)
         if first:
-            await put_in_time(self._store, _KIND, conversation, written, ttl)
+            await update_in_time(self._store, _KIND, conversation, change, ttl)
         else:
-            self._store.put_later(_KIND, conversation, written, ttl)
+            self._store.update_later(_KIND, conversation, change, ttl)
+
+
+def _merged(sent: Exposure, kept: bytes | None) -> bytes:
+    """Both. Who began it is known to what was kept, unless nobody was."""
+    before = read(_SENT, kept) or {}
+    merged = {name: dict(so_far) for name, so_far in before.items()}
+    for name, counted in sent.items():
+        known = merged.setdefault(name, {})
+        known.update({label: max(size, known.get(label, 0)) for label, size in counted.items()})
+    if next(iter(merged), None) != UNKNOWN:
+        merged.pop(UNKNOWN, None)
+    return _SENT.dump_json(merged)
 
 
 def account(provider: Provider) -> str:

@@ -13,7 +13,9 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from policyroute.absent import Absent
+from policyroute.cel.expression import EvaluationError
 from policyroute.decide.decision import Decision, Denial, Hop
+from policyroute.decide.facts import Labels as Labelled
 from policyroute.exchange.accounting import Occasion, forwarded, refused
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import NotForIt, Passage
@@ -67,6 +69,15 @@ class Crossings:
         moderator = self.moderator
         moderated = Moderated(moderator, request, client, decision.id) if moderator is not None else None
         return Crossing(request, decision, client, context, secrecy, kept, moderated)
+
+    async def labelled(self, request: ModelRequest, client: Client) -> Labelled:
+        """How secret what was labelled in the conversation is. Where others may know of it and cannot be asked, nobody
+        knows."""
+        conversation = request.conversation(client.tenant)
+        found = await self._labels.found(conversation) if conversation else ()
+        if not found and conversation and self._store.degraded:
+            return EvaluationError("what was labelled in the conversation cannot be read now")
+        return tuple(sorted({trace.label for trace in found}))
 
 
 NOTHING: Final = Secrecy(b"")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from policyroute.decide.decision import Decision
@@ -43,16 +43,13 @@ LAST_WORDS = 5.0
 """Seconds for telling a client of a failure: one that has stopped reading must not hold the request for ever."""
 WATCH_AFTER = 0.1
 """Seconds until the client's connection is watched: what is over sooner need not pay for a task."""
-Over = Callable[[ExchangeRecord], Awaitable[None]]
-
 _SLOW = 0.05
 """Seconds: a client that takes longer over one chunk has kept the provider waiting."""
 
 
 class Drive:
     """One exchange. `record` is there from the start, and says what happened even where `run` is cancelled. `keeper`
-    is told where there is work that others may take over; None where nobody could look for it. `over` is told right
-    before the client sees the end of its answer."""
+    is told where there is work that others may take over; None where nobody could look for it."""
 
     def __init__(  # noqa: PLR0913 - one name for each thing that an exchange needs
         self,
@@ -64,7 +61,6 @@ class Drive:
         asks: Asks = NOTHING_ASKED,
         carrying: Carrying | None = None,
         keeper: Keeper | None = None,
-        over: Over | None = None,
     ) -> None:
         self._machine = Exchange(
             decision.candidates,
@@ -84,7 +80,6 @@ class Drive:
         self._upstream = upstream
         self._client = client
         self._keeper = keeper
-        self._told_of_end = over
         self._keeping: asyncio.Task[None] | None = None
         self._rest = b""  # of an answer whose end came from nobody's news
         self._next: Open | None = None
@@ -300,7 +295,5 @@ class Drive:
         """The answer is told to its end. Who has that may ask the next thing at once."""
         if self._keeper is not None:
             # What is labelled is known by this request's prompt: another step of the task would not know it again.
-            await self._keeper.done(None if self._upstream.confessed else self._machine.text)
-        if self._told_of_end is not None:
             self.record.attempts[-1].circled = self._upstream.circled
-            await self._told_of_end(self.record)
+            await self._keeper.done(None if self._upstream.confessed else self._machine.text, self.record)

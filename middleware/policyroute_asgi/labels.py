@@ -28,7 +28,7 @@ class Labels:
         self._store = store
 
     async def found(self, conversation: str) -> tuple[Trace, ...]:
-        return tuple(_read(await self._store.get(_KIND, conversation)))
+        return _traces(await self._store.get(_KIND, conversation))
 
     async def keep(
         self, conversation: str, known: tuple[Trace, ...], now: Iterable[Trace], ttl: float
@@ -40,21 +40,21 @@ class Labels:
             if known:
                 self._store.keep_longer(_KIND, conversation, ttl)
             return known
-        await update_in_time(self._store, _KIND, conversation, partial(_with, new), ttl)
+        await update_in_time(self._store, _KIND, conversation, partial(_merged, new), ttl)
         return (*known, *new)
 
 
-def _read(kept: bytes | None) -> list[Trace]:
-    return [Trace(*row) for row in read(_ROWS, kept) or ()]
-
-
-def _with(new: list[Trace], kept: bytes | None) -> bytes:
+def _merged(new: list[Trace], kept: bytes | None) -> bytes:
     """The latest of them, as many as there is room for."""
-    rows, size = list[tuple[str, Clearance, str]](), 0
-    before = _read(kept)
-    for trace in reversed((*before, *[each for each in new if each not in before])):
+    before = _traces(kept)
+    rows, size = list[Trace](), 0
+    for trace in reversed((*before, *(trace for trace in new if trace not in before))):
         size += len(trace.text)
         if size > MOST:
             break
-        rows.append((trace.name, trace.label, trace.text))
-    return _ROWS.dump_json(rows[::-1])
+        rows.append(trace)
+    return _ROWS.dump_json([(trace.name, trace.label, trace.text) for trace in reversed(rows)])
+
+
+def _traces(kept: bytes | None) -> tuple[Trace, ...]:
+    return tuple(Trace(*row) for row in read(_ROWS, kept) or [])

@@ -90,6 +90,18 @@ def _of_conversations(registry: CollectorRegistry) -> tuple[Family[Counter], Fam
     return pins, divergences
 
 
+def _of_state(registry: CollectorRegistry) -> tuple[Counter, Gauge]:
+    errors = Counter(
+        "policyroute_state_errors", "What a Redis that state is kept in did not do, or not in time", registry=registry
+    )
+    degraded = Gauge(
+        "policyroute_state_degraded",
+        "1 where a Redis that state is kept in does not serve, and the process goes by what it has",
+        registry=registry,
+    )
+    return errors, degraded
+
+
 def _counter(registry: CollectorRegistry, name: str, doc: str, labels: list[str]) -> Family[Counter]:
     return Family(Counter(name, doc, labels, registry=registry))
 
@@ -239,6 +251,7 @@ class Metrics:
             buckets=(5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2),
             registry=registry,
         )
+        self.state_errors, self.state_degraded = _of_state(registry)
         self._dropped = Gauge(
             "policyroute_log_lines_dropped", "Log lines lost because their sink did not keep up", registry=registry
         )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
+from policyroute.absent import Absent
 from policyroute.dialects import DIALECTS, StreamReader
 from policyroute.dialects.amendments import NOTHING, Amender, amended
 from policyroute.dialects.sent import resumed
@@ -102,7 +103,8 @@ class Reception:
     def _reader(self) -> tuple[StreamReader, Seam | None]:
         reader = self._dialect.stream(self._secrets)
         treatment = self._treatment
-        if self._watch.react:
+        form = self._request.response_format if self._watch.react else None
+        if form is not None and (isinstance(form, Absent) or form.type == "text"):
             reader = self._circling = Circling(reader, self._watch)
         if treatment is not None:
             reader = treatment.heard(reader)

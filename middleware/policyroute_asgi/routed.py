@@ -15,6 +15,7 @@ from typing import Final
 from policyroute.decide.answers import Answer
 from policyroute.decide.content import Looked
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
+from policyroute.decide.facts import Labels
 from policyroute.decide.judging import Verdict
 from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks, Review
@@ -130,12 +131,12 @@ class Routed:
             served.request = request = await whole(request, tenant, self._remembered)
         if charge is not None:
             charge.tokens(request.input_tokens)
-        sitting = await self._sessions.of(
-            request, active.policy, caller.client, self._telemetry.state(self._places.load)
-        )
+        state = self._telemetry.state(self._places.load)
+        served.sitting = reply.sitting = sitting = await self._sessions.of(request, active.policy, caller.client, state)
         served.request = request = sitting.request
-        served.sitting = reply.sitting = sitting
-        decision = self._decide(active, sitting, caller, served, await _looked(active, request))
+        served.hop_errors += sitting.errors
+        labels = await self._crossings.labelled(request, caller.client) if active.policy.needs_session_labels else ()
+        decision = self._decide(active, sitting, caller, served, await _looked(active, request), labels)
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -147,8 +148,14 @@ class Routed:
                 return
         if denied is not None:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
+        await self._exchange(visit, active, caller, sitting, decision)
+
+    async def _exchange(
+        self, visit: Visit, active: Active, caller: Caller, sitting: Sitting, decision: Decision
+    ) -> None:
+        served, reply, request, tenant = visit.served, visit.reply, sitting.request, caller.client.tenant
         demand = demanded(request, decision.expected.schema if decision.expected is not None else None)
-        work = await ongoing(request, tenant, demand, self._state)
+        work = await ongoing(sitting, tenant, demand, self._state)
         crossing = await self._crossings.of(request, decision, caller.client)
         upstream = Upstream(
             request,
@@ -161,8 +168,7 @@ class Routed:
             work,
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
             crossing=crossing,
-            reaction=decision.reaction,
-            watch=decision.watch,
+            course=decision.course,
         )
         if self._rooms.all_full(decision.candidates):
             room = asyncio.create_task(self._rooms.wait(decision.candidates))
@@ -179,14 +185,7 @@ class Routed:
         goes_on = carrying(request, decision, upstream.frame)
         heard = hearing(request, tenant, self._remembered, reply)
         exchange = Drive(
-            decision,
-            upstream,
-            heard or reply,
-            stream=request.stream,
-            asks=asks,
-            carrying=goes_on,
-            keeper=work,
-            over=sitting.answered,
+            decision, upstream, heard or reply, stream=request.stream, asks=asks, carrying=goes_on, keeper=work
         )
         reply.record = served.record = exchange.record
         if heard is not None:
@@ -208,8 +207,14 @@ class Routed:
 
         return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
 
-    def _decide(
-        self, active: Active, sitting: Sitting, caller: Caller, served: Served, looked: Looked | None
+    def _decide(  # noqa: PLR0913, PLR0917 - what a decision rests on
+        self,
+        active: Active,
+        sitting: Sitting,
+        caller: Caller,
+        served: Served,
+        looked: Looked | None,
+        labels: Labels,
     ) -> Decision:
         request = sitting.request
         state = self._telemetry.state(self._places.load)
@@ -222,6 +227,7 @@ class Routed:
             client=caller.client,
             looked=looked,
             session=sitting.session,
+            session_labels=labels,
         )
         served.decide = time.perf_counter() - started
         served.decision = decision

@@ -38,6 +38,7 @@ from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.rates import Rates
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.routed import Bounds, Routed
+from policyroute_asgi.state.address import Address, usable
 from policyroute_asgi.state.opening import opened
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Telemetry
@@ -55,6 +56,7 @@ class Options(TypedDict, total=False):
 
     max_body: int
     state_dir: str | PathLike[str] | None
+    state_url: str | None
     secrets_dir: str | PathLike[str] | None
     strict_start: bool
     log: Sink | None
@@ -87,6 +89,7 @@ class Services:
         self._policies = policies
         self._options = options
         self._grace = options.get("grace", GRACE)
+        self._address = _address(options)
         self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
         self.metrics = Metrics(options.get("registry"))
         self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
@@ -181,8 +184,10 @@ class Services:
         body = BodyLimits(options.get("max_body", MAX_BODY))
         rooms = Rooms(self.telemetry.open_attempts, load)
         bounds = Bounds(Places(load), rooms, self._rates, body)
-        state = await once(partial(opened, _path(options.get("state_dir"))), "policyroute-state-open")
+        opening = partial(opened, _path(options.get("state_dir")), self._address, self.metrics.state_errors.inc)
+        state = await once(opening, "policyroute-state-open")
         owned.append(state)
+        self.metrics.state_degraded.set_function(lambda: state.degraded)
         crossings = Crossings(state, auditor, self._moderator)
         routed = Routed(holder, sender(transport), self.telemetry, bounds, state, crossings)
         handler = Handler(holder, routed, self.telemetry)
@@ -221,6 +226,12 @@ class Services:
         program = active.policy.program
         self.telemetry.provider_keys.use(active.keys, program.providers)
         self.telemetry.resting.use(active.keys, program.targets)
+
+
+def _address(options: Options) -> Address | None:
+    """Raises ValueError where there is a URL that cannot be used."""
+    url = options.get("state_url")
+    return usable(url, _path(options.get("state_dir"))) if url else None
 
 
 async def _audited(auditor: Auditor) -> None:

@@ -6,11 +6,11 @@ whoever asks next, at whatever worker, has to find that. No trouble with the sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from policyroute.decide.decision import Candidate, Decision
+from policyroute.decide.decision import Candidate, Decision, RuleError
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.divergence import Reaction, task_step
@@ -32,17 +32,18 @@ class Sessions:
 
     async def of(self, request: ModelRequest, policy: PolicySet, client: Client, state: RoutingState) -> Sitting:
         """What is known of the request's conversation, and the request as part of that."""
+        errors: list[RuleError] = []
         if policy.has_keys:
-            key = policy.conversation_key(request, client, state, request.time)
+            key = policy.conversation_key(request, client, state, request.time, errors)
             if key and key != request.conversation_id:
                 request = request.declaring(conversation_id=key)
         conversation = request.conversation(client.tenant)
         if not conversation or request.operation not in _WITH_CONVERSATION:
-            return Sitting(self._store, request, "", None)
+            return Sitting(self._store, request, "", None, errors)
         session = await self.found(conversation)
         if session is not None and session.profile != request.profile:
             request = _in_profile(request, session.profile, policy.program.profiles, client)
-        return Sitting(self._store, request, conversation, session)
+        return Sitting(self._store, request, conversation, session, errors)
 
     async def named(self, headers: Mapping[bytes, bytes], tenant: str) -> Session | None:
         """The conversation that headers alone say a request is of."""
@@ -66,9 +67,17 @@ def _in_profile(request: ModelRequest, kept: str, profiles: Profiles, client: Cl
 
 class Sitting:
     """One request's part in its conversation. `conversation` is empty where it has none, `session` None where it is the
-    first of it."""
+    first of it. `errors`: rules that could not say which it is."""
 
-    def __init__(self, store: StateStore, request: ModelRequest, conversation: str, session: Session | None) -> None:
+    def __init__(
+        self,
+        store: StateStore,
+        request: ModelRequest,
+        conversation: str,
+        session: Session | None,
+        errors: Iterable[RuleError] = (),
+    ) -> None:
+        self.errors = tuple(errors)
         self.request = request
         self.session = session
         self._store = store

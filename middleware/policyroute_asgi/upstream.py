@@ -9,10 +9,9 @@ from collections.abc import Callable
 from functools import partial
 
 from policyroute.changes import Change
-from policyroute.decide.decision import Candidate, Denial, Excluded, Hop
+from policyroute.decide.decision import NO_COURSE, Candidate, Course, Denial, Excluded, Hop
 from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects.translation import Frame
-from policyroute.divergence import NOT_WATCHED, Reaction, Watch
 from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
 from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
@@ -54,8 +53,7 @@ class Upstream:
         ongoing: Ongoing | None = None,
         caution: Caution | None = None,
         crossing: Crossing | None = None,
-        reaction: Reaction | None = None,
-        watch: Watch = NOT_WATCHED,
+        course: Course = NO_COURSE,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -74,8 +72,7 @@ class Upstream:
         self._key: Key | None = None
         self._resume = resume
         self._ongoing = ongoing
-        self._reaction = reaction
-        self._watch = watch
+        self._course = course
         self._reception: Reception | None = None
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
@@ -186,7 +183,9 @@ class Upstream:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True
         self._treatment = sending.treatment
-        reception = self._reception = Reception(opened, self._request, secrets, sending, self.frame, learn, self._watch)
+        reception = self._reception = Reception(
+            opened, self._request, secrets, sending, self.frame, learn, self._course.watch
+        )
         try:
             if answer.status == 401 and outlived:
                 return False
@@ -202,9 +201,9 @@ class Upstream:
         """What the attempt is told beyond the request: nearly every first one nothing."""
         ongoing = self._ongoing
         first = attempt.number == 1 and attempt.handover is None
-        if first and (ongoing is None or not ongoing.resumes) and self._reaction is None:
+        if first and (ongoing is None or not ongoing.resumes) and self._course.reaction is None:
             return None
-        return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None, self._reaction)
+        return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None, self._course.reaction)
 
     @property
     def input_tokens(self) -> int:

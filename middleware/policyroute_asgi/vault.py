@@ -41,10 +41,10 @@ class Vault:
             if pseudonyms.values:
                 self._store.keep_longer(_KIND, conversation, ttl)
             return
-        change = partial(_with, dict(pseudonyms.new))
+        change = partial(_merged, dict(pseudonyms.new))
         await update_in_time(self._store, _KIND, conversation, change, ttl)
         pseudonyms.new.clear()  # or every attempt would wait for them again
 
 
-def _with(new: dict[str, str], kept: bytes | None) -> bytes:
+def _merged(new: dict[str, str], kept: bytes | None) -> bytes:
     return _VALUES.dump_json((read(_VALUES, kept) or {}) | new)

@@ -17,7 +17,9 @@ from policyroute.exchange.commands import Checkpoint
 from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Output, Work
 from policyroute.exchange.snapshot import Snapshot
+from policyroute.record import ExchangeRecord
 from policyroute.request import ModelRequest, Operation
+from policyroute_asgi.sessions import Sitting
 from policyroute_asgi.state.store import StateError, StateStore, put_in_time, read
 
 logger = logging.getLogger("policyroute.state")
@@ -36,8 +38,8 @@ _LIST: Final = TypeAdapter(list[tuple[str, str]])
 @dataclass(slots=True)
 class Ongoing:
     """One request's work, and the `Keeper` of its exchange. `task` is the one that the client names, if any, `of_task`
-    where its steps' `outputs` are kept. `before` is the last snapshot of the work; where it `resumes`, that is of the
-    same request, so that the very first attempt takes over from others."""
+    where its steps' `outputs` are kept. `sitting` is its part in its conversation. `before` is the last snapshot of the
+    work; where it `resumes`, that is of the same request, so that the very first attempt takes over from others."""
 
     store: StateStore
     key: str
@@ -48,6 +50,7 @@ class Ongoing:
     before: Snapshot | None
     resumes: bool
     outputs: tuple[Output, ...]
+    sitting: Sitting
 
     def work(self) -> Work | None:
         """What an attempt that takes over is told of; None where there is nothing to say: a conversation that only
@@ -71,8 +74,9 @@ class Ongoing:
         made = snapshot.taken(self.request, checkpoint, self.demand, self.before)
         self.store.put_later(_SNAPSHOT, self.key, made.written(), TTL)
 
-    async def done(self, text: str | None) -> None:
+    async def done(self, text: str | None, record: ExchangeRecord) -> None:
         """The request has its answer, which says `text`. Other steps of the task may have been done meanwhile."""
+        await self.sitting.answered(record)
         if self.resumes:
             self.store.put_later(_SNAPSHOT, self.key, b"", 0.0)
         if self.task and text:
@@ -84,8 +88,9 @@ class Ongoing:
             await put_in_time(self.store, _OUTPUTS, self.of_task, _LIST.dump_json(rows), TTL)
 
 
-async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing | None:
+async def ongoing(sitting: Sitting, tenant: str, demand: Demand | None, store: StateStore) -> Ongoing | None:
     """What a request says that it is part of: nearly none does."""
+    request = sitting.request
     if request.operation is not Operation.CHAT or not (request.conversation_id or "x-task-id" in request.headers):
         return None
     task, _ = snapshot.said(request)
@@ -95,7 +100,7 @@ async def ongoing(request: ModelRequest, tenant: str, demand: Demand | None, sto
     before = snapshot.read(written) if written else None
     resumes = before is not None and before.is_of(request)
     outputs = _outputs(await store.get(_OUTPUTS, of_task)) if task else ()
-    return Ongoing(store, key, task, of_task, request, demand, before, resumes, outputs)
+    return Ongoing(store, key, task, of_task, request, demand, before, resumes, outputs, sitting)
 
 
 def _outputs(written: bytes | None) -> tuple[Output, ...]:

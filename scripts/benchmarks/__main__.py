@@ -27,6 +27,7 @@ from scripts.benchmarks import (
     replace_bench,
     scrub_bench,
     soak_bench,
+    state_bench,
     translation_bench,
     workers_bench,
 )
@@ -46,7 +47,7 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redact, scrub, boundary, reload, memory, workers, pipeline "
+        help="decide, gateway, translation, redact, scrub, boundary, reload, state, memory, workers, pipeline "
         "(these unless named), soak, midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
@@ -70,6 +71,7 @@ def main() -> int:
             "Labels and redaction, the whole request", boundary_bench.run(3 if options.quick else 15)
         ),
         "reload": lambda: section("Reload under load", reload_bench.run()),
+        "state": lambda: section("What is kept of a conversation", state_bench.run(scale)),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),
         "pipeline": lambda: pipeline_bench.run(kill=options.kill or everything),

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from policyroute import PolicyErrors, build
+from policyroute.problems import errors
 
 POLICY = """
 version: 1
@@ -44,7 +45,7 @@ def failures(given: dict[str, Any], expect: dict[str, Any]) -> str:
     try:
         build({"a.yaml": POLICY, "b.yaml": "version: 1\ntests:\n" + tests})
     except PolicyErrors as error:
-        (problem,) = error.problems
+        (problem,) = errors(error.problems)
         return problem.message
     return ""
 

@@ -207,7 +207,7 @@ def test_order_is_file_name_then_place_and_packs_come_last(
         "profiles/agent-floor",
         "profiles/savings",
     ]
-    assert [rule.position for rule in program.rules] == list(range(6))
+    assert [rule.position for rule in program.rules] == list(range(7))
     shuffled, _ = compile_files(dict(reversed(files.items())))
     assert shuffled.revision == program.revision
     assert [rule.id for rule in shuffled.rules] == [rule.id for rule in program.rules]

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policyroute_asgi.state import sealed
+from policyroute_asgi.state.address import KEY_VARIABLE
 from policyroute_asgi.state.memory import MemoryStore
 from policyroute_asgi.state.opening import opened
 from policyroute_asgi.state.sealed import Seal, key_of
@@ -123,10 +124,10 @@ async def test_rows_of_another_key_and_rows_that_were_exchanged_are_not_there(tm
 
 
 def test_a_key_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(sealed.KEY_VARIABLE, base64.b64encode(b"e" * 32).decode())
+    monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(b"e" * 32).decode())
     assert key_of(tmp_path) == b"e" * 32
     assert not list(tmp_path.iterdir())
-    monkeypatch.setenv(sealed.KEY_VARIABLE, "short")
+    monkeypatch.setenv(KEY_VARIABLE, "short")
     with pytest.raises(ValueError, match="32 bytes"):
         key_of(tmp_path)
 

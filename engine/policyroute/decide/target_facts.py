@@ -83,7 +83,6 @@ class TargetFacts:
         self.__dict__.update(endpoint.known)
         self._endpoint = endpoint
         self._asking = asking
-        self._request = asking.request
         self._state = state
 
     @Lazy
@@ -95,8 +94,8 @@ class TargetFacts:
     @Lazy
     def est_cost_usd(self) -> float | Absent:
         """The prompt at the price of input, but for what the place's cache holds of it; and the answer."""
-        asked, most = self._request.max_tokens, self.max_output_tokens
-        tokens = self._request.input_tokens
+        request, most = self._asking.request, self.max_output_tokens
+        asked, tokens = request.max_tokens, request.input_tokens
         price = self.price.at(tokens) if self.price.above is not None else self.price
         if isinstance(price.input, Absent) or isinstance(price.output, Absent):
             return ABSENT

@@ -5,7 +5,7 @@ Rule of this module: values. No content: names of tools, numbers and codes; what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -49,6 +49,10 @@ class Reaction:
     evidence: Evidence
     nudge: str = field(default="", repr=False)
     pruned: frozenset[int] = frozenset()
+
+    def nowhere(self) -> Reaction:
+        """For a prompt that has not all calls of the one in which it was seen: none of them can be pointed at."""
+        return replace(self, evidence=replace(self.evidence, call=-1), pruned=frozenset())
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,7 @@
 """A streamed answer that repeats itself without end: heard, and broken off where the rules want that.
 
-Rule of this module: it listens to what the provider says, in every channel of it, and keeps no more than the end.
+Rule of this module: it listens to words and thoughts, and keeps no more than their end. Arguments of calls and answers in
+JSON may well repeat themselves.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from typing import Final
 
 from policyroute.dialects.dialect import StreamReader
 from policyroute.divergence import Tail, Watch
-from policyroute.events import Broken, StreamEvent
+from policyroute.events import Broken, ReasoningDelta, StreamEvent, TextDelta
 from policyroute.failures import Failure, FailureKind
 from policyroute.health.places import CIRCLING
-from policyroute.redact.channels import Channel, told
 
 
 class Circling:
@@ -27,7 +27,7 @@ class Circling:
         self._reader = reader
         self._kind = _kind(watch)
         self._cut = False
-        self._tails = defaultdict[Channel, Tail](Tail)
+        self._tails = defaultdict[type[StreamEvent], Tail](Tail)
 
     @property
     def complete(self) -> bool:
@@ -48,12 +48,12 @@ class Circling:
 
     def _heard(self, events: list[StreamEvent]) -> bool:
         for event in events:
-            said = told(event)
-            if said is not None and said[1] and self._tails[said[0]].heard(said[1]):
+            if isinstance(event, _WORDS) and event.text and self._tails[type(event)].heard(event.text):
                 self.found = True
         return self.found
 
 
+_WORDS: Final = (TextDelta, ReasoningDelta)
 MESSAGE: Final = "The answer repeats itself without end."
 
 

@@ -79,8 +79,7 @@ class Exchange:
         self._armed: float | None = None
         self._failures: list[tuple[Failure, float]] = []
         self._withheld: list[Excluded] = []
-        # At most one of these two is set: the attempt that is open, or the turn that is waited for.
-        self._attempt: AttemptRecord | None = None
+        self._attempt: AttemptRecord | None = None  # open; else, maybe, a turn is waited for
         self._waiting: Turn | None = None
         self._kept_by: float | None = None  # as long as what was done so far is not kept yet
         self._plain = False  # text that follows need only be passed on
@@ -95,7 +94,7 @@ class Exchange:
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the rules made of the answer, where it is complete and they were asked."""
+        """What the rules made of the whole answer, where they were asked."""
         return self._answer.verdict
 
     @property
@@ -119,7 +118,9 @@ class Exchange:
         if isinstance(given, Acked):
             return self._acked(given, now)
         outcome = "client_closed" if isinstance(given, HungUp) else "cancelled"
-        return [*self._cancel(), *self._left(outcome), *self._finish(outcome, now)]
+        # Nobody waits for the rest of an answer that was begun.
+        left = self._takeover.kept(None, outcome) if self.committed and self._attempt is not None else []
+        return [*self._cancel(), *left, *self._finish(outcome, now)]
 
     def _unanswered(self, given: Failed | Withheld, now: float) -> list[Command]:
         if self._attempt is None or self._attempt.number != given.id:
@@ -165,8 +166,6 @@ class Exchange:
         self._armed = None
         if tick.backed_up and self._patience.heard is not None:
             self._patience.heard = now
-        if self._kept_by is not None and now >= self._kept_by:
-            self._kept_by = None
         return self._go_on(now)
 
     def _acked(self, acked: Acked, now: float) -> list[Command]:
@@ -269,10 +268,6 @@ class Exchange:
         if kept:
             self._kept_by = min(now + KEEPING, self._patience.deadline)
         return kept + self._go_on(now)
-
-    def _left(self, outcome: str) -> list[Command]:
-        """Nobody waits for the rest of an answer that was begun."""
-        return self._takeover.kept(None, outcome) if self.committed and self._attempt is not None else []
 
     def _give_up(self, now: float) -> list[Command]:
         self.record.skipped += self._turns.passed(len(self._candidates))

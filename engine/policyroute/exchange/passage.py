@@ -81,7 +81,7 @@ class Passage:
         open_ = hop.candidate.provider.clearance >= Clearance.INTERNAL
         if open_ and not (crosses or scrubs or hop.redactions or measured):
             return None
-        said = addition.said if addition is not None else ()
+        said = addition.said(request) if addition is not None else ()
         return cls(hop, secrecy, said, crosses=crosses, measured=measured)
 
     @property

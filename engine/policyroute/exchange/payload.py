@@ -23,7 +23,7 @@ from policyroute.dialects.dialect import Dialect, Editor
 from policyroute.dialects.prompt_edit import PromptEditor
 from policyroute.exchange.passage import Passage
 from policyroute.exchange.resume import Addition
-from policyroute.exchange.transforms import applied, in_its_words, noted
+from policyroute.exchange.transforms import applied, in_its_words, noted, tier
 from policyroute.policy.model import Target
 from policyroute.policy.payloads import CONNECTION_HEADERS
 from policyroute.request import ModelRequest, Operation
@@ -74,8 +74,8 @@ def build(
     Raises NotForIt where that does not let it go."""
     candidate = hop.candidate
     provider, model = candidate.provider, candidate.model
-    request = request.at(provider.name, provider.base_url)
-    added = None if addition is None or addition.empty else addition.to(request.prompt)
+    given, request = request, request.at(provider.name, provider.base_url)
+    added = None if addition is None or addition.empty else addition.to(request.prompt, whole=request is given)
     dialect = DIALECTS[provider.dialect]
     told: Amendments | None = None
     if provider.dialect == request.dialect:
@@ -175,7 +175,7 @@ def _has_to_be_read(request: ModelRequest, data: dict[str, Any], hop: Hop, asked
         hop.trim
         or "service_tier" in data
         or "serviceTier" in data
-        or any(transform.safety or transform.cache for _, transform in hop.transforms)
+        or any(each.safety or each.cache or tier(each, candidate) for _, each in hop.transforms)
         or any(concern(data, traits) for concern in candidate.concerns)
         or _asks_for_much(request, asked, candidate.spec)
     )
@@ -192,10 +192,10 @@ def _asks_for_much(request: ModelRequest, asked: int | None, spec: Target) -> bo
 
 
 def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> Fitted:
-    candidate = hop.candidate
+    candidate, given = hop.candidate, prompt
     for _, transform in hop.transforms:
-        prompt = noted(prompt, transform)
-    return fit(
+        prompt = noted(prompt, transform, candidate)
+    fitted = fit(
         prompt,
         dialect,
         candidate.model,
@@ -204,6 +204,9 @@ def _fit(request: ModelRequest, prompt: Prompt, hop: Hop, dialect: Dialect) -> F
         stream=request.stream,
         interactive=request.profile != BATCH,
     )
+    if fitted.data is None and prompt is not given:
+        return replace(fitted, data=dialect.write(prompt, candidate.model, request.stream).data)
+    return fitted
 
 
 @lru_cache(maxsize=1024)

@@ -17,9 +17,10 @@ from policyroute.decide.decision import Candidate
 from policyroute.decide.resolved import ResolvedResume
 from policyroute.dialects.shapes import compact
 from policyroute.dialects.turns import after_opening
-from policyroute.divergence import Reaction, reacted
+from policyroute.divergence import Reaction, quoted, reacted
 from policyroute.exchange.carrying import Way
 from policyroute.exchange.commands import Attempt, Repair
+from policyroute.request import ModelRequest
 from policyroute.request.prompt import Prompt, Text, Turn
 from policyroute.scrub.segment import GATEWAYS
 
@@ -111,11 +112,12 @@ class Addition:
             return True  # nobody began a turn of a mere conversation whose first candidate rests
         return work.earlier is not None and work.earlier.partial != ""
 
-    @property
-    def said(self) -> tuple[str, ...]:
+    def said(self, request: ModelRequest) -> tuple[str, ...]:
         """What models said that is told with it."""
         repair, carried = self.attempt.repair, self.attempt.carried
         found = [repair.answer] if repair is not None else []
+        if self.reaction is not None:
+            found.append(quoted(request.prompt, self.reaction))
         if carried is not None:
             found.append(carried.text)
         if self._tells and self.work is not None:
@@ -133,10 +135,10 @@ class Addition:
             found.add("dropped", "messages.call", str(len(self.reaction.pruned)))
         return found.all()
 
-    def to(self, prompt: Prompt) -> Prompt:
-        """The prompt with it."""
+    def to(self, prompt: Prompt, *, whole: bool = True) -> Prompt:
+        """The prompt with it. `whole`: nothing of the conversation is only referred to."""
         if self.reaction is not None:
-            prompt = reacted(prompt, self.reaction)
+            prompt = reacted(prompt, self.reaction if whole else self.reaction.nowhere())
         if self._tells and self.work is not None:
             prompt = _said(prompt, message(self.work, self.attempt, self.terms))
         carried, repair = self.attempt.carried, self.attempt.repair

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import re2 as untyped_re2  # type: ignore[import-untyped]
 
+from policyroute.catalogue import BY_DIALECT
+from policyroute.decide.decision import Candidate
 from policyroute.dialects.dialect import Body, Edits
 from policyroute.policy.actions import Transform
 from policyroute.policy.spelling import is_map
@@ -46,8 +48,19 @@ def applied(data: Body, transform: Transform, editor: Edits[Body]) -> Body:
     return data
 
 
-def noted(prompt: Prompt, transform: Transform) -> Prompt:
+def tier(transform: Transform, candidate: Candidate) -> str:
+    """The service tier that it asks for, where the model is known to have it: one that only its dialect has words for
+    may be refused. Empty where there is none."""
+    asked, taken = transform.service_tier, candidate.traits.service_tier
+    guessed = taken == BY_DIALECT[candidate.provider.dialect].service_tier
+    known = asked in taken and (not guessed or asked in candidate.spec.price.tiers)
+    return asked if known else ""
+
+
+def noted(prompt: Prompt, transform: Transform, candidate: Candidate) -> Prompt:
     """What it says that only a prompt has words for: each dialect writes it in its own way, or has none."""
+    if prompt.service_tier is None and (asked := tier(transform, candidate)):
+        prompt = replace(prompt, service_tier=asked)
     if transform.safety:
         prompt = replace(prompt, safety={**prompt.safety, **transform.safety})
     return replace(prompt, cache=True) if transform.cache else prompt

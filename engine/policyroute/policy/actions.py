@@ -59,7 +59,8 @@ class Transform:
     """Changes to the request before it is written for a candidate. `where` sees `target`.
 
     `safety` are thresholds by category, for vendors that can be told; `cache`: mark the prompt's steady parts for
-    vendors that cache only what is marked.
+    vendors that cache only what is marked; `service_tier`: for models that are known to have it, where the client names
+    none.
     """
 
     set: Mapping[str, Value] = field(default_factory=dict[str, Value])
@@ -71,6 +72,7 @@ class Transform:
     rewrite: tuple[Rewrite, ...] = ()
     safety: Mapping[str, str] = field(default_factory=dict[str, str])
     cache: bool = False
+    service_tier: str = ""
     raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     where: Expression | None = None
 

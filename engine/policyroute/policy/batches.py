@@ -52,9 +52,9 @@ class Batches:
         transform = placed.rule.transform
         if transform is None or self._waits(transform.where):
             return
-        for dialect, field, tier in _slow_tiers(placed.rule):
-            message = f"`{field}: {tier}` answers later, and the rule is not for the profile {BATCH} alone"
-            self._warn(message, placed.file, (*placed.path, "transform", "raw", dialect, field), _HINT)
+        for place, tier in _slow_tiers(placed.rule):
+            message = f"`{place[-1]}: {tier}` answers later, and the rule is not for the profile {BATCH} alone"
+            self._warn(message, placed.file, (*placed.path, "transform", *place), _HINT)
 
     def _route(self, route: Route, file: File, path: Path, hint: str) -> None:
         for name in route.items:
@@ -82,12 +82,17 @@ class Batches:
         self.report.warning("slow-tier", message, file.key_span(path), hint=hint, path=dotted(path))
 
 
-def _slow_tiers(rule: Rule) -> Iterator[tuple[str, str, str]]:
-    """Dialect, field and tier of what the rule's `raw` asks for."""
-    for dialect, fields in rule.transform.raw.items() if rule.transform else ():
+def _slow_tiers(rule: Rule) -> Iterator[tuple[Path, str]]:
+    """Place and tier of what the rule's transform asks for."""
+    transform = rule.transform
+    if transform is None:
+        return
+    if transform.service_tier in LATER:
+        yield ("service_tier",), transform.service_tier
+    for dialect, fields in transform.raw.items():
         for field in _FIELDS:
             if isinstance(tier := fields.get(field), str) and tier.lower() in LATER:
-                yield dialect, field, tier
+                yield ("raw", dialect, field), tier
 
 
 def _variable(key: object) -> str | None:

@@ -105,6 +105,10 @@ class TransformSpec(Strict):
     rewrite: Annotated[list[RewriteSpec], Field(min_length=1, max_length=64)] | None = None
     safety: dict[SafetyCategory, SafetyThreshold] | None = None
     cache: bool | None = None
+    service_tier: Annotated[
+        Literal["flex", "priority"] | None,
+        Field(description="where the model is known to have it, and the client names none"),
+    ] = None
     raw: dict[Annotated[str, one_of(DIALECTS)], dict[str, Any]] | None = None
     where: Cel | None = None
 

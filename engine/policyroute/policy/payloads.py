@@ -70,6 +70,7 @@ def transform(spec: TransformSpec, file: File, path: Path, scope: Scope) -> Tran
         rewrite=tuple(_rewrites(spec.rewrite or (), file, (*path, "rewrite"), scope)),
         safety={str(category): str(threshold) for category, threshold in (spec.safety or {}).items()},
         cache=spec.cache or False,
+        service_tier=spec.service_tier or "",
         raw=spec.raw or {},
         where=_where(spec.where, Phase.REQUEST, file, path, scope),
     )

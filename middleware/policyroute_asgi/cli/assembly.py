@@ -53,6 +53,7 @@ def app(arguments: argparse.Namespace, around: Surroundings) -> Gateway:
         load=LoadLimits(arguments.concurrency, arguments.queue, arguments.queue_timeout),
         log=around.log,
         state_dir=arguments.state_dir,
+        state_url=arguments.state_url,
         grace=arguments.grace,
         registry=around.registry,
     )

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import sys
@@ -38,6 +39,7 @@ from policyroute_asgi.cli.process import event_loop, listen, spelled
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.preparation import Preparation
+from policyroute_asgi.state.address import VARIABLE, address, usable
 from policyroute_asgi.workers.child import NotReadyError
 
 EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/policyroute
@@ -88,6 +90,14 @@ def _configure_files(group: Options) -> None:
         type=Path,
         metavar="DIR",
         help="keep the last good policy here, for a start with a broken one, and read which keys are revoked",
+    )
+    group.add_argument(
+        "--state-url",
+        type=_state_url,
+        default=os.environ.get(VARIABLE),
+        metavar="URL",
+        help="keep what outlives a request in this Redis or Valkey, for several machines: redis://host:6379/0, or"
+        f" rediss:// with TLS (default: ${VARIABLE})",
     )
     group.add_argument(
         "--strict-start", action="store_true", help="refuse to start with a broken directory, whatever was kept"
@@ -146,7 +156,7 @@ def _configure_load(group: Options) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     host: str = arguments.host
-    if trouble := _folders(arguments):
+    if trouble := _places(arguments):
         render.complain(trouble)
         return MISUSE
     assembly.console_log()
@@ -198,14 +208,27 @@ async def _serve(
     return GOOD
 
 
-def _folders(arguments: argparse.Namespace) -> str | None:
-    """What is wrong with the directories that were named."""
+def _places(arguments: argparse.Namespace) -> str | None:
+    """What is wrong with the places that were named."""
+    if arguments.state_url is not None:
+        try:
+            usable(arguments.state_url, arguments.state_dir)
+        except ValueError as error:
+            return f"--state-url: {error}"
     secrets, state, policies = arguments.secrets_dir, arguments.state_dir, arguments.directory
     if secrets is not None and not secrets.is_dir():
         return f"--secrets-dir {secrets}: there is no such directory"
     if state is not None and policies.is_dir() and state.resolve() == policies.resolve():
         return "--state-dir is the policy directory: what the gateway keeps would be read as policy"
     return None
+
+
+def _state_url(given: str) -> str:
+    try:
+        address(given)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return given
 
 
 def _host(given: str) -> str:

@@ -18,9 +18,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from policyroute_asgi import durably
+from policyroute_asgi.state.address import KEY_VARIABLE
 
 KEY_FILE: Final = "state.key"
-KEY_VARIABLE: Final = "POLICYROUTE_STATE_KEY"
 _SIZE: Final = 32
 _NONCE: Final = 12
 
@@ -53,13 +53,15 @@ class Seal:
             return None
 
 
-def key_of(state_dir: Path) -> bytes:
+def key_of(state_dir: Path | None) -> bytes:
     """The key of a state directory: that of the environment, else the one in its file, which is made if it is not
     there. Of several processes that begin at once all get the same. Raises OSError, and ValueError for a key that is
-    none."""
+    none, or where there is neither."""
     given = os.environ.get(KEY_VARIABLE)
     if given is not None:
         return _read(given.encode(), KEY_VARIABLE)
+    if state_dir is None:
+        raise ValueError(f"there is no {KEY_VARIABLE}, and no directory that has a key")
     path = state_dir / KEY_FILE
     return _read(durably.once(path, base64.b64encode(os.urandom(_SIZE)) + b"\n"), str(path))
 

@@ -74,7 +74,7 @@ class SqliteStore:
 
     async def get(self, kind: str, key: str) -> bytes | None:
         writes = self._unwritten.of((kind, key))  # before the row is read
-        row = self._read((kind, key)) if not writes or writes[0].made is None else None
+        row = self._read((kind, key)) if all(write.made is None for write in writes) else None
         now = self._clock()
         return alive(foreseen(row, writes, now) if writes else row, now)
 
@@ -162,13 +162,8 @@ class SqliteStore:
             trouble = StateError(str(said))
         writes = [each for each in batch if isinstance(each, Write)]
         self._unwritten.remove(writes)
-        for write in writes:
-            failed = trouble or write.error
-            if failed is not None and write.done is None:
-                self.dropped += 1
-                if failed is write.error:
-                    logger.error("state: a change to what is kept failed: %s", type(failed).__name__)
-            write.told(failed or write.made or b"")
+        for write in writes:  # in order: who is told may ask how many were dropped before
+            self.dropped += not write.told(trouble)
 
     def _swept(self, connection: sqlite3.Connection) -> float:
         """Seconds until the next time: none where there is more to do."""

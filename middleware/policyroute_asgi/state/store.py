@@ -90,7 +90,7 @@ async def put_in_time(store: StateStore, kind: str, key: str, value: bytes, ttl:
 
 
 async def update_in_time(store: StateStore, kind: str, key: str, change: Change, ttl: float) -> None:
-    """The same of what is changed."""
+    """The same of a change."""
     with suppress(StateError, ValueError, TimeoutError):
         async with asyncio.timeout(IN_TIME):
             await store.update(kind, key, change, ttl)

@@ -7,14 +7,17 @@ whoever waits for it. Bounded in bytes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from policyroute_asgi.state.rows import Place, Row, alive
 from policyroute_asgi.state.store import Change, StateError, checked
+
+logger = logging.getLogger("policyroute.state")
 
 _WRITE: Final = 1000
 """Bytes that a write costs while it waits, beside its value."""
@@ -26,7 +29,7 @@ Done = Callable[[bytes | Exception], None]
 @dataclass(slots=True, eq=False)
 class Write:
     """`made` is what it makes of its row: known at once where that does not depend on what was there (no `change`),
-    else before anybody else can see it there."""
+    else before anybody else can see it there. `tried` is the mark of the version that it was last sent in."""
 
     place: Place
     until: float
@@ -35,6 +38,7 @@ class Write:
     done: Done | None = None
     size: int = 0
     error: Exception | None = None
+    tried: bytes = b""
 
     def __post_init__(self) -> None:
         self.size = len(self.made or b"") + _WRITE
@@ -51,23 +55,28 @@ class Write:
         assert self.made is not None
         return Row(self.made, self.until)
 
-    def told(self, what: bytes | Exception) -> None:
-        """Answer whoever waits for it, once."""
+    def told(self, trouble: Exception | None = None) -> bool:
+        """Answer whoever waits for it, once. False where it is lost, and nobody heard of that."""
         done, self.done = self.done, None
+        failed = trouble or self.error
         if done is not None:
-            done(what)
+            done(failed or self.made or b"")
+            return True
+        if self.error is not None:
+            logger.error("state: a change to what is kept failed: %s", type(self.error).__name__)
+        return failed is None
 
 
-def foreseen(row: Row | None, writes: Iterable[Write], now: float) -> Row | None:
-    """What a row will be. Where it may have been read after some of them arrived, it was read after `writes` were
-    asked for: what is `made` then stands for it."""
-    for write in writes:
-        made = write.made
-        if made is None and write.change is not None:
+def foreseen(row: Row | None, writes: Sequence[Write], now: float) -> Row | None:
+    """What a row will be. Where it may have been read after some of `writes` arrived, it was read after they were asked
+    for: what is `made` then stands for it."""
+    known = next((place for place in reversed(range(len(writes))) if writes[place].made is not None), -1)
+    if known >= 0:
+        row = Row(writes[known].made or b"", writes[known].until)
+    for write in writes[known + 1 :]:
+        if write.change is not None:
             with suppress(Exception):  # it is told when it arrives
-                made = checked(write.change(alive(row, now)))
-        if made is not None:
-            row = Row(made, write.until)
+                row = Row(checked(write.change(alive(row, now))), write.until)
     return row
 
 
