@@ -51,7 +51,7 @@ class Plan:
     turns: int = 8
     workers: int = 4
     places: int = 40
-    thinks: float = 0.15
+    thinks: float = 0.2
     seed: int = 7
 
     def at_once(self, stretch: Stretch) -> int:
@@ -86,7 +86,7 @@ async def _run(plan: Plan) -> list[Promise]:
             lines = await evenly(front, await _pids(desk), plan.at_once(stretch))
             await crowd.talk(front, number, total if last else int(total * stretch.share), lines)
         took = time.perf_counter() - began
-    return judged(crowd.over, crowd.failed, took)
+    return judged(crowd.over, crowd.failed, crowd.turned_away, took)
 
 
 @asynccontextmanager
@@ -135,8 +135,10 @@ async def _control(upstream: int, failing: list[str], pause: float) -> None:
 # What was promised ---------------------------------------------------------------------------------------------------
 
 
-def judged(over: list[Conversation], failed: Counter[tuple[str, str]], took: float) -> list[Promise]:
-    """`failed`: requests by profile, and what was told. `took` seconds."""
+def judged(
+    over: list[Conversation], failed: Counter[tuple[str, str]], turned_away: Counter[str], took: float
+) -> list[Promise]:
+    """`failed`: requests by profile, and what was told. `turned_away`: how often, by profile. `took` seconds."""
     by_profile: dict[str, list[Conversation]] = {}
     for one in over:
         by_profile.setdefault(one.profile, []).append(one)
@@ -145,11 +147,18 @@ def judged(over: list[Conversation], failed: Counter[tuple[str, str]], took: flo
     return [
         Promise("all", "conversations, turns answered", f"{len(over):,}, {turns:,} in {took:.0f} s"),
         Promise("all", "no request fails", f"{failed.total()} {told}".strip(), failed.total() == 0),
+        Promise("all", "turned away first, and back later", _told(turned_away) or "none", _in_order(turned_away)),
         *agents(by_profile.get("AGENT", [])),
         *chats(by_profile.get("CHAT", [])),
         batches(by_profile.get("BATCH", [])),
         savings(by_profile.get("SAVINGS", [])),
     ]
+
+
+def _in_order(turned_away: Counter[str]) -> bool:
+    """Whoever goes before another was turned away no more often, and agents not at all."""
+    counts = [turned_away[profile] for profile in ("BATCH", "SAVINGS", "CHAT", "AGENT")]
+    return counts == sorted(counts, reverse=True) and not turned_away["AGENT"]
 
 
 def agents(over: list[Conversation]) -> list[Promise]:
