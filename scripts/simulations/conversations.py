@@ -16,13 +16,15 @@ from typing import Final, NamedTuple
 import orjson
 
 from scripts.benchmarks import load
+from scripts.simulations.lines import Line
 from scripts.simulations.upstream import words
 
 PROFILES: Final = ("CHAT", "AGENT", "BATCH", "SAVINGS")
 LONG: Final = 24_000
 """Characters that some conversations begin with: more than the cheapest model takes."""
-_APART: Final = 0.004
-"""Seconds between the openings of two connections: those that come all at once are one worker's."""
+_COME_BACK: Final = 1.0
+"""Seconds, as the gateway's `Retry-After` has it."""
+_TRIES: Final = 20
 _SERVED: Final = re.compile(r"served by ([\w-]+) at ([\w-]+)")
 _DELTA: Final = re.compile(r'"content":"((?:[^"\\]|\\.)*)"')
 
@@ -77,33 +79,45 @@ class Crowd:
     over: list[Conversation] = field(default_factory=list[Conversation])
     failed: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """By profile, and status with code."""
+    turned_away: Counter[str] = field(default_factory=Counter[str])
 
-    async def talk(self, port: int, stretch: int, requests: int, slots: int) -> None:
-        """So many requests, so many of them at once."""
+    async def talk(self, port: int, stretch: int, requests: int, lines: list[Line]) -> None:
+        """So many requests, one at a time on each line."""
         left = iter(range(requests))
         async with asyncio.timeout(600), asyncio.TaskGroup() as group:
-            for _ in range(slots):
-                group.create_task(self._slot(port, stretch, left))
-                await asyncio.sleep(_APART)
+            for line in lines:
+                group.create_task(self._slot(port, stretch, line, left))
 
-    async def _slot(self, port: int, stretch: int, left: Iterator[int]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def _slot(self, port: int, stretch: int, line: Line, left: Iterator[int]) -> None:
         for _ in left:
             one = self._drawn()
             if one is None:
                 break
-            writer.write(one.asks(port))
+            asked = one.asks(port)
             try:
-                status, answer = await load.read_answer(reader)
+                status, answer = await self._answered(one, line, asked)
             except (OSError, asyncio.IncompleteReadError):
                 status, answer = 0, b"cut off"
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                line = await asyncio.open_connection("127.0.0.1", port)
             text = answer.decode()
             if not one.hears(stretch, text) or status != 200:
                 code = re.search(r'"code":"(\w+)"', text)
                 self.failed[one.profile, f"{status} {code[1] if code else text[:20]}"] += 1
             (self.open if one.left else self.over).append(one)
-        writer.close()
+        line[1].close()
+
+    async def _answered(self, one: Conversation, line: Line, asked: bytes) -> tuple[int, bytes]:
+        """Whoever is turned away comes back when it was told to, as SDKs do."""
+        reader, writer = line
+        status, answer = 0, b""
+        for _ in range(_TRIES):
+            writer.write(asked)
+            status, answer = await load.read_answer(reader)
+            if status != 503 or b'"code":"overloaded"' not in answer:
+                break
+            self.turned_away[one.profile] += 1
+            await asyncio.sleep(_COME_BACK)
+        return status, answer
 
     def _drawn(self) -> Conversation | None:
         while len(self.open) < self.at_once and (one := next(self.conversations, None)) is not None:

@@ -23,6 +23,7 @@ import orjson
 from scripts.benchmarks import load, processes
 from scripts.benchmarks.steady import until
 from scripts.simulations.conversations import Conversation, Crowd, conversations
+from scripts.simulations.lines import evenly
 from scripts.simulations.report import Promise
 
 FLOOR: Final = 0.8
@@ -33,33 +34,37 @@ FAILING: Final = "frontier"
 _POLICY: Final = Path(__file__).with_name("sessions.yaml")
 
 
+class Stretch(NamedTuple):
+    """`share` of all requests. `fails`: the failing target does."""
+
+    name: str
+    share: float
+    busy: bool = False
+    fails: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`places`: of each worker. `hurried` is how long the largest models think under load, seconds."""
+    """`places`: of each worker. `thinks` is how long the largest models think, seconds."""
 
     conversations: int = 10_000
     turns: int = 8
     workers: int = 4
     places: int = 40
-    hurried: float = 0.4
+    thinks: float = 0.2
     seed: int = 7
 
-
-class Stretch(NamedTuple):
-    """`share` of all requests, `load` as a share of all places, `fails`: the failing target does."""
-
-    name: str
-    share: float
-    load: float
-    fails: bool = False
+    def at_once(self, stretch: Stretch) -> int:
+        """Requests: half more than there are places, or a third of that many."""
+        return int(self.workers * self.places * (1.5 if stretch.busy else 0.3))
 
 
 STRETCHES: Final = (
-    Stretch("quiet", 0.25, 0.3),
-    Stretch("busy", 0.25, 1.5),
-    Stretch("busy, one target fails", 0.15, 1.5, fails=True),
-    Stretch("quiet, one target fails", 0.10, 0.3, fails=True),
-    Stretch("quiet again", 0.25, 0.3),
+    Stretch("quiet", 0.25),
+    Stretch("busy", 0.25, busy=True),
+    Stretch("busy, one target fails", 0.15, busy=True, fails=True),
+    Stretch("quiet, one target fails", 0.10, fails=True),
+    Stretch("quiet again", 0.25),
 )
 
 
@@ -71,18 +76,17 @@ async def _run(plan: Plan) -> list[Promise]:
     rng = random.Random(plan.seed)
     total = plan.conversations * plan.turns
     crowd = Crowd(conversations(plan.conversations, plan.turns, rng), max(100, plan.conversations // 10), rng)
-    slots = plan.places * plan.workers
     async with _gateway(plan) as (front, upstream, desk):
         began = time.perf_counter()
         for number, stretch in enumerate(STRETCHES):
-            pause = plan.hurried if stretch.load > 1 else plan.hurried / 10
-            await _control(upstream, [FAILING] if stretch.fails else [], pause)
+            await _control(upstream, [FAILING] if stretch.fails else [], plan.thinks)
             if number and STRETCHES[number - 1].fails and not stretch.fails:
                 await until(partial(_none_rests, desk))  # whoever does not stay where it is could go back now
             last = stretch is STRETCHES[-1]
-            await crowd.talk(front, number, total if last else int(total * stretch.share), int(slots * stretch.load))
+            lines = await evenly(front, await _pids(desk), plan.at_once(stretch))
+            await crowd.talk(front, number, total if last else int(total * stretch.share), lines)
         took = time.perf_counter() - began
-    return judged(crowd.over, crowd.failed, took)
+    return judged(crowd.over, crowd.failed, crowd.turned_away, took)
 
 
 @asynccontextmanager
@@ -107,9 +111,13 @@ async def _gateway(plan: Plan) -> AsyncGenerator[tuple[int, int, httpx.AsyncClie
 
 
 async def _all_serve(desk: httpx.AsyncClient, workers: int) -> bool:
+    return len(await _pids(desk)) == workers
+
+
+async def _pids(desk: httpx.AsyncClient) -> list[int]:
+    """Of the workers that serve."""
     page = (await desk.get("/-/policy")).json()
-    serving: int = sum(each["state"] == "serving" for each in page["workers"])
-    return serving == workers
+    return [each["pid"] for each in page["workers"] if each["state"] == "serving"]
 
 
 async def _none_rests(desk: httpx.AsyncClient) -> bool:
@@ -127,8 +135,10 @@ async def _control(upstream: int, failing: list[str], pause: float) -> None:
 # What was promised ---------------------------------------------------------------------------------------------------
 
 
-def judged(over: list[Conversation], failed: Counter[tuple[str, str]], took: float) -> list[Promise]:
-    """`failed`: requests by profile, and what was told. `took` seconds."""
+def judged(
+    over: list[Conversation], failed: Counter[tuple[str, str]], turned_away: Counter[str], took: float
+) -> list[Promise]:
+    """`failed`: requests by profile, and what was told. `turned_away`: how often, by profile. `took` seconds."""
     by_profile: dict[str, list[Conversation]] = {}
     for one in over:
         by_profile.setdefault(one.profile, []).append(one)
@@ -137,11 +147,18 @@ def judged(over: list[Conversation], failed: Counter[tuple[str, str]], took: flo
     return [
         Promise("all", "conversations, turns answered", f"{len(over):,}, {turns:,} in {took:.0f} s"),
         Promise("all", "no request fails", f"{failed.total()} {told}".strip(), failed.total() == 0),
+        Promise("all", "turned away first, and back later", _told(turned_away) or "none", _in_order(turned_away)),
         *agents(by_profile.get("AGENT", [])),
         *chats(by_profile.get("CHAT", [])),
         batches(by_profile.get("BATCH", [])),
         savings(by_profile.get("SAVINGS", [])),
     ]
+
+
+def _in_order(turned_away: Counter[str]) -> bool:
+    """Whoever goes before another was turned away no more often, and agents not at all."""
+    counts = [turned_away[profile] for profile in ("BATCH", "SAVINGS", "CHAT", "AGENT")]
+    return counts == sorted(counts, reverse=True) and not turned_away["AGENT"]
 
 
 def agents(over: list[Conversation]) -> list[Promise]:
@@ -166,16 +183,16 @@ def agents(over: list[Conversation]) -> list[Promise]:
 
 def chats(over: list[Conversation]) -> list[Promise]:
     """Below the floor under load, and only then."""
-    shares = [_share_below(over, number) for number in range(len(STRETCHES))]
-    counted = "; ".join(f"{stretch.name} {share:.1%}" for stretch, share in zip(STRETCHES, shares, strict=True))
-    busy = [share for stretch, share in zip(STRETCHES, shares, strict=True) if stretch.load > 1]
-    quiet = [share for stretch, share in zip(STRETCHES, shares, strict=True) if stretch.load < 1]
-    held = min(busy) > 0.5 and max(quiet) < 0.01
+    numbers = range(len(STRETCHES))
+    counted = "; ".join(f"{STRETCHES[number].name} {_share_below(over, {number}):.1%}" for number in numbers)
+    busy = _share_below(over, {number for number in numbers if STRETCHES[number].busy})
+    quiet = _share_below(over, {number for number in numbers if not STRETCHES[number].busy})
+    held = busy > 1 / 3 and quiet < 0.01
     return [Promise("CHAT", f"steps down and comes back: turns below quality {FLOOR}", counted, held)]
 
 
-def _share_below(over: list[Conversation], stretch: int) -> float:
-    turns = [turn for each in over for turn in each.turns if turn.stretch == stretch]
+def _share_below(over: list[Conversation], stretches: set[int]) -> float:
+    turns = [turn for each in over for turn in each.turns if turn.stretch in stretches]
     return sum(QUALITY[turn.model] < FLOOR for turn in turns) / max(1, len(turns))
 
 

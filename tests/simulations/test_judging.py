@@ -14,7 +14,7 @@ from scripts.simulations.conversations import Conversation, Turn
 from scripts.simulations.report import Promise, all_held, table
 from scripts.simulations.solver import ASK, STEPS, Action, Shown, circle, decided
 
-BUSY = {number for number, stretch in enumerate(sessions.STRETCHES) if stretch.load > 1}
+BUSY = {number for number, stretch in enumerate(sessions.STRETCHES) if stretch.busy}
 OUTAGE = {number for number, stretch in enumerate(sessions.STRETCHES) if stretch.fails}
 NONE_FAILED: Counter[tuple[str, str]] = Counter()
 
@@ -43,7 +43,7 @@ def broken(promises: list[Promise]) -> list[str]:
 
 
 def test_what_is_as_promised_is_held() -> None:
-    promises = sessions.judged(as_promised(), NONE_FAILED, 1.0)
+    promises = sessions.judged(as_promised(), NONE_FAILED, Counter(), 1.0)
     assert broken(promises) == []
     assert all_held(promises)
     assert "**no**" not in table("All", promises)
@@ -66,12 +66,19 @@ def test_what_is_as_promised_is_held() -> None:
 )
 def test_what_is_not_as_promised_is_seen(one: Conversation) -> None:
     others = [each for each in as_promised() if each.profile != one.profile or each.profile == "AGENT"]
-    promises = sessions.judged([*others, one], NONE_FAILED, 1.0)
+    promises = sessions.judged([*others, one], NONE_FAILED, Counter(), 1.0)
     assert broken(promises) == [one.profile]
 
 
 def test_a_request_that_fails_is_seen() -> None:
-    assert broken(sessions.judged(as_promised(), Counter({("CHAT", "503 overloaded"): 1}), 1.0)) == ["all"]
+    failed = Counter({("CHAT", "503 overloaded"): 1})
+    assert broken(sessions.judged(as_promised(), failed, Counter(), 1.0)) == ["all"]
+
+
+@pytest.mark.parametrize("turned_away", [{"BATCH": 3, "CHAT": 5}, {"BATCH": 9, "SAVINGS": 9, "CHAT": 9, "AGENT": 1}])
+def test_whoever_is_turned_away_out_of_order_is_seen(turned_away: dict[str, int]) -> None:
+    assert broken(sessions.judged(as_promised(), NONE_FAILED, Counter(turned_away), 1.0)) == ["all"]
+    assert broken(sessions.judged(as_promised(), NONE_FAILED, Counter(BATCH=9, SAVINGS=3), 1.0)) == []
 
 
 A, B, C = (Action("look_up", step) for step in (1, 2, 3))

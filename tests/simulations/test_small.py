@@ -1,0 +1,16 @@
+"""Small versions of the simulations: a gateway with its workers, real connections, simulated clients and models."""
+
+from __future__ import annotations
+
+from scripts.simulations import agents, sessions
+from scripts.simulations.report import all_held, table
+
+
+def test_profiles_keep_their_promises_under_changing_load() -> None:
+    promises = sessions.run(sessions.Plan(conversations=100, workers=2, places=30))
+    assert all_held(promises), table("sessions", promises)
+
+
+def test_loops_end_with_the_agent_profile() -> None:
+    promises = agents.run(agents.Plan(agents=30))
+    assert all_held(promises), table("agents", promises)
