@@ -29,6 +29,7 @@ providers:
   two: {{dialect: openai_chat, base_url: "{two}", insecure: true}}
 targets: {{first: {{provider: one, model: m}}, second: {{provider: two, model: m}}}}
 rules:
+  - {{id: quick, rank: latency}}
   - {{id: warm, when: request.model == "warm", route: [second]}}
 default:
   route: [first, second]

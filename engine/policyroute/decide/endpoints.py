@@ -68,17 +68,19 @@ class Endpoint:
     """A target at one of its providers.
 
     `known` is what CEL sees of it, as far as it never changes: a quality that goes by the kind of task is not in it.
+    `kind` is the class of what has all of that, made when it is first asked for.
     `serves` what it may be asked for, `lacks` the
     capabilities it is declared not to have, and `window` its context window in tokens, endless where none is declared.
     `concerns` is what a body of its own dialect is asked before it goes there as it is: the client may have had another
     model in mind. Of a target that nobody knows nothing is asked.
     """
 
-    __slots__ = ("concerns", "dialect", "known", "lacks", "provider", "serves", "spec", "window")
+    __slots__ = ("concerns", "dialect", "kind", "known", "lacks", "provider", "serves", "spec", "window")
 
     def __init__(self, spec: Target, provider: Provider) -> None:
         self.spec = spec
         self.provider = provider
+        self.kind: Any = None
         self.dialect = provider.dialect
         self.window: float = inf if isinstance(spec.context_window, Absent) else spec.context_window
         supports = Supports(**spec.supports)

@@ -17,7 +17,7 @@ from policyroute.decide.answers import Answer, ResponseFacts, UsageFacts
 from policyroute.decide.content import Content, Looked, content, labels
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
-from policyroute.decide.target_facts import TargetFacts, Targets
+from policyroute.decide.target_facts import TargetFacts, Targets, seen
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Target
 from policyroute.policy.qualities import TASK
@@ -126,7 +126,7 @@ class Facts:
     def target(self) -> TargetFacts:
         if self.endpoint is None:
             raise AttributeError("target")
-        return TargetFacts(self.endpoint, self, self._current)
+        return seen(self.endpoint, self, self._current)
 
     def task(self) -> str | EvaluationError:
         """What kind of task it is, by the policy's variable of that name; or why nobody can say."""

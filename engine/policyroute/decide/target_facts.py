@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
+from weakref import ref
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.cel.expression import EvaluationError
@@ -17,6 +18,7 @@ from policyroute.decide.endpoints import Endpoint, Supports
 from policyroute.decide.state import Latency, RoutingState
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Price
+from policyroute.policy.qualities import ByTask
 from policyroute.request import ModelRequest
 from policyroute.sessions import Session
 
@@ -79,22 +81,26 @@ class TargetFacts:
     max_output_tokens: int | Absent
     price: Price
 
-    def __init__(self, endpoint: Endpoint, asking: Asking, state: RoutingState) -> None:
-        self.__dict__.update(endpoint.known)
-        self._endpoint = endpoint
-        self._asking = asking
+    _declared: ByTask
+
+    def __init__(self, asking: Asking, state: RoutingState) -> None:
+        self._request = asking.request
+        self._session = asking.session
+        self._now = asking.now
+        self._asking = ref(asking)  # which knows this one as well: what is cyclic is left to the garbage collector
         self._state = state
 
     @Lazy
     def quality(self) -> float | Absent:
         """Only one that goes by the kind of task is read here."""
-        declared, task = self._endpoint.spec.quality, self._asking.task()
-        return declared.of(task) if isinstance(task, str) else declared.lowest
+        asking = self._asking()
+        task = asking.task() if asking is not None else None
+        return self._declared.of(task) if isinstance(task, str) else self._declared.lowest
 
     @Lazy
     def est_cost_usd(self) -> float | Absent:
         """The prompt at the price of input, but for what the place's cache holds of it; and the answer."""
-        request, most = self._asking.request, self.max_output_tokens
+        request, most = self._request, self.max_output_tokens
         asked, tokens = request.max_tokens, request.input_tokens
         price = self.price.at(tokens) if self.price.above is not None else self.price
         if isinstance(price.input, Absent) or isinstance(price.output, Absent):
@@ -113,8 +119,8 @@ class TargetFacts:
 
     @Lazy
     def _warm(self) -> int:
-        session = self._asking.session
-        return 0 if session is None else session.warm_tokens((self.name, self.provider), self._asking.now)
+        session = self._session
+        return 0 if session is None else session.warm_tokens((self.name, self.provider), self._now)
 
     @Lazy
     def latency(self) -> LatencyFacts:
@@ -146,6 +152,17 @@ class TargetFacts:
         return seen
 
 
+def seen(endpoint: Endpoint, asking: Asking, state: RoutingState) -> TargetFacts:
+    """The endpoint as one request sees it. What is the same for all of them is its class's."""
+    kind = endpoint.kind
+    if kind is None:
+        kind = endpoint.kind = type(
+            "EndpointFacts", (TargetFacts,), {**endpoint.known, "_declared": endpoint.spec.quality}
+        )
+    made: TargetFacts = kind(asking, state)
+    return made
+
+
 class Targets(Mapping[str, TargetFacts]):
     """Every target by name, at its first provider; each made when it is asked for."""
 
@@ -153,14 +170,16 @@ class Targets(Mapping[str, TargetFacts]):
 
     def __init__(self, endpoints: Mapping[str, Endpoint], asking: Asking, state: RoutingState) -> None:
         self._endpoints = endpoints
-        self._asking = asking
+        self._asking = ref(asking)
         self._state = state
         self._made: dict[str, TargetFacts] = {}
 
     def __getitem__(self, name: str) -> TargetFacts:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = TargetFacts(self._endpoints[name], self._asking, self._state)
+            asking = self._asking()
+            assert asking is not None, "it is asked for by whom it was made for"
+            made = self._made[name] = seen(self._endpoints[name], asking, self._state)
         return made
 
     def __iter__(self) -> Iterator[str]:
