@@ -25,10 +25,15 @@ def test_the_default_route_is_tried_by_rank(decide: Decide, names: Names) -> Non
     assert (decision.route_rule, decision.fired, decision.errors) == ("default", ("cheap",), ())
 
 
-def test_what_the_client_names_comes_first(decide: Decide, ask: Ask, names: Names) -> None:
+def test_where_the_client_names_one_the_route_stays_as_it_is_written(decide: Decide, ask: Ask, names: Names) -> None:
     decision = decide(CHEAPEST, ask("gpt"))
-    assert names(decision) == ["gpt@openai", "gpt@azure", "mini@openai", "eu@frankfurt"]
-    assert decision.candidates[0].why == "requested"
+    assert names(decision) == ["gpt@openai", "gpt@azure", "eu@frankfurt", "mini@openai"]
+    assert [each.why for each in decision.candidates] == ["requested", "requested", "routed", "routed"]
+
+
+def test_a_wish_that_cannot_be_had_is_none(decide: Decide, ask: Ask, names: Names) -> None:
+    policy = DEFAULT + "rules: [{id: cheap, rank: cost}, {id: no, require: target.name != 'gpt'}]\n"
+    assert names(decide(policy, ask("gpt"))) == ["mini@openai", "eu@frankfurt"]
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,13 @@ Named = tuple[Endpoint, Candidate]
 def ordered(
     order: Order | None, candidates: Sequence[Named], facts: Facts, errors: list[RuleError]
 ) -> tuple[Candidate, ...]:
-    """The candidates as they are tried. Where the conversation is pinned comes first whatever ranks the others; where
-    that is a rule that ranks the default route, so does what the client asks for by name."""
-    if order is None:
-        return tuple([candidate for _, candidate in candidates])
-    first = (*AHEAD, REQUESTED) if order.effect == _OF_DEFAULT else AHEAD
-    stay = [candidate for _, candidate in candidates if candidate.why in first]
-    others = [each for each in candidates if each[1].why not in first] if stay else candidates
+    """The candidates as they are tried. Where the conversation is pinned comes first whatever ranks the others. A rule
+    ranks the default route for those who leave the choice to it: not where the client asks for one of it by name."""
+    given = [candidate for _, candidate in candidates]
+    if order is None or (order.effect == _OF_DEFAULT and any(candidate.why == REQUESTED for candidate in given)):
+        return tuple(given)
+    stay = [candidate for candidate in given if candidate.why in AHEAD]
+    others = [each for each in candidates if each[1].why not in AHEAD] if stay else candidates
     return (*stay, *ranked(order, others, facts, errors))
 
 
