@@ -26,6 +26,7 @@ from scripts.benchmarks import (
     reload_bench,
     replace_bench,
     scrub_bench,
+    session_bench,
     soak_bench,
     state_bench,
     translation_bench,
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, gateway, translation, redact, scrub, boundary, reload, state, memory, workers, pipeline "
+        help="decide, gateway, translation, redact, scrub, boundary, reload, state, session, memory, workers, pipeline "
         "(these unless named), soak, midstream, audit, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
@@ -72,6 +73,7 @@ def main() -> int:
         ),
         "reload": lambda: section("Reload under load", reload_bench.run()),
         "state": lambda: section("What is kept of a conversation", state_bench.run(scale)),
+        "session": lambda: section("Conversations and agents, on top", session_bench.run(scale)),
         "memory": lambda: section("Memory", memory_bench.run()),
         "workers": lambda: section("Four workers under load", workers_bench.run()),
         "pipeline": lambda: pipeline_bench.run(kill=options.kill or everything),

@@ -12,6 +12,8 @@ from policyroute.divergence import Watch, watched
 from policyroute.request.prompt import Call, Prompt, Result, Text, Turn
 from scripts.benchmarks.trajectories import Run, labels, prompts, runs
 
+WINDOW = 40
+"""Steps of a history that are looked at."""
 WATCH = Watch(react=("nudge", "prune"))
 
 

@@ -78,19 +78,25 @@ async def run(  # noqa: PLR0913 - a load has these sides
     key: str | None = None,
     path: str = "/v1/chat/completions",
     mark: bytes = b"chat.completion",
+    profile: str = "",
+    conversing: bool = False,
 ) -> Outcome:
     """Sends `total` requests, `in_flight` at a time; an answer counts as failed unless it is a whole 200
     with `mark` in it.
 
     `rate`: no more requests a second than this; otherwise each is sent as soon as the one before it is answered.
-    `key` goes with each.
+    `key` goes with each, and so does the `profile`. `conversing`: those of one connection are one conversation.
     """
     left = total
     ok = failed = 0
-    message = request(port, content, {"Authorization": f"Bearer {key}"} if key else None, path)
+    headers = {"Authorization": f"Bearer {key}"} if key else dict[str, str]()
+    if profile:
+        headers["X-Router-Profile"] = profile
 
-    async def worker() -> None:
+    async def worker(number: int) -> None:
         nonlocal left, ok, failed
+        conversation = {"X-Conversation-ID": f"c{number}"} if conversing else dict[str, str]()
+        message = request(port, content, headers | conversation, path)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         due = time.perf_counter()
         while left > 0:
@@ -107,6 +113,6 @@ async def run(  # noqa: PLR0913 - a load has these sides
         writer.close()
 
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
-        for _ in range(in_flight):
-            group.create_task(worker())
+        for number in range(in_flight):
+            group.create_task(worker(number))
     return Outcome(ok, failed)
