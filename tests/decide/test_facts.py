@@ -197,7 +197,8 @@ def test_a_variable_is_asked_once_and_so_is_its_error(policy_set: PolicySet, ask
 
 
 def test_the_targets_tags_add_to_the_providers_and_prevail(policy_set: PolicySet, ask: Ask) -> None:
-    targets = facts_of(policy_set, ask()).targets
+    facts = facts_of(policy_set, ask())
+    targets = facts.targets
     assert targets["mini"].tags == {"zone": "west", "kind": "small"}
     assert targets["gpt"].tags == {"zone": "west", "kind": "cloud"}
     assert targets["gpt"].provider == "openai"
@@ -205,10 +206,12 @@ def test_the_targets_tags_add_to_the_providers_and_prevail(policy_set: PolicySet
 
 def test_the_cost_of_a_request_goes_by_its_tokens_and_the_targets_price(policy_set: PolicySet, ask: Ask) -> None:
     request = ask(messages=[{"role": "user", "content": "word " * 100}])
-    targets = facts_of(policy_set, request).targets
+    facts = facts_of(policy_set, request)
+    targets = facts.targets
     assert targets["gpt"].est_cost_usd == pytest.approx((request.input_tokens * 4.0 + 1024 * 16.0) / 1e6)
     assert targets["eu"].est_cost_usd is ABSENT
-    short = facts_of(policy_set, ask(max_tokens=5000)).targets
+    asking = facts_of(policy_set, ask(max_tokens=5000))
+    short = asking.targets
     assert short["mini"].est_cost_usd == pytest.approx((ask().input_tokens * 0.25 + 900 * 2.0) / 1e6)
 
 
@@ -219,7 +222,8 @@ def test_a_long_request_costs_the_price_for_long_ones(policy: MakePolicy, ask: A
     def cost(limit: int) -> Any:
         price = f"{{input: 1, output: 2, above: {{tokens: {limit}, input: 4}}}}"
         made = policy(f"targets: {{long: {{provider: openai, model: m, price: {price}}}}}")
-        target = facts_of(made, request).targets["long"]
+        facts = facts_of(made, request)
+        target = facts.targets["long"]
         assert target.price.input == 1
         return target.est_cost_usd
 
