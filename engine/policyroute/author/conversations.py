@@ -35,7 +35,7 @@ class Held(NamedTuple):
 def held(policy: PolicySet, given: Given, request: ModelRequest, state: RoutingState, client: Client) -> Held:
     """Raises ValueError where what is given makes no conversation."""
     errors: list[RuleError] = []
-    key = policy.conversation_key(request, client, state, request.time, errors) if policy.has_keys else ""
+    key = policy.conversation_key(request, client, state, request.time, errors)
     if key:
         request = request.declaring(conversation_id=key)
     session = _session(policy.program, given, request)

@@ -260,7 +260,7 @@ class Exchange:
         self._close_attempt(failure.kind.value, now, failure)
         if self.committed and not self._takeover.possible:
             return self._give_up(now)
-        turn = self._turns.after(failure, now, self._patience.deadline, self._takeover.course(failure))
+        turn = self._turns.after(failure, now, self._patience.deadline, self._takeover.recourse(failure))
         if turn is None:
             return self._give_up(now)
         self._waiting = turn

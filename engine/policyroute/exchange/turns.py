@@ -54,7 +54,7 @@ Ended = Callable[[str, Failure | None], None]
 """An attempt is over, with this outcome and trouble."""
 
 
-class Course(StrEnum):
+class Recourse(StrEnum):
     """What a failure is to lead to, where it is not up to its kind."""
 
     USUAL = "usual"
@@ -81,8 +81,8 @@ class Turns:
         candidates: Sequence[Candidate],
         fallback: ResolvedFallback,
         spare_key: SpareKey,
-        floored: Floored = lambda: None,
-        max_wait: float = SHORT_WAIT,
+        floored: Floored,
+        max_wait: float,
     ) -> None:
         self._max_wait = max_wait
         self._candidates = candidates
@@ -117,14 +117,14 @@ class Turns:
         self._last, self._swaps, self._retries, self._attempts = self._before
         return place
 
-    def after(self, failure: Failure, now: float, deadline: float, course: Course = Course.USUAL) -> Turn | None:
+    def after(self, failure: Failure, now: float, deadline: float, recourse: Recourse = Recourse.USUAL) -> Turn | None:
         """Who is next now that the last one failed; None where nobody is. No turn begins at the deadline or later."""
         place = self._last
-        if place is None or _is_the_clients(failure) or (course is Course.USUAL and not self.goes_on(failure)):
+        if place is None or _is_the_clients(failure) or (recourse is Recourse.USUAL and not self.goes_on(failure)):
             return None
         candidate = self._candidates[place]
-        other_key = course is Course.USUAL and failure.kind in _OF_A_KEY and self._spare_key(candidate)
-        self._uncounted = other_key or course is Course.AGAIN
+        other_key = recourse is Recourse.USUAL and failure.kind in _OF_A_KEY and self._spare_key(candidate)
+        self._uncounted = other_key or recourse is Recourse.AGAIN
         if not other_key:
             self._learn(candidate, failure.kind)
         if self._attempts >= self._fallback.max_attempts:
@@ -133,7 +133,7 @@ class Turns:
             return Turn(place, now) if now < deadline else None
         other = self.following(place)
         alone = other is None and len(candidate.provider.api_keys) < 2
-        wait = self._wait(candidate, failure, alone=alone) if course is Course.USUAL else None
+        wait = self._wait(candidate, failure, alone=alone) if recourse is Recourse.USUAL else None
         if wait is not None and now + wait < deadline:
             self._waits(candidate, wait)
             return Turn(place, now + wait)
