@@ -93,9 +93,9 @@ class PolicySet:
     ) -> str:
         """The name of the conversation by the rules, asked before what is kept of it is read; empty where no rule gives
         one, and what the client says stands. Keys that could not be evaluated are added to `errors`."""
-        return (
-            self._keys.of(self._facts(request, client, state, now, self.endpoints.first), errors) if self._keys else ""
-        )
+        if not self._keys:
+            return ""
+        return self._keys.of(self._facts(request, client, state, now, self.endpoints.first), errors)
 
     def looked(self, request: ModelRequest) -> Looked:
         """What conditions may ask of its texts, for `decide`. A thread may call it that has the request alone."""
