@@ -17,7 +17,7 @@ from policyroute.divergence import Reaction, task_step
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, Client, ModelRequest, Operation, Profiles
 from policyroute.request.ingest import conversation_of, of_tenant
-from policyroute.sessions import Place, Session, Turn, added, next_turn, read, written
+from policyroute.sessions import Place, Session, Turn, next_turn, read, rewritten
 from policyroute_asgi.state.store import Change, StateStore, update_in_time
 
 KIND: Final = "session"
@@ -106,7 +106,7 @@ class Sitting:
         if not self._conversation or decision is None or self._noted:
             return None
         self._noted = True
-        return partial(_changed, self._turn(record, decision)), decision.session.ttl
+        return partial(rewritten, self._turn(record, decision)), decision.session.ttl
 
     def _turn(self, record: ExchangeRecord | None, decision: Decision) -> Turn:
         session, request, reaction = self.session, self.request, decision.reaction
@@ -184,10 +184,6 @@ class Sitting:
             "switches": session.switches if session is not None else 0,
             "reaction": reaction.as_json() if reaction is not None else None,
         }
-
-
-def _changed(turn: Turn, kept: bytes | None) -> bytes:
-    return written(added(read(kept), turn))
 
 
 def _served(record: ExchangeRecord | None) -> Place | None:

@@ -47,9 +47,6 @@ SpareKey = Callable[[Candidate], bool]
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
 
-Floored = Callable[[], Excluded | None]
-"""One that nothing but a quality floor keeps from being a candidate."""
-
 Ended = Callable[[str, Failure | None], None]
 """An attempt is over, with this outcome and trouble."""
 
@@ -81,14 +78,12 @@ class Turns:
         candidates: Sequence[Candidate],
         fallback: ResolvedFallback,
         spare_key: SpareKey,
-        floored: Floored,
         max_wait: float,
     ) -> None:
         self._max_wait = max_wait
         self._candidates = candidates
         self._fallback = fallback
         self._spare_key = spare_key
-        self._floored = floored
         self._uncounted = False
         self._attempts = 0
         self._retries = 0
@@ -156,16 +151,14 @@ class Turns:
         if candidate.why == PINNED:
             self._max_wait -= wait
 
-    def barred(self, failure: Failure) -> Excluded | None:
-        """Who would be asked after this, the last failure, were it not for a quality floor. A prompt that is too long
+    def wants_others(self, failure: Failure) -> bool:
+        """Whether others would be asked after this, the last failure, if there were any. A prompt that is too long
         would not fit there either, as far as anybody knows."""
         fallback = self._fallback
         if failure.kind not in fallback.after or failure.kind is FailureKind.CONTEXT_OVERFLOW:
-            return None
+            return False
         spent = self._attempts >= fallback.max_attempts or self._swaps >= fallback.max_swaps
-        if self._last is not None and (spent or self.following(self._last) is not None):
-            return None
-        return self._floored()
+        return self._last is None or not (spent or self.following(self._last) is not None)
 
     @property
     def could_go_on(self) -> bool:

@@ -174,6 +174,11 @@ def written(session: Session) -> bytes:
     return orjson.dumps(row)
 
 
+def rewritten(turn: Turn, row: bytes | None) -> bytes:
+    """What is kept, with one more request."""
+    return written(added(read(row), turn))
+
+
 def read(row: bytes | None) -> Session | None:
     """None where nothing was kept, or where it makes no sense: another release may have written it."""
     try:
