@@ -17,7 +17,7 @@ from policyroute.dialects.amendments import NOTHING, Amender, amended
 from policyroute.dialects.sent import resumed
 from policyroute.dialects.translated import Translated
 from policyroute.dialects.translation import Frame
-from policyroute.divergence import NOT_WATCHED, Watch
+from policyroute.divergence import Watch
 from policyroute.events import Broken, StreamEvent
 from policyroute.exchange.circling import Circling
 from policyroute.exchange.commands import Failed, Open, Received, Withheld
@@ -67,7 +67,7 @@ class Reception:
         sending: Sending,
         frame: Callable[[], Frame],
         learn: Learn,
-        watch: Watch = NOT_WATCHED,
+        watch: Watch,
     ) -> None:
         self.lost: set[str] = set()
         self._watch = watch

@@ -39,7 +39,7 @@ from policyroute_asgi.remembered import Remembered, hearing, whole
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import Rooms
 from policyroute_asgi.sessions import Sessions, Sitting
-from policyroute_asgi.shedding import Kept, Shedding
+from policyroute_asgi.shedding import Shedding
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
@@ -77,7 +77,6 @@ class Routed:
         self._tokens = Tokens(sender)
         self._telemetry = telemetry
         self._places = bounds.places
-        self._shedding = Shedding(holder, bounds.places, telemetry, self._recall)
         self._rooms = bounds.rooms
         self._rates = bounds.rates
         self._body = bounds.body
@@ -85,6 +84,7 @@ class Routed:
         self._remembered = Remembered(state)
         self._crossings = crossings
         self._sessions = Sessions(state)
+        self._shedding = Shedding(holder, bounds.places, telemetry, self._sessions)
         moderator = crossings.moderator
         self._moderated = moderator is not None and moderator.answers != "off"
         self._whole = moderator is not None and moderator.answers == "hold"
@@ -114,10 +114,6 @@ class Routed:
                 self._places.leave()
         finally:
             self._places.release(len(body))
-
-    async def _recall(self, visit: Visit, caller: Caller) -> Kept | None:
-        session = await self._sessions.named(visit.headers, caller.client.tenant)
-        return Kept(session.profile, session.turns) if session is not None else None
 
     async def _route(self, visit: Visit, body: bytes, caller: Caller, charge: Charge | None) -> None:
         served, reply = visit.served, visit.reply

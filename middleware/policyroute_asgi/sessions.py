@@ -16,9 +16,9 @@ from policyroute.decide.state import RoutingState
 from policyroute.divergence import Reaction, task_step
 from policyroute.record import ExchangeRecord
 from policyroute.request import BadRequest, Client, ModelRequest, Operation, Profiles
-from policyroute.request.ingest import conversation_of
-from policyroute.sessions import Place, Session, Turn, added, read, written
-from policyroute_asgi.state.store import StateStore, update_in_time
+from policyroute.request.ingest import conversation_of, of_tenant
+from policyroute.sessions import Place, Session, Turn, next_turn, read, rewritten
+from policyroute_asgi.state.store import Change, StateStore, update_in_time
 
 KIND: Final = "session"
 _WITH_CONVERSATION: Final = frozenset({Operation.CHAT, Operation.COUNT_TOKENS})
@@ -33,29 +33,28 @@ class Sessions:
     async def of(self, request: ModelRequest, policy: PolicySet, client: Client, state: RoutingState) -> Sitting:
         """What is known of the request's conversation, and the request as part of that."""
         errors: list[RuleError] = []
-        if policy.has_keys:
-            key = policy.conversation_key(request, client, state, request.time, errors)
-            if key and key != request.conversation_id:
-                request = request.declaring(conversation_id=key)
+        key = policy.conversation_key(request, client, state, request.time, errors)
+        if key and key != request.conversation_id:
+            request = request.declaring(conversation_id=key)
         conversation = request.conversation(client.tenant)
         if not conversation or request.operation not in _WITH_CONVERSATION:
             return Sitting(self._store, request, "", None, errors)
-        session = await self.found(conversation)
+        session = await self._found(conversation)
         if session is not None and session.profile != request.profile:
             request = _in_profile(request, session.profile, policy.program.profiles, client)
         return Sitting(self._store, request, conversation, session, errors)
 
     async def named(self, headers: Mapping[bytes, bytes], tenant: str) -> Session | None:
-        """The conversation that headers alone say a request is of."""
+        """The conversation that headers alone say a request is of. Never raises."""
         try:
             name = conversation_of(
                 {key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()}, ""
             )
         except BadRequest:
             return None
-        return await self.found(f"{tenant}\0{name}") if name else None
+        return await self._found(of_tenant(tenant, name)) if name else None
 
-    async def found(self, conversation: str) -> Session | None:
+    async def _found(self, conversation: str) -> Session | None:
         return read(await self._store.get(KIND, conversation))
 
 
@@ -75,11 +74,12 @@ class Sitting:
         request: ModelRequest,
         conversation: str,
         session: Session | None,
-        errors: Iterable[RuleError] = (),
+        errors: Iterable[RuleError],
     ) -> None:
         self.errors = tuple(errors)
         self.request = request
         self.session = session
+        self._pinned = session.pin if session is not None else None
         self._store = store
         self._conversation = conversation if request.operation is Operation.CHAT else ""
         self._decision: Decision | None = None
@@ -90,23 +90,23 @@ class Sitting:
 
     async def answered(self, record: ExchangeRecord) -> None:
         """The answer is there, and the client is about to see its end. Never raises."""
-        served, session, decision = _served(record), self.session, self._decision
-        pinned = session.pin.place if session is not None and session.pin is not None else None
-        if decision is None or not decision.session.pin or served == pinned:
+        if self._pin(_served(record)) not in {"new", "moved"}:
             self.over(record)
-            return
-        if self._conversation and not self._noted:
-            self._noted = True
-            change = partial(_changed, self._turn(record, decision))
-            await update_in_time(self._store, KIND, self._conversation, change, decision.session.ttl)
+        elif (noted := self._note(record)) is not None:
+            await update_in_time(self._store, KIND, self._conversation, *noted)
 
     def over(self, record: ExchangeRecord | None) -> None:
         """The request is over, however that came."""
+        if (noted := self._note(record)) is not None:
+            self._store.update_later(KIND, self._conversation, *noted)
+
+    def _note(self, record: ExchangeRecord | None) -> tuple[Change, float] | None:
+        """What this request adds, and for how long that is kept; once."""
         decision = self._decision
-        if self._conversation and decision is not None and not self._noted:
-            self._noted = True
-            change = partial(_changed, self._turn(record, decision))
-            self._store.update_later(KIND, self._conversation, change, decision.session.ttl)
+        if not self._conversation or decision is None or self._noted:
+            return None
+        self._noted = True
+        return partial(rewritten, self._turn(record, decision)), decision.session.ttl
 
     def _turn(self, record: ExchangeRecord | None, decision: Decision) -> Turn:
         session, request, reaction = self.session, self.request, decision.reaction
@@ -118,7 +118,7 @@ class Sitting:
             decision.session,
             served,
             tokens or request.size // 4,
-            session.switches if session is not None and session.pin is not None else -1,
+            self._pinned.generation if self._pinned is not None else -1,
             self._left(record, served),
             _level(session, decision, record),
             reaction.evidence.mark if reaction is not None else "",
@@ -127,25 +127,25 @@ class Sitting:
 
     def _left(self, record: ExchangeRecord | None, served: Place | None) -> str:
         """Why somebody else answered than the one that the conversation is pinned to, as a code."""
-        session, decision = self.session, self._decision
-        if session is None or session.pin is None or record is None or served in {None, session.pin.place}:
+        session, pin = self.session, self._pinned
+        if session is None or pin is None or record is None or served in {None, pin.place}:
             return ""
-        place = session.pin.place
+        place = pin.place
         for attempt in record.attempts:
             if (attempt.target, attempt.provider) == place:
                 return attempt.outcome
         for skipped in record.skipped:
             if (skipped.target, skipped.provider) == place:
                 return skipped.code
-        if decision is not None and decision.unpinned:
-            return decision.unpinned
+        if self._decision is not None and self._decision.unpinned:
+            return self._decision.unpinned
         return "returned" if served == session.home else "reordered"
 
     def words(self, candidate: Candidate, record: ExchangeRecord) -> str:
         """For a header, when `candidate` begins to answer; empty where there is no conversation, and nothing was done
         about one."""
-        session, place = self.session, (candidate.target, candidate.provider.name)
-        said = [f"turn={session.turns + 1 if session is not None else 1}"] if self._conversation else []
+        place = (candidate.target, candidate.provider.name)
+        said = [f"turn={next_turn(self.session)}"] if self._conversation else []
         if pin := self._pin(place):
             said.append(f"pin={pin}")
             if left := self._left(record, place):
@@ -156,12 +156,12 @@ class Sitting:
 
     def _pin(self, served: Place | None) -> str:
         """What came of the pin: `new`, `kept` or `moved`; empty where there is none, or nobody answered."""
-        decision, session = self._decision, self.session
+        decision = self._decision
         if decision is None or not (decision.session.pin and self._conversation) or served is None:
             return ""
-        if session is None or session.pin is None:
+        if self._pinned is None:
             return "new"
-        return "kept" if session.pin.place == served else "moved"
+        return "kept" if self._pinned.place == served else "moved"
 
     def outcome(self, record: ExchangeRecord | None) -> tuple[str, Reaction | None]:
         """For numbers: what came of the pin (empty: nothing), and what was done about a conversation that goes round in
@@ -170,14 +170,13 @@ class Sitting:
 
     def as_json(self, record: ExchangeRecord | None) -> dict[str, Any] | None:
         """For the record: None where there is no conversation, and nothing was done about one."""
-        session, decision = self.session, self._decision
+        session, pin, decision = self.session, self._pinned, self._decision
         reaction = decision.reaction if decision is not None else None
         if decision is None or not (self._conversation or reaction):
             return None
         served = _served(record)
-        pin = session.pin if session is not None else None
         return {
-            "turn": session.turns + 1 if session is not None else 1,
+            "turn": next_turn(session),
             "profile": self.request.profile,
             "pin": decision.session.pin,
             "pinned": "/".join(pin.place) if pin is not None else None,
@@ -185,10 +184,6 @@ class Sitting:
             "switches": session.switches if session is not None else 0,
             "reaction": reaction.as_json() if reaction is not None else None,
         }
-
-
-def _changed(turn: Turn, kept: bytes | None) -> bytes:
-    return written(added(read(kept), turn))
 
 
 def _served(record: ExchangeRecord | None) -> Place | None:

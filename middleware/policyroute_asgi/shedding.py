@@ -7,44 +7,26 @@ conversation say who goes first; no body is looked at, and nobody waits for long
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 from policyroute.request import Profiles
+from policyroute.sessions import Session
 from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.bodies import ClientGone
 from policyroute_asgi.door import Caller
 from policyroute_asgi.load import Places, Refused
+from policyroute_asgi.sessions import Sessions
 from policyroute_asgi.telemetry import Telemetry
 from policyroute_asgi.visit import Visit
-
-
-class Kept(NamedTuple):
-    """Of a conversation: the profile of its first request, and how many requests there were."""
-
-    profile: str
-    turns: int
-
-
-Recall = Callable[[Visit, Caller], Awaitable[Kept | None]]
-"""What is kept of the conversation that a request's headers name. It is quick, and never raises: None where nothing is
-kept, or where that cannot be read now."""
-
-
-async def nothing_kept(_visit: Visit, _caller: Caller) -> Kept | None:
-    return None
 
 
 class Shedding:
     """Used on one event loop."""
 
-    def __init__(
-        self, holder: PolicySource, places: Places, telemetry: Telemetry, recall: Recall = nothing_kept
-    ) -> None:
+    def __init__(self, holder: PolicySource, places: Places, telemetry: Telemetry, sessions: Sessions) -> None:
         self._holder = holder
         self._places = places
         self._telemetry = telemetry
-        self._recall = recall
+        self._sessions = sessions
 
     async def place(self, visit: Visit, caller: Caller) -> None:
         """Take a place. Raises Refused where there is none in time, or for others only; ClientGone; BadRequest for a
@@ -52,9 +34,9 @@ class Shedding:
         if self._places.take():
             return
         profiles = self._holder.current.policy.program.profiles
-        kept = await self._recall(visit, caller)
-        profile = kept.profile if kept is not None else _named(visit, caller, profiles)
-        turn = asyncio.create_task(self._places.wait(standing(profiles, profile, kept)))
+        session = await self._sessions.named(visit.headers, caller.client.tenant)
+        profile = session.profile if session is not None else _named(visit, caller, profiles)
+        turn = asyncio.create_task(self._places.wait(standing(profiles, profile, session)))
         try:
             await self.wait(visit, profile, turn)
         except BaseException:
@@ -81,10 +63,10 @@ class Shedding:
                 turn.cancel()
 
 
-def standing(profiles: Profiles, profile: str, kept: Kept | None) -> int:
+def standing(profiles: Profiles, profile: str, session: Session | None) -> int:
     """The higher, the later it is turned away. Of those that the policy sheds last, a conversation that is under way
     goes before one that only begins: an agent in mid-task has most to lose."""
-    under_way = kept is not None and kept.turns > 0 and profile not in profiles.shed
+    under_way = session is not None and session.turns > 0 and profile not in profiles.shed
     return profiles.standing(profile) + under_way
 
 

@@ -18,7 +18,7 @@ from policyroute.exchange.integrity import Demand
 from policyroute.exchange.resume import Output, Work
 from policyroute.exchange.snapshot import Snapshot
 from policyroute.record import ExchangeRecord
-from policyroute.request import ModelRequest, Operation
+from policyroute.request import Operation
 from policyroute_asgi.sessions import Sitting
 from policyroute_asgi.state.store import StateError, StateStore, put_in_time, read
 
@@ -45,7 +45,6 @@ class Ongoing:
     key: str
     task: str
     of_task: str
-    request: ModelRequest
     demand: Demand | None
     before: Snapshot | None
     resumes: bool
@@ -55,7 +54,7 @@ class Ongoing:
     def work(self) -> Work | None:
         """What an attempt that takes over is told of; None where there is nothing to say: a conversation that only
         begins has no work yet, if nothing was written."""
-        step = snapshot.step_of(self.request)
+        step = snapshot.step_of(self.sitting.request)
         earlier = self.before.earlier() if self.before is not None and self.resumes else None
         if not (self.task or step or (earlier is not None and earlier.partial)):
             return None
@@ -63,7 +62,7 @@ class Ongoing:
         return Work(self.task, step, self.outputs, earlier, schema)
 
     async def keep(self, checkpoint: Checkpoint) -> None:
-        self.before = made = snapshot.taken(self.request, checkpoint, self.demand, self.before)
+        self.before = made = snapshot.taken(self.sitting.request, checkpoint, self.demand, self.before)
         self.resumes = True
         try:
             await self.store.put(_SNAPSHOT, self.key, made.written(), TTL)
@@ -71,7 +70,7 @@ class Ongoing:
             logger.error("state: a request goes on without a snapshot: %s", error)
 
     def keep_later(self, checkpoint: Checkpoint) -> None:
-        made = snapshot.taken(self.request, checkpoint, self.demand, self.before)
+        made = snapshot.taken(self.sitting.request, checkpoint, self.demand, self.before)
         self.store.put_later(_SNAPSHOT, self.key, made.written(), TTL)
 
     async def done(self, text: str | None, record: ExchangeRecord) -> None:
@@ -80,7 +79,7 @@ class Ongoing:
         if self.resumes:
             self.store.put_later(_SNAPSHOT, self.key, b"", 0.0)
         if self.task and text:
-            _, step = snapshot.said(self.request)
+            _, step = snapshot.said(self.sitting.request)
             # Nothing is waited for until they are put back.
             others = _outputs(await self.store.get(_OUTPUTS, self.of_task))
             rows = [(each.step, each.text) for each in others if each.step != step][1 - _MOST_OUTPUTS :]
@@ -100,7 +99,7 @@ async def ongoing(sitting: Sitting, tenant: str, demand: Demand | None, store: S
     before = snapshot.read(written) if written else None
     resumes = before is not None and before.is_of(request)
     outputs = _outputs(await store.get(_OUTPUTS, of_task)) if task else ()
-    return Ongoing(store, key, task, of_task, request, demand, before, resumes, outputs, sitting)
+    return Ongoing(store, key, task, of_task, demand, before, resumes, outputs, sitting)
 
 
 def _outputs(written: bytes | None) -> tuple[Output, ...]:

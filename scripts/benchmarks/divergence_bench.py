@@ -58,10 +58,8 @@ def hits(which: Sequence[dict[str, str]], flags: Mapping[str, tuple[int, str] | 
     return Hits(labelled, frozenset(id_ for id_, flag in flags.items() if flag is not None), tuple(sorted(delays)))
 
 
-def share(found: Sequence[Run], flags: Mapping[str, tuple[int, str] | None], *, solved: bool) -> tuple[int, int]:
-    """Of these runs those that were flagged, or of those the ones that were solved; and of how many."""
-    flagged = [run for run in found if flags[run["id"]] is not None]
-    return (sum(bool(run["solved"]) for run in flagged), len(flagged)) if solved else (len(flagged), len(found))
+def flagged(found: Sequence[Run], flags: Mapping[str, tuple[int, str] | None]) -> list[Run]:
+    return [run for run in found if flags[run["id"]] is not None]
 
 
 def history(steps: int, looping: bool = False) -> Prompt:
@@ -110,12 +108,12 @@ def report(tuning: bool) -> Iterator[str]:
             yield from (f"  wrong {id_} {flags[id_]}" for id_ in seen.labelled["N"] if id_ in seen.flagged)
     for source in ("taubench", "sweagent", "hotpotqa"):
         some = [run for run in found if run["id"].startswith(source)]
-        flagged, all_ = share(some, flags, solved=False)
-        ids = [f"{run['id']} {flags[run['id']]}" for run in some if flags[run["id"]] is not None]
-        yield f"{source}: {flagged} of {all_} flagged: {ids[:4]}"
+        ids = [f"{run['id']} {flags[run['id']]}" for run in flagged(some, flags)]
+        yield f"{source}: {len(ids)} of {len(some)} flagged: {ids[:4]}"
     code = [run for run in found if run["source"] == "intercode" and len(run["steps"]) > 1]
-    solved, flagged = share(code, flags, solved=True)
-    yield f"intercode: {flagged} of {len(code)} flagged, {solved} of these solved ({solved / max(1, flagged):.1%})"
+    seen_code = flagged(code, flags)
+    solved, count = sum(bool(run["solved"]) for run in seen_code), len(seen_code)
+    yield f"intercode: {count} of {len(code)} flagged, {solved} of these solved ({solved / max(1, count):.1%})"
     yield f"a step of these runs: {each:.1f} us ({len(asked)} requests, built in {built:.1f} s)"
     for steps in (3, 10, 20, 40, 200):
         usual, looping = microseconds(history(steps)), microseconds(history(steps, looping=True))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from policyroute.sessions import Settings, Turn, added, read, written
+from policyroute.sessions import Settings, Turn, rewritten
 from policyroute_asgi.state.address import address
 from policyroute_asgi.state.redis import RedisStore
 from policyroute_asgi.state.sealed import Seal
@@ -77,11 +77,7 @@ async def _turn(store: StateStore, number: int) -> float:
     return time.perf_counter() - began
 
 
-def _turned(turn: Turn, kept: bytes | None) -> bytes:
-    return written(added(read(kept), turn))
-
-
-_after: Final = partial(_turned, _TURN)
+_after: Final = partial(rewritten, _TURN)
 
 
 async def _trips(store: StateStore, port: int) -> tuple[float, float]:

@@ -156,10 +156,11 @@ async def test_a_conversation_may_be_known_by_how_it_opens(tmp_path: Path) -> No
 
 
 async def test_a_stream_that_its_client_left_has_begun_the_conversation(tmp_path: Path) -> None:
-    async with conversing(tmp_path, providers()) as client:
-        answer = await client.ask("Hello.", stream=True)
-        assert answer.headers["x-policyroute-target"] == "one"
+    echoes = Echoes(home=Echo(says=lambda _: "word " * 2000, piece=20), away=Echo(), far=Echo("anthropic"))
+    async with conversing(tmp_path, echoes) as client:
+        await client.leave("Hello.")
         assert await client.served(headers=ELSEWHERE) == "one"
+    assert [line["outcome"] for line in client.log.lines] == ["client_closed", "ok"]
 
 
 async def test_a_retry_after_that_is_short_is_waited_out(tmp_path: Path) -> None:

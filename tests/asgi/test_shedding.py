@@ -14,9 +14,10 @@ from tests.support.asgi import PATIENCE, Answer, Call, ask, call, lifespan
 from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute.request import SHIPPED, Profiles
+from policyroute.sessions import Session
 from policyroute_asgi import Gateway, LoadLimits, gateway
 from policyroute_asgi.load import Places, Refused
-from policyroute_asgi.shedding import Kept, standing
+from policyroute_asgi.shedding import standing
 
 PATH = "/v1/chat/completions"
 PLACES, QUEUE = 2, 3
@@ -124,10 +125,10 @@ async def walk(steps: list[tuple[str, int]]) -> None:
 
 def test_an_agent_in_the_midst_of_its_task_is_turned_away_last() -> None:
     begins = [standing(SHIPPED, name, None) for name in ("BATCH", "SAVINGS", "CHAT", "AGENT")]
-    under_way = [standing(SHIPPED, name, Kept(name, 3)) for name in ("BATCH", "SAVINGS", "CHAT", "AGENT")]
+    under_way = [standing(SHIPPED, name, Session(name, turns=3)) for name in ("BATCH", "SAVINGS", "CHAT", "AGENT")]
     assert begins == [0, 1, 2, 3]
     assert under_way == [0, 1, 2, 4]
-    assert standing(SHIPPED, "AGENT", Kept("AGENT", 0)) == 3
+    assert standing(SHIPPED, "AGENT", Session("AGENT")) == 3
 
 
 def test_a_policy_says_whose_requests_go_first() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.conversing import looping
 
 from policyroute import PolicyErrors, build
 from policyroute.problems import errors
@@ -25,18 +26,7 @@ rules:
   - {id: warm, when: 'targets["a"].cache_warm', response_headers: {set: {X-Warm: yes}}}
 default: {route: [b, a]}
 """
-CALL = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
-LOOPING = [
-    {"role": "user", "content": "Go"},
-    *[
-        turn
-        for n in range(3)
-        for turn in (
-            {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{n}", **CALL}]},
-            {"role": "tool", "tool_call_id": f"c{n}", "content": "nothing"},
-        )
-    ],
-]
+LOOPING = looping(3)
 
 
 def failures(given: dict[str, Any], expect: dict[str, Any]) -> str:

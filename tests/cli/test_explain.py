@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.conversing import call, result
 
 from policyroute.policy.files import catalogue
 
@@ -192,17 +193,9 @@ rules: [{id: everybody, route: [gpt, small]}]
     assert small.keys() == {"supports"}
 
 
-LOOK = {"type": "function", "function": {"name": "look_up", "arguments": '{"q": "Hush"}'}}
 LOOPING = [
     {"role": "user", "content": "Go"},
-    *[
-        turn
-        for n in range(3)
-        for turn in (
-            {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{n}", **LOOK}]},
-            {"role": "tool", "tool_call_id": f"c{n}", "content": "Hush, nothing"},
-        )
-    ],
+    *[turn for n in range(3) for turn in (call(n, "look_up", q="Hush"), result(n, "Hush, nothing"))],
 ]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
+from tests.support.conversing import looping
 
 from policyroute import Decision, ModelRequest, PolicySet, RoutingState
 from policyroute.sessions import Pin, Session, Settings
@@ -16,25 +16,14 @@ Ask = Callable[..., ModelRequest]
 
 RULES = """
 rules: [{{id: watched, divergence: {{react: {react}, repeats: 3}}}}]
-default: {{route: [gpt, mini, eu]}}
+default: {{route: [gpt, mini]}}
 """
-TOOLS = [{"type": "function", "function": {"name": "read_file", "parameters": {"type": "object"}}}]
-
-
-def looping(times: int) -> list[dict[str, Any]]:
-    """A history in which one call is made again and again, and gives the same."""
-    said: list[dict[str, Any]] = [{"role": "user", "content": "Fix it"}]
-    for number in range(times):
-        call = {"id": f"c{number}", "type": "function", "function": {"name": "read_file", "arguments": '{"p": "Hush"}'}}
-        said.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        said.append({"role": "tool", "tool_call_id": f"c{number}", "content": "no such file"})
-    return said
 
 
 @pytest.fixture
 def decide(policy: MakePolicy, ask: Ask) -> Callable[..., Decision]:
     def run(react: str, times: int = 4, session: Session | None = None) -> Decision:
-        request = ask(messages=looping(times), tools=TOOLS)
+        request = ask(messages=looping(times, found="Hush"))
         return policy(RULES.format(react=react)).decide(request, RoutingState.empty(), 0.0, session=session)
 
     return run
@@ -55,9 +44,10 @@ def test_what_is_done_is_said_without_content(decide: Callable[..., Decision]) -
     assert decision.reaction is not None
     assert (decision.reaction.kind, decision.reaction.level) == ("nudge", 1)
     said = decision.as_json()["reaction"]
-    assert (said["kind"], said["evidence"]["tool"], said["evidence"]["count"]) == ("nudge", "read_file", 3)
+    assert (said["kind"], said["evidence"]["tool"], said["evidence"]["count"]) == ("nudge", "look", 3)
     assert any(reason.startswith("goes round in circles") for reason in decision.reasons)
-    assert "Hush" not in f"{decision}{decision.as_json()}{decision.reasons}"
+    said_of_it = f"{decision}{decision.as_json()}{decision.reasons}"
+    assert "Hush" not in said_of_it and "/tmp/report" not in said_of_it
     assert targets(decision) == ["gpt", "mini"]
 
 
@@ -96,9 +86,9 @@ def test_a_stop_says_which_tool_and_what_to_do(decide: Callable[..., Decision]) 
     decision = decide("[stop]")
     assert decision.denied is not None
     assert (decision.denied.status, decision.denied.code) == (400, "divergence")
-    assert "`read_file` was called 4 times" in decision.denied.message
+    assert "`look` was called 4 times" in decision.denied.message
     assert "begin a new conversation" in decision.denied.message
-    assert "Hush" not in decision.denied.message
+    assert "/tmp/report" not in decision.denied.message
     assert decision.candidates == ()
 
 

@@ -301,24 +301,25 @@ def test_the_first_rule_that_matches_says_which_conversation_it_is(policy: MakeP
     policy_set = policy(KEYS)
     state, client = RoutingState.empty(), Client(id="ci", team="odd")
 
-    def key(request: ModelRequest, errors: list[Any] | None = None) -> str:
+    errors: list[Any] = []
+
+    def key(request: ModelRequest) -> str:
+        errors.clear()
         return policy_set.conversation_key(request, client, state, NOW, errors)
 
-    assert policy_set.has_keys
-    errors: list[Any] = []
-    assert key(ask(headers={"X-Conversation-ID": "c1"}), errors) == "ci/c1"
+    assert key(ask(headers={"X-Conversation-ID": "c1"})) == "ci/c1"
     assert [(each.rule, each.effect, each.reason, each.consequence) for each in errors] == [
         ("broken", "session.key", "divide by zero", "skipped")
     ]
     agent = ask(headers={"X-Router-Profile": "AGENT"})
     assert key(agent) == agent.opening != ""
     assert key(ask()) == ""
-    assert not policy(ROUTE).has_keys
+    assert policy(ROUTE).conversation_key(agent, client, state, NOW, []) == ""
 
 
 def test_the_default_may_have_a_key(policy: MakePolicy, ask: Ask) -> None:
     policy_set = policy("default: {route: [gpt], session: {key: client.id}}")
-    assert policy_set.conversation_key(ask(), Client(id="ci"), RoutingState.empty(), NOW) == "ci"
+    assert policy_set.conversation_key(ask(), Client(id="ci"), RoutingState.empty(), NOW, []) == "ci"
 
 
 BY_CLIENT = build({"a.yaml": PRICED.replace("rank: cost}", "rank: cost}, session: {key: client.id}")})
@@ -327,7 +328,7 @@ ANY = ModelRequest.read("openai_chat", b'{"model": "auto", "messages": [{"role":
 
 @given(st.text(st.characters(exclude_categories=())) | st.text(min_size=250, max_size=300))
 def test_a_key_is_always_a_name(text: str) -> None:
-    key = BY_CLIENT.conversation_key(ANY, Client(id=text), RoutingState.empty(), NOW)
+    key = BY_CLIENT.conversation_key(ANY, Client(id=text), RoutingState.empty(), NOW, [])
     assert len(key) <= 256
     assert key.isprintable()
     assert (key == text) == (len(text) <= 256 and text.isprintable())

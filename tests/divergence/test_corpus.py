@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from scripts.benchmarks.divergence_bench import first, hits, share
+from scripts.benchmarks.divergence_bench import first, flagged, hits
 from scripts.benchmarks.trajectories import CORPUS, Run, labels, runs
 
 pytestmark = pytest.mark.skipif(
@@ -32,13 +32,13 @@ def test_hard_loops_are_found_and_nothing_else_is() -> None:
 
 
 def test_agents_that_serve_customers_are_left_alone() -> None:
-    flagged, all_ = share([run for run in found() if run["source"] == "taubench"], flags(), solved=False)
-    assert all_ > 100
-    assert flagged / all_ <= 0.01
+    runs_ = [run for run in found() if run["source"] == "taubench"]
+    assert len(runs_) > 100
+    assert len(flagged(runs_, flags())) / len(runs_) <= 0.01
 
 
 def test_few_of_those_that_are_flagged_would_have_made_it() -> None:
     code = [run for run in found() if run["source"] == "intercode" and len(run["steps"]) > 1]
-    solved, flagged = share(code, flags(), solved=True)
-    assert flagged > 200
-    assert solved / flagged <= 0.02
+    seen = flagged(code, flags())
+    assert len(seen) > 200
+    assert sum(bool(run["solved"]) for run in seen) / len(seen) <= 0.02

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from tests.support.looping import DIALECTS, Does, Round, Says, did, prompt
 
-from policyroute.divergence import KINDS, Evidence, Watch, step_number, watched, went_back
+from policyroute.divergence import KINDS, Evidence, Watch, task_step, watched, went_back
 from policyroute.request.prompt import Call, Media, Other, Prompt, Result, Text, Turn
 
 WATCH = Watch(react=("nudge",))
@@ -213,7 +213,7 @@ def test_what_a_client_puts_beside_results_says_nothing() -> None:
 
 @pytest.mark.parametrize(("step", "number"), [("2/3 Execute", 2), ("4", 4), ("", 0), ("Plan", 0), ("-1", 0), ("²", 0)])
 def test_a_step_has_a_number(step: str, number: int) -> None:
-    assert step_number(step) == number
+    assert task_step({"x-task-id": "t", "x-task-step": step}) == (("t", number) if number else None)
 
 
 def test_going_back_is_seen_and_going_on_is_not() -> None:

@@ -97,13 +97,13 @@ _TURNS = st.builds(
 )
 
 
-@given(st.lists(_TURNS, min_size=1, max_size=12))
+@given(st.lists(_TURNS, min_size=1, max_size=6))
 def test_it_is_read_as_it_was_written(turns: list[Turn]) -> None:
     session = after(*turns)
     assert read(written(session)) == session
 
 
-@given(st.lists(_TURNS, min_size=1, max_size=12))
+@given(st.lists(_TURNS, min_size=1, max_size=6))
 def test_a_pin_moves_one_step_at_a_time_and_never_back_in_count(turns: list[Turn]) -> None:
     session: Session | None = None
     for each in turns:

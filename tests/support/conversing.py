@@ -49,18 +49,30 @@ class Conversing:
         self, *said: str | dict[str, Any], name: str = "c1", headers: dict[str, str] | None = None, **more: Any
     ) -> httpx.Response:
         """One request; texts are turns of user and assistant, one after the other."""
+        answer = await self._client.send(self._request(said, name, headers or {}, more))
+        self.answers.append(answer)
+        return answer
+
+    async def leave(self, *said: str | dict[str, Any], name: str = "c1") -> None:
+        """One request for a stream, of which only the beginning is read."""
+        answer = await self._client.send(self._request(said, name, {}, {"stream": True}), stream=True)
+        await anext(answer.aiter_bytes())
+        await answer.aclose()
+
+    def _request(
+        self, said: tuple[str | dict[str, Any], ...], name: str, headers: dict[str, str], more: dict[str, Any]
+    ) -> httpx.Request:
         turns = [
             each if isinstance(each, dict) else {"role": "user" if at % 2 == 0 else "assistant", "content": each}
             for at, each in enumerate(said)
         ]
-        given = {"x-router-profile": "AGENT", "x-conversation-id": name, **(headers or {})}
-        answer = await self._client.post(
+        given = {"x-router-profile": "AGENT", "x-conversation-id": name, **headers}
+        return self._client.build_request(
+            "POST",
             "/v1/chat/completions",
             json={"model": "auto", "messages": turns, **more},
             headers={key: value for key, value in given.items() if value},
         )
-        self.answers.append(answer)
-        return answer
 
     @asynccontextmanager
     async def of(self, tenant: str) -> AsyncGenerator[Conversing]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from policyroute.request.model_request import ModelRequest
@@ -29,15 +30,6 @@ class Says:
     text: str
 
 
-@dataclass
-class _Ids:
-    made: int = field(default=0)
-
-    def __call__(self) -> str:
-        self.made += 1
-        return f"call_{self.made}"
-
-
 Round = Does | Says
 
 
@@ -52,12 +44,12 @@ def prompt(dialect: str, rounds: Sequence[Round]) -> Prompt:
 
 def _chat(rounds: Sequence[Round]) -> dict[str, Any]:
     messages: list[dict[str, Any]] = [{"role": "system", "content": "Be good."}]
-    new = _Ids()
+    ids = map("call_{}".format, count(1))
     for each in rounds:
         if isinstance(each, Says):
             messages.append({"role": "user", "content": each.text})
             continue
-        calls = [(new(), *call) for call in each.calls]
+        calls = [(next(ids), *call) for call in each.calls]
         said = [
             {"id": id_, "type": "function", "function": {"name": tool, "arguments": json.dumps(arguments)}}
             for id_, tool, arguments, _ in calls
@@ -69,12 +61,12 @@ def _chat(rounds: Sequence[Round]) -> dict[str, Any]:
 
 def _responses(rounds: Sequence[Round]) -> dict[str, Any]:
     items: list[dict[str, Any]] = []
-    new = _Ids()
+    ids = map("call_{}".format, count(1))
     for each in rounds:
         if isinstance(each, Says):
             items.append({"role": "user", "content": each.text})
             continue
-        calls = [(new(), *call) for call in each.calls]
+        calls = [(next(ids), *call) for call in each.calls]
         if each.says:
             items.append({"type": "message", "role": "assistant", "content": each.says})
         items += [
@@ -87,12 +79,12 @@ def _responses(rounds: Sequence[Round]) -> dict[str, Any]:
 
 def _anthropic(rounds: Sequence[Round]) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
-    new = _Ids()
+    ids = map("call_{}".format, count(1))
     for each in rounds:
         if isinstance(each, Says):
             messages.append({"role": "user", "content": each.text})
             continue
-        calls = [(new(), *call) for call in each.calls]
+        calls = [(next(ids), *call) for call in each.calls]
         said: list[dict[str, Any]] = [{"type": "text", "text": each.says}] if each.says else []
         said += [{"type": "tool_use", "id": id_, "name": tool, "input": given} for id_, tool, given, _ in calls]
         messages.append({"role": "assistant", "content": said})

@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from policyroute.sessions import Settings, Turn, added, read, written
+from policyroute.sessions import Settings, Turn, read, rewritten
 from policyroute_asgi.state.address import address
 from policyroute_asgi.state.opening import opened
 from policyroute_asgi.state.redis import RedisStore
@@ -22,15 +22,11 @@ _SETTINGS = Settings(pin=True)
 _AT_ONCE = 100
 
 
-def _pinned(turn: Turn, kept: bytes | None) -> bytes:
-    return written(added(read(kept), turn))
-
-
 async def _race(folder: str, url: str, racer: int, count: int) -> None:
     store = opened(Path(folder), address(f"{url}?socket_timeout=10&socket_connect_timeout=10") if url else None)
     assert isinstance(store, RedisStore if url else SqliteStore)  # imported before there are many processes
     ahead = asyncio.Semaphore(_AT_ONCE)
-    change = partial(_pinned, Turn(1.0, "AGENT", _SETTINGS, served=(f"t{racer}", "p")))
+    change = partial(rewritten, Turn(1.0, "AGENT", _SETTINGS, served=(f"t{racer}", "p")))
 
     async def pin(number: int) -> None:
         async with ahead:

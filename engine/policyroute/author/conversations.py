@@ -15,8 +15,8 @@ from policyroute.policy.cases import Expect, Given, GivenSession
 from policyroute.policy.model import Program
 from policyroute.policy.report import suggestion
 from policyroute.request import Client, ModelRequest
-from policyroute.sessions import Pin, Session, Settings
-from policyroute.sessions.session import Place, Warm
+from policyroute.sessions import Pin, Place, Session, Settings
+from policyroute.sessions.session import Warm
 
 _TOLD = ("turn", "age", "target", "switches", "divergence", "profile")
 """What is said of a conversation only if there is one."""
@@ -35,7 +35,7 @@ class Held(NamedTuple):
 def held(policy: PolicySet, given: Given, request: ModelRequest, state: RoutingState, client: Client) -> Held:
     """Raises ValueError where what is given makes no conversation."""
     errors: list[RuleError] = []
-    key = policy.conversation_key(request, client, state, request.time, errors) if policy.has_keys else ""
+    key = policy.conversation_key(request, client, state, request.time, errors)
     if key:
         request = request.declaring(conversation_id=key)
     session = _session(policy.program, given, request)

@@ -78,7 +78,7 @@ class Effects:
     """The rules that can match, and a column for each thing that the combination of effects asks of them. `by_task`:
     what some target's quality is depends on the request."""
 
-    def __init__(self, program_rules: Iterable[Rule], *, by_task: bool = False) -> None:
+    def __init__(self, program_rules: Iterable[Rule], *, by_task: bool) -> None:
         self.rules = rules = tuple(rule for rule in program_rules if rule.mode is not Mode.OFF)
         self.ids = tuple(rule.id for rule in rules)
         self.shadow = sum(1 << n for n, rule in enumerate(rules) if rule.mode is Mode.SHADOW)

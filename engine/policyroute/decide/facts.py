@@ -23,7 +23,7 @@ from policyroute.policy.model import Target
 from policyroute.policy.qualities import TASK
 from policyroute.request import Client, ModelRequest
 from policyroute.scrub.profile import DEFAULT, Profile
-from policyroute.sessions import Session
+from policyroute.sessions import Session, next_turn
 
 T = TypeVar("T")
 
@@ -163,7 +163,7 @@ class Facts:
     client_role = _read("client.role")
     client_address = _read("client.address")
     session_id = _read("request.conversation_id")
-    session_turn = _of_session(1, lambda session: session.turns + 1)
+    session_turn = Lazy(lambda facts: next_turn(facts.session))
     session_target = _of_session("", attrgetter("target"))
     session_switches = _of_session(0, attrgetter("switches"))
     session_divergence = _of_session(0, attrgetter("divergence"))

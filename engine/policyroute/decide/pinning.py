@@ -11,8 +11,7 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Course, Excluded
 from policyroute.decide.endpoints import Endpoints
 from policyroute.request import ModelRequest, Operation
-from policyroute.sessions import Session
-from policyroute.sessions.session import Place
+from policyroute.sessions import Place, Session
 
 HOME: Final = "home"
 PINNED: Final = "pinned"

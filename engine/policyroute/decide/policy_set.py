@@ -88,23 +88,14 @@ class PolicySet:
         """Whether any expression asks how secret what was labelled earlier in the conversation is."""
         return "session.labels" in self.program.reads
 
-    @property
-    def has_keys(self) -> bool:
-        """Whether rules say which conversation a request belongs to."""
-        return bool(self._keys)
-
     def conversation_key(
-        self,
-        request: ModelRequest,
-        client: Client,
-        state: RoutingState,
-        now: float,
-        errors: list[RuleError] | None = None,
+        self, request: ModelRequest, client: Client, state: RoutingState, now: float, errors: list[RuleError]
     ) -> str:
         """The name of the conversation by the rules, asked before what is kept of it is read; empty where no rule gives
         one, and what the client says stands. Keys that could not be evaluated are added to `errors`."""
-        facts = self._facts(request, client, state, now, self.endpoints.first)
-        return self._keys.of(facts, [] if errors is None else errors)
+        if not self._keys:
+            return ""
+        return self._keys.of(self._facts(request, client, state, now, self.endpoints.first), errors)
 
     def looked(self, request: ModelRequest) -> Looked:
         """What conditions may ask of its texts, for `decide`. A thread may call it that has the request alone."""

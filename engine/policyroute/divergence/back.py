@@ -19,11 +19,11 @@ _LONGEST: Final = 128
 def task_step(headers: Mapping[str, str]) -> tuple[str, int] | None:
     """The task and the number of its step that a client says (`X-Task-ID`, `X-Task-Step: 2/3 Execute`), header names in
     small letters; None where it numbers none."""
-    step = step_number(headers.get("x-task-step", ""))
+    step = _step_number(headers.get("x-task-step", ""))
     return (headers.get("x-task-id", "")[:_LONGEST].strip(), step) if step else None
 
 
-def step_number(step: str) -> int:
+def _step_number(step: str) -> int:
     """Of `2/3 Execute` it is 2, of `2` too; 0 where it has none."""
     words = step.partition("/")[0].split()
     number = words[0] if words else ""

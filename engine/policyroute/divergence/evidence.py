@@ -40,7 +40,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """`level`: how often something was done in this conversation, with this. `kind` is one of `watch.REACTIONS`.
+    """`level`: how often something was done in this conversation, with this. `kind` is one of `watch.ReactionKind`.
     `nudge` is what the model is told, where it is told anything; `pruned` are the calls (by their place among all calls
     of the prompt, from 0) that are left out of what it is shown, with their results."""
 

@@ -6,9 +6,9 @@ Rule of this module: values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-REACTIONS: Final = ("nudge", "prune", "swap", "stop")
+ReactionKind = Literal["nudge", "prune", "swap", "stop"]
 """What can be done, from the mildest: the model is told; it is shown no repetitions any more; another one is asked; the
 request is refused."""
 

@@ -31,8 +31,8 @@ from policyroute.exchange.commands import (
 )
 from policyroute.exchange.patience import Patience
 from policyroute.exchange.takeover import Takeover
-from policyroute.exchange.turns import SHORT_WAIT, Eligible, Ended, Floored, SpareKey, Turn, Turns
-from policyroute.exchange.verdict import NOBODY_LEFT, NOT_FOR_ANY, as_word, nobody, telling, under_floor
+from policyroute.exchange.turns import SHORT_WAIT, Eligible, Ended, SpareKey, Turn, Turns
+from policyroute.exchange.verdict import NOBODY_LEFT, NOT_FOR_ANY, Floored, as_word, nobody, telling, under_floor
 from policyroute.failures import Failure
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
 
@@ -47,9 +47,8 @@ class Exchange:
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
     constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
     failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
-    may. `keeps`: whoever takes over does so when what there is to take over is kept. `floored` is asked where nobody is
-    left. `max_wait`: seconds that who the conversation is pinned to is waited for. Inputs of attempts that are over are
-    ignored, as is everything after `Done`.
+    may. `keeps`: what there is to take over is kept before anybody does. `floored` is asked where nobody is left.
+    `max_wait`: seconds to wait for the pinned one. Ignored: inputs of attempts that are over, and all after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -73,7 +72,8 @@ class Exchange:
         self._eligible = eligible
         self._ended = ended
         self._takeover = Takeover(carrying, keeps=keeps)
-        self._turns = Turns(candidates, fallback, spare_key, floored, max_wait)
+        self._turns = Turns(candidates, fallback, spare_key, max_wait)
+        self._floored = floored
         self._patience = Patience(limits, stream=stream)
         self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
         self._armed: float | None = None
@@ -260,7 +260,7 @@ class Exchange:
         self._close_attempt(failure.kind.value, now, failure)
         if self.committed and not self._takeover.possible:
             return self._give_up(now)
-        turn = self._turns.after(failure, now, self._patience.deadline, self._takeover.course(failure))
+        turn = self._turns.after(failure, now, self._patience.deadline, self._takeover.recourse(failure))
         if turn is None:
             return self._give_up(now)
         self._waiting = turn
@@ -276,8 +276,8 @@ class Exchange:
         if not self._failures:
             return self._finish(NOBODY_LEFT.kind.value, now, NOBODY_LEFT)
         told = telling(self._failures, now)
-        if self._takeover.possible or not self.committed:
-            told = under_floor(told, self._turns.barred(self._failures[-1][0]))
+        if (self._takeover.possible or not self.committed) and self._turns.wants_others(self._failures[-1][0]):
+            told = under_floor(told, self._floored())
         return self._finish(told.kind.value, now, told)
 
     def _finish(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from policyroute.decide.decision import Candidate
 from policyroute.exchange.carrying import Carried, Carrying, Way
 from policyroute.exchange.commands import Attempt, Checkpoint, Command, Handover, Persist
-from policyroute.exchange.turns import Course
+from policyroute.exchange.turns import Recourse
 from policyroute.failures import Failure, FailureKind
 
 
@@ -53,20 +53,20 @@ class Takeover:
         asked = self.asked
         return asked.handover if asked is not None and asked.candidate is candidate else self._left
 
-    def course(self, failure: Failure) -> Course:
+    def recourse(self, failure: Failure) -> Recourse:
         """What this failure of the last attempt is to lead to."""
         asked = self.asked
         if asked is None:
-            return Course.USUAL
+            return Recourse.USUAL
         self._left = Handover(asked.candidate, failure.kind)
         if asked.repair is not None and failure.kind is FailureKind.SCHEMA_INVALID:
-            return Course.ELSEWHERE
+            return Recourse.ELSEWHERE
         if asked.carried is None or failure.kind is not FailureKind.INVALID_REQUEST:
-            return Course.USUAL
+            return Recourse.USUAL
         if asked.carried.way is not Way.PREFILL or self.carrying is None:
-            return Course.ELSEWHERE
+            return Recourse.ELSEWHERE
         self.carrying.refused(asked.candidate)
-        return Course.AGAIN
+        return Recourse.AGAIN
 
     def kept(self, following: Candidate | None, cause: str) -> list[Command]:
         """Have what was done so far kept, if anybody could look for it."""

@@ -47,14 +47,11 @@ SpareKey = Callable[[Candidate], bool]
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
 
-Floored = Callable[[], Excluded | None]
-"""One that nothing but a quality floor keeps from being a candidate."""
-
 Ended = Callable[[str, Failure | None], None]
 """An attempt is over, with this outcome and trouble."""
 
 
-class Course(StrEnum):
+class Recourse(StrEnum):
     """What a failure is to lead to, where it is not up to its kind."""
 
     USUAL = "usual"
@@ -81,14 +78,12 @@ class Turns:
         candidates: Sequence[Candidate],
         fallback: ResolvedFallback,
         spare_key: SpareKey,
-        floored: Floored = lambda: None,
-        max_wait: float = SHORT_WAIT,
+        max_wait: float,
     ) -> None:
         self._max_wait = max_wait
         self._candidates = candidates
         self._fallback = fallback
         self._spare_key = spare_key
-        self._floored = floored
         self._uncounted = False
         self._attempts = 0
         self._retries = 0
@@ -117,14 +112,14 @@ class Turns:
         self._last, self._swaps, self._retries, self._attempts = self._before
         return place
 
-    def after(self, failure: Failure, now: float, deadline: float, course: Course = Course.USUAL) -> Turn | None:
+    def after(self, failure: Failure, now: float, deadline: float, recourse: Recourse = Recourse.USUAL) -> Turn | None:
         """Who is next now that the last one failed; None where nobody is. No turn begins at the deadline or later."""
         place = self._last
-        if place is None or _is_the_clients(failure) or (course is Course.USUAL and not self.goes_on(failure)):
+        if place is None or _is_the_clients(failure) or (recourse is Recourse.USUAL and not self.goes_on(failure)):
             return None
         candidate = self._candidates[place]
-        other_key = course is Course.USUAL and failure.kind in _OF_A_KEY and self._spare_key(candidate)
-        self._uncounted = other_key or course is Course.AGAIN
+        other_key = recourse is Recourse.USUAL and failure.kind in _OF_A_KEY and self._spare_key(candidate)
+        self._uncounted = other_key or recourse is Recourse.AGAIN
         if not other_key:
             self._learn(candidate, failure.kind)
         if self._attempts >= self._fallback.max_attempts:
@@ -133,7 +128,7 @@ class Turns:
             return Turn(place, now) if now < deadline else None
         other = self.following(place)
         alone = other is None and len(candidate.provider.api_keys) < 2
-        wait = self._wait(candidate, failure, alone=alone) if course is Course.USUAL else None
+        wait = self._wait(candidate, failure, alone=alone) if recourse is Recourse.USUAL else None
         if wait is not None and now + wait < deadline:
             self._waits(candidate, wait)
             return Turn(place, now + wait)
@@ -156,16 +151,14 @@ class Turns:
         if candidate.why == PINNED:
             self._max_wait -= wait
 
-    def barred(self, failure: Failure) -> Excluded | None:
-        """Who would be asked after this, the last failure, were it not for a quality floor. A prompt that is too long
+    def wants_others(self, failure: Failure) -> bool:
+        """Whether others would be asked after this, the last failure, if there were any. A prompt that is too long
         would not fit there either, as far as anybody knows."""
         fallback = self._fallback
         if failure.kind not in fallback.after or failure.kind is FailureKind.CONTEXT_OVERFLOW:
-            return None
+            return False
         spent = self._attempts >= fallback.max_attempts or self._swaps >= fallback.max_swaps
-        if self._last is not None and (spent or self.following(self._last) is not None):
-            return None
-        return self._floored()
+        return self._last is None or not (spent or self.following(self._last) is not None)
 
     @property
     def could_go_on(self) -> bool:

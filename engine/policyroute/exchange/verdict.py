@@ -7,7 +7,7 @@ Rule of this module: functions of values. An answer that is complete is delivere
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -60,6 +60,9 @@ NOBODY_LEFT: Final = Failure(FailureKind.UNAVAILABLE, "no candidate may be asked
 NOT_FOR_ANY: Final = "not_for_any_provider"
 UNREADABLE_LABELS: Final = "unreadable_labels"
 _LONGEST_CODE: Final = 64
+
+Floored = Callable[[], Excluded | None]
+"""One that nothing but a quality floor keeps from being a candidate."""
 
 
 def shows(event: StreamEvent) -> bool:

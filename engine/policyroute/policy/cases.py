@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from policyroute.dialects import DIALECTS
+from policyroute.divergence import ReactionKind
 from policyroute.events import FinishReason
-from policyroute.policy.conversing import Reaction
 from policyroute.policy.effects import Label
 from policyroute.policy.spelling import Delay, Name, ProfileName, Strict, one_of
 from policyroute.policy.vocabulary import ROLES
@@ -192,10 +192,10 @@ class Expect(Strict):
     expected_schema: Annotated[str, Field(description="the file that answers have to fit")] | None = None
     pinned: Annotated[bool | None, Field(description="whether it goes first where its conversation is pinned")] = None
     session: Annotated[ExpectedSession | None, Field(description="how the conversation is held")] = None
-    react: Annotated[list[Reaction] | None, Field(description="what is done where it goes round in circles")] = None
-    reaction: Annotated[
-        Literal["nudge", "prune", "swap", "stop", "none"] | None, Field(description="what is done about this request")
-    ] = None
+    react: Annotated[list[ReactionKind] | None, Field(description="what is done where it goes round in circles")] = None
+    reaction: Annotated[Literal[ReactionKind, "none"] | None, Field(description="what is done about this request")] = (
+        None
+    )
 
 
 class CaseSpec(Strict):

@@ -5,10 +5,11 @@ Rule of this module: shapes and ranges only, as in `policy.effects`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from policyroute.divergence import ReactionKind
 from policyroute.policy.names import spelled
 from policyroute.policy.spelling import Cel, Delay, Duration, Strict
 
@@ -25,7 +26,6 @@ class SessionSpec(Strict):
     ttl: Annotated[Duration | None, Field(description="how long it is remembered after its last request")] = None
 
 
-Reaction = Literal["nudge", "prune", "swap", "stop"]
 Word = Annotated[str, spelled(r"^[a-z0-9]+$", "a-z and 0-9", 64)]
 
 
@@ -33,7 +33,8 @@ class DivergenceSpec(Strict):
     """What is done where an agent goes round in circles."""
 
     react: Annotated[
-        list[Reaction] | None, Field(max_length=16, description="the first time, the second, ...; [] watches nothing")
+        list[ReactionKind] | None,
+        Field(max_length=16, description="the first time, the second, ...; [] watches nothing"),
     ] = None
     repeats: Annotated[int | None, Field(ge=2, le=100, description="so many calls that are the same are a loop")] = None
     polling: Annotated[

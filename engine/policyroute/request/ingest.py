@@ -129,6 +129,11 @@ def conversation_of(headers: dict[str, str], in_body: str) -> str:
     return in_body if _is_name(in_body) else ""
 
 
+def of_tenant(tenant: str, name: str) -> str:
+    """The conversation of that name where it is a tenant's: what one calls `c1` is not another's. Empty without one."""
+    return f"{tenant}\0{name}" if name else ""
+
+
 def named(text: str) -> str:
     """A conversation's name that stands for this text: itself, or its sha256 where it is too long or not printable."""
     return text if len(text) <= _MAX_ID and text.isprintable() else sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -17,6 +17,7 @@ from policyroute.request.ingest import (
     facts_of_headers,
     facts_of_query,
     json_object,
+    of_tenant,
 )
 from policyroute.request.profiles import SHIPPED, Profiles
 from policyroute.request.prompt import Prompt
@@ -157,12 +158,11 @@ class ModelRequest:
         )
 
     def conversation(self, tenant: str) -> str:
-        """Which conversation this belongs to where it is a tenant's: what one calls `c1` is not another's. Empty where
-        it belongs to none."""
-        return f"{tenant}\0{self.conversation_id}" if self.conversation_id else ""
+        """Which conversation this belongs to where it is a tenant's. Empty where it belongs to none."""
+        return of_tenant(tenant, self.conversation_id)
 
     def declaring(self, **facts: Any) -> ModelRequest:
-        """The same request with these facts taken as said instead of read: for policy tests and explanations."""
+        """The same request with these facts taken as said instead of read."""
         known = {name: value for name, value in self.__dict__.items() if name != "_reader"}
         return ModelRequest(reader=self._reader, **{**known, **facts})
 

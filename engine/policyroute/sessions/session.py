@@ -134,6 +134,11 @@ def added(session: Session | None, turn: Turn) -> Session:
     )
 
 
+def next_turn(session: Session | None) -> int:
+    """Which of the conversation's requests comes next, from 1."""
+    return session.turns + 1 if session is not None else 1
+
+
 def _latest(known: Mapping[K, V], key: K, value: V, most: int) -> dict[K, V]:
     """What is known with this, and so many of it, the last ones."""
     found = {**{each: it for each, it in known.items() if each != key}, key: value}
@@ -167,6 +172,11 @@ def written(session: Session) -> bytes:
         session.furthest,
     ]
     return orjson.dumps(row)
+
+
+def rewritten(turn: Turn, row: bytes | None) -> bytes:
+    """What is kept, with one more request."""
+    return written(added(read(row), turn))
 
 
 def read(row: bytes | None) -> Session | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from policyroute.author.conversations import Held
 from policyroute.decide.decision import Decision
+from policyroute.sessions import next_turn
 
 
 def held_json(kept: Held) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def held_json(kept: Held) -> dict[str, Any]:
     pin = session.pin if session is not None else None
     return {
         "id": kept.request.conversation_id or None,
-        "turn": session.turns + 1 if session is not None else 1,
+        "turn": next_turn(session),
         "profile": kept.request.profile,
         "target": (session.target if session is not None else "") or None,
         "pinned": {"target": pin.target, "provider": pin.provider} if pin is not None else None,
@@ -33,8 +34,7 @@ def held_words(kept: Held, decision: Decision) -> Iterator[str]:
     """None for a request that belongs to no conversation."""
     session, name = kept.session, kept.request.conversation_id
     if name or session is not None:
-        turn = session.turns + 1 if session is not None else 1
-        yield f"conversation {name or 'without a name'}, request {turn}, {_how(decision)}"
+        yield f"conversation {name or 'without a name'}, request {next_turn(session)}, {_how(decision)}"
     if session is not None and session.pin is not None:
         pin = session.pin
         moved = f", moved {pin.generation} times" if pin.generation else ""

@@ -14,70 +14,33 @@ from contextlib import suppress
 from typing import Final
 
 from policyroute_asgi.state.address import Address
-from policyroute_asgi.state.remote import MARK, Down, Remote
-from policyroute_asgi.state.rows import Place, Row, Rows, alive
-from policyroute_asgi.state.sealed import Seal
-from policyroute_asgi.state.store import SOON, Change, StateError, checked
-from policyroute_asgi.state.unwritten import Unwritten, Write, acknowledgement, foreseen
+from policyroute_asgi.state.remote import Down, Remote
+from policyroute_asgi.state.rows import Place, Row, Rows
+from policyroute_asgi.state.sealed import NONCE, Seal
+from policyroute_asgi.state.store import SOON, StateError
+from policyroute_asgi.state.unwritten import Write, WriteBehind, foreseen
 
 _KNOWN: Final = 32 * 1024 * 1024
 """Bytes of what this process has read or written there."""
-_ROOM: Final = 32 * 1024 * 1024
-"""Bytes that may wait to be written: beyond that the oldest are known to this process only."""
 _TRIES: Final = 1000
 """Of changing a row that others change at the same time: each time, one of them has."""
 _PATIENCE: Final = 5.0
 """Seconds for what waits to be written, at the end."""
 
 
-class RedisStore:
+class RedisStore(WriteBehind):
     """At `address`, which is connected to when something is asked. `failed` is called for all that goes wrong there."""
 
     def __init__(self, address: Address, seal: Seal, failed: Callable[[], None] = lambda: None) -> None:
-        self.dropped = 0
-        self._seal = seal
+        super().__init__(seal, time.monotonic)
         self._remote = Remote(address.url, address.name, failed, self._all_again)
         self._known = Rows(_KNOWN)
-        self._unwritten = Unwritten(_ROOM)
         self._busy: dict[Place, asyncio.Task[None]] = {}
         self._lengthening: set[asyncio.Task[None]] = set()
-        self._closed = False
 
     @property
     def degraded(self) -> bool:
         return not self._remote.up
-
-    def derived(self, purpose: str) -> bytes:
-        return self._seal.derived(purpose)
-
-    async def get(self, kind: str, key: str) -> bytes | None:
-        place = (kind, key)
-        writes = self._unwritten.of(place)
-        row = await self._read(place) if all(write.made is None for write in writes) else None
-        now = time.monotonic()
-        return alive(foreseen(row, writes, now), now)
-
-    async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        future, done = acknowledgement()
-        self._give(Write((kind, key), time.monotonic() + ttl, checked(value), done=done))
-        await future
-
-    def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        try:
-            self._give(Write((kind, key), time.monotonic() + ttl, checked(value)))
-        except (StateError, ValueError):
-            self.dropped += 1
-
-    async def update(self, kind: str, key: str, change: Change, ttl: float) -> bytes:
-        future, done = acknowledgement()
-        self._give(Write((kind, key), time.monotonic() + ttl, None, change, done))
-        return await future
-
-    def update_later(self, kind: str, key: str, change: Change, ttl: float) -> None:
-        try:
-            self._give(Write((kind, key), time.monotonic() + ttl, None, change))
-        except StateError:
-            self.dropped += 1
 
     def keep_longer(self, kind: str, key: str, ttl: float) -> None:
         place, now = (kind, key), time.monotonic()
@@ -115,7 +78,7 @@ class RedisStore:
         if value is None:
             return None
         now = time.monotonic()
-        row = Row(value, now + left, sealed[:MARK], now)
+        row = Row(value, now + left, sealed[:NONCE], now)
         self._known.put(place, row)
         return row
 
@@ -138,9 +101,8 @@ class RedisStore:
 
     # What is written --------------------------------------------------------------------------------------------------
 
-    def _give(self, write: Write) -> None:
-        if self._closed:
-            raise StateError("it is closed")
+    def _take(self, write: Write) -> None:
+        """Where there is too much, the oldest are known to this process only from now on."""
         while True:
             try:
                 self._unwritten.add(write)
@@ -211,7 +173,7 @@ class RedisStore:
             done, there = await self._sent(place, row, mark, writes)
             if done:
                 return
-            mark = there[:MARK] if there is not None else b""
+            mark = there[:NONCE] if there is not None else b""
             base = self._seen(place, there, row.until - now) if there is not None else self._lost(place)
             writes = [write for write in writes if not mark or write.tried != mark]  # it arrived, but not the answer
         for write in writes:
@@ -226,14 +188,14 @@ class RedisStore:
             return True, None
         sealed = self._seal.closed(name, row.value)
         for write in writes:
-            write.tried = sealed[:MARK]
+            write.tried = sealed[:NONCE]
         if any(write.change is None for write in writes):  # whatever is there
             await self._remote.put(name, sealed, left)
         else:
             done, there = await self._remote.replace(name, mark, sealed, left)
             if not done:
                 return False, there
-        self._known.put(place, Row(row.value, row.until, sealed[:MARK], time.monotonic()))
+        self._known.put(place, Row(row.value, row.until, sealed[:NONCE], time.monotonic()))
         return True, None
 
     async def _lengthen(self, place: Place, ttl: float) -> None:

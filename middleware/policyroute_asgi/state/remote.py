@@ -19,6 +19,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError
 
+from policyroute_asgi.state.sealed import NONCE
+
 logger = logging.getLogger("policyroute.state")
 T = TypeVar("T")
 
@@ -33,10 +35,8 @@ _AT_ONCE: Final = 32
 _FIRST, _LONGEST = 0.25, 5.0
 """Seconds until a server that did not answer is asked again: twice as long each time."""
 
-MARK: Final = 12
-"""A sealed value begins with that many bytes which no other has (its nonce): the mark of this version of a row."""
 _REPLACE: Final = f"""
-if redis.call('GETRANGE', KEYS[1], 0, {MARK - 1}) == ARGV[1] then
+if redis.call('GETRANGE', KEYS[1], 0, {NONCE - 1}) == ARGV[1] then
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return 1
 end

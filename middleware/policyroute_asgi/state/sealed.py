@@ -22,7 +22,8 @@ from policyroute_asgi.state.address import KEY_VARIABLE
 
 KEY_FILE: Final = "state.key"
 _SIZE: Final = 32
-_NONCE: Final = 12
+NONCE: Final = 12
+"""Bytes that a sealed value begins with, and no other does: they tell it from every other version of its row."""
 
 
 class Seal:
@@ -42,13 +43,13 @@ class Seal:
         return hmac.digest(self._others, purpose.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def closed(self, name: bytes, value: bytes) -> bytes:
-        nonce = os.urandom(_NONCE)
+        nonce = os.urandom(NONCE)
         return nonce + self._cipher.encrypt(nonce, value, name)
 
     def opened(self, name: bytes, sealed: bytes) -> bytes | None:
         """None where it was closed with another key, or is another row's."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name)
+            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], name)
         except (InvalidTag, ValueError):
             return None
 

@@ -20,18 +20,16 @@ from typing import Final
 
 from policyroute_asgi.state import database, filing
 from policyroute_asgi.state.filing import Longer
-from policyroute_asgi.state.rows import Place, Row, alive
+from policyroute_asgi.state.rows import Place, Row
 from policyroute_asgi.state.sealed import Seal
-from policyroute_asgi.state.store import Change, StateError, checked
-from policyroute_asgi.state.unwritten import Unwritten, Write, acknowledgement, foreseen
+from policyroute_asgi.state.store import StateError
+from policyroute_asgi.state.unwritten import Write, WriteBehind
 
 logger = logging.getLogger("policyroute.state")
 
 NAME: Final = "state.db"
 _BATCH: Final = 500
 """Writes of one transaction."""
-_ROOM: Final = 32 * 1024 * 1024
-"""Bytes that may wait to be written."""
 _MOST_LONGER: Final = 10_000
 """What waits at most, where what is kept shall be kept longer: that is not lost if it is not asked for."""
 _SWEEP: Final = 60.0
@@ -45,22 +43,18 @@ _PATIENCE: Final = 5.0
 """Seconds for what waits to be written, at the end."""
 
 
-class SqliteStore:
+class SqliteStore(WriteBehind):
     """In `path`, which is made. Several processes may use one file. `clock` gives seconds since 1970.
 
     Raises sqlite3.Error, OSError, and NewerVersion.
     """
 
     def __init__(self, path: Path, seal: Seal, clock: Callable[[], float] = time.time, disk: int = DISK) -> None:
-        self.dropped = 0
+        super().__init__(seal, clock)
         self.degraded = False  # what is in a file is read by all
         self._path = path
-        self._seal = seal
-        self._clock = clock
         self._disk = disk
-        self._closed = False
         self._queue: SimpleQueue[Write | Longer | None] = SimpleQueue()
-        self._unwritten = Unwritten(_ROOM)
         database.prepared(path)
         self._reader = database.reader(path)
         connection = database.writer(path)
@@ -68,37 +62,6 @@ class SqliteStore:
             target=self._write_all, args=(connection,), name="policyroute-state", daemon=True
         )
         self._thread.start()
-
-    def derived(self, purpose: str) -> bytes:
-        return self._seal.derived(purpose)
-
-    async def get(self, kind: str, key: str) -> bytes | None:
-        writes = self._unwritten.of((kind, key))  # before the row is read
-        row = self._read((kind, key)) if all(write.made is None for write in writes) else None
-        now = self._clock()
-        return alive(foreseen(row, writes, now) if writes else row, now)
-
-    async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        future, done = acknowledgement()
-        self._give(Write((kind, key), self._clock() + ttl, checked(value), done=done))
-        await future
-
-    def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
-        try:
-            self._give(Write((kind, key), self._clock() + ttl, checked(value)))
-        except (StateError, ValueError):
-            self.dropped += 1
-
-    async def update(self, kind: str, key: str, change: Change, ttl: float) -> bytes:
-        future, done = acknowledgement()
-        self._give(Write((kind, key), self._clock() + ttl, None, change, done))
-        return await future
-
-    def update_later(self, kind: str, key: str, change: Change, ttl: float) -> None:
-        try:
-            self._give(Write((kind, key), self._clock() + ttl, None, change))
-        except StateError:
-            self.dropped += 1
 
     def keep_longer(self, kind: str, key: str, ttl: float) -> None:
         if not self._closed and self._queue.qsize() < _MOST_LONGER:
@@ -110,13 +73,11 @@ class SqliteStore:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join, _PATIENCE)
 
-    def _give(self, write: Write) -> None:
-        if self._closed:
-            raise StateError("it is closed")
+    def _take(self, write: Write) -> None:
         self._unwritten.add(write)
         self._queue.put(write)
 
-    def _read(self, place: Place) -> Row | None:
+    async def _read(self, place: Place) -> Row | None:
         try:
             return filing.read(self._reader, self._seal, place)
         except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""Writes that are on their way, and what a row will be once they have arrived.
+"""Writes that are on their way, what a row will be once they have arrived, and a store that is asked by way of them.
 
 Rule of this module: one order, that in which they were given. A change that raises changes nothing, and is told to
 whoever waits for it. Bounded in bytes.
@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from policyroute_asgi.state.rows import Place, Row, alive
+from policyroute_asgi.state.sealed import Seal
 from policyroute_asgi.state.store import Change, StateError, checked
 
 logger = logging.getLogger("policyroute.state")
 
 _WRITE: Final = 1000
 """Bytes that a write costs while it waits, beside its value."""
+_ROOM: Final = 32 * 1024 * 1024
+"""Bytes that may wait to be written."""
 
 Done = Callable[[bytes | Exception], None]
 """Is told what is kept now, or why it is not."""
@@ -119,7 +123,62 @@ class Unwritten:
                     self._writes.pop(write.place, None)
 
 
-def acknowledgement() -> tuple[asyncio.Future[bytes], Done]:
+class WriteBehind(ABC):
+    """A store whose rows are elsewhere: what this process has written it reads at once. `clock` gives seconds."""
+
+    def __init__(self, seal: Seal, clock: Callable[[], float]) -> None:
+        self.dropped = 0
+        self._seal = seal
+        self._clock = clock
+        self._closed = False
+        self._unwritten = Unwritten(_ROOM)
+
+    def derived(self, purpose: str) -> bytes:
+        return self._seal.derived(purpose)
+
+    async def get(self, kind: str, key: str) -> bytes | None:
+        writes = self._unwritten.of((kind, key))  # before the row is read
+        row = await self._read((kind, key)) if all(write.made is None for write in writes) else None
+        now = self._clock()
+        return alive(foreseen(row, writes, now) if writes else row, now)
+
+    async def put(self, kind: str, key: str, value: bytes, ttl: float) -> None:
+        future, done = _acknowledgement()
+        self._give(Write((kind, key), self._clock() + ttl, checked(value), done=done))
+        await future
+
+    def put_later(self, kind: str, key: str, value: bytes, ttl: float) -> None:
+        try:
+            self._give(Write((kind, key), self._clock() + ttl, checked(value)))
+        except (StateError, ValueError):
+            self.dropped += 1
+
+    async def update(self, kind: str, key: str, change: Change, ttl: float) -> bytes:
+        future, done = _acknowledgement()
+        self._give(Write((kind, key), self._clock() + ttl, None, change, done))
+        return await future
+
+    def update_later(self, kind: str, key: str, change: Change, ttl: float) -> None:
+        try:
+            self._give(Write((kind, key), self._clock() + ttl, None, change))
+        except StateError:
+            self.dropped += 1
+
+    def _give(self, write: Write) -> None:
+        if self._closed:
+            raise StateError("it is closed")
+        self._take(write)
+
+    @abstractmethod
+    def _take(self, write: Write) -> None:
+        """Have it unwritten, and on its way. Raises StateError where there is too much."""
+
+    @abstractmethod
+    async def _read(self, place: Place) -> Row | None:
+        """What is there, whether its time is over or not; None where that cannot be read."""
+
+
+def _acknowledgement() -> tuple[asyncio.Future[bytes], Done]:
     """A future, and how it is told, from any thread."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[bytes] = loop.create_future()
