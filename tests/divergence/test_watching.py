@@ -191,6 +191,15 @@ def test_names_of_arguments_come_in_any_order_and_white_space_says_nothing() -> 
     assert found is not None and found.kind == "repeated_call"
 
 
+def test_arguments_that_are_too_deep_to_be_written_again_are_compared_as_they_are() -> None:
+    deep = '{"path": ' + "[" * 300 + "]" * 300 + "}"
+    turns: list[Turn] = [Turn("user", (Text("Do it."),))]
+    for at in range(3):
+        turns += [Turn("assistant", (Call(f"c{at}", "t", deep),)), Turn("user", (Result(f"c{at}", (Text("A"),)),))]
+    found = watched(Prompt("openai_chat", tuple(turns)), WATCH)
+    assert found is not None and found.kind == "repeated_call"
+
+
 def test_results_are_those_of_their_calls_however_they_come() -> None:
     """Two calls at once, their results in another order, and a failure that has the words of a success."""
     turns = [Turn("user", (Text("Do it."),))]

@@ -38,7 +38,7 @@ def _canonical(arguments: str) -> str:
         return arguments
     try:
         arguments = orjson.dumps(orjson.loads(arguments), option=orjson.OPT_SORT_KEYS).decode()
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or deeper than it is written
         return arguments
     return arguments.replace("\\n", " ").replace("\\t", " ")
 
