@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -181,6 +182,18 @@ def test_of_ids_that_a_client_uses_again_each_is_one_calls_alone(dialect: str) -
     longer = body(fitted(chat(*turns, USER), takes(dialect), dialect))
     turns_at = {"openai_responses": "input", "anthropic": "messages", "gemini": "contents"}[dialect]
     assert longer[turns_at][: len(body(result)[turns_at]) - 1] == body(result)[turns_at][:-1]
+
+
+def test_thousands_of_results_in_any_order_hold_nobody_up() -> None:
+    turns: list[dict[str, Any]] = [
+        USER,
+        {**CALLS, "tool_calls": [{**CALLS["tool_calls"][0], "id": f"c{at}"} for at in range(8000)]},
+    ]
+    turns += [{**RESULTS[0], "tool_call_id": f"c{at}"} for at in reversed(range(8000))]
+    prompt = chat(*turns)
+    began = time.process_time()
+    assert len(body(fitted(prompt, takes("anthropic"), "anthropic"))["messages"][2]["content"]) == 8000
+    assert time.process_time() - began < 3
 
 
 def test_ids_that_fit_stay() -> None:

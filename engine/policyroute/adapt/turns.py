@@ -16,6 +16,7 @@ from policyroute.catalogue import Traits
 from policyroute.changes import Changes
 from policyroute.dialects.shapes import same
 from policyroute.request.prompt import Call, Media, Part, Prompt, Result, Text, Turn
+from policyroute.request.waiting import Waiting
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NINE: Final = 9
@@ -101,29 +102,24 @@ def _told_apart(turns: tuple[Turn, ...], rule: str, changes: Changes) -> tuple[T
 def _answered(turns: tuple[Turn, ...], changes: Changes) -> tuple[Turn, ...]:
     """Without results whose calls are not told, as no other dialect has words for them: nobody takes these. A result
     that does not say whose it is is that of the first call that has none."""
-    waiting: list[Call] = []
+    waiting = Waiting[Call]()
     answered: set[str] = set()
 
     def kept(part: Part) -> Part | None:
         if isinstance(part, Call):
-            waiting.append(part)
+            waiting.add(part, ("id", part.id), ("name", part.name), ("name", ""))
         if not isinstance(part, Result) or part.call_id in answered:
             return part
-        call = next((call for call in waiting if _is_of(part, call)), None)
+        call = waiting.take(("id", part.call_id) if part.call_id else ("name", part.name))
         if call is None:
             changes.add("dropped", "messages.result")
             return None
-        waiting.remove(call)
         if part.call_id:
             answered.add(part.call_id)
             return part
         return replace(part, call_id=call.id, name=call.name)
 
     return _each(turns, kept)
-
-
-def _is_of(result: Result, call: Call) -> bool:
-    return result.call_id == call.id if result.call_id else result.name in ("", call.name)
 
 
 def _renamed(turns: tuple[Turn, ...], wanted: re.Pattern[str], rule: str, changes: Changes) -> tuple[Turn, ...]:
