@@ -226,6 +226,14 @@ def test_thousands_of_turns_that_say_nothing_new_hold_nobody_up() -> None:
     assert time.process_time() - began < 2
 
 
+@pytest.mark.parametrize("digits", ["1" * 2040, "1" * 1000 + "." + "1" * 1000])
+def test_results_that_are_nothing_but_digits_hold_nobody_up(digits: str) -> None:
+    asked = prompt("openai_chat", [TASK, *[did("pi", f"{at}{digits}") for at in range(40)]])
+    began = time.process_time()
+    assert watched(asked, WATCH) is not None
+    assert time.process_time() - began < 1
+
+
 def test_results_are_those_of_their_calls_however_they_come() -> None:
     """Two calls at once, their results in another order, and a failure that has the words of a success."""
     turns = [Turn("user", (Text("Do it."),))]
