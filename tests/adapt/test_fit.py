@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from policyroute.adapt import Fitted, Room, asked_for, fit
 from policyroute.catalogue import Traits, traits
 from policyroute.dialects import DIALECTS
 from policyroute.request import ModelRequest
-from policyroute.request.prompt import Prompt
+from policyroute.request.prompt import Call, Prompt, Result
 
 FUNCTION: dict[str, Any] = {"name": "look", "parameters": {"type": "object", "properties": {}}}
 TOOL: dict[str, Any] = {"type": "function", "function": FUNCTION}
@@ -159,6 +160,40 @@ def test_a_result_that_does_not_say_whose_it_is_is_that_of_the_first_call_that_h
     result = body(fitted(chat(USER, *told), takes("gemini"), "gemini"))
     answers = [part["functionResponse"] for part in result["contents"][2]["parts"]]
     assert [(each["id"], each["name"]) for each in answers] == [("c1", "look"), ("c2", "look")]
+
+
+@pytest.mark.parametrize("dialect", ["openai_responses", "anthropic", "gemini"])
+def test_of_ids_that_a_client_uses_again_each_is_one_calls_alone(dialect: str) -> None:
+    """Anthropic refuses ids that are not, and Gemini wants the name of the very tool that answers."""
+    turns: list[dict[str, Any]] = [USER]
+    for name in ("look", "edit", "look"):
+        call = {"id": "call_0", "type": "function", "function": {"name": name, "arguments": "{}"}}
+        turns.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        turns.append({"role": "tool", "tool_call_id": "call_0", "content": f"from {name}"})
+    result = fitted(chat(*turns), takes(dialect), dialect)
+    path = "/v1beta/models/m:generateContent"
+    told = ModelRequest.read(dialect, orjson.dumps(result.data), path=path).prompt.turns
+    made = [part for turn in told for part in turn.parts if isinstance(part, Call)]
+    gave = [part for turn in told for part in turn.parts if isinstance(part, Result)]
+    assert len({call.id for call in made}) == 3
+    assert [call.id for call in made] == [each.call_id for each in gave]
+    assert all(each.name in {"", call.name} for call, each in zip(made, gave, strict=True))
+    assert "messages.call.id=renamed" in said(result)
+    longer = body(fitted(chat(*turns, USER), takes(dialect), dialect))
+    turns_at = {"openai_responses": "input", "anthropic": "messages", "gemini": "contents"}[dialect]
+    assert longer[turns_at][: len(body(result)[turns_at]) - 1] == body(result)[turns_at][:-1]
+
+
+def test_thousands_of_results_in_any_order_hold_nobody_up() -> None:
+    turns: list[dict[str, Any]] = [
+        USER,
+        {**CALLS, "tool_calls": [{**CALLS["tool_calls"][0], "id": f"c{at}"} for at in range(8000)]},
+    ]
+    turns += [{**RESULTS[0], "tool_call_id": f"c{at}"} for at in reversed(range(8000))]
+    prompt = chat(*turns)
+    began = time.process_time()
+    assert len(body(fitted(prompt, takes("anthropic"), "anthropic"))["messages"][2]["content"]) == 8000
+    assert time.process_time() - began < 3
 
 
 def test_ids_that_fit_stay() -> None:

@@ -182,3 +182,21 @@ def test_what_is_shown_is_what_an_attempt_sends(dialect: str, rules: str) -> Non
     ]
     assert [each.told and each.told.body for each in shown] == [payload.outbound.body for payload in sent]
     assert len(sent) == 4
+
+
+@pytest.mark.parametrize(("react", "calls"), [("nudge", 4), ("prune", 2)])
+def test_of_an_agent_that_goes_round_it_is_what_the_model_is_shown(react: str, calls: int) -> None:
+    turns: list[dict[str, Any]] = [{"role": "user", "content": "Find it."}]
+    for at in range(4):
+        call = {"id": f"c{at}", "type": "function", "function": {"name": "look", "arguments": '{"at": "/srv"}'}}
+        turns.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        turns.append({"role": "tool", "tool_call_id": f"c{at}", "content": "no such file"})
+    rules = f"rules: [{{id: watched, divergence: {{react: [{react}]}}}}]"
+    policy = build({"a.yaml": f"{PROVIDERS}{rules}\ndefault: {{route: [one, three]}}\n"})
+    request = ModelRequest.read("openai_chat", orjson.dumps({"model": "auto", "messages": turns}))
+    state = RoutingState.empty()
+    decision = policy.decide(request, state, 0.0)
+    for hop in crossings(policy, request, decision, state, Secrecy(b"k", None, Pseudonyms(b"p"))).hops:
+        assert hop.told and hop.told.body.count(b"[gateway:divergence id=") == 1
+        assert hop.told.body.count(b"no such file") == calls
+        assert "messages.system=added" in map(str, hop.told.adapted)

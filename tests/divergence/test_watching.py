@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -189,6 +190,48 @@ def test_names_of_arguments_come_in_any_order_and_white_space_says_nothing() -> 
         turns += [Turn("assistant", (Call("", "t", arguments),)), Turn("user", (Result("", (Text("no"),), name="t"),))]
     found = watched(Prompt("gemini", tuple(turns)), WATCH)
     assert found is not None and found.kind == "repeated_call"
+
+
+def test_arguments_that_are_too_deep_to_be_written_again_are_compared_as_they_are() -> None:
+    deep = '{"path": ' + "[" * 300 + "]" * 300 + "}"
+    turns: list[Turn] = [Turn("user", (Text("Do it."),))]
+    for at in range(3):
+        turns += [Turn("assistant", (Call(f"c{at}", "t", deep),)), Turn("user", (Result(f"c{at}", (Text("A"),)),))]
+    found = watched(Prompt("openai_chat", tuple(turns)), WATCH)
+    assert found is not None and found.kind == "repeated_call"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_thousands_of_calls_at_once_hold_nobody_up(named: bool) -> None:
+    """Each with the result of the last: what is paired one by one takes twelve seconds."""
+    turns: list[Turn] = [Turn("user", (Text("Do it."),))]
+    for _ in range(3):
+        ids = [f"c{at}" if named else "" for at in range(4000)]
+        turns.append(Turn("assistant", tuple(Call(id_, f"t{at}", "{}") for at, id_ in enumerate(ids))))
+        gave = [Result(id_, (Text("A"),), name=f"t{at}") for at, id_ in enumerate(ids)]
+        turns.append(Turn("user", tuple(reversed(gave))))
+    began = time.process_time()
+    found = watched(Prompt("openai_chat", tuple(turns)), WATCH)
+    assert found is not None and len(found.spare) == 4000
+    assert time.process_time() - began < 3
+
+
+def test_thousands_of_turns_that_say_nothing_new_hold_nobody_up() -> None:
+    said = [Turn("user", (Text(f"Word {at}."),)) for at in range(8000)]
+    turns = [*said]
+    for at in range(3):
+        turns += [Turn("assistant", (Call(f"c{at}", "t", "{}"),)), Turn("user", (Result(f"c{at}", (Text("A"),)),))]
+    began = time.process_time()
+    watched(Prompt("openai_chat", (*turns, *reversed(said))), WATCH)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("digits", ["1" * 2040, "1" * 1000 + "." + "1" * 1000])
+def test_results_that_are_nothing_but_digits_hold_nobody_up(digits: str) -> None:
+    asked = prompt("openai_chat", [TASK, *[did("pi", f"{at}{digits}") for at in range(40)]])
+    began = time.process_time()
+    assert watched(asked, WATCH) is not None
+    assert time.process_time() - began < 1
 
 
 def test_results_are_those_of_their_calls_however_they_come() -> None:

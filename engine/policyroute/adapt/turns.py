@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -15,6 +16,7 @@ from policyroute.catalogue import Traits
 from policyroute.changes import Changes
 from policyroute.dialects.shapes import same
 from policyroute.request.prompt import Call, Media, Part, Prompt, Result, Text, Turn
+from policyroute.request.waiting import Waiting
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NINE: Final = 9
@@ -43,6 +45,7 @@ def fitted(prompt: Prompt, traits: Traits, changes: Changes, *, foreign: bool) -
         turns = (*turns, Turn("user", (Text(_GO_ON),)))
     if any(map(_ruled, turns)):
         if foreign:
+            turns = _told_apart(turns, traits.call_id, changes)
             turns = _answered(turns, changes)
         if (wanted := _IDS.get(traits.call_id)) is not None:
             turns = _renamed(turns, wanted, traits.call_id, changes)
@@ -61,32 +64,62 @@ def _is_begun(turns: tuple[Turn, ...]) -> bool:
     return spoken and not any(isinstance(part, Call) for part in parts)
 
 
+def _told_apart(turns: tuple[Turn, ...], rule: str, changes: Changes) -> tuple[Turn, ...]:
+    """With an id for each call that no earlier one has: there are clients that begin to count anew in each turn, and
+    vendors that refuse it. A result is that of the call before it that has its id and no result yet."""
+    ids = [part.id for turn in turns for part in turn.parts if isinstance(part, Call) and part.id]
+    if len(set(ids)) == len(ids):
+        return turns
+    made: Counter[str] = Counter()
+    waiting: dict[str, list[str]] = {}
+    last: dict[str, str] = {}
+    heard = False
+
+    def named(part: Part) -> Part:
+        nonlocal heard
+        if isinstance(part, Call) and part.id:
+            if heard:  # a step begins: nobody waits for results of the one before any more
+                waiting.clear()
+                heard = False
+            new = _id(f"{part.id} {made[part.id]}", rule) if made[part.id] else part.id
+            made[part.id] += 1
+            last[part.id] = new
+            waiting.setdefault(part.id, []).append(new)
+            if new == part.id:
+                return part
+            changes.add("renamed", "messages.call.id")
+            return replace(part, id=new)
+        if isinstance(part, Result) and part.call_id in last:
+            heard = True
+            left = waiting.get(part.call_id)
+            new = left.pop(0) if left else last[part.call_id]
+            return part if new == part.call_id else replace(part, call_id=new)
+        return part
+
+    return _each(turns, named)
+
+
 def _answered(turns: tuple[Turn, ...], changes: Changes) -> tuple[Turn, ...]:
     """Without results whose calls are not told, as no other dialect has words for them: nobody takes these. A result
     that does not say whose it is is that of the first call that has none."""
-    waiting: list[Call] = []
+    waiting = Waiting[Call]()
     answered: set[str] = set()
 
     def kept(part: Part) -> Part | None:
         if isinstance(part, Call):
-            waiting.append(part)
+            waiting.add(part, ("id", part.id), ("name", part.name), ("name", ""))
         if not isinstance(part, Result) or part.call_id in answered:
             return part
-        call = next((call for call in waiting if _is_of(part, call)), None)
+        call = waiting.take(("id", part.call_id) if part.call_id else ("name", part.name))
         if call is None:
             changes.add("dropped", "messages.result")
             return None
-        waiting.remove(call)
         if part.call_id:
             answered.add(part.call_id)
             return part
         return replace(part, call_id=call.id, name=call.name)
 
     return _each(turns, kept)
-
-
-def _is_of(result: Result, call: Call) -> bool:
-    return result.call_id == call.id if result.call_id else result.name in ("", call.name)
 
 
 def _renamed(turns: tuple[Turn, ...], wanted: re.Pattern[str], rule: str, changes: Changes) -> tuple[Turn, ...]:

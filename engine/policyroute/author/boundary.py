@@ -14,9 +14,11 @@ from policyroute.changes import Change
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
+from policyroute.exchange.commands import Attempt
 from policyroute.exchange.passage import NotForIt, Passage
 from policyroute.exchange.payload import Payload, build
 from policyroute.exchange.redacting import Secrecy
+from policyroute.exchange.resume import Addition
 from policyroute.request import ModelRequest
 from policyroute.scrub import Cut, Sizes
 from policyroute.scrub.outcome import shown
@@ -114,7 +116,8 @@ def crossings(
     policy: PolicySet, request: ModelRequest, decision: Decision, state: RoutingState, secrecy: Secrecy
 ) -> BoundaryTrace:
     """Of each candidate, as if all before it had failed before they said anything, in a conversation that begins with
-    this request. `secrecy` needs pseudonyms, and gets those of the values that are found."""
+    this request; where it goes round in circles, with what is done about that. `secrecy` needs pseudonyms, and gets
+    those of the values that are found."""
     hops: list[HopTrace] = []
     home = ""
     sent = 0
@@ -122,7 +125,8 @@ def crossings(
     for candidate in decision.candidates:
         name = candidate.provider.name
         hop = policy.hop(decision, candidate, state)
-        traced = _hop(request, hop, secrecy, crosses=home not in ("", name), reached=sent < most)
+        told = Addition(Attempt(sent + 1, candidate, 0.0), decision.resume, reaction=decision.reaction)
+        traced = _hop(request, hop, secrecy, told, crosses=home not in ("", name), reached=sent < most)
         hops.append(traced)
         if traced.told:
             home = home or name
@@ -130,12 +134,14 @@ def crossings(
     return BoundaryTrace(tuple(hops))
 
 
-def _hop(request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, reached: bool) -> HopTrace:
+def _hop(  # noqa: PLR0913 - what an attempt is built of, and where it stands
+    request: ModelRequest, hop: Hop, secrecy: Secrecy, addition: Addition, *, crosses: bool, reached: bool
+) -> HopTrace:
     told, refusal = None, hop.excluded
     if refusal is None:
-        passage = Passage(hop, secrecy, "", crosses=crosses, measured=True)
+        passage = Passage(hop, secrecy, addition.said(request), crosses=crosses, measured=True)
         try:
-            told = _told(build(request, hop, None, None, passage), passage)
+            told = _told(build(request, hop, None, addition, passage), passage, addition.changes)
         except NotForIt as error:
             refusal = error.reason
     scrubs = tuple((rule, effect.profile.name) for rule, effect in hop.scrubs)
@@ -143,9 +149,9 @@ def _hop(request: ModelRequest, hop: Hop, secrecy: Secrecy, *, crosses: bool, re
     return HopTrace(hop.candidate, crosses, reached, scrubs, redactions, told, refusal)
 
 
-def _told(payload: Payload, passage: Passage) -> Told:
+def _told(payload: Payload, passage: Passage, added: tuple[Change, ...]) -> Told:
     body, found = payload.outbound.body, passage.scrubbed
-    adapted = payload.changes[len(passage.changes) :]
+    adapted = (*added, *payload.changes[len(passage.changes) :])
     if found is None:
         unread = Sizes.unread(len(body))
         return Told(unread, unread, (), (), passage.changes, adapted, passage.counts, body)

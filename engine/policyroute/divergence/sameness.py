@@ -17,7 +17,7 @@ from policyroute.request.prompt import Call, Media, Result, Text
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DAY: Final = r"[0-9]{3}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]{5,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 _CLOCK: Final = r"[0-9]?:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
-_LASTED: Final = r"[0-9]*(?:\.[0-9]+)? ?(?:[nuµm]?s|secs?|seconds?|min|minutes?)\b"
+_LASTED: Final = r"[0-9]*+(?:\.[0-9]++)? ?(?:[nuµm]?s|secs?|seconds?|min|minutes?)\b"
 _PASSING: Final = re.compile(rf"[0-9](?:x[0-9a-fA-F]{{4,}}|{_DAY}|{_CLOCK}|{_LASTED})")
 """What differs from one time to the next and says nothing: ids, addresses, moments and how long something took. Each
 begins with a digit, so that only these are looked at."""
@@ -38,7 +38,7 @@ def _canonical(arguments: str) -> str:
         return arguments
     try:
         arguments = orjson.dumps(orjson.loads(arguments), option=orjson.OPT_SORT_KEYS).decode()
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or deeper than it is written
         return arguments
     return arguments.replace("\\n", " ").replace("\\t", " ")
 

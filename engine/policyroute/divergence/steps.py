@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policyroute.request.prompt import Call, Media, Other, Result, Text, Turn
+from policyroute.request.waiting import Name, Waiting
 
 MOST: Final = 2048
 """Characters of a text that are looked at: half of them from its beginning, half from its end."""
@@ -68,14 +69,16 @@ def paired(step: Step) -> list[tuple[Call, Result | None]]:
     """Each call with its result: the one with its id; without ids the first of its tool's that is not taken."""
     if len(step.calls) == len(step.results) == 1 and _is_of(step.results[0], step.calls[0]):
         return [(step.calls[0], step.results[0])]
-    left = list(step.results)
-    found: list[tuple[Call, Result | None]] = []
-    for call in step.calls:
-        result = next((each for each in left if _is_of(each, call)), None)
-        if result is not None:
-            left.remove(result)
-        found.append((call, result))
-    return found
+    left = Waiting[Result]()
+    for result in step.results:
+        left.add(result, ("id", result.call_id) if result.call_id else ("bare", result.name), ("name", result.name))
+    return [(call, left.take(*_names(call))) for call in step.calls]
+
+
+def _names(call: Call) -> tuple[Name, ...]:
+    if call.id:
+        return ("id", call.id), ("bare", ""), ("bare", call.name)
+    return ("name", ""), ("name", call.name)
 
 
 def _is_of(result: Result, call: Call) -> bool:
@@ -116,25 +119,37 @@ def ends(text: str) -> str:
     return f"{text[: MOST // 2]} {len(text)} {text[-MOST // 2 :]}"
 
 
-def is_real(turns: Sequence[Turn], at: int) -> bool:
-    """Whether the user says something there that was not said before in the same words: a scripted `continue` says
-    nothing new, nor does a block in tags that a client puts beside results."""
-    turn = turns[at]
-    said = words(turn)
-    if not said:
-        return False
-    if said[0] == "<" and said[-1] == ">" and any(isinstance(part, Result) for part in turn.parts):
-        return False
-    return not any(before.role == "user" and words(before) == said for before in turns[:at])
+class _Real:
+    """Whether the user says something at a place that was not said before in the same words: a scripted `continue` says
+    nothing new, nor does a block in tags that a client puts beside results. What was said before is looked through
+    once."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+        self._first: dict[str, int] = {}
+
+    def __call__(self, at: int) -> bool:
+        turn = self._turns[at]
+        said = words(turn)
+        if not said:
+            return False
+        if said[0] == "<" and said[-1] == ">" and any(isinstance(part, Result) for part in turn.parts):
+            return False
+        if not self._first:
+            for place, before in enumerate(self._turns[: at + 1]):
+                if before.role == "user":
+                    self._first.setdefault(words(before), place)
+        return self._first[said] == at
 
 
 def window(turns: Sequence[Turn], most: int) -> int:
     """Where the last so many steps begin, or where the user has last spoken, whichever is later."""
     count = 0
+    is_real = _Real(turns)
     for at in range(len(turns) - 1, -1, -1):
         role = turns[at].role
         if role == "user":
-            if is_real(turns, at):
+            if is_real(at):
                 return at + 1
         elif role == "assistant" and (at == 0 or turns[at - 1].role != "assistant"):
             count += 1
