@@ -104,6 +104,15 @@ async def test_another_model_is_asked_where_the_policy_says_so(tmp_path: Path) -
         assert client.answers[-1].headers["x-policyroute-target"] == "two"
 
 
+async def test_a_third_is_asked_where_the_second_goes_round_too(tmp_path: Path) -> None:
+    echoes = providers()
+    async with conversing(tmp_path, echoes, policy("swap")) as client:
+        for times in range(2, 7):
+            await ask(client, looping(times))
+    targets = [answer.headers["x-policyroute-target"] for answer in client.answers]
+    assert targets == ["one", "two", "three", "one", "two"]
+
+
 async def test_or_the_agent_is_stopped(tmp_path: Path) -> None:
     echoes = providers()
     async with conversing(tmp_path, echoes, policy("nudge", "stop")) as client:

@@ -44,6 +44,11 @@ def test_of_those_that_began_before_it_moved_none_moves_it_again() -> None:
     assert (session.pin.place, session.switches) == (B, 1)
 
 
+def test_where_it_went_round_in_circles_is_no_home_any_more() -> None:
+    session = after(turn(A), turn(B, base=0, left="divergence"), turn(C, base=1, left="overloaded"))
+    assert (session.home, session.switches) == (B, 2)
+
+
 def test_settings_and_profile_are_those_of_the_first_request() -> None:
     session = after(turn(A), Turn(2.0, "CHAT", Settings(), B, base=0))
     assert (session.profile, session.settings, session.switches) == ("AGENT", PINNED, 1)

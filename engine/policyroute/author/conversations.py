@@ -6,6 +6,7 @@ Rule of this module: in a gateway's order. Rules say which conversation it is be
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from policyroute.clearance import Clearance
@@ -15,7 +16,7 @@ from policyroute.policy.cases import Expect, Given, GivenSession
 from policyroute.policy.model import Program
 from policyroute.policy.report import suggestion
 from policyroute.request import Client, ModelRequest
-from policyroute.sessions import Pin, Place, Session, Settings
+from policyroute.sessions import DEFAULT_SETTINGS, Pin, Place, Session, Settings
 from policyroute.sessions.session import Warm
 
 _TOLD = ("turn", "age", "target", "switches", "divergence", "profile")
@@ -41,6 +42,8 @@ def held(policy: PolicySet, given: Given, request: ModelRequest, state: RoutingS
     session = _session(policy.program, given, request)
     if session is not None and session.profile != request.profile:
         request = request.declaring(profile=session.profile)
+    if session is not None:
+        session = replace(session, settings=_settings(policy, session, request, state, client))
     labels = tuple(sorted({Clearance.named(name) for name in given.session.labels or ()}))
     return Held(request, session, labels, tuple(errors))
 
@@ -60,7 +63,7 @@ def _session(program: Program, given: Given, request: ModelRequest) -> Session |
     pin = _pin(program, said)
     return Session(
         said.profile or request.profile,
-        Settings(pin=pin is not None),
+        DEFAULT_SETTINGS,
         began=now - (said.age or 0.0),
         last=now,
         turns=(said.turn or 2) - 1,
@@ -70,6 +73,14 @@ def _session(program: Program, given: Given, request: ModelRequest) -> Session |
         divergence=said.divergence or 0,
         warm=warm,
     )
+
+
+def _settings(
+    policy: PolicySet, session: Session, request: ModelRequest, state: RoutingState, client: Client
+) -> Settings:
+    """What the request would be given if it were the first of the conversation; what is pinned is held so."""
+    first = policy.decide(request, state, request.time, client=client).session
+    return replace(first, pin=first.pin or session.pin is not None)
 
 
 def _pin(program: Program, said: GivenSession) -> Pin | None:

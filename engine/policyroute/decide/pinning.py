@@ -11,7 +11,7 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Course, Excluded
 from policyroute.decide.endpoints import Endpoints
 from policyroute.request import ModelRequest, Operation
-from policyroute.sessions import Place, Session
+from policyroute.sessions import DIVERGENCE, Place, Session
 
 HOME: Final = "home"
 PINNED: Final = "pinned"
@@ -20,9 +20,8 @@ AHEAD: Final = (HOME, PINNED, SAME_TARGET)
 """Why a candidate comes before those of the route, in this order. Of these no rank is asked."""
 
 UNDEFINED: Final = "undefined"
-DIVERGENCE: Final = "divergence"
-"""Why a pinned place is none that is tried first, beside the codes of `Excluded`: the policy has no such place any
-more; the conversation went round in circles there."""
+"""Why a pinned place is none that is tried first, beside the codes of `Excluded` and `DIVERGENCE`: the policy has no
+such place any more."""
 
 Ahead = tuple[tuple[str, Place], ...]
 """Places before those of the route, each with why; the one that the conversation is pinned to comes last."""
@@ -30,13 +29,13 @@ Ahead = tuple[tuple[str, Place], ...]
 
 def ahead(session: Session | None, request: ModelRequest) -> Ahead:
     """A count of tokens follows the pin, since it is for who will answer; embeddings have nothing to do with it. Where
-    a conversation is to go back, its home comes first, but not after it went round in circles there, and not for what
-    refers to what an account keeps: that is kept where it is now."""
+    a conversation is to go back, its home comes first, but not for what refers to what an account keeps: that is kept
+    where it is now."""
     pin = session.pin if session is not None else None
     if session is None or pin is None or request.operation is Operation.EMBEDDINGS:
         return ()
     home = session.home
-    returns = session.settings.back and home is not None and home != pin.place and pin.why != DIVERGENCE
+    returns = session.settings.back and home is not None and home != pin.place
     if returns and home is not None and not request.kept:
         return (HOME, home), (PINNED, pin.place)
     return ((PINNED, pin.place),)
@@ -72,17 +71,20 @@ def settled(  # noqa: PLR0913, PLR0917 - where it goes depends on all of these
         course = course._replace(session=session.settings, unpinned=why)
     if course.reaction is None or course.reaction.kind != "swap":
         return candidates, course
-    turned = swapped(candidates, session.target if session is not None else "")
+    turned = swapped(candidates, session)
     moved = session is not None and session.pin is not None and turned[:1] != candidates[:1]
     return turned, course._replace(unpinned=why or DIVERGENCE) if moved else course
 
 
-def swapped(candidates: Sequence[Candidate], target: str) -> tuple[Candidate, ...]:
-    """Those at another target first, in their order. `target` is the one that goes round in circles; empty for that of
-    the first candidate. It stays the last resort: an answer of its is better than none."""
-    leaving = target or (candidates[0].target if candidates else "")
-    others = [each for each in candidates if each.target != leaving]
-    return (*others, *[each for each in candidates if each.target == leaving])
+def swapped(candidates: Sequence[Candidate], session: Session | None) -> tuple[Candidate, ...]:
+    """Those first that the conversation was never at, in their order, then those that it left longest ago. Where it is
+    now, or else would be, it goes round in circles: that stays the last resort, as an answer of its is better than
+    none."""
+    known = session.target if session is not None else ""
+    leaving = known or (candidates[0].target if candidates else "")
+    been = {target: at for at, (target, _) in enumerate(session.warm if session is not None else (), 1)}
+    been[leaving] = len(been) + 1
+    return tuple(sorted(candidates, key=lambda each: been.get(each.target, 0)))
 
 
 def place_of(candidate: Candidate) -> Place:

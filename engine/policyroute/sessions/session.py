@@ -31,6 +31,10 @@ _MOST_WARM: Final = 8
 """Places of which it is remembered what their prompt caches may hold."""
 
 
+DIVERGENCE: Final = "divergence"
+"""Why a pin was moved from where the conversation went round in circles: it does not go back there."""
+
+
 class Pin(NamedTuple):
     """Where a conversation stays. `generation` counts how often it was moved; `why` is what it was moved for: a kind of
     failure, or the code of what ruled the place before out; empty where it was not."""
@@ -55,8 +59,8 @@ class Warm(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Session:
     """`turns` are the requests so far. `began` and `last` are seconds since 1970. `home` is where it was first pinned,
-    `served` who answered last. `divergence` counts what was done because it went round in circles, and `mark` tells for
-    what last. `furthest` is the furthest step that was asked for, by task."""
+    or last after circles, `served` who answered last. `divergence` counts what was done because it went round in
+    circles, and `mark` tells for what last. `furthest` is the furthest step that was asked for, by task."""
 
     profile: str
     settings: Settings = DEFAULT_SETTINGS
@@ -114,8 +118,9 @@ def added(session: Session | None, turn: Turn) -> Session:
     warm, furthest = session.warm, session.furthest
     if turn.served is not None:
         if session.settings.pin:
-            pin = _pinned(pin, turn.served, turn)
-            home = home or pin.place
+            before, pin = pin, _pinned(pin, turn.served, turn)
+            circled = pin is not before and turn.left == DIVERGENCE
+            home = pin.place if home is None or circled else home
         warm = _latest(warm, turn.served, Warm(turn.at, turn.tokens), _MOST_WARM)
     if turn.step is not None:
         task, step = turn.step
