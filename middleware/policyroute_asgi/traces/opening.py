@@ -22,6 +22,7 @@ EXPORTER_VARIABLE: Final = "OTEL_TRACES_EXPORTER"
 EXPORTERS: Final = ("none", "otlp")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _SPOKEN: Final = "http/protobuf"
+_MODULES: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 _LAST_SPANS: Final = 3.0
 """Seconds that the last spans get to reach a collector at the end of the process: one that is down must not hold it."""
 
@@ -41,12 +42,19 @@ def trouble(exporter: str) -> str | None:
         return None
     if exporter not in EXPORTERS:
         return f"{exporter!r} is none of {', '.join(EXPORTERS)}"
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if not _there():
         return "OpenTelemetry is not installed: pip install 'policyroute[opentelemetry]'"
     spoken = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), _SPOKEN)
     if spoken != _SPOKEN:
         return f"only {_SPOKEN} is spoken here, and {_PROTOCOLS[1]} asks for {spoken}"
     return None
+
+
+def _there() -> bool:
+    try:
+        return all(find_spec(name) is not None for name in _MODULES)
+    except ModuleNotFoundError:  # of a package that they are in
+        return False
 
 
 @asynccontextmanager
