@@ -20,6 +20,7 @@ from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
+from policyroute_asgi.attempt_metrics import AttemptMetrics
 from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
@@ -103,6 +104,7 @@ class Telemetry:
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
         self.open_attempts: dict[Place, int] = {}
+        self._attempts = AttemptMetrics(metrics.registry, self.open_attempts)
         self.in_flight = 0
         self.queued = 0
         self._lines = LineWriter(log, LogLine.json) if log is not None else None
@@ -123,6 +125,7 @@ class Telemetry:
         record = served.record
         attempts = record.attempts if record is not None else []
         self._count(served, attempts)
+        self._attempts.count(attempts)
         for attempt in attempts:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             if attempt.refused:
