@@ -24,7 +24,8 @@ class AttemptRecord:
     `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
     that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
     `lost` what of the answer the client's dialect has no words for; `confessed` whether it says what is labelled as a
-    secret; `circled` whether it repeats itself without end, where somebody listens for that.
+    secret; `circled` whether it repeats itself without end, where somebody listens for that;
+    `reasoning_tokens` are some of `output_tokens`; `response_model` is the model that the provider says has answered.
     """
 
     number: int
@@ -40,6 +41,8 @@ class AttemptRecord:
     retry_after: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
     estimated: bool = False
     schema_intact: bool | None = None
     unchecked: bool = False
@@ -52,6 +55,8 @@ class AttemptRecord:
     lost: tuple[str, ...] = ()
     confessed: bool = False
     circled: bool = False
+    reasoning_tokens: int | None = None
+    response_model: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -58,6 +58,8 @@ class Handler:
         visit = _arrived(endpoint, door, scope, receive, send)
         served, reply = visit.served, visit.reply
         end = self._begin()
+        if self._telemetry.traces is not None and endpoint.kind is Kind.ROUTED:
+            served.trace = self._telemetry.traces.begun(scope, visit.headers)
         try:
             with end:
                 await self._answer(visit)

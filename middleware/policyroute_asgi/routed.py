@@ -165,6 +165,7 @@ class Routed:
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
             crossing=crossing,
             course=decision.course,
+            trace=served.trace,
         )
         if self._rooms.all_full(decision.candidates):
             room = asyncio.create_task(self._rooms.wait(decision.candidates))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import httpx
 from prometheus_client import CollectorRegistry
@@ -42,8 +42,12 @@ from policyroute_asgi.state.address import Address, usable
 from policyroute_asgi.state.opening import opened
 from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Telemetry
+from policyroute_asgi.traces.opening import traced_with
 from policyroute_asgi.transport import TransportSettings, provider_transport
 from policyroute_asgi.usage import SharedUsage
+
+if TYPE_CHECKING:
+    from policyroute_asgi.traces.opening import TracerProvider
 
 Policies = str | PathLike[str] | PolicySource
 
@@ -68,6 +72,7 @@ class Options(TypedDict, total=False):
     moderate: Moderate | None
     moderate_timeout: float
     moderate_answers: Answers
+    traces: TracerProvider | None
 
 
 @dataclass(slots=True)
@@ -92,7 +97,8 @@ class Services:
         self._address = _address(options)
         self._starts: dict[asyncio.AbstractEventLoop, asyncio.Task[Service]] = {}
         self.metrics = Metrics(options.get("registry"))
-        self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic)
+        traces = traced_with(options.get("traces"))
+        self.telemetry = Telemetry(self.metrics, options.get("log", log), time.monotonic, traces)
         self.metrics.tasks.set_function(self._tasks)
         self.draining = False
         self._rates = Rates(time.monotonic, options.get("usage"))

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from policyroute.decide.decision import Decision, RuleError
+from starlette.types import Scope
+
+from policyroute.decide.decision import Decision, Hop, RuleError
 from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
+from policyroute.exchange.commands import Attempt
+from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
+from policyroute_asgi.attempt_metrics import AttemptMetrics
 from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
@@ -26,6 +32,30 @@ from policyroute_asgi.sessions import Sitting
 from policyroute_asgi.windows import Windows
 
 logger = logging.getLogger("policyroute.edge")
+
+
+class Trace(Protocol):
+    """The spans of one request (`traces`)."""
+
+    def attempt(self, attempt: Attempt, request: ModelRequest) -> None:
+        """One begins."""
+        ...
+
+    def sent(self, outbound: Outbound, request: ModelRequest, hop: Hop) -> Outbound:
+        """What the attempt that has begun last sends, so that its provider's spans come below its own."""
+        ...
+
+    def ended(self, served: Served) -> None:
+        """The request is over."""
+        ...
+
+
+class Traces(Protocol):
+    """Who traces requests."""
+
+    def begun(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Trace | None:
+        """A request has come. None where it cannot be traced."""
+        ...
 
 
 @dataclass(slots=True)
@@ -51,6 +81,7 @@ class Served:
     status: int = 499
     outcome: str = "client_closed"
     ended: float = 0.0
+    trace: Trace | None = None
 
 
 class Telemetry:
@@ -58,11 +89,14 @@ class Telemetry:
 
     `in_flight` counts open requests, `queued` those of them that wait for a place, `open_attempts` open attempts by
     place; whoever opens and closes them counts. `provider_keys` are the providers' keys, and what is known of them;
-    `resting` are the places that are left alone for a while.
+    `resting` are the places that are left alone for a while. `traces` makes spans of requests, None makes none.
     """
 
-    def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, metrics: Metrics, log: Sink | None, clock: Callable[[], float], traces: Traces | None = None
+    ) -> None:
         self.metrics = metrics
+        self.traces = traces
         self.latencies = Latencies(clock)
         self.windows = Windows(clock)
         self.integrity = Integrity()
@@ -70,6 +104,7 @@ class Telemetry:
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
         self.open_attempts: dict[Place, int] = {}
+        self._attempts = AttemptMetrics(metrics.registry, self.open_attempts)
         self.in_flight = 0
         self.queued = 0
         self._lines = LineWriter(log, LogLine.json) if log is not None else None
@@ -90,6 +125,7 @@ class Telemetry:
         record = served.record
         attempts = record.attempts if record is not None else []
         self._count(served, attempts)
+        self._attempts.count(attempts)
         for attempt in attempts:
             self.metrics.attempts.of(attempt.target, attempt.provider, attempt.outcome).inc()
             if attempt.refused:
@@ -102,6 +138,8 @@ class Telemetry:
             self._learn(attempt, served.request)
         if self._lines is not None:
             self._lines.write(_line(served, attempts))
+        if served.trace is not None:
+            served.trace.ended(served)
 
     def _measured(self, attempt: AttemptRecord, schema: str | None) -> None:
         """Whether an answer fit its schema."""

@@ -27,6 +27,7 @@ from policyroute_asgi.reception import Reception, Tell
 from policyroute_asgi.resting import Caution
 from policyroute_asgi.rooms import FULL, Rooms
 from policyroute_asgi.secrets import Key
+from policyroute_asgi.telemetry import Trace
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 from policyroute_asgi.work import Ongoing
 
@@ -37,7 +38,8 @@ class Upstream:
     `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms`
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
-    what there is to tell, `reaction` what is done about a conversation that goes round in circles. `hop`, `adapted`,
+    what there is to tell, `reaction` what is done about a conversation that goes round in circles, `trace` is told of
+    each attempt. `hop`, `adapted`,
     `lost`, `confessed` and `max_tokens` are the last attempt's.
     """
 
@@ -54,6 +56,7 @@ class Upstream:
         caution: Caution | None = None,
         crossing: Crossing | None = None,
         course: Course = NO_COURSE,
+        trace: Trace | None = None,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -73,6 +76,7 @@ class Upstream:
         self._resume = resume
         self._ongoing = ongoing
         self._course = course
+        self._trace = trace
         self._reception: Reception | None = None
         self._circled = False
 
@@ -131,6 +135,8 @@ class Upstream:
         key = self._key
         self._rooms.opened(candidate)
         self._access.opened(candidate, key)
+        if self._trace is not None:
+            self._trace.attempt(opened.attempt, self._request)
         try:
             await self._attempt(opened, key, tell)
         finally:
@@ -178,8 +184,10 @@ class Upstream:
         self.adapted, self.lost, self.max_tokens = payload.changes, set(), payload.max_tokens
         self._treatment, self._circled = None, False
         connection = self._access.connection(candidate)
+        trace, outbound = self._trace, payload.outbound
+        outbound = outbound if trace is None else trace.sent(outbound, self._request, self.hop)
         try:
-            answer = plain(await self._sender.send(payload.outbound, opened.attempt.connect, connection))
+            answer = plain(await self._sender.send(outbound, opened.attempt.connect, connection))
         except TRANSPORT_ERRORS as error:
             await tell(Failed(opened.id, failure_of(error, answered=False)))
             return True

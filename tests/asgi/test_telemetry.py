@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from tests.support.asgi import ask, call, lifespan
 from tests.support.edge import JSON, Counting, Log, chat
 
+from policyroute.record import AttemptRecord
 from policyroute_asgi import Gateway, gateway
+from policyroute_asgi.attempt_metrics import AttemptMetrics
 
 pytestmark = pytest.mark.anyio
 CHAT = "/v1/chat/completions"
@@ -191,3 +195,41 @@ async def test_the_next_decision_knows_what_is_open(tmp_path: Path) -> None:
         answered = await free.finish()
     assert busy.headers["x-policyroute-rule"] == "slow-is-busy"
     assert answered.headers["x-policyroute-target"] == "slow"
+
+
+async def test_tokens_swaps_and_open_attempts_are_counted_by_place(app: Gateway) -> None:
+    stream = call(app, "POST", CHAT, chat("stall", stream=True), JSON)
+    await stream.next()
+    during = await numbers(app)
+    stream.hang_up()
+    await stream.finish()
+    usage = json.loads((await ask(app, "POST", CHAT, chat("swap"), JSON)).body)["usage"]
+    after = await numbers(app)
+    place = 'provider="demo",target='
+    assert during[f'policyroute_in_flight_attempts{{{place}"stall"}}'] == 1
+    assert after.get(f'policyroute_in_flight_attempts{{{place}"stall"}}', 0) == 0
+    assert after[f'policyroute_swaps_total{{cause="rate_limited",{place}"throttle"}}'] == 1
+    assert len([name for name in after if name.startswith("policyroute_swaps_total")]) == 1
+    spent = {
+        name: value for name, value in after.items() if name.startswith("policyroute_tokens_total") and "ok" in name
+    }
+    assert sum(spent.values()) == usage["total_tokens"]
+    assert spent[f'policyroute_tokens_total{{kind="output",{place}"ok"}}'] == usage["completion_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("cached", "written", "expected"),
+    [
+        (None, None, {"input": 100, "output": 7}),
+        (60, 0, {"input": 40, "cached_input": 60, "output": 7}),
+        (60, 40, {"cached_input": 60, "cache_write": 40, "output": 7}),
+    ],
+)
+def test_no_token_is_of_two_kinds(cached: int | None, written: int | None, expected: dict[str, int]) -> None:
+    registry = CollectorRegistry()
+    attempt = AttemptRecord(
+        1, "t", "p", "m", 0.0, input_tokens=100, output_tokens=7, cached_input_tokens=cached, cache_write_tokens=written
+    )
+    AttemptMetrics(registry, {}).count([attempt])
+    samples = [each for family in registry.collect() for each in family.samples if each.name.endswith("tokens_total")]
+    assert {sample.labels["kind"]: sample.value for sample in samples} == expected

@@ -5,6 +5,7 @@ Rule of this module: it keeps only what somebody asks for, within a bound, and i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from policyroute.events import (
     FinishReason,
     ReasoningDelta,
     RefusalDelta,
+    Started,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
@@ -29,6 +31,8 @@ from policyroute.request.estimate import estimated
 
 LONGEST_TEXT: Final = 1_048_576
 """Characters of an answer that rules can read: one that is longer cannot be judged by its words."""
+_MODEL: Final = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
+"""What can be a model's name: providers may put anything there, and a record has no text."""
 MOST_TOOLS: Final = 1024
 """Tool calls of an answer that rules are told of."""
 
@@ -43,6 +47,7 @@ class Heard:
     # Of the class until they are set: an answer of which nobody asks anything is to cost little.
     finish: FinishReason | None = None
     usage: Usage | None = None
+    model: str | None = None  # that the provider says has answered
     _opening = ""
     _says_so = False
     _said = 0  # bytes of UTF-8
@@ -107,11 +112,14 @@ class Heard:
     def note(self, attempt: AttemptRecord, failure: Failure | None) -> None:
         """Write down how the attempt ended: what was heard of it, and the trouble there was."""
         attempt.refused = self.refused or (failure is not None and failure.kind in REFUSALS)
+        attempt.response_model = self.model
         if self.finish is not None:
             attempt.finish = self.finish.value
         usage, said = self.usage, estimated(self._said) if failure is not None else 0
         if usage is not None:
             attempt.input_tokens, attempt.output_tokens = usage.input, usage.output
+            attempt.cached_input_tokens, attempt.cache_write_tokens = usage.cached_input, usage.cache_write
+            attempt.reasoning_tokens = usage.reasoning
         if said > (usage.output if usage is not None else 0):
             # It broke off before its provider could tell; some begin with a count.
             attempt.estimated, attempt.output_tokens = True, said
@@ -127,6 +135,8 @@ class Heard:
     def _else(self, event: StreamEvent) -> None:
         if isinstance(event, ReasoningDelta):
             self._said += utf8_length(event.text)
+        elif isinstance(event, Started):
+            self.model = event.model if _MODEL.fullmatch(event.model) else None
         elif isinstance(event, RefusalDelta):
             self._says_so = self._says_so or event.text != ""
             if self._words:

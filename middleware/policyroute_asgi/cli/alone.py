@@ -14,12 +14,14 @@ from collections.abc import Coroutine
 
 from policyroute_asgi import operator
 from policyroute_asgi.activation import PolicyHolder
+from policyroute_asgi.app import Gateway
 from policyroute_asgi.cli import assembly, started
 from policyroute_asgi.cli.operator_port import name, served
 from policyroute_asgi.cli.process import Server, connection_limits, url
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.operator import POLICY, Page, Pages
 from policyroute_asgi.operator_app import OperatorApp
+from policyroute_asgi.traces.opening import sending
 
 _NO_WORKERS = "a rolling restart needs workers: `--workers 2` or more"
 
@@ -32,8 +34,19 @@ async def run(
     log: Sink | None,
 ) -> None:
     """Serve what `holder`, which has been started, holds, until a signal says to end."""
-    inside: Pages | None = {} if operator_listener is not None else None
-    app = assembly.app(arguments, assembly.Surroundings(holder, log, inside, usage=None))
+    async with sending(arguments.traces) as traces:
+        inside: Pages | None = {} if operator_listener is not None else None
+        around = assembly.Surroundings(holder, log, inside, usage=None, traces=traces)
+        await _run(arguments, holder, listener, operator_listener, assembly.app(arguments, around))
+
+
+async def _run(
+    arguments: argparse.Namespace,
+    holder: PolicyHolder,
+    listener: socket.socket,
+    operator_listener: socket.socket | None,
+    app: Gateway,
+) -> None:
     pages = app.operator
     say = logging.getLogger("policyroute.serve")
     tasks: set[asyncio.Task[object]] = set()

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -23,6 +24,9 @@ from policyroute_asgi.lines import Sink, standard_output
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.operator import Pages
 from policyroute_asgi.usage import SharedUsage
+
+if TYPE_CHECKING:
+    from policyroute_asgi.traces.opening import TracerProvider
 
 _WRITING, _WRITTEN = b"1", b"0"
 
@@ -36,6 +40,7 @@ class Surroundings:
     log: Sink | None
     inside: Pages | None
     usage: SharedUsage | None
+    traces: TracerProvider | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 
@@ -56,6 +61,7 @@ def app(arguments: argparse.Namespace, around: Surroundings) -> Gateway:
         state_url=arguments.state_url,
         grace=arguments.grace,
         registry=around.registry,
+        traces=around.traces,
     )
 
 
@@ -78,7 +84,7 @@ def console_log(prefix: str = "") -> None:
     """What is said goes to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {prefix}%(message)s"))
-    for name in ("policyroute", "uvicorn"):
+    for name in ("policyroute", "uvicorn", "opentelemetry"):
         logging.getLogger(name).addHandler(handler)
     logging.getLogger("policyroute").setLevel(logging.INFO)
 

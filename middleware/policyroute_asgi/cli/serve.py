@@ -40,6 +40,7 @@ from policyroute_asgi.lines import Sink
 from policyroute_asgi.load import LoadLimits
 from policyroute_asgi.preparation import Preparation
 from policyroute_asgi.state.address import VARIABLE, address, usable
+from policyroute_asgi.traces.opening import EXPORTER_VARIABLE, EXPORTERS, trouble
 from policyroute_asgi.workers.child import NotReadyError
 
 EXAMPLE = """  policyroute serve policies/ --port 8080 --state-dir /var/lib/policyroute
@@ -107,6 +108,13 @@ def _configure_files(group: Options) -> None:
         default="-",
         metavar="FILE",
         help="JSON lines of requests: a file, - for standard output, which is the default, or `none`",
+    )
+    group.add_argument(
+        "--traces",
+        choices=EXPORTERS,
+        default=os.environ.get(EXPORTER_VARIABLE) or "none",
+        help="send OpenTelemetry spans to the collector that the OTEL_* variables name"
+        f" (default: ${EXPORTER_VARIABLE}, or none)",
     )
 
 
@@ -215,6 +223,8 @@ def _places(arguments: argparse.Namespace) -> str | None:
             usable(arguments.state_url, arguments.state_dir)
         except ValueError as error:
             return f"--state-url: {error}"
+    if found := trouble(arguments.traces):
+        return f"--traces: {found}"
     secrets, state, policies = arguments.secrets_dir, arguments.state_dir, arguments.directory
     if secrets is not None and not secrets.is_dir():
         return f"--secrets-dir {secrets}: there is no such directory"

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from policyroute import __version__
 from policyroute_asgi import operator
@@ -19,6 +19,7 @@ from policyroute_asgi.cli import assembly
 from policyroute_asgi.cli.process import Server, connection_limits, event_loop
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.operator import NUMBERS, POLICY, Page, Pages
+from policyroute_asgi.traces.opening import sending
 from policyroute_asgi.workers.channel import Channel
 from policyroute_asgi.workers.counts import Counts
 from policyroute_asgi.workers.following import Follower
@@ -41,6 +42,9 @@ from policyroute_asgi.workers.messages import (
     Uses,
 )
 from policyroute_asgi.workers.sharing import WorkersUsage
+
+if TYPE_CHECKING:
+    from policyroute_asgi.traces.opening import TracerProvider
 
 _PULSE: Final = 1.0
 """Seconds between two reports of numbers."""
@@ -65,7 +69,8 @@ async def _work(line: socket.socket, listener: socket.socket, lock: int) -> int:
             return 0
         assembly.console_log(f"worker {begin.number}: ")
         with assembly.sink(begin.arguments.log, lock) as log:
-            await Worker(channel, begin, log).run(listener)
+            async with sending(begin.arguments.traces) as traces:
+                await Worker(channel, begin, log, traces).run(listener)
         return 0
     except OSError as error:
         channel.send(Unable(f"{error.filename or 'it'}: {error.strerror}"))
@@ -88,7 +93,7 @@ class _WorkerServer(Server):
 class Worker:
     """One gateway and its line to the supervisor."""
 
-    def __init__(self, channel: Channel, begin: Begin, log: Sink | None) -> None:
+    def __init__(self, channel: Channel, begin: Begin, log: Sink | None, traces: TracerProvider | None = None) -> None:
         arguments = begin.arguments
         self._channel = channel
         self._follower = Follower(channel.send)
@@ -99,7 +104,7 @@ class Worker:
         self._numbers = itertools.count()
         self._ready = False
         inside: Pages = {} if arguments.operator else {path: self._page_of(path) for path in (NUMBERS, POLICY)}
-        around = assembly.Surroundings(self._follower, log, inside, self._usage)
+        around = assembly.Surroundings(self._follower, log, inside, self._usage, traces)
         self._counts = Counts(around.registry)
         app = assembly.app(arguments, around)
         limits = connection_limits(arguments.max_connections, arguments.keep_alive)
