@@ -45,7 +45,7 @@ class Candidate:
     `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
     (by `score`), or `unranked` where it could not be ranked and so comes after those that could; `pinned` where the
     conversation is, `home` where it goes back to, `same_target` for other providers of the pinned target; `override`
-    where the operator puts it first. `concerns` is what a body of the provider's own dialect is asked before it goes there.
+    where the operator puts it first. `concerns` is what a body of the provider's own dialect is asked beforehand.
     """
 
     target: str

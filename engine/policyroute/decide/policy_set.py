@@ -150,9 +150,8 @@ class PolicySet:
             course, denied = reacted(request, course, session)
         fallback, expected = self._fallbacks(enforced)
         if denied is None:
-            candidates, out, denied = self._candidates(route_rule, plan, order, grounds, errors, fallback)
-        if state.overrides and denied is None:
-            candidates, out, denied = steered(state.overrides, candidates, out)
+            found = self._candidates(route_rule, plan, order, grounds, errors, fallback)
+            candidates, out, denied = steered(state.overrides, *found) if state.overrides else found
         if session is not None or course.reaction is not None:
             candidates, course = pinning.settled(session, course, request, candidates, out, self.endpoints)
         return Decision(

@@ -22,9 +22,12 @@ def drained(overrides: Overrides, target: str, provider: str) -> Excluded | None
 
 
 def steered(
-    overrides: Overrides, candidates: tuple[Candidate, ...], out: tuple[Excluded, ...]
+    overrides: Overrides, candidates: tuple[Candidate, ...], out: tuple[Excluded, ...], denied: Denial | None
 ) -> tuple[tuple[Candidate, ...], tuple[Excluded, ...], Denial | None]:
-    """Those that stay, in their order; those that are out; and the refusal where nobody stays."""
+    """Those that stay, in their order; those that are out; and the refusal where nobody stays. A request that is
+    refused already stays so."""
+    if denied is not None:
+        return candidates, out, denied
     found = [(each, drained(overrides, each.target, each.provider.name)) for each in candidates]
     stay = tuple(each for each, reason in found if reason is None)
     out = (*out, *[reason for _, reason in found if reason is not None])
