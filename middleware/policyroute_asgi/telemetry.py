@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from policyroute.decide.decision import Decision, RuleError
+from policyroute.decide.overrides import NONE_IN_FORCE, Override, Overrides
 from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
@@ -33,7 +34,7 @@ class Served:
     """One request to an LLM path, filled in as it goes. `started`, `ended` are seconds on the event loop's clock.
 
     `status` is what the client was told, 499 where it left before that; `outcome` is `ok`, `client_closed`, or the
-    stable type of the error. `decide` is seconds.
+    stable type of the error. `decide` is seconds. `overrides` are those that came between its attempts.
     """
 
     decision_id: str
@@ -45,6 +46,7 @@ class Served:
     decision: Decision | None = None
     decide: float = 0.0
     hop_errors: tuple[RuleError, ...] = ()
+    overrides: tuple[Override, ...] = ()
     request: ModelRequest | None = None
     record: ExchangeRecord | None = None
     sitting: Sitting | None = None
@@ -52,13 +54,28 @@ class Served:
     outcome: str = "client_closed"
     ended: float = 0.0
 
+    @property
+    def tokens(self) -> int | None:
+        """The tokens of all attempts, as far as providers told of them; None where none did."""
+        used: int | None = None
+        for attempt in self.record.attempts if self.record is not None else ():
+            if attempt.input_tokens is not None:
+                used = (used or 0) + attempt.input_tokens + (attempt.output_tokens or 0)
+        return used
+
+    @property
+    def overridden(self) -> tuple[Override, ...]:
+        """The operator's overrides that had a part in it."""
+        decided = self.decision.overrides if self.decision is not None else ()
+        return tuple(dict.fromkeys((*decided, *self.overrides))) if self.overrides else decided
+
 
 class Telemetry:
     """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none.
 
     `in_flight` counts open requests, `queued` those of them that wait for a place, `open_attempts` open attempts by
     place; whoever opens and closes them counts. `provider_keys` are the providers' keys, and what is known of them;
-    `resting` are the places that are left alone for a while.
+    `resting` are the places that are left alone for a while, `overrides` gives what an operator has said by hand.
     """
 
     def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
@@ -69,6 +86,7 @@ class Telemetry:
         self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
+        self.overrides: Callable[[], Overrides] = lambda: NONE_IN_FORCE
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
         self.queued = 0
@@ -83,7 +101,8 @@ class Telemetry:
     def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""
         load_now = GatewayLoad(self.in_flight, load, self.queued)
-        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts)
+        overrides = self.overrides()
+        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts, overrides=overrides)
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""
@@ -177,4 +196,5 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         skipped=tuple(record.skipped) if record else (),
         profile=served.request.profile if served.request is not None else None,
         session=served.sitting.as_json(record) if served.sitting is not None else None,
+        overrides=served.overridden,
     )
