@@ -32,6 +32,7 @@ from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
+from policyroute_asgi.meanwhile import arranged
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
@@ -170,6 +171,7 @@ class Routed:
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
             crossing=crossing,
             course=decision.course,
+            arrange=partial(arranged, served, self._telemetry.overrides),
         )
         if self._rooms.all_full(decision.candidates):
             room = asyncio.create_task(self._rooms.wait(decision.candidates))
