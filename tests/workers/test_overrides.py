@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,8 @@ from tests.workers.conftest import Edit, Serve
 
 from policyroute_asgi.cli import main
 
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""One for all clients: to make one takes longer than a request."""
 CHAT = "/v1/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "one two"}]}
 
@@ -29,7 +32,7 @@ def test_overrides_hold_on_all_workers_and_outlive_a_reload_and_a_restart(
 
     def answer() -> tuple[int, str]:
         """Over a connection of its own, so that it goes to any worker."""
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=60, verify=NO_TLS) as client:
             got = client.post(CHAT, json=BODY)
             return got.status_code, got.headers.get("x-policyroute-target") or got.json()["error"]["code"]
 
@@ -38,7 +41,7 @@ def test_overrides_hold_on_all_workers_and_outlive_a_reload_and_a_restart(
             pass
 
     def standing() -> list[str]:
-        found = httpx.get(f"{url}/-/status", timeout=60).json()["overrides"]
+        found = httpx.get(f"{url}/-/status", timeout=60, verify=NO_TLS).json()["overrides"]
         return [f"{each['action']} {each['name']}: {each['reason']}" for each in found]
 
     assert answer() == (200, "small")
