@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Protocol
 from policyroute.problems import PolicyErrors, Problem, errors
 from policyroute_asgi.apart import Apart
 from policyroute_asgi.keyring import KeyMatch
+from policyroute_asgi.overriding import Known, Overriding, Standing
 from policyroute_asgi.preparation import Active, Preparation, Prepared
 from policyroute_asgi.revoked import Revoked
 from policyroute_asgi.watch import changes
@@ -58,7 +59,8 @@ class Status:
 class PolicySource(Protocol):
     """Where an app's policies come from: a `PolicyHolder`, or in a worker what its supervisor sends.
 
-    `revoked` are sha256 digests (hex) of client keys that are not let in any more, whatever the policy says.
+    `revoked` are sha256 digests (hex) of client keys that are not let in any more, whatever the policy says;
+    `overrides` is what an operator has said by hand.
     """
 
     @property
@@ -69,6 +71,9 @@ class PolicySource(Protocol):
 
     @property
     def revoked(self) -> frozenset[str]: ...
+
+    @property
+    def overrides(self) -> Standing: ...
 
     def on_change(self, listener: Callable[[Status], None]) -> None: ...
 
@@ -110,6 +115,7 @@ class PolicyHolder:
     ) -> None:
         self._preparation = preparation
         self._revoked = Revoked(preparation.state_dir)
+        self._overriding = Overriding(preparation.state_dir)
         self._standing: Status | None = None
         self._strict_start = strict_start
         self._watch = watch
@@ -133,6 +139,15 @@ class PolicyHolder:
         """Call `listener` on the event loop with `revoked` whenever there is more of it."""
         self._revoked.on_more(listener)
 
+    @property
+    def overrides(self) -> Standing:
+        """What an operator has said by hand, whatever the policy says."""
+        return self._overriding.standing
+
+    def on_overridden(self, listener: Callable[[Known], None]) -> None:
+        """Call `listener` on the event loop with all overrides that are known whenever they are others."""
+        self._overriding.on_other(listener)
+
     async def start(self) -> None:
         """Serve what the directory says, or else the last good set, and watch from now on. Started already: nothing.
 
@@ -145,6 +160,7 @@ class PolicyHolder:
             await self._revoked.read()
             if self._revoked.problems:
                 raise PolicyErrors(self._revoked.problems)
+            await self._overriding.read()
             prepared = await self._thread.do(self._preparation.from_directory)
             if prepared.active is not None:
                 await self._settle(prepared.active, _good(prepared))
@@ -155,11 +171,12 @@ class PolicyHolder:
             self._watchers = [
                 asyncio.create_task(self._follow(), name="policyroute-watch"),
                 asyncio.create_task(self._follow_revoked(), name="policyroute-watch-revoked"),
+                asyncio.create_task(self._follow_overrides(), name="policyroute-watch-overrides"),
             ]
 
     async def reload(self) -> Status:
         """Read, build and find the keys again now, whatever the directory's text was before (what SIGHUP asks for)."""
-        if await self._revoked.read():
+        if await self._revoked.read() | await self._overriding.read():
             await self._tell_again()
         return await self._refresh(again=True)
 
@@ -178,8 +195,12 @@ class PolicyHolder:
         async for _ in self._revoked.changed(self._heartbeat):
             await self._tell_again()
 
+    async def _follow_overrides(self) -> None:
+        async for _ in self._overriding.changed(self._heartbeat):
+            await self._tell_again()
+
     async def _tell_again(self) -> None:
-        """There may be other trouble with revocations now. `revoked` itself is up to date: no build is waited for."""
+        """There may be other trouble with revocations or overrides now. They are up to date: no build is waited for."""
         async with self._turn:
             if self._standing is not None:
                 await self._tell(self._standing, again=False)
@@ -212,7 +233,7 @@ class PolicyHolder:
 
     async def _tell(self, status: Status, again: bool) -> None:
         self._standing = status
-        status = replace(status, problems=(*self._revoked.problems, *status.problems))
+        status = replace(status, problems=(*self._revoked.problems, *self._overriding.problems, *status.problems))
         if not again and status == self.status:
             return
         self.status = status

@@ -52,6 +52,7 @@ class Gateway:
             lambda: services.draining,
             services.telemetry.resting.states,
             services.telemetry.integrity.rows,
+            services.overrides,
         )
         self._pages: Pages = {**operator.probes, **(operator.inside if inside is None else inside)}
 

@@ -74,6 +74,7 @@ class Drive:
             carrying=carrying,
             keeps=keeper is not None,
             max_wait=decision.session.max_wait,
+            arrange=upstream.arrange,
             floored=lambda: floored(decision.excluded, decision.grounds, decision.fallback),
         )
         self.record: ExchangeRecord = self._machine.record

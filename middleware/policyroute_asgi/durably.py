@@ -6,7 +6,10 @@ root writes is the folder's owner's.
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -41,6 +44,17 @@ def once(path: Path, data: bytes) -> bytes:
         finally:
             draft.unlink()
     return path.read_bytes()
+
+
+@contextmanager
+def alone(folder: Path) -> Generator[None]:
+    """Of several processes that would change what is in the folder one does, and the others wait. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from policyroute.decide.overrides import Override
 from policyroute.record import AttemptRecord, Skipped
 
 LONGEST_MODEL: Final = 128
@@ -45,6 +46,7 @@ class LogLine(NamedTuple):
     skipped: tuple[Skipped, ...] = ()
     profile: str | None = None
     session: dict[str, Any] | None = None
+    overrides: tuple[Override, ...] = ()
 
     def json(self) -> bytes:
         """docs/observability.md has the fields."""
@@ -66,6 +68,7 @@ class LogLine(NamedTuple):
             "rule_errors": self.rule_errors,
             "profile": self.profile,
             "session": self.session,
+            "overrides": [{"action": it.action, "name": it.name, "reason": it.reason} for it in self.overrides],
             "requested_model": self.model,
             "target": last.target if last else None,
             "provider": last.provider if last else None,

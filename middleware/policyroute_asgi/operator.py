@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from starlette.types import Scope, Send
 
+from policyroute.decide.overrides import Overrides
 from policyroute_asgi import metrics
 from policyroute_asgi.activation import Status
 from policyroute_asgi.integrity import Row
@@ -22,7 +23,7 @@ Reader = Callable[[], Awaitable[Page]]
 Pages = Mapping[str, Reader]
 """What answers a path."""
 
-NUMBERS, POLICY = "/metrics", "/-/policy"
+NUMBERS, POLICY, STATUS = "/metrics", "/-/policy", "/-/status"
 READING: Final = frozenset({"GET", "HEAD"})
 """The methods that a page is read by."""
 
@@ -31,24 +32,27 @@ class Operator:
     """The pages of one process. `probes` are for whoever may connect, `inside` for operators.
 
     `status` gives what is served, None as long as nothing is; `draining` whether shutdown has begun; `resting` who is
-    left alone for a while; `integrity` how often models' answers fit their schemas.
+    left alone for a while; `integrity` how often models' answers fit their schemas; `overrides` what an operator has
+    said by hand.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that is told
         self,
         metrics: Metrics,
         status: Callable[[], Status | None],
         draining: Callable[[], bool],
         resting: RestingStates,
         integrity: Callable[[], list[Row]],
+        overrides: Callable[[], Overrides],
     ) -> None:
+        self._overrides = overrides
         self._metrics = metrics
         self._resting = resting
         self._integrity = integrity
         self._status = status
         self._draining = draining
         self.probes: Pages = {"/healthz": health, "/readyz": self._ready}
-        self.inside: Pages = {NUMBERS: self._numbers, POLICY: self._policy}
+        self.inside: Pages = {NUMBERS: self._numbers, POLICY: self._policy, STATUS: self._now}
 
     async def _ready(self) -> Page:
         status = self._status()
@@ -56,6 +60,9 @@ class Operator:
 
     async def _numbers(self) -> Page:
         return numbers(self._metrics.exposition())
+
+    async def _now(self) -> Page:
+        return status(self._status(), self._overrides(), draining=self._draining())
 
     async def _policy(self) -> Page:
         fit = [
@@ -88,6 +95,15 @@ def policy(status: Status | None, **more: Any) -> Page:
     if status is None:
         return json(503, {"policy": _standing(status), **more})
     return json(200, {"policy": _standing(status), **status.as_json(), **more})
+
+
+def status(status: Status | None, overrides: Overrides, *, draining: bool, **more: Any) -> Page:
+    """What is in force at this moment, and what is not as the policy says. Times are seconds since 1970."""
+    found = [override.as_json() for override in overrides.every]
+    revision = status.revision if status is not None else None
+    return json(
+        200, {"policy": _standing(status), "revision": revision, "draining": draining, "overrides": found, **more}
+    )
 
 
 def json(status: int, body: Mapping[str, Any]) -> Page:

@@ -5,10 +5,7 @@ Rule of this module: what was revoked stays revoked. A file that cannot be read 
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -73,7 +70,7 @@ def add(state_dir: Path, new: Iterable[Revocation]) -> tuple[Revocation, ...]:
     Raises RevocationsError, and OSError where nothing can be written.
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(state_dir):
+    with durably.alone(state_dir):  # two that revoke at once must not undo each other
         known = load(state_dir)
         there = {each.key_sha256 for each in known}
         added = tuple(each for each in new if each.key_sha256 not in there)
@@ -99,14 +96,3 @@ def lost(state_dir: Path, count: int) -> Problem:
         " the next one would not",
         hint="put the file back from a copy, or revoke them again",
     )
-
-
-@contextmanager
-def _alone(state_dir: Path) -> Generator[None]:
-    """Two that revoke at once must not undo each other."""
-    folder = os.open(state_dir, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)

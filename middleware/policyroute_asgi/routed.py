@@ -17,6 +17,7 @@ from policyroute.decide.content import Looked
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
 from policyroute.decide.facts import Labels
 from policyroute.decide.judging import Verdict
+from policyroute.decide.overrides import DRAINED
 from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.carrying import carrying
@@ -31,6 +32,7 @@ from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
 from policyroute_asgi.load import Places, Refused
+from policyroute_asgi.meanwhile import arranged
 from policyroute_asgi.outward import Sender
 from policyroute_asgi.preparation import Active
 from policyroute_asgi.rates import Charge, Rates
@@ -101,7 +103,7 @@ class Routed:
         try:
             await self._placed(visit, caller, charge)
         finally:
-            charge.end(_used(visit.served))
+            charge.end(visit.served.tokens)
 
     async def _placed(self, visit: Visit, caller: Caller, charge: Charge | None) -> None:
         body = await read_json_body(visit.receive, visit.headers, self._body, self._places)
@@ -165,6 +167,7 @@ class Routed:
             caution=Caution(self._telemetry.resting, decision.candidates, decision.fallback.after, request.operation),
             crossing=crossing,
             course=decision.course,
+            arrange=partial(arranged, served, self._telemetry.overrides),
             trace=served.trace,
         )
         if self._rooms.all_full(decision.candidates):
@@ -234,8 +237,11 @@ class Routed:
     def _hop(self, active: Active, decision: Decision, candidate: Candidate, caller: Caller, served: Served) -> Hop:
         if caller.match is not None and not still_admits(self._holder, caller.match):
             return Hop(candidate, Excluded(candidate.target, candidate.provider.name, "revoked", None, _REVOKED))
-        hop = active.policy.hop(decision, candidate, self._telemetry.state(self._places.load))
+        state = self._telemetry.state(self._places.load)
+        hop = active.policy.hop(decision, candidate, state)
         served.hop_errors += hop.errors
+        if hop.excluded is not None and hop.excluded.code == DRAINED:
+            served.overrides += state.overrides.of((), [(candidate.target, candidate.provider.name)])
         return hop
 
     def _review(self, active: Active, decision: Decision, served: Served) -> Review | None:
@@ -263,15 +269,6 @@ async def _looked(active: Active, request: ModelRequest) -> Looked | None:
 def _speak_otherwise(decision: Decision) -> bool:
     """Whether all that is wrong with the candidates is that none counts tokens in the client's dialect."""
     return all(out.code == "dialect" for out in decision.excluded)
-
-
-def _used(served: Served) -> int | None:
-    """The tokens of all attempts, as far as providers told of them; None where none did."""
-    used: int | None = None
-    for attempt in served.record.attempts if served.record is not None else ():
-        if attempt.input_tokens is not None:
-            used = (used or 0) + attempt.input_tokens + (attempt.output_tokens or 0)
-    return used
 
 
 def _read(body: bytes, visit: Visit, profiles: Profiles, caller: Caller) -> ModelRequest:

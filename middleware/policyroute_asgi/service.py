@@ -19,6 +19,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
+from policyroute.decide.overrides import Overrides
 from policyroute.problems import PolicyErrors, Problem
 from policyroute_asgi.activation import PolicyHolder, PolicySource, Status
 from policyroute_asgi.apart import once
@@ -130,6 +131,10 @@ class Services:
         start = self._starts.get(asyncio.get_running_loop())
         return start.result().holder.status if start is not None and start.done() else None
 
+    def overrides(self) -> Overrides:
+        """What an operator has said by hand and is in force now."""
+        return self.telemetry.overrides()
+
     async def aclose(self) -> None:
         """End this loop's service: wait for its open requests, end them after the grace period, close what it holds."""
         self.draining = True
@@ -171,6 +176,7 @@ class Services:
             owned.append(holder)
         try:
             await holder.start()
+            self.telemetry.overrides = holder.overrides.now
             auditor = Auditor(lambda: holder.current.audit, self._count_audited)
             owned.append(auditor)
             await _audited(auditor)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from policyroute.decide.decision import Candidate, Decision, RuleError
+from policyroute.decide.overrides import OVERRIDE
 from policyroute.decide.policy_set import PolicySet
 from policyroute.decide.state import RoutingState
 from policyroute.divergence import Reaction, task_step
@@ -66,7 +67,7 @@ def _in_profile(request: ModelRequest, kept: str, profiles: Profiles, client: Cl
 
 class Sitting:
     """One request's part in its conversation. `conversation` is empty where it has none, `session` None where it is the
-    first of it. `errors`: rules that could not say which it is."""
+    first of it. `errors`: rules that could not say which it is. `overridden`: an operator's override came between."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Sitting:
         self._conversation = conversation if request.operation is Operation.CHAT else ""
         self._decision: Decision | None = None
         self._noted = False
+        self.overridden = False
 
     def decided(self, decision: Decision) -> None:
         self._decision = decision
@@ -139,6 +141,8 @@ class Sitting:
                 return skipped.code
         if self._decision is not None and self._decision.unpinned:
             return self._decision.unpinned
+        if self.overridden:
+            return OVERRIDE
         return "returned" if served == session.home else "reordered"
 
     def words(self, candidate: Candidate, record: ExchangeRecord) -> str:

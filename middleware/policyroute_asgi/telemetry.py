@@ -14,6 +14,7 @@ from typing import Protocol
 from starlette.types import Scope
 
 from policyroute.decide.decision import Decision, Hop, RuleError
+from policyroute.decide.overrides import NONE_IN_FORCE, Override, Overrides
 from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.payload import Outbound
@@ -63,7 +64,7 @@ class Served:
     """One request to an LLM path, filled in as it goes. `started`, `ended` are seconds on the event loop's clock.
 
     `status` is what the client was told, 499 where it left before that; `outcome` is `ok`, `client_closed`, or the
-    stable type of the error. `decide` is seconds.
+    stable type of the error. `decide` is seconds. `overrides` are those that came between its attempts.
     """
 
     decision_id: str
@@ -75,6 +76,7 @@ class Served:
     decision: Decision | None = None
     decide: float = 0.0
     hop_errors: tuple[RuleError, ...] = ()
+    overrides: tuple[Override, ...] = ()
     request: ModelRequest | None = None
     record: ExchangeRecord | None = None
     sitting: Sitting | None = None
@@ -83,13 +85,29 @@ class Served:
     ended: float = 0.0
     trace: Trace | None = None
 
+    @property
+    def tokens(self) -> int | None:
+        """The tokens of all attempts, as far as providers told of them; None where none did."""
+        used: int | None = None
+        for attempt in self.record.attempts if self.record is not None else ():
+            if attempt.input_tokens is not None:
+                used = (used or 0) + attempt.input_tokens + (attempt.output_tokens or 0)
+        return used
+
+    @property
+    def overridden(self) -> tuple[Override, ...]:
+        """The operator's overrides that had a part in it."""
+        decided = self.decision.overrides if self.decision is not None else ()
+        return tuple(dict.fromkeys((*decided, *self.overrides))) if self.overrides else decided
+
 
 class Telemetry:
     """The sinks of one gateway or middleware. `log` takes the JSON lines, None writes none.
 
     `in_flight` counts open requests, `queued` those of them that wait for a place, `open_attempts` open attempts by
     place; whoever opens and closes them counts. `provider_keys` are the providers' keys, and what is known of them;
-    `resting` are the places that are left alone for a while. `traces` makes spans of requests, None makes none.
+    `resting` are the places that are left alone for a while, `overrides` gives what an operator has said by hand.
+    `traces` makes spans of requests, None makes none.
     """
 
     def __init__(
@@ -103,6 +121,7 @@ class Telemetry:
         self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
+        self.overrides: Callable[[], Overrides] = lambda: NONE_IN_FORCE
         self.open_attempts: dict[Place, int] = {}
         self._attempts = AttemptMetrics(metrics.registry, self.open_attempts)
         self.in_flight = 0
@@ -118,7 +137,8 @@ class Telemetry:
     def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""
         load_now = GatewayLoad(self.in_flight, load, self.queued)
-        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts)
+        overrides = self.overrides()
+        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts, overrides=overrides)
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""
@@ -215,4 +235,5 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         skipped=tuple(record.skipped) if record else (),
         profile=served.request.profile if served.request is not None else None,
         session=served.sitting.as_json(record) if served.sitting is not None else None,
+        overrides=served.overridden,
     )

@@ -16,6 +16,7 @@ from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
 from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import Treatment
+from policyroute.exchange.turns import Arrange
 from policyroute.failures import Failure
 from policyroute.request import ModelRequest
 from policyroute_asgi.access import Access
@@ -39,8 +40,8 @@ class Upstream:
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
     what there is to tell, `reaction` what is done about a conversation that goes round in circles, `trace` is told of
-    each attempt. `hop`, `adapted`,
-    `lost`, `confessed` and `max_tokens` are the last attempt's.
+    each attempt. `arrange` orders who comes next. `hop`, `adapted`, `lost`, `confessed` and `max_tokens` are the last
+    attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
@@ -56,8 +57,10 @@ class Upstream:
         caution: Caution | None = None,
         crossing: Crossing | None = None,
         course: Course = NO_COURSE,
+        arrange: Arrange | None = None,
         trace: Trace | None = None,
     ) -> None:
+        self.arrange = arrange
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
         self.lost: set[str] = set()

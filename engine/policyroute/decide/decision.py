@@ -15,6 +15,7 @@ from policyroute.decide.answers import Awaiting
 from policyroute.decide.constraints import Constraint
 from policyroute.decide.endpoints import Endpoints
 from policyroute.decide.facts import Facts
+from policyroute.decide.overrides import DRAINED, NONE_IN_FORCE, Override
 from policyroute.decide.resolved import (
     DEFAULT_HOLD,
     DEFAULT_RESUME,
@@ -43,8 +44,8 @@ class Candidate:
     `facts` is what CEL saw as `target`, where a rule that depends on the moment asked; None where none did.
     `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
     (by `score`), or `unranked` where it could not be ranked and so comes after those that could; `pinned` where the
-    conversation is, `home` where it goes back to, `same_target` for other providers of the pinned target. `concerns` is
-    what a body of the provider's own dialect is asked before it goes there as it is.
+    conversation is, `home` where it goes back to, `same_target` for other providers of the pinned target; `override`
+    where the operator puts it first. `concerns` is what a body of the provider's own dialect is asked beforehand.
     """
 
     target: str
@@ -81,7 +82,8 @@ class Excluded:
     """A candidate that is out.
 
     `code` is `require` or `quality_floor`, with the `rule` that put it out; or a hard fact: `not_granted` (to the
-    client), `dialect`, `missing_secret`, `supports`, `unsupported`, `context_window`, `other_model`, `other_account`.
+    client), `dialect`, `missing_secret`, `supports`, `unsupported`, `context_window`, `other_model`, `other_account`;
+    `drained`, where the operator does not want it for a while.
     `detail` says it in words, without content; `floor` is the least quality, of one that is under a floor.
     """
 
@@ -107,7 +109,7 @@ class Denial:
     """Why no attempt is made.
 
     `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, or the rule's.
+    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, `drained`, or the rule's.
     """
 
     status: int
@@ -171,8 +173,8 @@ class RuleError:
 class Course(NamedTuple):
     """`session` is how the conversation is held: as at its first request. `unpinned` is the code of why the place that
     it is pinned to is not tried first: one of `Excluded`'s, `undefined` where the policy has no such place any more, or
-    `divergence`; empty where it is, or is pinned to none. `watch` is what is watched for, `reaction` what is done
-    because it goes round in circles."""
+    `divergence` or `override`; empty where it is, or is pinned to none. `watch` is what is watched for, `reaction` what
+    is done because it goes round in circles."""
 
     session: Settings = DEFAULT_SETTINGS
     watch: Watch = NOT_WATCHED
@@ -243,6 +245,13 @@ class Decision:
         return self.course.unpinned
 
     @property
+    def overrides(self) -> tuple[Override, ...]:
+        """The operator's that had a part in it: they name a candidate, or took one out."""
+        known = self.grounds.facts.state.overrides if self.grounds is not None else NONE_IN_FORCE
+        drained = [(each.target, each.provider) for each in self.excluded if each.code == DRAINED]
+        return known.of((each.target for each in self.candidates), drained)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """One line a candidate and rule error, for people; and what became of the conversation's pin and circles."""
         chosen = tuple(
@@ -254,7 +263,8 @@ class Decision:
         moved = (f"not where the conversation is pinned: {self.unpinned}",) if self.unpinned else ()
         done = self.reaction
         circles = (f"goes round in circles ({done.evidence.kind}): {done.kind}",) if done else ()
-        return chosen + moved + circles + out + trouble
+        by_hand = tuple(f"override `{each}`: {each.reason}" for each in self.overrides if each.action == "use")
+        return chosen + by_hand + moved + circles + out + trouble
 
     def as_json(self) -> Mapping[str, Any]:
         """A JSON-safe dict: every rule that fired, every candidate with why it is in or out."""
@@ -276,6 +286,7 @@ class Decision:
             "unpinned": self.unpinned or None,
             "divergence": self.watch.as_json(),
             "reaction": self.reaction.as_json() if self.reaction else None,
+            "overrides": [override.as_json() for override in self.overrides],
             "transforms": [rule for rule, _ in self.transforms],
             "request_headers": [rule for rule, _ in self.request_headers],
             "response_headers": [rule for rule, _ in self.response_headers],

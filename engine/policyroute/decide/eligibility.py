@@ -17,6 +17,7 @@ from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
 from policyroute.decide.resolved import ResolvedFallback
 from policyroute.decide.state import RoutingState
+from policyroute.decide.steering import drained
 from policyroute.dialects import DIALECTS
 from policyroute.request import ModelRequest, Operation
 
@@ -33,6 +34,8 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
 ) -> Excluded | None:
     """Why the endpoint is out, or None. Turns the facts to it, if a constraint asks; erring ones go to `errors`.
     `decided`: it is a candidate already, and only what may have changed since is looked at."""
+    if decided and state.overrides and (out := drained(state.overrides, endpoint.spec.name, endpoint.provider.name)):
+        return out
     if facts.granted is not None and endpoint.spec.name not in facts.granted:
         detail = "it is not granted to the client"
         return Excluded(endpoint.spec.name, endpoint.provider.name, "not_granted", None, detail)

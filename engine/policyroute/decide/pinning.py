@@ -10,6 +10,7 @@ from typing import Final
 
 from policyroute.decide.decision import Candidate, Course, Excluded
 from policyroute.decide.endpoints import Endpoints
+from policyroute.decide.overrides import OVERRIDE
 from policyroute.request import ModelRequest, Operation
 from policyroute.sessions import DIVERGENCE, Place, Session
 
@@ -42,15 +43,16 @@ def ahead(session: Session | None, request: ModelRequest) -> Ahead:
 
 
 def unpinned(
-    session: Session, request: ModelRequest, candidates: Iterable[Candidate], out: Iterable[Excluded], known: Endpoints
+    session: Session, request: ModelRequest, candidates: Sequence[Candidate], out: Iterable[Excluded], known: Endpoints
 ) -> str:
     """The code of what rules out the place that the conversation is pinned to; empty where nothing does."""
     before = ahead(session, request)
     if not before:
         return ""
     place = before[-1][1]
-    if any(place_of(each) == place for each in candidates):
-        return ""
+    tried = [place_of(each) for each in candidates]
+    if place in tried:
+        return OVERRIDE if any(each.why == OVERRIDE for each in candidates[: tried.index(place)]) else ""
     if known.at(*place) is None:
         return UNDEFINED
     return next((each.code for each in out if (each.target, each.provider) == place), "")

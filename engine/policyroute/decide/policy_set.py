@@ -32,6 +32,7 @@ from policyroute.decide.ordering import Named, ordered
 from policyroute.decide.resolved import Expectation, ResolvedFallback
 from policyroute.decide.routes import Plan, pool
 from policyroute.decide.state import RoutingState
+from policyroute.decide.steering import steered
 from policyroute.failures import FailureKind
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
@@ -140,7 +141,8 @@ class PolicySet:
             course, denied = reacted(request, course, session)
         fallback, expected = self._fallbacks(enforced)
         if denied is None:
-            candidates, out, denied = self._candidates(route_rule, plan, order, grounds, errors, fallback)
+            found = self._candidates(route_rule, plan, order, grounds, errors, fallback)
+            candidates, out, denied = steered(state.overrides, *found) if state.overrides else found
         if session is not None or course.reaction is not None:
             candidates, course = pinning.settled(session, course, request, candidates, out, self.endpoints)
         return Decision(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from policyroute.decide.overrides import NONE_IN_FORCE, Overrides
+
 Place = tuple[str, str]
 """A target at one of its providers, by name: `("gpt", "openai")`."""
 
@@ -70,20 +72,22 @@ class RoutingState:
     """One moment's view. The mappings may be live: a new state per request over the same mappings is the way to use it.
 
     `in_flight` counts open attempts by place, `counts` is what prompts come to there. `missing_secrets` names the
-    providers whose key could not be read: their candidates are out.
+    providers whose key could not be read: their candidates are out. `overrides` are the operator's at this moment.
     """
 
-    __slots__ = ("_typical", "counts", "gateway", "in_flight", "latency", "missing_secrets")
+    __slots__ = ("_typical", "counts", "gateway", "in_flight", "latency", "missing_secrets", "overrides")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that is known
         self,
         latency: Mapping[Place, Latency] = _NO_LATENCY,
         in_flight: Mapping[Place, int] = _NO_IN_FLIGHT,
         gateway: GatewayLoad = IDLE,
         missing_secrets: frozenset[str] = frozenset(),
         counts: Counts = _NO_COUNTS,
+        overrides: Overrides = NONE_IN_FORCE,
     ) -> None:
         self.counts = counts
+        self.overrides = overrides
         self.latency = latency
         self.in_flight = in_flight
         self.gateway = gateway
@@ -92,7 +96,7 @@ class RoutingState:
 
     @classmethod
     def empty(cls) -> RoutingState:
-        """Nothing observed, nothing in flight, every key there."""
+        """Nothing observed, nothing in flight, every key there, no override."""
         return cls()
 
     def latency_at(self, place: Place) -> tuple[Latency, bool]:

@@ -31,7 +31,7 @@ from policyroute.exchange.commands import (
 )
 from policyroute.exchange.patience import Patience
 from policyroute.exchange.takeover import Takeover
-from policyroute.exchange.turns import SHORT_WAIT, Eligible, Ended, SpareKey, Turn, Turns
+from policyroute.exchange.turns import SHORT_WAIT, Arrange, Eligible, Ended, SpareKey, Turn, Turns
 from policyroute.exchange.verdict import NOBODY_LEFT, NOT_FOR_ANY, Floored, as_word, nobody, telling, under_floor
 from policyroute.failures import Failure
 from policyroute.record import AttemptRecord, ExchangeRecord, Skipped
@@ -47,8 +47,8 @@ class Exchange:
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
     constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
     failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
-    may. `keeps`: what there is to take over is kept before anybody does. `floored` is asked where nobody is left.
-    `max_wait`: seconds to wait for the pinned one. Ignored: inputs of attempts that are over, and all after `Done`.
+    may. `keeps`: what there is to take over is kept before anybody does. `floored` is asked where nobody is left, `arrange`
+    who is next. `max_wait`: seconds for the pinned one. Ignored: inputs of attempts that are over, and all after `Done`.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
@@ -66,13 +66,13 @@ class Exchange:
         keeps: bool = False,
         max_wait: float = SHORT_WAIT,
         floored: Floored = lambda: None,
+        arrange: Arrange | None = None,
     ) -> None:
         self.record = ExchangeRecord(started=0.0)
-        self._candidates = candidates
         self._eligible = eligible
         self._ended = ended
         self._takeover = Takeover(carrying, keeps=keeps)
-        self._turns = Turns(candidates, fallback, spare_key, max_wait)
+        self._turns = Turns(candidates, fallback, spare_key, max_wait, arrange)
         self._floored = floored
         self._patience = Patience(limits, stream=stream)
         self._answer = Answering(self.record, asks, fallback.after, stream=stream, carries=carrying is not None)
@@ -104,7 +104,7 @@ class Exchange:
     def start(self, now: float) -> list[Command]:
         self.record.started = now
         self._patience.begin(now)
-        return self._open(0 if self._candidates else None, now)
+        return self._open(self._turns.following(-1), now)
 
     def step(self, given: Input, now: float) -> list[Command]:
         if isinstance(given, Received):
@@ -197,7 +197,7 @@ class Exchange:
     def _open(self, place: int | None, now: float) -> list[Command]:
         self._waiting = None
         while place is not None:
-            candidate = self._candidates[place]
+            candidate = self._turns.candidates[place]
             out = self._eligible(candidate, now)
             if out is None:
                 break
@@ -236,7 +236,7 @@ class Exchange:
 
     def _pass_over(self, place: int, out: Excluded | Failure, now: float) -> int | None:
         """Who is next instead of the candidate at `place`."""
-        candidate = self._candidates[place]
+        candidate = self._turns.candidates[place]
         code = out.code if isinstance(out, Excluded) else as_word(out.code) or out.kind.value
         self.record.skipped.append(Skipped(candidate.target, candidate.provider.name, code))
         if isinstance(out, Failure):
@@ -264,13 +264,13 @@ class Exchange:
         if turn is None:
             return self._give_up(now)
         self._waiting = turn
-        kept = self._takeover.kept(self._candidates[turn.place], failure.kind.value)
+        kept = self._takeover.kept(self._turns.candidates[turn.place], failure.kind.value)
         if kept:
             self._kept_by = min(now + KEEPING, self._patience.deadline)
         return kept + self._go_on(now)
 
     def _give_up(self, now: float) -> list[Command]:
-        self.record.skipped += self._turns.passed(len(self._candidates))
+        self.record.skipped += self._turns.passed(len(self._turns.candidates))
         if not self._failures and self._withheld:
             return self._finish(NOT_FOR_ANY, now, denied=nobody(self._withheld))
         if not self._failures:

@@ -47,6 +47,9 @@ SpareKey = Callable[[Candidate], bool]
 Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 """None: it may be asked. A failure is as good as tried and failed: nobody has to ask to know."""
 
+Arrange = Callable[[tuple[Candidate, ...]], tuple[Candidate, ...]]
+"""Those that were not asked yet, in the order that holds now."""
+
 Ended = Callable[[str, Failure | None], None]
 """An attempt is over, with this outcome and trouble."""
 
@@ -70,8 +73,8 @@ class Turn:
 
 
 class Turns:
-    """What was tried so far and what its failures rule out. `max_wait`: seconds that are waited at most, all in all,
-    for the candidate that the conversation is pinned to."""
+    """What was tried so far and what its failures rule out. `candidates` is the order as it is by now. `max_wait`:
+    seconds that are waited at most, all in all, for the candidate that the conversation is pinned to."""
 
     def __init__(
         self,
@@ -79,9 +82,11 @@ class Turns:
         fallback: ResolvedFallback,
         spare_key: SpareKey,
         max_wait: float,
+        arrange: Arrange | None = None,
     ) -> None:
         self._max_wait = max_wait
-        self._candidates = candidates
+        self._arrange = arrange
+        self.candidates = tuple(candidates)
         self._fallback = fallback
         self._spare_key = spare_key
         self._uncounted = False
@@ -117,7 +122,7 @@ class Turns:
         place = self._last
         if place is None or _is_the_clients(failure) or (recourse is Recourse.USUAL and not self.goes_on(failure)):
             return None
-        candidate = self._candidates[place]
+        candidate = self.candidates[place]
         other_key = recourse is Recourse.USUAL and failure.kind in _OF_A_KEY and self._spare_key(candidate)
         self._uncounted = other_key or recourse is Recourse.AGAIN
         if not other_key:
@@ -139,7 +144,7 @@ class Turns:
     def sits_out(self, place: int, out: Excluded | Failure, now: float, deadline: float) -> Turn | None:
         """When the candidate at `place` is asked, where it is worth waiting until it can be: it is the one that the
         conversation is pinned to, and says when it will be ready."""
-        candidate = self._candidates[place]
+        candidate = self.candidates[place]
         if candidate.why != PINNED or not isinstance(out, Failure) or out.retry_after is None:
             return None
         if out.retry_after > self._max_wait or now + out.retry_after >= deadline:
@@ -175,14 +180,18 @@ class Turns:
         """The next candidate that nothing so far rules out."""
         if self._last is not None and self._swaps >= self._fallback.max_swaps:
             return None
-        for later in range(place + 1, len(self._candidates)):
-            if self.ruled_out(later) is None:
-                return later
+        if self._arrange is not None:
+            later = self.candidates[place + 1 :]
+            if (arranged := self._arrange(later)) is not later:
+                self.candidates = (*self.candidates[: place + 1], *arranged)
+        for each in range(place + 1, len(self.candidates)):
+            if self.ruled_out(each) is None:
+                return each
         return None
 
     def ruled_out(self, place: int) -> str | None:
         """Why a failure so far makes the candidate at `place` pointless, as a code."""
-        candidate = self._candidates[place]
+        candidate = self.candidates[place]
         if _account(candidate) in self._closed:
             return "same_account"
         if _model(candidate) in self._closed:
@@ -197,7 +206,7 @@ class Turns:
         start = 0 if self._last is None else self._last + 1
         if start >= place or not (self._closed or self._window):
             return []
-        between = [(candidate, self.ruled_out(start + n)) for n, candidate in enumerate(self._candidates[start:place])]
+        between = [(candidate, self.ruled_out(start + n)) for n, candidate in enumerate(self.candidates[start:place])]
         return [Skipped(out.target, out.provider.name, code) for out, code in between if code is not None]
 
     def _learn(self, candidate: Candidate, kind: FailureKind) -> None:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "explain": "say what a policy decides for one request, and why",
     "probe": "ask every target the same edge cases, and say what has changed since last time",
     "client": "make a key for a client of the gateway, list clients, take a key back",
+    "override": "for a while, try a target first or take a provider out, on every gateway at once",
     "audit": "show what of a conversation went to whom, and verify that no record was changed or removed",
     "schema": "print the JSON Schema of policy files, for editors",
     "init": "write a small, well-tuned policy directory to start from",

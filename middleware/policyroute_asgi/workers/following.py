@@ -15,6 +15,7 @@ from policyroute.author.load import rebuild
 from policyroute.cel.compile import Compiler
 from policyroute.decide import PolicySet
 from policyroute_asgi.activation import Status
+from policyroute_asgi.overriding import Standing
 from policyroute_asgi.preparation import Active, yielding
 from policyroute_asgi.workers.messages import Serve, Serving, Told, Unable
 
@@ -27,6 +28,7 @@ class Follower:
 
     def __init__(self, report: Callable[[Serving | Unable], None]) -> None:
         self.revoked: frozenset[str] = frozenset()
+        self.overrides = Standing()
         self._report = report
         self._listeners: list[Callable[[Status], None]] = []
         self._orders: deque[Serve | Told] = deque()

@@ -14,6 +14,7 @@ from typing import Any
 
 from policyroute_asgi.activation import Status
 from policyroute_asgi.operator import Page
+from policyroute_asgi.overriding import Known
 from policyroute_asgi.usage import Amounts
 from policyroute_asgi.workers.counts import Changes
 
@@ -56,6 +57,13 @@ class Revoked:
 
 
 @dataclass(frozen=True, slots=True)
+class Overridden:
+    """What an operator has said by hand, all of it."""
+
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
 class Others:
     """What the other workers use."""
 
@@ -92,7 +100,7 @@ class End:
     """The grace period is over."""
 
 
-FromSupervisor = Begin | Serve | Told | Revoked | Others | Count | Paged | Retire | Stop | End
+FromSupervisor = Begin | Serve | Told | Revoked | Overridden | Others | Count | Paged | Retire | Stop | End
 
 # From a worker ------------------------------------------------------------------------------------------------------
 

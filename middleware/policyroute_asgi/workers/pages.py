@@ -10,9 +10,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from policyroute_asgi import operator
-from policyroute_asgi.activation import Status
+from policyroute_asgi.activation import PolicySource
 from policyroute_asgi.metrics import PolicyMetrics
-from policyroute_asgi.operator import NUMBERS, POLICY, Page, Pages
+from policyroute_asgi.operator import NUMBERS, POLICY, STATUS, Page, Pages
 from policyroute_asgi.workers.counts import Counts
 from policyroute_asgi.workers.crew import Crew
 from policyroute_asgi.workers.merged import exposition, merged, of_workers
@@ -40,30 +40,36 @@ class SupervisorMetrics:
 
 
 class SupervisorPages:
-    """`behind` says how many workers do not serve the newest policy, `draining` whether shutdown has begun."""
+    """`source` has what is served; `behind` says how many workers do not serve the newest policy, `draining` whether
+    shutdown has begun."""
 
     def __init__(
-        self, crew: Crew, status: Callable[[], Status], behind: Callable[[], int], draining: Callable[[], bool]
+        self, crew: Crew, source: PolicySource, behind: Callable[[], int], draining: Callable[[], bool]
     ) -> None:
         self._crew = crew
-        self._status = status
+        self._source = source
         self._behind = behind
         self._draining = draining
         self.metrics = SupervisorMetrics()
         self._own = Counts(self.metrics.registry)
         self.probes: Pages = {"/healthz": operator.health, "/readyz": self._ready}
-        self.inside: Pages = {NUMBERS: self._numbers, POLICY: self.policy}
+        self.inside: Pages = {NUMBERS: self._numbers, POLICY: self.policy, STATUS: self._status}
 
     async def policy(self) -> Page:
         workers = [
             {"worker": child.number, "pid": child.pid, "state": child.state, "since": child.since}
             for child in sorted(self._crew.children, key=lambda child: (child.number, child.since))
         ]
-        return operator.policy(self._status(), converged=self._behind() == 0, workers=workers)
+        return operator.policy(self._source.status, converged=self._behind() == 0, workers=workers)
+
+    async def _status(self) -> Page:
+        converged, draining = self._behind() == 0, self._draining()
+        overrides = self._source.overrides.now()
+        return operator.status(self._source.status, overrides, draining=draining, converged=converged)
 
     async def _ready(self) -> Page:
         serving = any(child.state == "serving" for child in self._crew.children)
-        return operator.readiness(self._status(), ready=serving, draining=self._draining())
+        return operator.readiness(self._source.status, ready=serving, draining=self._draining())
 
     async def _numbers(self) -> Page:
         crew, metrics = self._crew, self.metrics

@@ -15,7 +15,7 @@ from policyroute_asgi.activation import Active, PolicyHolder, Status
 from policyroute_asgi.operator import Page
 from policyroute_asgi.workers.child import Child, NotReadyError
 from policyroute_asgi.workers.crew import Crew, Hiring
-from policyroute_asgi.workers.messages import End, FromSupervisor, Revoked, Serve, Stop, Told
+from policyroute_asgi.workers.messages import End, FromSupervisor, Overridden, Revoked, Serve, Stop, Told
 from policyroute_asgi.workers.pages import SupervisorPages
 from policyroute_asgi.workers.patience import Ending
 from policyroute_asgi.workers.place import Place
@@ -37,7 +37,7 @@ class Supervisor:
         self._sent = holder.current
         self._group = asyncio.TaskGroup()
         self._crew = Crew(self._run, Hiring(arguments, inherited), self._orders, self._page)
-        self.pages = SupervisorPages(self._crew, lambda: holder.status, self._behind, self._stopping.is_set)
+        self.pages = SupervisorPages(self._crew, holder, self._behind, self._stopping.is_set)
         self.pages.metrics.policy.in_sync.set(holder.status.ok)
         self._places: list[Place] = []
         self._keeping: list[asyncio.Task[None]] = []
@@ -55,6 +55,7 @@ class Supervisor:
             self._sent = self._holder.current
             self._holder.on_change(self._changed)
             self._holder.on_revoked(lambda keys: self._crew.tell(Revoked(keys)))
+            self._holder.on_overridden(lambda known: self._crew.tell(Overridden(known)))
             try:
                 await self._start()
             except NotReadyError as error:
@@ -129,7 +130,8 @@ class Supervisor:
     def _orders(self) -> Sequence[FromSupervisor]:
         """What a worker is told first. One that was being started when the end began has not heard of that."""
         last = (Stop(),) if self._stopping.is_set() else ()
-        return Revoked(self._holder.revoked), _order(self._serial, self._sent, self._holder.status), *last
+        standing = Revoked(self._holder.revoked), Overridden(self._holder.overrides.known)
+        return *standing, _order(self._serial, self._sent, self._holder.status), *last
 
     def _changed(self, status: Status) -> None:
         self.pages.metrics.policy.changed(status.ok)

@@ -18,7 +18,7 @@ from policyroute_asgi import operator
 from policyroute_asgi.cli import assembly
 from policyroute_asgi.cli.process import Server, connection_limits, event_loop
 from policyroute_asgi.lines import Sink
-from policyroute_asgi.operator import NUMBERS, POLICY, Page, Pages
+from policyroute_asgi.operator import NUMBERS, POLICY, STATUS, Page, Pages
 from policyroute_asgi.traces.opening import sending
 from policyroute_asgi.workers.channel import Channel
 from policyroute_asgi.workers.counts import Counts
@@ -31,6 +31,7 @@ from policyroute_asgi.workers.messages import (
     End,
     FromSupervisor,
     Others,
+    Overridden,
     Paged,
     Ready,
     Retire,
@@ -103,7 +104,8 @@ class Worker:
         self._pages: dict[int, asyncio.Future[Page]] = {}
         self._numbers = itertools.count()
         self._ready = False
-        inside: Pages = {} if arguments.operator else {path: self._page_of(path) for path in (NUMBERS, POLICY)}
+        paths = () if arguments.operator else (NUMBERS, POLICY, STATUS)
+        inside: Pages = {path: self._page_of(path) for path in paths}
         around = assembly.Surroundings(self._follower, log, inside, self._usage, traces)
         self._counts = Counts(around.registry)
         app = assembly.app(arguments, around)
@@ -139,6 +141,8 @@ class Worker:
                 self._follower.obey(message)
             case Revoked(keys):
                 self._follower.revoked = keys
+            case Overridden(known):
+                self._follower.overrides.learn(known)
             case Others(values):
                 self._usage.others = values
             case Count(asked):

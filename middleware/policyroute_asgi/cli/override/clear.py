@@ -1,0 +1,46 @@
+"""`policyroute override clear`: what was said by hand holds no longer."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from rich.markup import escape
+
+from policyroute.policy.report import suggestion
+from policyroute_asgi import overrides
+from policyroute_asgi.cli import FINDINGS, GOOD, render
+from policyroute_asgi.cli.override import place
+from policyroute_asgi.cli.render import Format
+from policyroute_asgi.overrides import OverridesError
+
+SUMMARY = "take overrides back: one, or without a name all of them"
+EXAMPLE = """  policyroute override clear openai --state-dir /var/lib/policyroute
+  policyroute override clear --state-dir /var/lib/policyroute"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the target or provider (default: all)")
+    place.state_option(parser)
+    render.plain_format_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    now, name = time.time(), arguments.name
+    try:
+        known = {each.name for each in overrides.load(arguments.state_dir) or () if each.until > now}
+        if name is not None and name not in known:
+            render.complain(f"there is no override of `{name}`: {suggestion(name, known) or 'see `override list`'}")
+            return FINDINGS
+        taken = overrides.clear(arguments.state_dir, name, now)
+    except (OverridesError, OSError) as error:
+        return place.failed(error, arguments.state_dir)
+    if arguments.format is Format.JSON:
+        render.as_json({"cleared": [each.as_json() for each in taken]})
+        return GOOD
+    out = render.console()
+    for each in taken:
+        out.print(f"taken back: {escape(place.shown(each, now))}", soft_wrap=True)
+    if not taken:
+        out.print("no override was in force")
+    return GOOD
