@@ -47,8 +47,8 @@ class Exchange:
     `now` is seconds on any clock that never goes back. `eligible` is asked before every attempt, the first included:
     constraints hold on each hop. `ended` is told of each attempt's end, before that. `spare_key` is asked where a key
     failed. `asks` is what is asked of the answer. `carrying` goes on with an answer that broke off, None where nobody
-    may. `keeps`: what there is to take over is kept before anybody does. `floored` is asked where nobody is left, `arrange`
-    who is next. `max_wait`: seconds for the pinned one. Ignored: inputs of attempts that are over, and all after `Done`.
+    may. `keeps`: what there is to take over is kept before anybody does. `floored` is asked where nobody is left,
+    `arrange` who is next. `max_wait`: seconds for the pinned one. Inputs of attempts that are over are ignored.
     """
 
     def __init__(  # noqa: PLR0913 - one name for each thing that decides what is done
