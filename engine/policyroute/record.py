@@ -53,6 +53,11 @@ class AttemptRecord:
     confessed: bool = False
     circled: bool = False
 
+    @property
+    def ttft(self) -> float | None:
+        """Seconds from the attempt's beginning to its first event."""
+        return None if self.first_event is None else self.first_event - self.opened
+
     def as_json(self) -> dict[str, Any]:
         return {
             "number": self.number,

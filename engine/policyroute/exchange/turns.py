@@ -50,8 +50,8 @@ Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 Floored = Callable[[], Excluded | None]
 """One that nothing but a quality floor keeps from being a candidate."""
 
-Ended = Callable[[str, Failure | None], None]
-"""An attempt is over, with this outcome and trouble."""
+Ended = Callable[[str, Failure | None, float | None], None]
+"""An attempt is over, with this outcome and trouble, and after so many seconds to its first event."""
 
 
 class Course(StrEnum):

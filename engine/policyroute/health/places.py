@@ -86,6 +86,14 @@ _OF_AN_ACCOUNT: Final = frozenset(
 )
 
 
+_OF_THE_PLACE: Final = frozenset({MODEL, ENDPOINT})
+
+
+def is_the_places(failure: Failure) -> bool:
+    """Whether it says that the place is ill: the request, the answer asked for and the account are others' matter."""
+    return failure.code not in _OF_AN_ANSWER and _ABOUT.get(failure.kind) in _OF_THE_PLACE
+
+
 def concerned(place: Place, failure: Failure, *, reached: bool) -> Scope | None:
     """What the failure of an attempt there is about, if it is about more than the request. `reached`: there was a
     connection."""
