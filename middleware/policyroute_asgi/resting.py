@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.state import Place as Named
 from policyroute.failures import Failure, FailureKind
 from policyroute.health.cooldowns import Cooling
 from policyroute.health.places import Place
-from policyroute.health.table import Health
+from policyroute.health.table import HealthTable
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Operation
 from policyroute_asgi.provider_keys import Pools
@@ -35,14 +36,21 @@ class Resting:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.table = Health(seed=os.getpid())
+        self.table = HealthTable(seed=os.getpid())
         self._pools: Pools = {}
         self._targets: Mapping[str, Target] = {}
+        self.places: Mapping[Named, Place] = {}
+        """Where chats with each target at each provider go, whoever pays for them."""
 
     def use(self, pools: Pools, targets: Mapping[str, Target]) -> None:
         """This is the policy from now on."""
         if targets is not self._targets:
             self.table.reloaded()
+            self.places = {
+                (name, provider.name): place_of(provider, target.model)
+                for name, target in targets.items()
+                for provider in target.providers
+            }
         self._pools, self._targets = pools, targets
 
     def states(self) -> Iterator[tuple[str, str, str, float]]:
@@ -59,7 +67,7 @@ class Resting:
                     yield name, provider.name, cooling.kind.value, cooling.until - now
 
 
-def _say(candidate: Candidate, table: Health, place: Place, now: float) -> None:
+def _say(candidate: Candidate, table: HealthTable, place: Place, now: float) -> None:
     """The circuit has opened or closed. Names only."""
     names = candidate.target, candidate.provider.name
     if table.breakers.is_broken(place):

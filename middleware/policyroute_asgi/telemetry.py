@@ -15,6 +15,7 @@ from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
+from policyroute_asgi.circuits import Circuits, CircuitStates
 from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
@@ -69,6 +70,7 @@ class Telemetry:
         self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
+        self._circuits = Circuits(self.resting)
         self.open_attempts: dict[Place, int] = {}
         self.in_flight = 0
         self.queued = 0
@@ -76,6 +78,7 @@ class Telemetry:
         metrics.watch(
             lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states, self.resting.states
         )
+        metrics.registry.register(CircuitStates(self._circuits))
 
     def _dropped(self) -> int:
         return self._lines.dropped if self._lines else 0
@@ -83,7 +86,7 @@ class Telemetry:
     def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""
         load_now = GatewayLoad(self.in_flight, load, self.queued)
-        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts)
+        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts, health=self._circuits)
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""

@@ -11,7 +11,7 @@ from policyroute.health.cooldowns import Cooldowns, Cooling
 from policyroute.health.places import Place
 
 
-class Health:
+class HealthTable:
     """One process's table. Times are seconds on one clock that never goes back. Who is in trouble nowhere costs a truth
     test: `if health`. `seed` is another one for each process (`Breakers`)."""
 
