@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from policyroute.decide.state import Health, Place
-from policyroute.health.places import Place as Where
+from policyroute.decide.state import WELL, Health, Place
+from policyroute.health.breaker import Circuit
 from policyroute_asgi.resting import Resting
 
 
@@ -24,23 +24,26 @@ class Circuits(Mapping[Place, Health]):
         self._wall = wall
 
     def __getitem__(self, key: Place) -> Health:
-        return self._of(self._resting.places[key])
+        return self._of(self._resting.circuits[key])
 
     def states(self) -> Iterator[tuple[str, str, str]]:
         """(target, provider, state). From any thread."""
-        for (target, provider), where in self._resting.places.items():
-            yield target, provider, self._of(where).state
+        for (target, provider), circuit in self._resting.circuits.items():
+            yield target, provider, self._of(circuit).state
 
-    def _of(self, where: Where) -> Health:
-        now, circuit = self._resting.clock(), self._resting.table.breakers.at(where)
+    def _of(self, circuit: Circuit) -> Health:
+        now = self._resting.clock()
+        if circuit.closed:
+            rate = circuit.error_rate(now)
+            return Health(error_rate=rate) if rate else WELL
         until = None if circuit.closed else self._wall() + circuit.until - now
         return Health(circuit.state(now).value, circuit.error_rate(now), until)
 
     def __iter__(self) -> Iterator[Place]:
-        return iter(self._resting.places)
+        return iter(self._resting.circuits)
 
     def __len__(self) -> int:
-        return len(self._resting.places)
+        return len(self._resting.circuits)
 
 
 class CircuitStates(Collector):

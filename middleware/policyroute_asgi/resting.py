@@ -13,6 +13,7 @@ from typing import Final
 from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.state import Place as Named
 from policyroute.failures import Failure, FailureKind
+from policyroute.health.breaker import Circuit
 from policyroute.health.cooldowns import Cooling
 from policyroute.health.places import Place
 from policyroute.health.table import HealthTable
@@ -39,15 +40,15 @@ class Resting:
         self.table = HealthTable(seed=os.getpid())
         self._pools: Pools = {}
         self._targets: Mapping[str, Target] = {}
-        self.places: Mapping[Named, Place] = {}
-        """Where chats with each target at each provider go, whoever pays for them."""
+        self.circuits: Mapping[Named, Circuit] = {}
+        """Of each target at each provider."""
 
     def use(self, pools: Pools, targets: Mapping[str, Target]) -> None:
         """This is the policy from now on."""
         if targets is not self._targets:
             self.table.reloaded()
-            self.places = {
-                (name, provider.name): place_of(provider, target.model)
+            self.circuits = {
+                (name, provider.name): self.table.breakers.kept(place_of(provider, target.model))
                 for name, target in targets.items()
                 for provider in target.providers
             }

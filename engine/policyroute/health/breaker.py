@@ -55,6 +55,7 @@ class Circuit:
         "_counts",
         "_first",
         "_held",
+        "_ill",
         "_opened",
         "_row",
         "_seed",
@@ -69,6 +70,7 @@ class Circuit:
         self._seed = seed  # of how much longer or shorter it is open than others
         self._counts = [[-1, 0, 0, 0, 0] for _ in range(BUCKETS)]  # which one; attempts, failed; first tokens, slow
         self._row = 0
+        self._ill = -WINDOW  # when one failed last
         self._times = 0  # that it has opened since it was closed
         self._answers = 0  # since it opened
         self._opened = 0.0
@@ -90,6 +92,8 @@ class Circuit:
 
     def error_rate(self, now: float) -> float:
         """The share of the window's attempts that failed; 0.0 where there were none."""
+        if self._ill <= now - WINDOW:
+            return 0.0
         made, failed, _, _ = self._sums(now)
         return failed / made if made else 0.0
 
@@ -110,6 +114,7 @@ class Circuit:
         bucket[1] += 1
         bucket[2] += 1
         self._row += 1
+        self._ill = now
         if not self.closed:
             if began > self._opened:
                 self._open(kind, now)
@@ -168,7 +173,7 @@ class Circuit:
     def _close(self) -> None:
         self._times = self._answers = self._row = 0
         self._opened = self.until = self.probe = 0.0
-        self._held = False
+        self._held, self._ill = False, -WINDOW
         for bucket in self._counts:
             bucket[:] = (-1, 0, 0, 0, 0)
 

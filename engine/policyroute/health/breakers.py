@@ -37,6 +37,12 @@ class Breakers:
         """To be read. A place that was never asked has one that is closed."""
         return self._circuits.get(place.of(MODEL), _NEW)
 
+    def kept(self, place: Place) -> Circuit:
+        """One that is not forgotten before all others are."""
+        scope, circuit = self._known(place)
+        self._circuits[scope] = self._circuits.pop(scope)
+        return circuit
+
     def is_broken(self, place: Place) -> bool:
         """Whether its circuit is not closed."""
         return bool(self._broken) and place.of(MODEL) in self._broken

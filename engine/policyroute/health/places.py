@@ -6,7 +6,6 @@ Rule of this module: values. A place is what is asked, not what a policy calls i
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from policyroute.failures import Failure, FailureKind
@@ -21,8 +20,7 @@ class Scope(NamedTuple):
     about: tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """`endpoint` is a base URL and how it is reached. `account` tells whose the attempt is; None where several keys
     share the work, since each of them has a rest of its own, or where the caller brought one. `operation` is what is
     asked of the model: a model may not be there for one of them only."""
