@@ -5,7 +5,7 @@ Three names are a start: `load` a directory into a `PolicySet`, `ModelRequest.re
 
 from policyroute import dialects
 from policyroute.author.load import build, load
-from policyroute.decide import Decision, GatewayLoad, Latency, PolicySet, RoutingState
+from policyroute.decide import Decision, GatewayLoad, Health, Latency, PolicySet, RoutingState
 from policyroute.problems import PolicyErrors, Problem
 from policyroute.request import BadRequest, Client, ModelRequest, Operation
 
@@ -16,6 +16,7 @@ __all__ = [
     "Client",
     "Decision",
     "GatewayLoad",
+    "Health",
     "Latency",
     "ModelRequest",
     "Operation",

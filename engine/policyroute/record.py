@@ -58,6 +58,11 @@ class AttemptRecord:
     reasoning_tokens: int | None = None
     response_model: str | None = None
 
+    @property
+    def ttft(self) -> float | None:
+        """Seconds from the attempt's beginning to its first event."""
+        return None if self.first_event is None else self.first_event - self.opened
+
     def as_json(self) -> dict[str, Any]:
         return {
             "number": self.number,

@@ -1,22 +1,29 @@
-"""Which places rest after a failure: one table for all requests, and what one request does about it.
+"""Which places rest after failures: one table for all requests, and what one request does about it.
 
 Rule of this module: who rests is passed over only where somebody else may be asked instead. Nobody is refused for it.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from policyroute.decide.decision import Candidate, Excluded
+from policyroute.decide.state import Place as Named
 from policyroute.failures import Failure, FailureKind
-from policyroute.health.cooldowns import Cooldowns, Cooling
+from policyroute.health.breaker import Circuit
+from policyroute.health.cooldowns import Cooling
 from policyroute.health.places import Place
+from policyroute.health.table import HealthTable
 from policyroute.policy.model import Provider, Target
 from policyroute.request import Operation
 from policyroute_asgi.provider_keys import Pools
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import is_reached
+
+logger = logging.getLogger("policyroute.health")
 
 COOLING: Final = "cooling"
 
@@ -25,18 +32,26 @@ Usable = Callable[[Candidate], Key | Failure | Excluded | None]
 
 
 class Resting:
-    """One process's cool-downs, on one clock (seconds). Other processes have their own, and learn for themselves."""
+    """One process's cool-downs and circuits, on one clock (seconds). Other processes have their own, and learn for
+    themselves."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.table = Cooldowns()
+        self.table = HealthTable(seed=os.getpid())
         self._pools: Pools = {}
         self._targets: Mapping[str, Target] = {}
+        self.circuits: Mapping[Named, Circuit] = {}
+        """Of each target at each provider."""
 
     def use(self, pools: Pools, targets: Mapping[str, Target]) -> None:
         """This is the policy from now on."""
         if targets is not self._targets:
             self.table.reloaded()
+            self.circuits = {
+                (name, provider.name): self.table.breakers.kept(place_of(provider, target.model))
+                for name, target in targets.items()
+                for provider in target.providers
+            }
         self._pools, self._targets = pools, targets
 
     def states(self) -> Iterator[tuple[str, str, str, float]]:
@@ -47,16 +62,27 @@ class Resting:
         for name, target in self._targets.items():
             for provider in target.providers:
                 pool = self._pools.get(provider.name, ())
-                place = _place(provider, target.model, Operation.CHAT, pool[0] if pool else None)
+                place = place_of(provider, target.model, Operation.CHAT, pool[0] if pool else None)
                 cooling = self.table.cooling(place, now)
                 if cooling is not None:
                     yield name, provider.name, cooling.kind.value, cooling.until - now
 
 
+def _say(candidate: Candidate, table: HealthTable, place: Place, now: float) -> None:
+    """The circuit has opened or closed. Names only."""
+    names = candidate.target, candidate.provider.name
+    if table.breakers.is_broken(place):
+        circuit = table.breakers.at(place)
+        left, rate = circuit.until - now, circuit.error_rate(now)
+        logger.warning("circuit of %s at %s open for %.0f s: %s, error rate %.2f", *names, left, circuit.kind, rate)
+    else:
+        logger.warning("circuit of %s at %s closed", *names)
+
+
 class Caution:
     """One request's. `after` are the kinds of failure that another candidate may be asked after."""
 
-    __slots__ = ("_after", "_asked", "_candidates", "_clock", "_operation", "_own", "_table", "_waited")
+    __slots__ = ("_after", "_asked", "_began", "_candidates", "_clock", "_operation", "_own", "_table", "_waited")
 
     def __init__(
         self, resting: Resting, candidates: Sequence[Candidate], after: Collection[FailureKind], operation: Operation
@@ -67,13 +93,14 @@ class Caution:
         self._after = after
         self._operation = operation
         self._asked: tuple[Candidate, Key | None] | None = None
+        self._began = 0.0
         self._own: tuple[Candidate, float] | None = None
         self._waited = False
 
     def passed_over(self, candidate: Candidate, key: Key | None, usable: Usable) -> Failure | None:
         """Why the candidate is not asked now, though it could be. None: the attempt begins, and `ended` follows."""
+        now = self._clock()
         if self._table:
-            now = self._clock()
             place = self._place(candidate, key)
             cooling = self._table.cooling(place, now)
             if (
@@ -84,33 +111,44 @@ class Caution:
                 message = "The target rests after it has failed."
                 return Failure(cooling.kind, message, code=COOLING, retry_after=cooling.until - now)
             self._waited = self._table.admitted(place, now)
-        self._asked = candidate, key
+        self._asked, self._began = (candidate, key), now
         return None
 
     def begun(self) -> None:
         """The attempt has something to show."""
         if self._table and self._asked is not None:
-            self._table.begun(self._place(*self._asked), self._clock())
+            place, now = self._place(*self._asked), self._clock()
+            self._table.begun(place, now)
+            self._leave(place, now)
 
-    def ended(self, failure: Failure | None, *, ok: bool) -> None:
-        """The attempt is over. Where neither `ok` nor a failure is there to be told, it was ended from our side."""
-        if self._asked is None or (failure is None and not self._table):
+    def ended(self, failure: Failure | None, first: float | None = None, *, ok: bool) -> None:
+        """The attempt is over, `first` seconds after which its stream's first token came. Where neither `ok` nor a
+        failure is there to be told, it was ended from our side."""
+        if self._asked is None:
             return
-        now = self._clock()
         candidate, _ = self._asked
-        place = self._place(*self._asked)
+        now, place, table = self._clock(), self._place(*self._asked), self._table
+        was = table.breakers.is_broken(place)
         if failure is not None:
-            until = self._table.failed(place, failure, now, reached=is_reached(failure))
+            until = table.failed(place, failure, self._began, now, reached=is_reached(failure))
             self._own = (candidate, until)
         elif ok:
-            self._table.succeeded(place, now)
+            table.succeeded(place, first, self._began, now)
+        self._leave(place, now)
+        if table.breakers.is_broken(place) is not was:
+            _say(candidate, table, place, now)
+
+    def _leave(self, place: Place, now: float) -> None:
         if self._waited:
             self._waited = False
-            self._table.left(place)
+            self._table.left(place, now)
 
     def _is_own(self, candidate: Candidate, cooling: Cooling) -> bool:
-        """Whether that is no more than what this request has met itself, and waits out in its own way."""
-        return self._own is not None and self._own[0] is candidate and cooling.until <= self._own[1]
+        """Whether that is no more than what this request has met itself, and waits out in its own way. A circuit
+        is open for what many have met."""
+        if cooling.broken or self._own is None:
+            return False
+        return self._own[0] is candidate and cooling.until <= self._own[1]
 
     def _has_better(self, candidate: Candidate, cooling: Cooling, usable: Usable) -> bool:
         """Whether one that comes later in the order can be asked, and is ready or will be sooner."""
@@ -128,10 +166,11 @@ class Caution:
         return False
 
     def _place(self, candidate: Candidate, key: Key | None) -> Place:
-        return _place(candidate.provider, candidate.model, self._operation, key)
+        return place_of(candidate.provider, candidate.model, self._operation, key)
 
 
-def _place(provider: Provider, model: str, operation: Operation, key: Key | None) -> Place:
+def place_of(provider: Provider, model: str, operation: Operation = Operation.CHAT, key: Key | None = None) -> Place:
+    """What is asked there, by whom."""
     endpoint = (provider.base_url, provider.proxy, provider.tls)
     alone = len(provider.api_keys) < 2 and not provider.client_key
     return Place(endpoint, provider.region, model, operation.value, (key or "") if alone else None)

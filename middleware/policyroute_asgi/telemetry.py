@@ -22,6 +22,7 @@ from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
 from policyroute_asgi.attempt_metrics import AttemptMetrics
+from policyroute_asgi.circuits import Circuits, CircuitStates
 from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
@@ -122,6 +123,7 @@ class Telemetry:
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
         self.overrides: Callable[[], Overrides] = lambda: NONE_IN_FORCE
+        self._circuits = Circuits(self.resting)
         self.open_attempts: dict[Place, int] = {}
         self._attempts = AttemptMetrics(metrics.registry, self.open_attempts)
         self.in_flight = 0
@@ -130,6 +132,7 @@ class Telemetry:
         metrics.watch(
             lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states, self.resting.states
         )
+        metrics.registry.register(CircuitStates(self._circuits))
 
     def _dropped(self) -> int:
         return self._lines.dropped if self._lines else 0
@@ -137,8 +140,14 @@ class Telemetry:
     def state(self, load: float) -> RoutingState:
         """What a decision that is made now may know."""
         load_now = GatewayLoad(self.in_flight, load, self.queued)
-        overrides = self.overrides()
-        return RoutingState(self.latencies, self.open_attempts, load_now, counts=self._counts, overrides=overrides)
+        return RoutingState(
+            self.latencies,
+            self.open_attempts,
+            load_now,
+            counts=self._counts,
+            overrides=self.overrides(),
+            health=self._circuits,
+        )
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""

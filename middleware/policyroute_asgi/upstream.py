@@ -106,12 +106,13 @@ class Upstream:
         if self._caution is not None:
             self._caution.begun()
 
-    def ended(self, outcome: str, failure: Failure | None) -> None:
-        """What the state machine says when an attempt is over, before it asks for another."""
+    def ended(self, outcome: str, failure: Failure | None, ttft: float | None) -> None:
+        """What the state machine says when an attempt is over, before it asks for another. `ttft`: seconds."""
         self._trouble = failure if failure is not None else self._trouble
         if self._caution is not None:
             ours = failure is UNWRITABLE  # which says nothing of the provider
-            self._caution.ended(None if ours else failure, ok=outcome == "ok")
+            first = ttft if self._request.stream else None  # a JSON answer has no first token to see
+            self._caution.ended(None if ours else failure, first, ok=outcome == "ok")
 
     @property
     def confessed(self) -> bool:

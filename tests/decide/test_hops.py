@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from policyroute import Client, Decision, Latency, ModelRequest, PolicySet, RoutingState
+from policyroute import Client, Decision, Health, Latency, ModelRequest, PolicySet, RoutingState
 from policyroute.decide import Candidate, Hop
 
 MakePolicy = Callable[[str], PolicySet]
@@ -41,6 +41,36 @@ def test_a_constraint_that_no_longer_holds_puts_the_candidate_out(policy: MakePo
     assert (late.excluded.code, late.excluded.rule) == ("require", "fast")
     assert (ttft(candidate), ttft(late.candidate)) == (0.2, 9.0)
     assert policy_set.hop(decision, candidate, FAST).excluded is None
+
+
+def test_health_is_read_again(policy: MakePolicy, ask: Ask) -> None:
+    policy_set = policy("""
+    rules:
+      - id: well
+        require: >
+          target.health.state != "open" && target.health.error_rate < 0.5 &&
+          (!has(target.health.open_until) || target.health.open_until < timestamp("2026-03-01T12:00:00Z"))
+    default: {route: [mini]}
+    """)
+
+    def out(health: Health) -> bool:
+        state = RoutingState(health={("mini", "openai"): health})
+        return policy_set.hop(decision, decision.candidates[0], state).excluded is not None
+
+    decision = policy_set.decide(ask(), RoutingState.empty(), 0.0)
+    assert [out(Health()), out(Health("half_open", 0.4, 1_772_366_399.0))] == [False, False]
+    assert [out(Health("open")), out(Health(error_rate=0.5)), out(Health("half_open", 0, 1_772_366_400.0))] == [
+        True
+    ] * 3
+    ill = policy_set.hop(
+        decision, decision.candidates[0], RoutingState(health={("mini", "openai"): Health("open", 1.0, 0.0)})
+    )
+    assert ill.candidate.facts is not None
+    assert ill.candidate.facts.observed()["health"] == {
+        "state": "open",
+        "error_rate": 1.0,
+        "open_until": "1970-01-01T00:00:00Z",
+    }
 
 
 def test_a_key_that_went_missing_puts_the_candidate_out(policy: MakePolicy, ask: Ask) -> None:

@@ -35,6 +35,7 @@ def test_the_public_names() -> None:
         "Client",
         "Decision",
         "GatewayLoad",
+        "Health",
         "Latency",
         "ModelRequest",
         "Operation",

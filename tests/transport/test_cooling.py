@@ -27,10 +27,11 @@ from tests.support.providers import (
 
 from policyroute.decide.resolved import ResolvedFallback
 from policyroute.failures import FailureKind
+from policyroute.health.breaker import ROW
 from policyroute.health.cooldowns import FIRST, LONGEST, PROBE
 from policyroute.record import ExchangeRecord
 from policyroute_asgi.brought_keys import BroughtKeys
-from policyroute_asgi.resting import Resting
+from policyroute_asgi.resting import Resting, place_of
 
 pytestmark = pytest.mark.anyio
 
@@ -256,6 +257,86 @@ async def test_what_is_told_is_what_it_rests_for_and_when_to_come_back(kind: str
     assert heard.failure is not None
     assert (heard.failure.kind, heard.failure.code) == (FailureKind.OVERLOADED, "cooling")
     assert heard.failure.retry_after == pytest.approx(15, abs=1)
+
+
+# Circuits -------------------------------------------------------------------------------------------------------------
+
+
+def opened(it: Site, name: str) -> bool:
+    asked = it.gateway.candidate(name, it.providers[name].base_url)
+    return it.gateway.resting.table.breakers.is_broken(place_of(asked.provider, asked.model))
+
+
+async def test_25_errors_leave_nobody_in_rotation(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with site(kind) as it:
+        it.says = dict.fromkeys("abc", BROKEN)
+        for _ in range(25):
+            it.now += 1
+            await it.ask("abc")
+        assert [opened(it, name) for name in "abc"] == [True] * 3
+        it.now += LONGEST
+        it.says = dict.fromkeys("abc", WELL)
+        assert await it.asked("abc") == "a"  # nobody is refused for it
+        assert opened(it, "a")
+        assert await it.asked("abc") == "a"
+        assert not opened(it, "a")
+        assert [opened(it, name) for name in "bc"] == [True] * 2
+    lines = [each.getMessage() for each in caplog.records if each.name == "policyroute.health"]
+    assert lines[0].startswith("circuit of a at a open for 1")
+    assert lines[-1] == "circuit of a at a closed"
+
+
+async def test_while_it_is_down_one_of_fifty_finds_out(kind: str) -> None:
+    async with site(kind) as it:
+        asked, may_answer = asyncio.Event(), asyncio.Event()
+        probing = False
+
+        async def down(each: Asked) -> bool:
+            if probing:
+                asked.set()
+                await may_answer.wait()
+            await each.say(BROKEN)
+            return True
+
+        async with provider(down) as a:
+            both = a.base_url, it.providers["b"].base_url
+            for _ in range(ROW):
+                it.now += LONGEST
+                await it.gateway.ask(*both)
+            before = len(a.asked)
+            for expected in (1, 2):  # and again when the time is over that it is open for then
+                probing = True
+                asked.clear()
+                it.now += LONGEST
+                crowd = [asyncio.create_task(it.gateway.ask(*both)) for _ in range(50)]
+                await asyncio.wait_for(asked.wait(), PATIENCE)
+                it.now += 2 * PROBE  # a probe of a circuit is waited for
+                later = await it.gateway.ask(*both)
+                may_answer.set()
+                assert {heard.target for heard, _ in [*await asyncio.gather(*crowd), later]} == {"b"}
+                assert len(a.asked) == before + expected
+
+
+async def test_streams_that_break_off_open_it_and_wrong_requests_do_not(kind: str) -> None:
+    async with site(kind) as it:
+        it.says["a"] = WRONG
+        for _ in range(ROW):
+            await it.ask("a")
+        assert not opened(it, "a")
+        it.says["a"] = CUT
+        for _ in range(ROW):
+            await it.ask("a", stream=True)
+        assert opened(it, "a")
+
+
+async def test_a_reload_keeps_what_is_known_of_a_place_whatever_it_is_called(kind: str) -> None:
+    async with site(kind) as it:
+        it.says["a"] = BROKEN
+        for _ in range(ROW):
+            await it.ask("a")
+        renamed = replace(candidate("other", it.providers["a"].base_url).spec)
+        it.gateway.resting.use({}, {"other": renamed})
+        assert opened(it, "a")
 
 
 # Its own, and the first after it --------------------------------------------------------------------------------------

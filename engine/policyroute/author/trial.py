@@ -14,9 +14,9 @@ import orjson
 
 from policyroute.author import conversations
 from policyroute.author.answers import answer_of, verdict_on
-from policyroute.cel.values import Timestamp
+from policyroute.author.observed import health_of, seconds
 from policyroute.decide import Decision, PolicySet, RoutingState
-from policyroute.decide.state import GatewayLoad, Latency, Place
+from policyroute.decide.state import GatewayLoad, Health, Latency, Place
 from policyroute.dialects import DIALECTS
 from policyroute.policy.cases import Denied, Expect, Given, GivenClient, GivenRequest
 from policyroute.policy.model import Case, KnownClient, Program
@@ -88,8 +88,9 @@ def failed(outcomes: Iterable[Outcome]) -> tuple[Problem, ...]:
 
 def _outcome(policy: PolicySet, case: Case) -> Outcome:
     given = case.spec.given
-    state, client = state_of(policy.program, given), client_of(given)
+    client = client_of(given)
     try:
+        state = state_of(policy.program, given)
         request, session, labels, errors = conversations.held(
             policy, given, request_of(given, policy.program.profiles), state, client
         )
@@ -171,7 +172,7 @@ def _declared(said: GivenRequest) -> Iterator[tuple[str, Any]]:
     if said.input_tokens is not None and said.size is None:
         yield "size", max(said.input_tokens, 1) * 4  # a body that could hold them
     if said.time is not None:
-        yield "time", Timestamp.parse(said.time).utc().timestamp()
+        yield "time", seconds(said.time)
     if said.messages is not None:
         yield (
             "messages",
@@ -196,15 +197,18 @@ def _tool_call(call: dict[str, str]) -> ToolCall:
 def state_of(program: Program, given: Given) -> RoutingState:
     """What is said of a target holds at each of its providers."""
     latency: dict[Place, Latency] = {}
+    health: dict[Place, Health] = {}
     in_flight: dict[Place, int] = {}
     for name, seen in given.targets.items():
         target = program.targets.get(name)
         for provider in target.providers if target else ():
             if seen.latency:
                 latency[name, provider.name] = Latency(**seen.latency.model_dump())
+            if seen.health:
+                health[name, provider.name] = health_of(seen.health)
             if seen.in_flight is not None:
                 in_flight[name, provider.name] = seen.in_flight
-    return RoutingState(latency, in_flight, GatewayLoad(**given.gateway.model_dump(exclude_none=True)))
+    return RoutingState(latency, in_flight, GatewayLoad(**given.gateway.model_dump(exclude_none=True)), health=health)
 
 
 # What is expected ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from policyroute.decide.answers import Answer
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Hop, RuleError
 from policyroute.decide.judging import Verdict
 from policyroute.decide.policy_set import PolicySet
-from policyroute.decide.state import GatewayLoad, Latency, RoutingState
+from policyroute.decide.state import GatewayLoad, Health, Latency, RoutingState
 
 __all__ = [
     "Answer",
@@ -13,6 +13,7 @@ __all__ = [
     "Denial",
     "Excluded",
     "GatewayLoad",
+    "Health",
     "Hop",
     "Latency",
     "PolicySet",

@@ -16,7 +16,7 @@ from policyroute.policy.model import Target
 from policyroute.policy.qualities import ByTask, Floor
 from policyroute.problems import Span
 
-_CHANGING: Final = frozenset({"est_cost_usd", "latency", "in_flight", "learnt_window", "cache_warm"})
+_CHANGING: Final = frozenset({"est_cost_usd", "latency", "health", "in_flight", "learnt_window", "cache_warm"})
 """The fields of a target that are not the same for every request."""
 
 

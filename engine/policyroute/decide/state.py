@@ -1,4 +1,4 @@
-"""What is known of the targets at the moment of a decision: latency, load, and which providers have no key.
+"""What is known of the targets at the moment of a decision: latency, health, load, and which providers have no key.
 
 Rule of this module: observations come in as plain numbers (seconds), from whoever watches the traffic. Nothing here
 measures, and making one per request costs next to nothing.
@@ -29,6 +29,18 @@ class Latency(NamedTuple):
 
 
 UNKNOWN: Final = Latency()
+
+
+class Health(NamedTuple):
+    """One place's circuit: `closed`, `open` or `half_open`; the share of its latest attempts that failed; and until
+    when it is open (seconds since 1970), None where it is closed."""
+
+    state: str = "closed"
+    error_rate: float = 0.0
+    open_until: float | None = None
+
+
+WELL: Final = Health()
 
 
 class GatewayLoad(NamedTuple):
@@ -65,27 +77,32 @@ class Counts(NamedTuple):
 
 _NO_COUNTS: Final = Counts({}, ())
 _NO_LATENCY: Final[Mapping[Place, Latency]] = {}
+_NO_HEALTH: Final[Mapping[Place, Health]] = {}
 _NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
 
 
 class RoutingState:
     """One moment's view. The mappings may be live: a new state per request over the same mappings is the way to use it.
 
-    `in_flight` counts open attempts by place, `counts` is what prompts come to there. `missing_secrets` names the
-    providers whose key could not be read: their candidates are out. `overrides` are the operator's at this moment.
+    `in_flight` counts open attempts by place, `counts` is what prompts come to there, `health` how the places are: a
+    place that is not in it is well. `missing_secrets` names the providers whose key could not be read: their candidates
+    are out. `overrides` are the operator's at this moment.
     """
 
-    __slots__ = ("_typical", "counts", "gateway", "in_flight", "latency", "missing_secrets", "overrides")
+    __slots__ = ("_typical", "counts", "gateway", "health", "in_flight", "latency", "missing_secrets", "overrides")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that is known
+    def __init__(  # noqa: PLR0913 - one name for each thing that is known
         self,
         latency: Mapping[Place, Latency] = _NO_LATENCY,
         in_flight: Mapping[Place, int] = _NO_IN_FLIGHT,
         gateway: GatewayLoad = IDLE,
         missing_secrets: frozenset[str] = frozenset(),
         counts: Counts = _NO_COUNTS,
+        *,
         overrides: Overrides = NONE_IN_FORCE,
+        health: Mapping[Place, Health] = _NO_HEALTH,
     ) -> None:
+        self.health = health
         self.counts = counts
         self.overrides = overrides
         self.latency = latency

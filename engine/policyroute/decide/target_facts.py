@@ -1,7 +1,7 @@
 """A candidate as CEL sees it: `target`, and `targets["name"]`.
 
-Rule of this module: what changes from moment to moment (cost, latency, load) is read on first touch, from the state the
-object was made with; a new attempt gets a new object.
+Rule of this module: what changes from moment to moment (cost, latency, health, load) is read on first touch,
+from the state the object was made with; a new attempt gets a new object.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from weakref import ref
 
 from policyroute.absent import ABSENT, Absent
 from policyroute.cel.expression import EvaluationError
-from policyroute.cel.values import Duration, TotalMap
+from policyroute.cel.values import Duration, Timestamp, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.endpoints import Endpoint, Supports
-from policyroute.decide.state import Latency, RoutingState
+from policyroute.decide.state import WELL, Health, Latency, RoutingState
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Price
 from policyroute.policy.qualities import ByTask
@@ -55,6 +55,19 @@ class LatencyFacts:
             "total_p95_ms": self.total_p95.seconds * 1000,
             "known": self.known,
         }
+
+
+class HealthFacts:
+    """`target.health`: how its circuit stands."""
+
+    def __init__(self, known: Health) -> None:
+        self.state = known.state
+        self.error_rate = known.error_rate
+        self.open_until = ABSENT if known.open_until is None else Timestamp.of(known.open_until)
+
+    def as_json(self) -> dict[str, Any]:
+        until = None if isinstance(self.open_until, Absent) else str(self.open_until)
+        return {"state": self.state, "error_rate": self.error_rate, "open_until": until}
 
 
 class Asking(Protocol):
@@ -127,6 +140,10 @@ class TargetFacts:
         return LatencyFacts(*self._state.latency_at((self.name, self.provider)))
 
     @Lazy
+    def health(self) -> HealthFacts:
+        return HealthFacts(self._state.health.get((self.name, self.provider), WELL))
+
+    @Lazy
     def in_flight(self) -> int:
         return self._state.in_flight.get((self.name, self.provider), 0)
 
@@ -149,6 +166,8 @@ class TargetFacts:
             seen["in_flight"] = self.in_flight
         if "latency" in read:
             seen["latency"] = self.latency.as_json()
+        if "health" in read:
+            seen["health"] = self.health.as_json()
         return seen
 
 

@@ -60,7 +60,7 @@ class Exchange:
         stream: bool,
         eligible: Eligible,
         spare_key: SpareKey = lambda _candidate: False,
-        ended: Ended = lambda _outcome, _failure: None,
+        ended: Ended = lambda _outcome, _failure, _ttft: None,
         asks: Asks = NOTHING_ASKED,
         carrying: Carrying | None = None,
         keeps: bool = False,
@@ -223,7 +223,7 @@ class Exchange:
 
     def _withdraw(self, given: Withheld, now: float) -> list[Command]:
         """The attempt was not made, and so is none: the next candidate's turn, if anybody's."""
-        self._ended("withheld", None)
+        self._ended("withheld", None, None)
         self.record.attempts.pop()
         self._attempt = self._patience.heard = None
         self._withheld.append(given.reason)
@@ -293,7 +293,7 @@ class Exchange:
             return
         attempt.ended, attempt.outcome = now, outcome
         self._answer.note(attempt, failure)
-        self._ended(outcome, failure)
+        self._ended(outcome, failure, attempt.ttft)
         self._attempt = self._patience.heard = None
 
     def _cancel(self) -> list[Command]:

@@ -50,8 +50,8 @@ Eligible = Callable[[Candidate, float], Excluded | Failure | None]
 Arrange = Callable[[tuple[Candidate, ...]], tuple[Candidate, ...]]
 """Those that were not asked yet, in the order that holds now."""
 
-Ended = Callable[[str, Failure | None], None]
-"""An attempt is over, with this outcome and trouble."""
+Ended = Callable[[str, Failure | None, float | None], None]
+"""An attempt is over, with this outcome and trouble, and after so many seconds to its first event."""
 
 
 class Recourse(StrEnum):

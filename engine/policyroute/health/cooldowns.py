@@ -24,10 +24,11 @@ MOST: Final = 4096
 
 
 class Cooling(NamedTuple):
-    """Until when somebody is left alone, and after what."""
+    """Until when somebody is left alone, and after what. `broken`: its circuit is open."""
 
     until: float
     kind: FailureKind
+    broken: bool = False
 
 
 class _Rest:

@@ -6,7 +6,6 @@ Rule of this module: values. A place is what is asked, not what a policy calls i
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from policyroute.failures import Failure, FailureKind
@@ -21,8 +20,7 @@ class Scope(NamedTuple):
     about: tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """`endpoint` is a base URL and how it is reached. `account` tells whose the attempt is; None where several keys
     share the work, since each of them has a rest of its own, or where the caller brought one. `operation` is what is
     asked of the model: a model may not be there for one of them only."""
@@ -84,6 +82,14 @@ _OF_AN_ANSWER: Final = frozenset({DEPARTED, CIRCLING})
 _OF_AN_ACCOUNT: Final = frozenset(
     {FailureKind.MODEL_NOT_FOUND, FailureKind.RATE_LIMITED, FailureKind.QUOTA_EXHAUSTED},
 )
+
+
+_OF_THE_PLACE: Final = frozenset({MODEL, ENDPOINT})
+
+
+def is_the_places(failure: Failure) -> bool:
+    """Whether it says that the place is ill: the request, the answer asked for and the account are others' matter."""
+    return failure.code not in _OF_AN_ANSWER and _ABOUT.get(failure.kind) in _OF_THE_PLACE
 
 
 def concerned(place: Place, failure: Failure, *, reached: bool) -> Scope | None:

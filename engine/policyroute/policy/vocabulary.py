@@ -31,6 +31,7 @@ from policyroute.cel.types import (
 )
 from policyroute.dialects import DIALECTS
 from policyroute.events import FinishReason
+from policyroute.health.breaker import State
 from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.redact.kinds import GROUPS
 from policyroute.request import PROFILES, Operation
@@ -183,6 +184,14 @@ def target_record(phase: Phase) -> Type:
             "known": known(BOOL, "false where nothing was observed: the others read as their peers' median"),
         },
     )
+    health = record(
+        "health",
+        {
+            "state": known(enum_of(*State), "of its circuit: `closed` is well, `half_open` is being tried"),
+            "error_rate": known(DOUBLE, "0..1, of the attempts of the last minute; 0 where there were none"),
+            "open_until": known(TIMESTAMP, "when its circuit is open no more", optional=True),
+        },
+    )
     supports = record("supports", {name: known(BOOL, doc) for name, doc in CAPABILITIES.items()})
     return record(
         "target",
@@ -201,6 +210,7 @@ def target_record(phase: Phase) -> Type:
             "price": known(price, "USD, as declared"),
             "est_cost_usd": known(DOUBLE, "an estimate for this request, from price and tokens", optional=True),
             "latency": known(latency, "observed by this process"),
+            "health": known(health, "[how it is](health.md), observed by this process"),
             "in_flight": known(INT, "attempts being made at it by this process"),
             "cache_warm": known(BOOL, "whether it was sent this conversation in the last five minutes"),
             "learnt_window": known(
