@@ -20,6 +20,7 @@ from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
 from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.money import Money
 from policyroute_asgi.provider_keys import ProviderKeys
 from policyroute_asgi.resting import Resting
 from policyroute_asgi.sessions import Sitting
@@ -63,6 +64,7 @@ class Telemetry:
 
     def __init__(self, metrics: Metrics, log: Sink | None, clock: Callable[[], float]) -> None:
         self.metrics = metrics
+        self.money = Money(metrics.registry)
         self.latencies = Latencies(clock)
         self.windows = Windows(clock)
         self.integrity = Integrity()
@@ -96,6 +98,7 @@ class Telemetry:
                 self.metrics.refusals.of(attempt.target, attempt.provider).inc()
             if attempt.confessed:
                 self.metrics.confessions.of(attempt.target, attempt.provider).inc()
+            self.money.used(attempt)
             if record is not None:
                 self._measured(attempt, record.schema_hash)
             self.latencies.add(attempt, stream=served.stream)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from policyroute.changes import Change
 from policyroute.decide.decision import NO_COURSE, Candidate, Course, Denial, Excluded, Hop
 from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects.translation import Frame
 from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
+from policyroute.exchange.costs import cost_of
 from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import Treatment
 from policyroute.failures import Failure
-from policyroute.request import ModelRequest
+from policyroute.record import AttemptRecord
+from policyroute.request import ModelRequest, Operation
 from policyroute_asgi.access import Access
 from policyroute_asgi.audit.auditor import UNWRITABLE
 from policyroute_asgi.crossing import Crossing, alone
@@ -29,6 +32,8 @@ from policyroute_asgi.rooms import FULL, Rooms
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 from policyroute_asgi.work import Ongoing
+
+_LEFT: Final = frozenset({"client_closed", "cancelled"})
 
 
 class Upstream:
@@ -75,6 +80,7 @@ class Upstream:
         self._course = course
         self._reception: Reception | None = None
         self._circled = False
+        self._asked: Candidate | None = None
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -127,7 +133,7 @@ class Upstream:
 
     async def run(self, opened: Open, tell: Tell) -> None:
         """Perform one attempt to its end. Cancelling it closes the connection."""
-        candidate = opened.attempt.candidate
+        self._asked = candidate = opened.attempt.candidate
         key = self._key
         self._rooms.opened(candidate)
         self._access.opened(candidate, key)
@@ -207,10 +213,13 @@ class Upstream:
             return None
         return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None, self._course.reaction)
 
-    @property
-    def input_tokens(self) -> int:
-        """About as many as the request has."""
-        return self._request.input_tokens
+    def charge(self, made: AttemptRecord) -> None:
+        """Write down what the last attempt cost, now that it is over. Whoever leaves an answer has asked for it."""
+        left = made.outcome in _LEFT and made.input_tokens is None
+        if (made.estimated or left) and not made.input_tokens:
+            made.estimated, made.input_tokens = True, self._request.input_tokens
+        if self._asked is not None and self._request.operation is not Operation.COUNT_TOKENS:  # nobody charges for it
+            made.cost_usd = cost_of(made, self._asked.spec.price)
 
     def frame(self) -> Frame:
         """What we tell answers with."""

@@ -102,6 +102,10 @@ class Price:
         """Of a request with that many input tokens."""
         return self.above[1] if self.above is not None and tokens > self.above[0] else self
 
+    def served(self, tokens: int, tier: str) -> Price:
+        """Of a request with that many input tokens, at a service tier: where that has no price, at any other's."""
+        return self.tiers.get(tier) or self.at(tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
