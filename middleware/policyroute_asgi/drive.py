@@ -292,7 +292,7 @@ class Drive:
 
     async def _over(self) -> None:
         """The answer is told to its end. Who has that may ask the next thing at once."""
-        self._upstream.charge(self.record.attempts[-1])
+        await self._upstream.settle(self.record)
         if self._keeper is not None:
             # What is labelled is known by this request's prompt: another step of the task would not know it again.
             self.record.attempts[-1].circled = self._upstream.circled

@@ -36,6 +36,19 @@ class Money:
             _PLACE,
         )
 
+        self._warned = _counter(
+            registry, "policyroute_budget_warnings", "Budgets' windows in which the threshold was reached", ["budget"]
+        )
+        self._refused = _counter(
+            registry, "policyroute_budget_refusals", "Requests refused since a budget was used up", ["budget"]
+        )
+
+    def warned(self, budget: str) -> None:
+        self._warned.of(budget).inc()
+
+    def refused(self, budget: str) -> None:
+        self._refused.of(budget).inc()
+
     def used(self, attempt: AttemptRecord) -> None:
         """Account for one attempt that is over."""
         if attempt.input_tokens is None and attempt.output_tokens is None:

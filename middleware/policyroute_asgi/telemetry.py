@@ -15,6 +15,7 @@ from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
+from policyroute_asgi.budgets import Purse
 from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
@@ -49,6 +50,7 @@ class Served:
     request: ModelRequest | None = None
     record: ExchangeRecord | None = None
     sitting: Sitting | None = None
+    purse: Purse | None = None
     status: int = 499
     outcome: str = "client_closed"
     ended: float = 0.0

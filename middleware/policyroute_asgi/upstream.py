@@ -19,10 +19,11 @@ from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import Treatment
 from policyroute.failures import Failure
-from policyroute.record import AttemptRecord
+from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import ModelRequest, Operation
 from policyroute_asgi.access import Access
 from policyroute_asgi.audit.auditor import UNWRITABLE
+from policyroute_asgi.budgets import Purse
 from policyroute_asgi.crossing import Crossing, alone
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Sender
@@ -42,7 +43,8 @@ class Upstream:
     `hop_of` asks the rules about a candidate now; `access` has the keys; `crossing` says what may go to whom; `rooms`
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
-    what there is to tell, `reaction` what is done about a conversation that goes round in circles. `hop`, `adapted`,
+    what there is to tell, `reaction` what is done about a conversation that goes round in circles. `purse` is what
+    it is paid from. `hop`, `adapted`,
     `lost`, `confessed` and `max_tokens` are the last attempt's.
     """
 
@@ -59,6 +61,7 @@ class Upstream:
         caution: Caution | None = None,
         crossing: Crossing | None = None,
         course: Course = NO_COURSE,
+        purse: Purse | None = None,
     ) -> None:
         self.hop: Hop | None = None
         self.adapted: tuple[Change, ...] = ()
@@ -81,6 +84,7 @@ class Upstream:
         self._reception: Reception | None = None
         self._circled = False
         self._asked: Candidate | None = None
+        self._purse = purse
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -212,6 +216,12 @@ class Upstream:
         if first and (ongoing is None or not ongoing.resumes) and self._course.reaction is None:
             return None
         return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None, self._course.reaction)
+
+    async def settle(self, record: ExchangeRecord) -> None:
+        """The client is about to see the end of the answer: what it cost is kept before."""
+        self.charge(record.attempts[-1])
+        if self._purse is not None:
+            await self._purse.settle(record)
 
     def charge(self, made: AttemptRecord) -> None:
         """Write down what the last attempt cost, now that it is over. Whoever leaves an answer has asked for it."""

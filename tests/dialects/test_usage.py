@@ -16,7 +16,7 @@ from policyroute.dialects.anthropic.message import read_usage as anthropic
 from policyroute.dialects.gemini.content import read_usage as gemini
 from policyroute.dialects.openai_chat.chunk import read_usage as chat
 from policyroute.dialects.openai_responses.response import read_usage as responses
-from policyroute.dialects.shapes import obj
+from policyroute.dialects.shapes import items, obj
 from policyroute.events import Usage
 from policyroute.policy.model import Price
 
@@ -144,7 +144,7 @@ def _heard(one: Recording, dialect: str) -> Usage | None:
 
 def _raw(one: Recording) -> Iterator[dict[str, Any]]:
     """Every count in the answer. A stream of Anthropic's adds to what it said first."""
-    body: list[Any] = one.body if isinstance(one.body, list) else [one.body]
+    body = items(one.body) or [one.body]
     told = [_parsed(line[5:]) for line in one.sse.splitlines() if line[:5] == b"data:"] if one.sse else body
     so_far: dict[str, Any] = {}
     for each in map(obj, told):

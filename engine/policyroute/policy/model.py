@@ -17,6 +17,7 @@ from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.policy.accounts import KeyRef, SecretRef
 from policyroute.policy.actions import (
+    Budget,
     Conversing,
     Deny,
     Diverging,
@@ -183,6 +184,7 @@ class Rule:
     divergence: Diverging | None = None
     redact: Redact | None = None
     scrub: Scrub | None = None
+    budget: Budget | None = None
 
     @property
     def fails_closed(self) -> bool:
@@ -236,3 +238,8 @@ class Program:
     refusals: Refusals | None = None
     audit: Audit | None = None
     reads: frozenset[str] = frozenset()
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The names of those that rules define."""
+        return tuple(rule.budget.name for rule in self.rules if rule.budget is not None)
