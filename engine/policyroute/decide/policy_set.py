@@ -155,14 +155,13 @@ class PolicySet:
         enforced, applied = matched & ~effects.shadow, applying & ~effects.shadow
         constraints = effects.constrain.of(applied)
         grounds = Grounds(facts, constraints, self.endpoints)
-        route_rule, plan, order = self._route(enforced)
-        candidates, out = _NOBODY
-        denied, course = self._denied(applied, erred, facts, errors), self._merged.course(enforced)
+        (candidates, out), course = _NOBODY, self._merged.course(enforced)
+        denied = self._denied(applied, erred, facts, errors)
         if course.watch.react and denied is None:
             course, denied = reacted(request, course, session)
-        fallback, expected = self._fallbacks(enforced)
+        route, (fallback, expected) = self._route(enforced), self._fallbacks(enforced)
         if denied is None:
-            candidates, out, denied = self._candidates(route_rule, plan, order, grounds, errors, fallback)
+            candidates, out, denied = self._candidates(*route, grounds, errors, fallback)
         if session is not None or course.reaction is not None:
             candidates, course = pinning.settled(session, course, request, candidates, out, self.endpoints)
         return Decision(
@@ -171,7 +170,7 @@ class PolicySet:
             denied,
             candidates,
             out,
-            route_rule,
+            route[0],
             effects.named(applied),
             effects.named(applying & effects.shadow),
             fallback,
