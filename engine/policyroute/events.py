@@ -8,7 +8,7 @@ it has there: of a whole answer all that is left, so that the same dialect can s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -82,7 +82,8 @@ class OtherContent:
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens of one attempt. `input` includes cached and cache-written tokens, `output` includes reasoning."""
+    """Tokens of one attempt. `input` includes cached and cache-written tokens, `output` includes reasoning. `tier` is
+    the service tier that it was served at, by the provider's name for it; empty where nothing was said."""
 
     input: int
     output: int
@@ -90,6 +91,7 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
     extra: Mapping[str, Any] | None = None
+    tier: str = field(default="", compare=False)
 
 
 @dataclass(slots=True)

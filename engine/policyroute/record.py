@@ -21,6 +21,8 @@ class AttemptRecord:
     `estimated`: the provider did not say how many tokens there were, and these are about as many; `carried` how it was
     asked to go on with what another attempt had begun (`prefill`, `instruct`, `afresh`);
     `unchecked`: nobody can tell whether its answer fits the schema that was demanded;
+    `input_tokens` has `cached_input_tokens` and `cache_write_tokens` in it; `tier` is the service tier that it was
+    served at, in the provider's word; `cost_usd` is by the target's price, None where that or the tokens are not known;
     `max_tokens` is what the answer was let have at most, where anything was said of that; `key` where the key is from
     that it went with (`env NAME`), never the key; `adapted` what its payload said otherwise than the client's request;
     `lost` what of the answer the client's dialect has no words for; `confessed` whether it says what is labelled as a
@@ -43,6 +45,8 @@ class AttemptRecord:
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
+    tier: str = ""
+    cost_usd: float | None = None
     estimated: bool = False
     schema_intact: bool | None = None
     unchecked: bool = False
@@ -77,6 +81,10 @@ class AttemptRecord:
             "total_ms": _ms(self.opened, self.ended),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
+            "cached_input_tokens": self.cached_input_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "tier": self.tier or None,
+            "cost_usd": self.cost_usd,
             "estimated": self.estimated,
             "schema_intact": self.schema_intact,
             "carried": self.carried,

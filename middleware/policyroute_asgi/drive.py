@@ -141,8 +141,7 @@ class Drive:
             made.adapted, made.lost = self._upstream.adapted, tuple(sorted(self._upstream.lost))
             made.max_tokens, made.confessed = self._upstream.max_tokens, self._upstream.confessed
             made.circled = self._upstream.circled
-            if made.estimated and not made.input_tokens:
-                made.input_tokens = self._upstream.input_tokens
+            self._upstream.charge(made)
         if scope.made:
             return  # the machine has cancelled it
         if self._done is not None or self._next is not None:
@@ -294,6 +293,7 @@ class Drive:
 
     async def _over(self) -> None:
         """The answer is told to its end. Who has that may ask the next thing at once."""
+        await self._upstream.settle(self.record)
         if self._keeper is not None:
             # What is labelled is known by this request's prompt: another step of the task would not know it again.
             self.record.attempts[-1].circled = self._upstream.circled

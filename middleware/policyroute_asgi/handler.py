@@ -154,6 +154,8 @@ class Handler:
         served.ended = time.monotonic()
         if served.sitting is not None:
             served.sitting.over(served.record)
+        if served.purse is not None:
+            served.purse.over(served.record)
         if reply.status is not None:
             served.status = reply.status
         if reply.failed is not None:

@@ -5,6 +5,7 @@ Rule of this module: no content, no key. What waits to become a line holds on to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -84,7 +85,14 @@ class LogLine(NamedTuple):
             "skipped": [each.as_json() for each in self.skipped],
             "input_tokens": last.input_tokens if last else None,
             "output_tokens": last.output_tokens if last else None,
+            "cost_usd": _sum(attempt.cost_usd for attempt in self.attempts),
             "total_ms": round((self.ended - self.started) * 1000, 3),
             "ttft_ms": None if self.committed is None else round((self.committed - self.started) * 1000, 3),
             "decide_us": round(self.decide * 1e6, 1),
         }
+
+
+def _sum(costs: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [each for each in costs if each is not None]
+    return sum(known) if known else None

@@ -22,12 +22,14 @@ from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.carrying import carrying
 from policyroute.exchange.integrity import demanded
-from policyroute.request import BadRequest, ModelRequest, Operation, Profiles
+from policyroute.ledger import Standings
+from policyroute.request import ModelRequest, Operation
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
 from policyroute_asgi.beside import AT_ONCE, beside
 from policyroute_asgi.bodies import BodyLimits, read_json_body
 from policyroute_asgi.brought_keys import NO_KEYS, brought_keys
+from policyroute_asgi.budgets import Budgets
 from policyroute_asgi.crossing import Crossings
 from policyroute_asgi.door import Caller
 from policyroute_asgi.drive import Drive
@@ -46,7 +48,7 @@ from policyroute_asgi.state.store import StateStore
 from policyroute_asgi.telemetry import Served, Telemetry
 from policyroute_asgi.tokens import Tokens
 from policyroute_asgi.upstream import Upstream
-from policyroute_asgi.visit import Visit
+from policyroute_asgi.visit import Visit, read_request
 from policyroute_asgi.work import ongoing
 
 _REVOKED: Final = "the key that sent this request does not count any more"
@@ -87,6 +89,7 @@ class Routed:
         self._crossings = crossings
         self._sessions = Sessions(state)
         self._shedding = Shedding(holder, bounds.places, telemetry, self._sessions)
+        self._budgets = Budgets(state, telemetry.money)
         moderator = crossings.moderator
         self._moderated = moderator is not None and moderator.answers != "off"
         self._whole = moderator is not None and moderator.answers == "hold"
@@ -121,7 +124,7 @@ class Routed:
         served, reply = visit.served, visit.reply
         active = self._holder.current
         tenant = caller.client.tenant
-        request = _read(body, visit, active.policy.program.profiles, caller)
+        request = read_request(body, visit, active.policy.program.profiles, caller)
         served.request = request
         served.model = request.model
         served.stream = reply.stream = request.stream
@@ -134,7 +137,9 @@ class Routed:
         served.request = request = sitting.request
         served.hop_errors += sitting.errors
         labels = await self._crossings.labelled(request, caller.client) if active.policy.needs_session_labels else ()
-        decision = self._decide(active, sitting, caller, served, await _looked(active, request), labels)
+        claims = active.policy.claims(request, caller.client, state, request.time, sitting.session)
+        budgets = await self._budgets.standings(claims, tenant) if claims else None
+        decision = self._decide(active, sitting, caller, served, await _looked(active, request), labels, budgets)
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -146,6 +151,8 @@ class Routed:
                 return
         if denied is not None:
             raise Refused(ClientError.of_denial(denied.status, denied.code, denied.message))
+        if decision.budgets:
+            served.purse = await self._budgets.hold(decision, claims, tenant, request.time)
         await self._exchange(visit, active, caller, sitting, decision)
 
     async def _exchange(
@@ -169,6 +176,7 @@ class Routed:
             course=decision.course,
             arrange=partial(arranged, served, self._telemetry.overrides),
             trace=served.trace,
+            purse=served.purse,
         )
         if self._rooms.all_full(decision.candidates):
             room = asyncio.create_task(self._rooms.wait(decision.candidates))
@@ -215,6 +223,7 @@ class Routed:
         served: Served,
         looked: Looked | None,
         labels: Labels,
+        budgets: Standings | None,
     ) -> Decision:
         request = sitting.request
         state = self._telemetry.state(self._places.load)
@@ -228,6 +237,7 @@ class Routed:
             looked=looked,
             session=sitting.session,
             session_labels=labels,
+            budgets=budgets,
         )
         served.decide = time.perf_counter() - started
         served.decision = decision
@@ -269,25 +279,3 @@ async def _looked(active: Active, request: ModelRequest) -> Looked | None:
 def _speak_otherwise(decision: Decision) -> bool:
     """Whether all that is wrong with the candidates is that none counts tokens in the client's dialect."""
     return all(out.code == "dialect" for out in decision.excluded)
-
-
-def _read(body: bytes, visit: Visit, profiles: Profiles, caller: Caller) -> ModelRequest:
-    scope, wanted = visit.scope, visit.endpoint.query
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    request = ModelRequest.read(
-        visit.endpoint.dialect,
-        body,
-        headers,
-        scope["path"],
-        query=scope["query_string"],
-        id=visit.served.request_id,
-        received_at=time.time(),
-        operation=visit.endpoint.operation,
-        profiles=profiles,
-        granted=caller.client.profiles,
-    )
-    if wanted is not None and request.query.get(wanted[0]) != wanted[1]:
-        said = "=".join(wanted)
-        message = f"A stream is served as server-sent events only: send `?{said}`, as the SDKs do."
-        raise BadRequest("unsupported_stream", message, param=wanted[0])
-    return request

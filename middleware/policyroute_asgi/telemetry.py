@@ -22,12 +22,14 @@ from policyroute.failures import FailureKind
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
 from policyroute_asgi.attempt_metrics import AttemptMetrics
+from policyroute_asgi.budgets import Purse
 from policyroute_asgi.circuits import Circuits, CircuitStates
 from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
 from policyroute_asgi.metrics import Metrics
+from policyroute_asgi.money import Money
 from policyroute_asgi.provider_keys import ProviderKeys
 from policyroute_asgi.resting import Resting
 from policyroute_asgi.sessions import Sitting
@@ -81,6 +83,7 @@ class Served:
     request: ModelRequest | None = None
     record: ExchangeRecord | None = None
     sitting: Sitting | None = None
+    purse: Purse | None = None
     status: int = 499
     outcome: str = "client_closed"
     ended: float = 0.0
@@ -116,6 +119,7 @@ class Telemetry:
     ) -> None:
         self.metrics = metrics
         self.traces = traces
+        self.money = Money(metrics.registry)
         self.latencies = Latencies(clock)
         self.windows = Windows(clock)
         self.integrity = Integrity()
@@ -161,6 +165,7 @@ class Telemetry:
                 self.metrics.refusals.of(attempt.target, attempt.provider).inc()
             if attempt.confessed:
                 self.metrics.confessions.of(attempt.target, attempt.provider).inc()
+            self.money.used(attempt)
             if record is not None:
                 self._measured(attempt, record.schema_hash)
             self.latencies.add(attempt, stream=served.stream)

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from policyroute.changes import Change
 from policyroute.decide.decision import NO_COURSE, Candidate, Course, Denial, Excluded, Hop
 from policyroute.decide.resolved import DEFAULT_RESUME, ResolvedResume
 from policyroute.dialects.translation import Frame
 from policyroute.exchange.commands import Attempt, Failed, Open, Withheld
+from policyroute.exchange.costs import cost_of
 from policyroute.exchange.passage import NotForIt
 from policyroute.exchange.resume import Addition
 from policyroute.exchange.treatment import Treatment
 from policyroute.exchange.turns import Arrange
 from policyroute.failures import Failure
-from policyroute.request import ModelRequest
+from policyroute.record import AttemptRecord, ExchangeRecord
+from policyroute.request import ModelRequest, Operation
 from policyroute_asgi.access import Access
 from policyroute_asgi.audit.auditor import UNWRITABLE
+from policyroute_asgi.budgets import Purse
 from policyroute_asgi.crossing import Crossing, alone
 from policyroute_asgi.inflate import plain
 from policyroute_asgi.outward import Sender
@@ -32,6 +36,8 @@ from policyroute_asgi.telemetry import Trace
 from policyroute_asgi.trouble import TRANSPORT_ERRORS, failure_of
 from policyroute_asgi.work import Ongoing
 
+_LEFT: Final = frozenset({"client_closed", "cancelled"})
+
 
 class Upstream:
     """The attempts of one request.
@@ -40,8 +46,8 @@ class Upstream:
     is told of each attempt that is open; `caution` knows who is better left alone. An answer that is told to the client
     by us is called `answer_id`, of [A-Za-z0-9]. `resume` says how one attempt is told of what another did, `ongoing`
     what there is to tell, `reaction` what is done about a conversation that goes round in circles, `trace` is told of
-    each attempt. `arrange` orders who comes next. `hop`, `adapted`, `lost`, `confessed` and `max_tokens` are the last
-    attempt's.
+    each attempt. `arrange` orders who comes next, `purse` is what it is paid from. `hop`, `adapted`, `lost`,
+    `confessed` and `max_tokens` are the last attempt's.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one name for each thing that an attempt needs
@@ -59,6 +65,7 @@ class Upstream:
         course: Course = NO_COURSE,
         arrange: Arrange | None = None,
         trace: Trace | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self.arrange = arrange
         self.hop: Hop | None = None
@@ -82,6 +89,8 @@ class Upstream:
         self._trace = trace
         self._reception: Reception | None = None
         self._circled = False
+        self._asked: Candidate | None = None
+        self._purse = purse
 
     def eligible(self, candidate: Candidate, now: float) -> Excluded | Failure | None:
         """What the state machine asks before each attempt. The hop and the key are kept for the attempt itself."""
@@ -135,7 +144,7 @@ class Upstream:
 
     async def run(self, opened: Open, tell: Tell) -> None:
         """Perform one attempt to its end. Cancelling it closes the connection."""
-        candidate = opened.attempt.candidate
+        self._asked = candidate = opened.attempt.candidate
         key = self._key
         self._rooms.opened(candidate)
         self._access.opened(candidate, key)
@@ -219,10 +228,19 @@ class Upstream:
             return None
         return Addition(attempt, self._resume, ongoing.work() if ongoing is not None else None, self._course.reaction)
 
-    @property
-    def input_tokens(self) -> int:
-        """About as many as the request has."""
-        return self._request.input_tokens
+    async def settle(self, record: ExchangeRecord) -> None:
+        """The client is about to see the end of the answer: what it cost is kept before."""
+        self.charge(record.attempts[-1])
+        if self._purse is not None:
+            await self._purse.settle(record)
+
+    def charge(self, made: AttemptRecord) -> None:
+        """Write down what the last attempt cost, now that it is over. Whoever leaves an answer has asked for it."""
+        left = made.outcome in _LEFT and made.input_tokens is None
+        if (made.estimated or left) and not made.input_tokens:
+            made.estimated, made.input_tokens = True, self._request.input_tokens
+        if self._asked is not None and self._request.operation is not Operation.COUNT_TOKENS:  # nobody charges for it
+            made.cost_usd = cost_of(made, self._asked.spec.price)
 
     def frame(self) -> Frame:
         """What we tell answers with."""

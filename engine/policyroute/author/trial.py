@@ -14,6 +14,7 @@ import orjson
 
 from policyroute.author import conversations
 from policyroute.author.answers import answer_of, verdict_on
+from policyroute.author.budgets import standings
 from policyroute.author.observed import health_of, seconds
 from policyroute.decide import Decision, PolicySet, RoutingState
 from policyroute.decide.state import GatewayLoad, Health, Latency, Place
@@ -94,10 +95,18 @@ def _outcome(policy: PolicySet, case: Case) -> Outcome:
         request, session, labels, errors = conversations.held(
             policy, given, request_of(given, policy.program.profiles), state, client
         )
+        budgets = standings(given, policy.claims(request, client, state, request.time, session))
     except (BadRequest, ValueError) as error:
         return Outcome(case, (f"what is given makes no request: {error}",), None)
     decision = policy.decide(
-        request, state, request.time, decision_id="test", client=client, session=session, session_labels=labels
+        request,
+        state,
+        request.time,
+        decision_id="test",
+        client=client,
+        session=session,
+        session_labels=labels,
+        budgets=budgets,
     )
     verdict = verdict_on(policy, decision, state, answer_of(given, policy.program.refusals, request, decision))
     decision = replace(

@@ -81,11 +81,13 @@ class UsageFacts:
 
 def cost_usd(usage: Usage, price: Price) -> float | Absent:
     """What the tokens cost. A kind of input that has no price of its own costs as much as any other."""
-    price = price.at(usage.input)
+    price = price.served(usage.input, usage.tier)
     if isinstance(price.input, Absent) or isinstance(price.output, Absent):
         return ABSENT
     cached = price.input if isinstance(price.cached_input, Absent) else price.cached_input
     written = price.input if isinstance(price.cache_write, Absent) else price.cache_write
-    plain = max(0, usage.input - usage.cached_input - usage.cache_write)
-    spent = plain * price.input + usage.cached_input * cached + usage.cache_write * written
+    # Some say that more was cached than was asked: no token is paid for twice.
+    read = min(usage.cached_input, usage.input)
+    kept = min(usage.cache_write, usage.input - read)
+    spent = (usage.input - read - kept) * price.input + read * cached + kept * written
     return (spent + usage.output * price.output) / _MILLION

@@ -109,7 +109,8 @@ class Denial:
     """Why no attempt is made.
 
     `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, `drained`, or the rule's.
+    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, `drained`, `budget_exceeded`, or the
+    rule's.
     """
 
     status: int
@@ -201,7 +202,7 @@ class Decision:
     (rule id, effect); their expressions are evaluated for each hop.
     `route_rule` is `default` where no rule routed; `fired` every enforced rule that applies, in order; `shadow` the
     rules in shadow mode that would have. `awaiting` are the rules that have to see the answer, if any may match it.
-    `course` is what becomes of the conversation.
+    `course` is what becomes of the conversation. `budgets` are those that it is paid from, by name.
     """
 
     id: str
@@ -227,6 +228,7 @@ class Decision:
     censors: tuple[tuple[str, Redact], ...] = ()
     scrubs: tuple[tuple[str, Scrub], ...] = ()
     course: Course = NO_COURSE
+    budgets: tuple[str, ...] = ()
 
     @property
     def session(self) -> Settings:
@@ -293,6 +295,7 @@ class Decision:
             "redactions": [rule for rule, _ in self.redactions],
             "censors": [rule for rule, _ in self.censors],
             "scrubs": [rule for rule, _ in self.scrubs],
+            "budgets": list(self.budgets),
             "awaiting": [rule.id for rule in self.awaiting.rules] if self.awaiting else [],
             "errors": [error.as_json() for error in self.errors],
         }

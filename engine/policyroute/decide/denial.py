@@ -30,9 +30,15 @@ _OBSTACLES: Final[Mapping[str, str]] = {
 def by_rule(rule: Rule, error: EvaluationError | None) -> Denial:
     """The earliest matching `deny`; where its condition could not be evaluated, that is why."""
     if error is not None or rule.deny is None:
-        message = f"A policy rule ({rule.id}) could not be evaluated, and what it guards is refused"
-        return Denial(500, "policy_error", message, rule.id)
+        return unclear(rule.id)
     return Denial(rule.deny.status, rule.deny.code, rule.deny.message, rule.id)
+
+
+def unclear(rule: str) -> Denial:
+    """What the rule guards is refused, for nobody can say whether it may be."""
+    return Denial(
+        500, "policy_error", f"A policy rule ({rule}) could not be evaluated, and what it guards is refused", rule
+    )
 
 
 def unserved(model: str, route_rule: str) -> Denial:
@@ -43,6 +49,11 @@ def unserved(model: str, route_rule: str) -> Denial:
         shown = model if len(model) <= _MODEL_SHOWN else model[:_MODEL_SHOWN] + "..."
         message = f"The model `{shown}` does not exist here"
     return Denial(404, "model_not_found", message, None if route_rule == "default" else route_rule)
+
+
+def nobody(out: Sequence[Excluded], model: str, floored: Excluded | None, route_rule: str) -> Denial:
+    """Nobody is left of those whom the route names."""
+    return all_out(out, floored) if out else unserved(model, route_rule)
 
 
 def of_first(out: Excluded) -> Denial:

@@ -6,12 +6,13 @@ effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from policyroute.cel import Expression
 from policyroute.decide.constraints import Constraint
 from policyroute.policy.actions import (
+    Budget,
     Conversing,
     Diverging,
     Expected,
@@ -116,8 +117,19 @@ class Effects:
         self.scrub: Column[tuple[str, Scrub]] = Column(
             rules, lambda rule: (rule.id, rule.scrub) if rule.scrub else None
         )
+        self.budget: Column[tuple[str, Budget]] = Column(
+            rules, lambda rule: (rule.id, rule.budget) if rule.budget else None
+        )
         self._changing = self.transform.mask | self.request_headers.mask | self.response_headers.mask
         self._guarding = self.redact.mask | self.censor.mask | self.scrub.mask
+
+    def closing(self, erred: Collection[int]) -> int:
+        """Those of these rules that apply though nobody can say whether they match."""
+        return sum([1 << position for position in erred]) & self.closed if erred else 0
+
+    def paying(self, bitmap: int) -> tuple[str, ...]:
+        """The names of the budgets of these rules."""
+        return tuple([budget.name for _, budget in self.budget.of(bitmap)]) if bitmap & self.budget.mask else ()
 
     def guards(self, bitmap: int) -> Guards:
         """What these rules redact of what is sent and of what is answered, and what they scrub."""

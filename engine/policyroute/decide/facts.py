@@ -19,6 +19,7 @@ from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets, seen
 from policyroute.lazily import Lazy
+from policyroute.ledger import UNKNOWN, Standings
 from policyroute.policy.model import Target
 from policyroute.policy.qualities import TASK
 from policyroute.request import Client, ModelRequest
@@ -52,12 +53,14 @@ class Facts:
 
     `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled. `session`
     is what is kept of the conversation, None at its first request; `labelled` how secret what it showed before is.
+    `budgets` are how the request's budgets stand.
     """
 
     granted: Mapping[str, Target] | None = None
     profiles: Sequence[Profile] = (DEFAULT,)
     session: Session | None = None
     labelled: Labels = ()
+    budgets: Standings = UNKNOWN
 
     def __init__(
         self,

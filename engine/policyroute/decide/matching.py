@@ -5,7 +5,7 @@ Rule of this module: it is the meaning. The index must give what `scan` gives, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from policyroute.cel.expression import EvaluationError, Expression
@@ -46,8 +46,13 @@ def holds(when: Expression, facts: Facts, position: int, erred: dict[int, Evalua
     return False
 
 
+def all_errors_of(rules: Sequence[Rule], erred: Mapping[int, EvaluationError]) -> list[RuleError]:
+    """What rules whose conditions erred do all the same, and what they do not, by their effects."""
+    return [each for at, error in sorted(erred.items()) for each in errors_of(rules[at], error)] if erred else []
+
+
 def errors_of(rule: Rule, error: EvaluationError) -> list[RuleError]:
-    """What a rule whose condition erred does all the same, and what it does not, by its effects."""
+    """What one of them does, and does not."""
     shadow = rule.mode is Mode.SHADOW
     return [
         RuleError(rule.id, effect, error.reason, error.span, "none" if shadow else consequence)

@@ -13,6 +13,8 @@ from typing import Final
 from policyroute.cel.expression import Environment, EvaluationError
 from policyroute.decide import denial, pinning
 from policyroute.decide.answers import Answer
+from policyroute.decide.budgets import Budgets
+from policyroute.decide.budgets import denied as used_up
 from policyroute.decide.constraints import goes_by_task
 from policyroute.decide.content import Looked, content, labels, questions
 from policyroute.decide.decision import Candidate, Decision, Denial, Excluded, Grounds, Hop, RuleError
@@ -20,13 +22,13 @@ from policyroute.decide.diverging import reacted
 from policyroute.decide.effects import Effects, Order
 from policyroute.decide.eligibility import comparable, excluded, floored, of_one_account
 from policyroute.decide.endpoints import Endpoints
-from policyroute.decide.facts import Labels, facts_class
+from policyroute.decide.facts import Facts, Labels, facts_class
 from policyroute.decide.grants import Grants
 from policyroute.decide.hops import hop
 from policyroute.decide.index import Index, compiling
 from policyroute.decide.judging import AnswerRules, Verdict, judged
 from policyroute.decide.keys import Keys
-from policyroute.decide.matching import errors_of
+from policyroute.decide.matching import all_errors_of
 from policyroute.decide.merge import Merges
 from policyroute.decide.ordering import Named, ordered
 from policyroute.decide.resolved import Expectation, ResolvedFallback
@@ -34,6 +36,7 @@ from policyroute.decide.routes import Plan, pool
 from policyroute.decide.state import RoutingState
 from policyroute.decide.steering import steered
 from policyroute.failures import FailureKind
+from policyroute.ledger import Claim, Standings
 from policyroute.policy.model import Mode, Program
 from policyroute.policy.vocabulary import FLAT, roots
 from policyroute.problems import Problem
@@ -49,7 +52,7 @@ class PolicySet:
         self.program = program
         early = (rule for rule in program.rules if not rule.of_answers)
         self._effects = Effects(early, by_task=goes_by_task(program.targets.values()))
-        environment = Environment(roots(program.targets), FLAT)
+        environment = Environment(roots(program.targets, budgets=program.budgets), FLAT)
         self._index = Index(self._effects.rules, environment)
         later = [rule for rule in program.rules if rule.of_answers and rule.mode is not Mode.OFF]
         self._answers = AnswerRules(later, compiling(environment)) if later else None
@@ -69,6 +72,7 @@ class PolicySet:
         self._default = Plan("default", default.route, self.endpoints, known)
         self._merged = Merges(self._effects, default)
         self._keys = Keys(self._effects.rules, default.session)
+        self._budgets = Budgets(program.rules)
 
     @property
     def revision(self) -> str:
@@ -98,6 +102,14 @@ class PolicySet:
             return ""
         return self._keys.of(self._facts(request, client, state, now, self.endpoints.first), errors)
 
+    def claims(
+        self, request: ModelRequest, client: Client, state: RoutingState, now: float, session: Session | None = None
+    ) -> Mapping[str, Claim | EvaluationError]:
+        """The request's part in every budget, by name: how those stand has to be known for `decide`."""
+        facts = self._facts(request, client, state, now, self.endpoints.first)
+        facts.session = session
+        return self._budgets.claims(facts, now)
+
     def looked(self, request: ModelRequest) -> Looked:
         """What conditions may ask of its texts, for `decide`. A thread may call it that has the request alone."""
         found, labelled = self._asked
@@ -117,31 +129,31 @@ class PolicySet:
         looked: Looked | None = None,
         session: Session | None = None,
         session_labels: Labels = (),
+        budgets: Standings | None = None,
     ) -> Decision:
-        """Decide one request. `now` is in epoch seconds. `looked` is what `looked` says of it, if that was asked.
+        """Decide one request, at `now` (epoch seconds). `looked` is what `looked` says of it, if that was asked.
         `session` is what is kept of its conversation, None at the first request; `session_labels` (least first) how
-        secret the labelled texts of earlier ones are, where `needs_session_labels`. Nothing that a policy or a request
-        says makes it raise: rules that cannot be evaluated are in `errors`, and a request that is not to be served has
-        `denied` set."""
+        secret the labelled texts of earlier ones are, where `needs_session_labels`; `budgets` how those of `claims`
+        stand, None where nothing is spent. Nothing makes it raise: rules that cannot be evaluated are in `errors`, and
+        a request that is not to be served has `denied` set."""
         effects = self._effects
         facts = self._facts(request, client, state, now, self.endpoints.first)
-        if client.models is not None:
-            facts.granted = self._grants.of(client.models)
+        facts.budgets = budgets or self._budgets.unspent
+        facts.granted = self._grants.of(client.models) if client.models is not None else None
         if looked is not None or session is not None or session_labels:
             facts.knowing(looked, session, session_labels)
         matched, erred = self._index.match(facts)
-        applying, errors = (matched | self._closed(erred), self._errors(erred)) if erred else (matched, [])
+        applying, errors = matched | effects.closing(erred), all_errors_of(effects.rules, erred)
         enforced, applied = matched & ~effects.shadow, applying & ~effects.shadow
         constraints = effects.constrain.of(applied)
         grounds = Grounds(facts, constraints, self.endpoints)
-        route_rule, plan, order = self._route(enforced)
-        candidates, out = _NOBODY
-        denied, course = self._denied(applied, erred), self._merged.course(enforced)
+        (candidates, out), course = _NOBODY, self._merged.course(enforced)
+        denied = self._denied(applied, erred, facts, errors)
         if course.watch.react and denied is None:
             course, denied = reacted(request, course, session)
-        fallback, expected = self._fallbacks(enforced)
+        route, (fallback, expected) = self._route(enforced), self._fallbacks(enforced)
         if denied is None:
-            found = self._candidates(route_rule, plan, order, grounds, errors, fallback)
+            found = self._candidates(*route, grounds, errors, fallback)
             candidates, out, denied = steered(state.overrides, *found) if state.overrides else found
         if session is not None or course.reaction is not None:
             candidates, course = pinning.settled(session, course, request, candidates, out, self.endpoints)
@@ -151,7 +163,7 @@ class PolicySet:
             denied,
             candidates,
             out,
-            route_rule,
+            route[0],
             effects.named(applied),
             effects.named(applying & effects.shadow),
             fallback,
@@ -165,6 +177,7 @@ class PolicySet:
             expected,
             *effects.guards(applied),
             course,
+            effects.paying(applied),
         )
 
     def allowed(self, client: Client, asked: Collection[tuple[str, Operation]]) -> tuple[str, ...]:
@@ -215,17 +228,14 @@ class PolicySet:
         after = fallback.after | {FailureKind.SCHEMA_INVALID}
         return replace(fallback, after=after), Expectation(rule, expected.file, expected.schema)
 
-    def _closed(self, erred: Mapping[int, EvaluationError]) -> int:
-        """Those that apply though nobody can say whether they match."""
-        return sum(1 << position for position in erred) & self._effects.closed
-
-    def _errors(self, erred: Mapping[int, EvaluationError]) -> list[RuleError]:
-        rules = self._effects.rules
-        return [each for at, error in sorted(erred.items()) for each in errors_of(rules[at], error)]
-
-    def _denied(self, applied: int, erred: dict[int, EvaluationError]) -> Denial | None:
+    def _denied(
+        self, applied: int, erred: dict[int, EvaluationError], facts: Facts, errors: list[RuleError]
+    ) -> Denial | None:
         found = self._effects.deny.first(applied)
-        return denial.by_rule(found[1], erred.get(found[0])) if found else None
+        if found is not None:
+            return denial.by_rule(found[1], erred.get(found[0]))
+        paying = self._effects.budget.of(applied)
+        return used_up(paying, facts, errors) if paying else None
 
     def _route(self, enforced: int) -> tuple[str, Plan, Order | None]:
         found = self._effects.route.first(enforced)
@@ -274,12 +284,5 @@ class PolicySet:
             candidates, others = of_one_account(candidates, kept)
             out += others
         if not candidates:
-            return (), tuple(out), _nobody(tuple(out), grounds, fallback, rule)
+            return (), tuple(out), denial.nobody(tuple(out), facts.request.model, floored(out, grounds, fallback), rule)
         return candidates, tuple(out), None
-
-
-def _nobody(out: tuple[Excluded, ...], grounds: Grounds, fallback: ResolvedFallback, route_rule: str) -> Denial:
-    """Why, where nobody is left of those whom the route names."""
-    if not out:
-        return denial.unserved(grounds.facts.request.model, route_rule)
-    return denial.all_out(out, floored(out, grounds, fallback))

@@ -115,11 +115,13 @@ class Heard:
         attempt.response_model = self.model
         if self.finish is not None:
             attempt.finish = self.finish.value
-        usage, said = self.usage, estimated(self._said) if failure is not None else 0
+        broken = failure is not None or attempt.outcome != "ok"
+        usage, said = self.usage, estimated(self._said) if broken else 0
         if usage is not None:
             attempt.input_tokens, attempt.output_tokens = usage.input, usage.output
             attempt.cached_input_tokens, attempt.cache_write_tokens = usage.cached_input, usage.cache_write
             attempt.reasoning_tokens = usage.reasoning
+            attempt.tier = as_word(usage.tier) or ""
         if said > (usage.output if usage is not None else 0):
             # It broke off before its provider could tell; some begin with a count.
             attempt.estimated, attempt.output_tokens = True, said

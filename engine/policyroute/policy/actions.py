@@ -12,6 +12,7 @@ from typing import Any, Final
 from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.failures import FailureKind
+from policyroute.ledger import Window
 from policyroute.redact.modes import Mode
 from policyroute.scrub.outputs import Outputs
 from policyroute.scrub.profile import Profile
@@ -164,6 +165,19 @@ class Diverging:
     react: tuple[str, ...] | None = None
     repeats: int | None = None
     polling: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So much may be spent in each window, by each that `per` names (None: all of a tenant together). `warn`: the share
+    of it at which the log says so. `denies`: what is asked after that is refused."""
+
+    name: str
+    limit_usd: float
+    window: Window
+    per: Expression | None
+    warn: float
+    denies: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,12 +147,19 @@ class GivenUsage(Strict):
     reasoning_tokens: Count = 0
 
 
+class GivenBudget(Strict):
+    """What the request's share of it is to have spent."""
+
+    spent_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class Given(Strict):
     request: GivenRequest = GivenRequest()
     client: GivenClient = GivenClient()
     session: GivenSession = GivenSession()
     gateway: GivenGateway = GivenGateway()
     targets: dict[str, GivenTarget] = {}
+    budgets: dict[str, GivenBudget] = {}
     response: GivenResponse | None = None
     usage: GivenUsage | None = None
 

@@ -15,6 +15,7 @@ from policyroute.policy import symbols
 from policyroute.policy.addresses import origin
 from policyroute.policy.audits import Audit
 from policyroute.policy.batches import Batches
+from policyroute.policy.budgets import report_twice
 from policyroute.policy.clients import clients
 from policyroute.policy.clients import profiles as known_profiles
 from policyroute.policy.conflicts import PlacedRule, report_conflicts
@@ -90,7 +91,8 @@ def _linked(files: _Files, revision: str, compiler: Compiler, report: Report) ->
     constants = symbols.constants(symbols.declared("constants", files.all, report), report)
     declared = symbols.declared("variables", files.all, report)
     profiles = known_profiles(files.own, report, files.complete)
-    names = Names(targets, constants, declared, profiles.known if profiles else None, files.complete)
+    budgets = [each.spec.budget.name for each in written if each.spec.budget is not None]
+    names = Names(targets, constants, declared, profiles.known if profiles else None, files.complete, budgets)
     expressions = Expressions(compiler, names.environments(), report)
     variables, expressions = compile_variables(
         {name: each.file for name, each in declared.items() if name in each.document.variables},
@@ -174,6 +176,7 @@ def _rules(written: Sequence[symbols.WrittenRule], scope: Scope, batches: Batche
         if not errors(scope.report.problems[before:]) and is_whole(each.spec, each.file, each.path):
             sound.append(PlacedRule(compiled, each.file, each.path))
     report_conflicts(sound, scope.report)
+    report_twice([(each.rule.budget, each.file, each.path) for each in sound if each.rule.budget], scope)
     batches.rules(sound)
     return tuple(made)
 

@@ -68,4 +68,6 @@ def _of_conversation(read: str) -> bool:
     root, _, rest = read.partition(".")
     if root == "session":
         return rest != "id"
+    if root == "budgets":
+        return True
     return root == "targets" and rest.rpartition(".")[2] in _WARMTH

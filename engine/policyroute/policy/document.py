@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 from policyroute.catalogue import AUTH_STYLES, VENDORS
 from policyroute.catalogue.traits import CallIds, MaxTokensName, OffName, Reasoning, SchemaSubset, SeedName
 from policyroute.policy.audits import AuditSpec
+from policyroute.policy.budgeting import BudgetSpec
 from policyroute.policy.capabilities import CAPABILITIES
 from policyroute.policy.cases import CaseSpec
 from policyroute.policy.conversing import DivergenceSpec, SessionSpec
@@ -228,6 +229,7 @@ class RuleSpec(Strict):
     divergence: DivergenceSpec | None = None
     redact: RedactSpec | None = None
     scrub: ScrubUseSpec | None = None
+    budget: BudgetSpec | None = None
 
 
 class DefaultSpec(Strict):

@@ -240,10 +240,11 @@ EFFECTS: Mapping[str, str] = {
     "divergence": "what is done where it goes round in circles",
     "redact": "replaces what is personal or secret",
     "scrub": "leaves behind what is labelled",
+    "budget": "limits what is spent",
 }
 """Every effect, and what it does. A rule has at least one."""
 
-CLOSED: Final = ("deny", "require", "quality_floor", "redact", "scrub")
+CLOSED: Final = ("deny", "require", "quality_floor", "redact", "scrub", "budget")
 """The effects that a condition which cannot be evaluated applies; it skips the others."""
 
 OF_ANSWERS: Final = ("deny", "response_headers")

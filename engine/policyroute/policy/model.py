@@ -17,6 +17,7 @@ from policyroute.cel import Expression
 from policyroute.clearance import Clearance
 from policyroute.policy.accounts import KeyRef, SecretRef
 from policyroute.policy.actions import (
+    Budget,
     Conversing,
     Deny,
     Diverging,
@@ -102,6 +103,10 @@ class Price:
         """Of a request with that many input tokens."""
         return self.above[1] if self.above is not None and tokens > self.above[0] else self
 
+    def served(self, tokens: int, tier: str) -> Price:
+        """Of a request with that many input tokens, at a service tier: where that has no price, at any other's."""
+        return self.tiers.get(tier) or self.at(tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -179,6 +184,7 @@ class Rule:
     divergence: Diverging | None = None
     redact: Redact | None = None
     scrub: Scrub | None = None
+    budget: Budget | None = None
 
     @property
     def fails_closed(self) -> bool:
@@ -232,3 +238,8 @@ class Program:
     refusals: Refusals | None = None
     audit: Audit | None = None
     reads: frozenset[str] = frozenset()
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The names of those that rules define."""
+        return tuple(rule.budget.name for rule in self.rules if rule.budget is not None)

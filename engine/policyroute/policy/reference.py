@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from policyroute.cel.types import DYN, Kind, Type
 from policyroute.policy.vocabulary import ROOT_DOCS, roots
 
-_TABLES = ("request", "client", "session", "gateway", "content", "target", "response", "usage")
+_TABLES = ("request", "client", "session", "gateway", "content", "budgets", "target", "response", "usage")
 
 
 def reference() -> str:
     """The vocabulary as Markdown: a table for each root, generated into docs/cel.md."""
-    types = roots()
+    types = roots(budgets=["NAME"])
     parts = [_section(name, types[name]) for name in _TABLES]
     others = [f"`{name}`: {ROOT_DOCS[name]}." for name in ("targets", "variables")]
     return "\n\n".join([*parts, *others, "`constants`: the policy's own `constants`."])

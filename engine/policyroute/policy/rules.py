@@ -10,6 +10,7 @@ from policyroute.cel.trouble import PHASE
 from policyroute.cel.types import BOOL, Phase
 from policyroute.policy.actions import Deny
 from policyroute.policy.boundaries import redact, scrub
+from policyroute.policy.budgets import budget
 from policyroute.policy.conversations import check_finds, divergence, session
 from policyroute.policy.document import DefaultSpec, RuleSpec
 from policyroute.policy.effects import CLOSED, EFFECTS, OF_ANSWERS, DenySpec
@@ -82,6 +83,7 @@ def rule(spec: RuleSpec, identity: tuple[str, int], file: File, path: Path, scop
         if spec.redact
         else None,
         scrub=scrub(spec.scrub, file, (*path, "scrub"), scope) if spec.scrub else None,
+        budget=budget(spec.budget, file, (*path, "budget"), scope) if spec.budget else None,
     )
 
 

@@ -28,7 +28,7 @@ _FIELDS: Mapping[str, Mapping[str, Field]] = {
     "gateway": GATEWAY,
     "content": CONTENT,
 }
-_UNKNOWN = {"variables": DYN, "constants": DYN, "targets": map_of(STRING, target_record(Phase.REQUEST))}
+_UNKNOWN = {"variables": DYN, "budgets": DYN, "constants": DYN, "targets": map_of(STRING, target_record(Phase.REQUEST))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Names:
     variables: Iterable[str]
     profiles: Sequence[str] | None = PROFILES
     complete: bool = True
+    budgets: Sequence[str] = ()
 
     def environments(self, fields: Mapping[str, Field] | None = None) -> Environments:
         """With these types of variables; one that is not known may be anything."""
@@ -58,7 +59,7 @@ class Names:
         if not self.complete:
             return Environment({**roots(profiles=profiles), **_UNKNOWN}, FLAT - _UNKNOWN.keys())
         known = {**dict.fromkeys(self.variables, Field(DYN)), **(fields or {})}
-        return Environment(roots(self.targets, known, profiles), FLAT, self.constants)
+        return Environment(roots(self.targets, known, profiles, self.budgets), FLAT, self.constants)
 
 
 def read_by(text: str) -> frozenset[str]:

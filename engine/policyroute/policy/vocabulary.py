@@ -252,6 +252,15 @@ USAGE: Mapping[str, Field] = {
 ANSWER_ROOTS = frozenset({"response", "usage"})
 """What is known once the answer is there."""
 
+BUDGET = record(
+    "budget",
+    {
+        "spent_usd": Field(DOUBLE, "spent in this window, with what calls in flight are expected to cost"),
+        "remaining_usd": Field(DOUBLE, "what is left of the limit, 0 and more"),
+        "used_ratio": Field(DOUBLE, "what is spent as a share of the limit: 1 and more where it is used up"),
+    },
+)
+
 
 ROOT_DOCS: Mapping[str, str] = {
     "request": "the client's request, frozen at admission",
@@ -259,6 +268,7 @@ ROOT_DOCS: Mapping[str, str] = {
     "session": "the conversation",
     "gateway": "this process",
     "content": "what is found in the request's texts: [kinds](redaction.md) and [labels](scrubbing.md), if a rule asks",
+    "budgets": "by name, the share of this request's in [budgets](budgets.md) that rules define",
     "targets": 'every declared target by name, as `target`: `targets["gpt"].quality`',
     "target": "the candidate at hand: in `require`, `where` and `rank`; with `phase: response` the one that answered",
     "response": "the answer, its first choice: in rules with `phase: response`",
@@ -271,8 +281,10 @@ def roots(
     targets: Iterable[str] = (),
     variables: Mapping[str, Field] | None = None,
     profiles: Sequence[str] | None = PROFILES,
+    budgets: Iterable[str] = (),
 ) -> Mapping[str, Type]:
-    """Every root an expression may name, for a policy set with these targets, variables and profiles (None: any)."""
+    """Every root an expression may name, for a policy set with these targets, variables, profiles (None: any) and
+    budgets."""
     profile = replace(REQUEST["profile"], type=enum_of(*(profiles or ())))
     return {
         "request": record("request", {**REQUEST, "profile": profile}),
@@ -280,6 +292,7 @@ def roots(
         "session": record("session", SESSION),
         "gateway": record("gateway", GATEWAY),
         "content": record("content", CONTENT),
+        "budgets": record("budgets", dict.fromkeys(budgets, Field(BUDGET, "the budget of that name"))),
         "targets": map_by_name(targets, target_record(Phase.REQUEST)),
         "target": TARGET,
         "response": record("response", RESPONSE),

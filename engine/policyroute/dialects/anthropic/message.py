@@ -160,4 +160,5 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     cached, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
     thinking = count(obj(usage.get("output_tokens_details")).get("thinking_tokens"))
     asked = count(usage.get("input_tokens")) + cached + written
-    return Usage(asked, count(usage.get("output_tokens")), cached, written, thinking)
+    tier = text(usage.get("service_tier"))
+    return Usage(asked, count(usage.get("output_tokens")), cached, written, thinking, tier=tier)

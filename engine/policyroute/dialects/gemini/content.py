@@ -191,4 +191,5 @@ def read_usage(usage: dict[str, Any], *, everything: bool = False) -> Usage:
     asked = count(usage.get("promptTokenCount")) + count(usage.get("toolUsePromptTokenCount"))
     answered = count(usage.get("candidatesTokenCount")) + thoughts
     extra = rest_of_usage(usage) if everything else None
-    return Usage(asked, answered, count(usage.get("cachedContentTokenCount")), 0, thoughts, extra)
+    tier = text(usage.get("serviceTier"))
+    return Usage(asked, answered, count(usage.get("cachedContentTokenCount")), 0, thoughts, extra, tier)

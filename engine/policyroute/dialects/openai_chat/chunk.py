@@ -76,7 +76,7 @@ class ChunkReader:
                     return False
         usage = chunk.get("usage") or ("x_groq" in chunk and obj(chunk["x_groq"]).get("usage"))
         if usage:
-            events.append(read_usage(obj(usage)))
+            events.append(read_usage(obj(usage), text(chunk.get("service_tier"))))
         return True
 
     def close(self, events: list[StreamEvent]) -> None:
@@ -181,12 +181,14 @@ def _content(content: Any, index: int, events: list[StreamEvent]) -> None:
             events.append(ReasoningDelta(joined, index))
 
 
-def read_usage(usage: dict[str, Any]) -> Usage:
-    """Input includes cached tokens and output includes reasoning, whatever the provider counts."""
+def read_usage(usage: dict[str, Any], tier: str = "") -> Usage:
+    """Input includes cached tokens and output includes reasoning, whatever the provider counts. `tier` is the one that
+    is said beside it."""
     prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     given, answered = obj(usage.get("prompt_tokens_details")), obj(usage.get("completion_tokens_details"))
     reasoning = count(answered.get("reasoning_tokens"))
     if reasoning and count(usage.get("total_tokens")) == prompt + completion + reasoning:
         completion += reasoning
     cached = count(given.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
-    return Usage(prompt, completion, cached, count(given.get("cache_write_tokens")), reasoning)
+    tier = tier or text(usage.get("service_tier"))
+    return Usage(prompt, completion, cached, count(given.get("cache_write_tokens")), reasoning, tier=tier)

@@ -153,7 +153,7 @@ class ResponseReader:
             self.substance = True
             events.append(OtherContent(status))
         if usage := obj(response.get("usage")):
-            events.append(read_usage(usage))
+            events.append(read_usage(usage, text(response.get("service_tier"))))
         self.finished = self._reason(status, response)
         events.append(Finished(self.finished))
         return True
@@ -177,11 +177,13 @@ def _place(event: dict[str, Any]) -> int:
     return place if isinstance(place, int) else 0
 
 
-def read_usage(usage: dict[str, Any]) -> Usage:
-    """Input includes cached tokens and output includes reasoning, whatever the provider counts."""
+def read_usage(usage: dict[str, Any], tier: str = "") -> Usage:
+    """Input includes cached tokens and output includes reasoning, whatever the provider counts. `tier` is said beside
+    it."""
     asked, answered = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
     given = obj(usage.get("input_tokens_details"))
     reasoning = count(obj(usage.get("output_tokens_details")).get("reasoning_tokens"))
     if reasoning and count(usage.get("total_tokens")) == asked + answered + reasoning:
         answered += reasoning
-    return Usage(asked, answered, count(given.get("cached_tokens")), count(given.get("cache_write_tokens")), reasoning)
+    cached, written = count(given.get("cached_tokens")), count(given.get("cache_write_tokens"))
+    return Usage(asked, answered, cached, written, reasoning, tier=tier)
