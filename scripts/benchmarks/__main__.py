@@ -1,8 +1,8 @@
 """Runs the benchmarks and writes docs/benchmarks.md: `scripts/bench [NAME ...] [--quick]`.
 
 `scripts/bench pipeline --kill` takes a minute longer, and is so where all are run.
-`scripts/bench soak --minutes 10`, `scripts/bench audit` and `scripts/bench attacks` (three minutes) are run where they
-are named only.
+`scripts/bench soak --minutes 10`, `scripts/bench audit`, `scripts/bench traces` and `scripts/bench attacks` (three
+minutes) are run where they are named only.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from scripts.benchmarks import (
     session_bench,
     soak_bench,
     state_bench,
+    traces_bench,
     translation_bench,
     workers_bench,
 )
@@ -49,7 +50,7 @@ def main() -> int:
         "only",
         nargs="*",
         help="decide, gateway, translation, redact, scrub, boundary, reload, state, session, memory, workers, pipeline "
-        "(these unless named), soak, midstream, audit, attacks",
+        "(these unless named), soak, midstream, audit, traces, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument("--kill", action="store_true", help="pipeline: kill the gateway in mid-swap, too")
@@ -83,6 +84,7 @@ def main() -> int:
     benches["midstream"] = lambda: section("A thousand streams, a third cut", mid_stream_bench.run())
     benches["audit"] = lambda: section("Audit records", audit_bench.run(scale))
     benches["attacks"] = lambda: section("Attacks", attacks_bench.run())
+    benches["traces"] = lambda: section("Traces, on top", traces_bench.run(scale))
     sections: list[Section] = []
     for name in chosen:
         sections.append(benches[name]())

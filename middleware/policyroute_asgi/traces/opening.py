@@ -6,6 +6,7 @@ Rule of this module: nothing of OpenTelemetry is imported until somebody asks fo
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,8 @@ from policyroute_asgi.telemetry import Traces
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider as TracerProvider  # noqa: PLC0414 - for others, who do not import it
+
+logger = logging.getLogger("policyroute.traces")
 
 EXPORTER_VARIABLE: Final = "OTEL_TRACES_EXPORTER"
 EXPORTERS: Final = ("none", "otlp")
@@ -65,7 +68,12 @@ async def sending(exporter: str) -> AsyncGenerator[TracerProvider | None]:
         return
     from policyroute_asgi.traces.otlp import provider  # noqa: PLC0415
 
-    made: Any = provider()
+    try:
+        made: Any = provider()
+    except Exception as error:  # noqa: BLE001 - whatever does not please it in the variables: requests are served
+        logger.error("SPANS ARE NOT SENT: what the OTEL_* variables say cannot be used (%s)", type(error).__name__)
+        yield None
+        return
     try:
         yield made
     finally:

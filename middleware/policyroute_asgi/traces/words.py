@@ -47,18 +47,18 @@ _FAILURES: Final = frozenset(kind.value for kind in FailureKind)
 
 
 def name_of(scope: Scope) -> str:
-    return f"{scope['method']} {_route(scope)}"
+    return f"{scope['method']} {_route(scope['path'])}"
 
 
 def of_arrival(scope: Scope) -> Attributes:
     """What is known of a request before it is read."""
-    said = {"http.request.method": scope["method"], "http.route": _route(scope)}
+    said = {"http.request.method": scope["method"], "http.route": _route(scope["path"])}
     return said | {"url.scheme": scope["scheme"]} if scope.get("scheme") else said
 
 
-def _route(scope: Scope) -> str:
+@lru_cache(maxsize=1024)
+def _route(path: str) -> str:
     """The path without what differs from client to client: in Gemini's there is a model's name."""
-    path: str = scope["path"]
     return _MODEL.sub(r"/\1/{model}:\2", path)
 
 
