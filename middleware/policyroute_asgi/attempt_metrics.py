@@ -1,4 +1,4 @@
-"""The numbers at `/metrics` that are about attempts: tokens by kind, swaps by cause, how many are open.
+"""The numbers at `/metrics` that are about attempts: swaps by cause, how many are open.
 
 Rule of this module: as in `metrics`, labels are names from the policy and codes of ours.
 """
@@ -36,14 +36,6 @@ class AttemptMetrics:
     """In one registry. `attempts` are those that are open, by place: read, never changed."""
 
     def __init__(self, registry: CollectorRegistry, attempts: Mapping[Place, int]) -> None:
-        self._tokens = Family(
-            Counter(
-                "policyroute_tokens",
-                "Tokens of attempts, failed ones included, by kind; those of all kinds add up to what was used",
-                ["target", "provider", "kind"],
-                registry=registry,
-            )
-        )
         self._swaps = Family(
             Counter(
                 "policyroute_swaps",
@@ -56,21 +48,6 @@ class AttemptMetrics:
 
     def count(self, attempts: Sequence[AttemptRecord]) -> None:
         """All of one request, when it is over."""
-        for attempt in attempts:
-            if attempt.input_tokens is not None or attempt.output_tokens is not None:
-                self._spend(attempt)
         for before, after in pairwise(attempts):
             if (before.target, before.provider) != (after.target, after.provider):
                 self._swaps.of(before.target, before.provider, before.outcome).inc()
-
-    def _spend(self, attempt: AttemptRecord) -> None:
-        cached, written = attempt.cached_input_tokens or 0, attempt.cache_write_tokens or 0
-        kinds = {
-            "input": (attempt.input_tokens or 0) - cached - written,
-            "cached_input": cached,
-            "cache_write": written,
-            "output": attempt.output_tokens or 0,
-        }
-        for kind, tokens in kinds.items():
-            if tokens > 0:
-                self._tokens.of(attempt.target, attempt.provider, kind).inc(tokens)

@@ -14,7 +14,7 @@ from tests.support.edge import JSON, Counting, Log, chat
 
 from policyroute.record import AttemptRecord
 from policyroute_asgi import Gateway, gateway
-from policyroute_asgi.attempt_metrics import AttemptMetrics
+from policyroute_asgi.money import Money
 
 pytestmark = pytest.mark.anyio
 CHAT = "/v1/chat/completions"
@@ -210,8 +210,9 @@ async def test_tokens_swaps_and_open_attempts_are_counted_by_place(app: Gateway)
     assert after.get(f'policyroute_in_flight_attempts{{{place}"stall"}}', 0) == 0
     assert after[f'policyroute_swaps_total{{cause="rate_limited",{place}"throttle"}}'] == 1
     assert len([name for name in after if name.startswith("policyroute_swaps_total")]) == 1
+    served = f'{place}"ok"'
     spent = {
-        name: value for name, value in after.items() if name.startswith("policyroute_tokens_total") and "ok" in name
+        name: value for name, value in after.items() if name.startswith("policyroute_tokens_total") and served in name
     }
     assert sum(spent.values()) == usage["total_tokens"]
     assert spent[f'policyroute_tokens_total{{kind="output",{place}"ok"}}'] == usage["completion_tokens"]
@@ -230,6 +231,6 @@ def test_no_token_is_of_two_kinds(cached: int | None, written: int | None, expec
     attempt = AttemptRecord(
         1, "t", "p", "m", 0.0, input_tokens=100, output_tokens=7, cached_input_tokens=cached, cache_write_tokens=written
     )
-    AttemptMetrics(registry, {}).count([attempt])
+    Money(registry).used(attempt)
     samples = [each for family in registry.collect() for each in family.samples if each.name.endswith("tokens_total")]
     assert {sample.labels["kind"]: sample.value for sample in samples} == expected

@@ -108,9 +108,8 @@ class Excluded:
 class Denial:
     """Why no attempt is made.
 
-    `code` is stable: `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
-    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, `drained`, `budget_exceeded`, or the
-    rule's.
+    `code` is stable: the rule's, or `policy_error`, `model_not_found`, `model_not_granted`, `no_eligible_target`,
+    `no_model_meets_floor`, `context_length_exceeded`, `unsupported`, `divergence`, `drained`, `budget_exceeded`.
     """
 
     status: int

@@ -132,10 +132,9 @@ class PolicySet:
         budgets: Standings | None = None,
     ) -> Decision:
         """Decide one request, at `now` (epoch seconds). `looked` is what `looked` says of it, if that was asked.
-        `session` is what is kept of its conversation, None at the first request; `session_labels` (least first) how
-        secret the labelled texts of earlier ones are, where `needs_session_labels`; `budgets` how those of `claims`
-        stand, None where nothing is spent. Nothing makes it raise: rules that cannot be evaluated are in `errors`, and
-        a request that is not to be served has `denied` set."""
+        `session` is what is kept of its conversation, None at the first; `session_labels` (least first) how secret the
+        labelled texts of earlier ones are, where `needs_session_labels`; `budgets` how those of `claims` stand, None
+        where nothing is spent. Never raises: rules that err are in `errors`, who is not served has `denied` set."""
         effects = self._effects
         facts = self._facts(request, client, state, now, self.endpoints.first)
         facts.budgets = budgets or self._budgets.unspent

@@ -1,7 +1,6 @@
 """What CEL sees: every root and field, with type, phase, cost and meaning, in one table.
 
-Rule of this module: it is the only list. The checker compiles against it, `decide.facts` is tested against it, and
-the reference in docs/cel.md is generated from it (`policy.reference`).
+Rule of this module: the only list: the checker compiles against it, docs/cel.md is generated (`policy.reference`).
 """
 
 from __future__ import annotations
