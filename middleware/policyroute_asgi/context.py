@@ -60,14 +60,16 @@ class Contexts:
             return Context({UNKNOWN: {}})
         return Context(sent)
 
-    async def keep(self, conversation: str, context: Context, ttl: float, *, first: bool) -> None:
+    async def keep(self, conversation: str, context: Context, ttl: float, *, first: bool, counted: bool) -> None:
         """For `ttl` seconds. `first`: an account gets the context that had it not; other processes know of it before
-        the account does."""
+        the account does, if that matters to what it gets. `counted`: so does how much of it each account got."""
         change = partial(_merged, context.exposure)
-        if first:
+        if first and counted:
             await update_in_time(self._store, _KIND, conversation, change, ttl)
-        else:
+        elif first or counted:
             self._store.update_later(_KIND, conversation, change, ttl)
+        else:
+            self._store.keep_longer(_KIND, conversation, ttl)
 
 
 def _merged(sent: Exposure, kept: bytes | None) -> bytes:

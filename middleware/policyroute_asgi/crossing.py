@@ -202,7 +202,8 @@ class Crossing:
         if kept is None or not kept.conversation:
             return
         ttl = self._decision.session.ttl if self._decision is not None else TTL
-        await kept.contexts.keep(kept.conversation, after, ttl, first=first and bool(hop.scrubs))
+        counted = bool(hop.scrubs) or kept.auditor.active
+        await kept.contexts.keep(kept.conversation, after, ttl, first=first, counted=counted)
         if hop.scrubs:
             known = self._secrecy.labelled
             self._secrecy.labelled = await kept.labels.keep(kept.conversation, known, labelled, ttl)

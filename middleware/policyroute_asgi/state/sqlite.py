@@ -28,6 +28,8 @@ from policyroute_asgi.state.unwritten import Write, WriteBehind
 logger = logging.getLogger("policyroute.state")
 
 NAME: Final = "state.db"
+_GATHER: Final = 0.005
+"""Seconds that a transaction waits for more writes that nobody waits for."""
 _BATCH: Final = 500
 """Writes of one transaction."""
 _MOST_LONGER: Final = 10_000
@@ -97,15 +99,19 @@ class SqliteStore(WriteBehind):
             connection.close()
 
     def _next_batch(self, patience: float) -> list[Write | Longer] | None:
-        """What waits, at most so many; None at the end."""
+        """What waits, at most so many; None at the end. As long as nobody waits for any of it, what comes within a
+        moment goes with it: each sync costs as much as hundreds of rows."""
         batch: list[Write | Longer] = []
+        last = 0.0
         try:
             first = self._queue.get(timeout=patience)
+            last = time.monotonic() + _GATHER
             while first is not None:
                 batch.append(first)
                 if len(batch) == _BATCH:
                     return batch
-                first = self._queue.get_nowait()
+                last = 0.0 if isinstance(first, Write) and first.done is not None else last
+                first = self._queue.get(timeout=max(0.0, last - time.monotonic()))
         except Empty:
             return batch
         if not batch:
