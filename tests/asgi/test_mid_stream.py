@@ -13,7 +13,7 @@ from tests.support.speakers import ERRORS, FINISHES, Ask, Speaker, speaker
 from tests.support.tellers import ANSWER, Ending, Teller, Tellers
 
 from policyroute.dialects import DIALECTS
-from policyroute.health.cooldowns import Cooldowns
+from policyroute.health.table import HealthTable
 from policyroute_asgi import Router, gateway
 
 pytestmark = [
@@ -57,7 +57,7 @@ async def url(tmp_path_factory: pytest.TempPathFactory, tellers: Tellers) -> Asy
     folder = tmp_path_factory.mktemp("policies")
     (folder / "policy.yaml").write_text(policy())
     router = Router(folder, transport=tellers)
-    tellers.rested = lambda: setattr(router.services.telemetry.resting, "table", Cooldowns())
+    tellers.rested = lambda: setattr(router.services.telemetry.resting, "table", HealthTable())
     async with serving(gateway(router)) as url:
         yield url
 

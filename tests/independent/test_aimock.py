@@ -15,7 +15,7 @@ from tests.support.edge import Log
 from tests.support.speakers import ERRORS, FINISHES, Ask, Speaker, speaker
 
 from policyroute.dialects import DIALECTS
-from policyroute.health.cooldowns import Cooldowns
+from policyroute.health.table import HealthTable
 from policyroute_asgi import Router, gateway
 
 pytestmark = [
@@ -50,7 +50,7 @@ async def url(aimock: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOCK_KEY", "mock-key")
         router = Router(folder, log=Log())
-        RESTED.append(lambda: setattr(router.services.telemetry.resting, "table", Cooldowns()))
+        RESTED.append(lambda: setattr(router.services.telemetry.resting, "table", HealthTable()))
         async with serving(gateway(router)) as url:
             yield url
 
