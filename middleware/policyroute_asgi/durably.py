@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
 
 
 def write(path: Path, data: bytes) -> None:
@@ -55,6 +60,19 @@ def alone(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def read(path: Path, adapter: TypeAdapter[T], writer: str, trouble: Callable[[str], Exception]) -> T | None:
+    """What the command `writer` wrote there; None where there is no file. Raises `trouble` with why it cannot be
+    known, without content."""
+    try:
+        return adapter.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise trouble(f"`{path}` cannot be read: {error.strerror}") from None
+    except ValidationError:
+        raise trouble(f"`{path}` is not what `{writer}` writes") from None
 
 
 def sync(folder: Path) -> None:

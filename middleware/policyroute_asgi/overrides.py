@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from policyroute.decide.overrides import Override
 from policyroute.problems import Problem
@@ -59,16 +59,10 @@ class OverridesError(Exception):
 
 def load(state_dir: Path) -> tuple[Override, ...] | None:
     """What is written there, also what has ended; None where there is no file. Raises OverridesError."""
-    path = state_dir / NAME
-    try:
-        rows = _JSON.validate_json(path.read_bytes()).overrides
-    except FileNotFoundError:
+    found = durably.read(state_dir / NAME, _JSON, "policyroute override", OverridesError)
+    if found is None:
         return None
-    except OSError as error:
-        raise OverridesError(f"`{path}` cannot be read: {error.strerror}") from None
-    except ValidationError:
-        raise OverridesError(f"`{path}` is not what `policyroute override` writes") from None
-    return tuple(Override(row.name, row.action, row.reason, row.since, row.until) for row in rows)
+    return tuple(Override(row.name, row.action, row.reason, row.since, row.until) for row in found.overrides)
 
 
 def put(state_dir: Path, new: Override) -> None:

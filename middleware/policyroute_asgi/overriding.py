@@ -17,7 +17,7 @@ from policyroute.decide.overrides import NONE_IN_FORCE, Override, Overrides
 from policyroute.problems import Problem
 from policyroute_asgi import apart, overrides
 from policyroute_asgi.overrides import OverridesError
-from policyroute_asgi.watch import changes
+from policyroute_asgi.watch import rereads
 
 logger = logging.getLogger("policyroute.reload")
 
@@ -75,13 +75,9 @@ class Overriding:
                 self._learn(found or ())
         return (self.standing.known, self.problems) != before
 
-    async def changed(self, heartbeat: float) -> AsyncGenerator[None]:
+    def changed(self, heartbeat: float) -> AsyncGenerator[None]:
         """Yields after every change, from now on. Ends at once where there is no state directory."""
-        if self._state_dir is None:
-            return
-        async for _ in changes(self._state_dir, heartbeat, _FILE):
-            if await self.read():
-                yield
+        return rereads(self._state_dir, heartbeat, _FILE, self.read)
 
     def _learn(self, known: Known) -> None:
         if known == self.standing.known:

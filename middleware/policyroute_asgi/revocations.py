@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from policyroute.problems import Problem
 from policyroute_asgi import durably
@@ -53,15 +53,8 @@ class RevocationsError(Exception):
 
 def load(state_dir: Path) -> tuple[Revocation, ...]:
     """Every key that was revoked; none where there is no file. Raises RevocationsError."""
-    path = state_dir / NAME
-    try:
-        return _JSON.validate_json(path.read_bytes()).keys
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise RevocationsError(f"`{path}` cannot be read: {error.strerror}") from None
-    except ValidationError:
-        raise RevocationsError(f"`{path}` is not what `policyroute client revoke` writes") from None
+    found = durably.read(state_dir / NAME, _JSON, "policyroute client revoke", RevocationsError)
+    return found.keys if found is not None else ()
 
 
 def add(state_dir: Path, new: Iterable[Revocation]) -> tuple[Revocation, ...]:

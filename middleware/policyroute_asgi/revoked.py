@@ -14,7 +14,7 @@ from typing import Final
 from policyroute.problems import Problem
 from policyroute_asgi import apart, revocations
 from policyroute_asgi.revocations import Revocation, RevocationsError
-from policyroute_asgi.watch import changes
+from policyroute_asgi.watch import rereads
 
 logger = logging.getLogger("policyroute.reload")
 
@@ -51,13 +51,9 @@ class Revoked:
             self._learn(found)
         return (self.digests, self.problems) != before
 
-    async def changed(self, heartbeat: float) -> AsyncGenerator[None]:
+    def changed(self, heartbeat: float) -> AsyncGenerator[None]:
         """Yields after every change, from now on. Ends at once where there is no state directory."""
-        if self._state_dir is None:
-            return
-        async for _ in changes(self._state_dir, heartbeat, _FILE):
-            if await self.read():
-                yield
+        return rereads(self._state_dir, heartbeat, _FILE, self.read)
 
     def _lost(self, found: tuple[Revocation, ...]) -> tuple[Problem, ...]:
         lost = len(self.digests - {each.key_sha256 for each in found})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,17 @@ async def changes(directory: Path, heartbeat: float, only: frozenset[str] | None
         except (OSError, RuntimeError) as error:
             logger.warning("no file events (%s): looking every %g s", error, heartbeat)
             await asyncio.sleep(heartbeat)
+
+
+async def rereads(
+    directory: Path | None, heartbeat: float, only: frozenset[str], read: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[None]:
+    """Yields after every change that `read` says there was, from now on. Ends at once where there is no directory."""
+    if directory is None:
+        return
+    async for _ in changes(directory, heartbeat, only):
+        if await read():
+            yield
 
 
 async def _watch(places: Places, heartbeat: float) -> AsyncGenerator[bool]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import stat
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.reloading import serving
 
 from policyroute.decide.overrides import Override
 from policyroute_asgi.activation import PolicyHolder
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.anyio
 
 Policy = Callable[[str], str]
 PATIENCE = 20.0
-NEVER = 3600.0
 
 
 def drain(name: str, since: float = 0.0, until: float | None = None) -> Override:
@@ -32,16 +31,6 @@ def drain(name: str, since: float = 0.0, until: float | None = None) -> Override
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
-
-
-@asynccontextmanager
-async def serving(preparation: Preparation) -> AsyncGenerator[PolicyHolder]:
-    holder = PolicyHolder(preparation, heartbeat=NEVER)
-    try:
-        await holder.start()
-        yield holder
-    finally:
-        await holder.aclose()
 
 
 async def until(holder: PolicyHolder, condition: Callable[[], bool]) -> None:

@@ -7,15 +7,15 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from tests.support.canaries import client_key
 from tests.support.processes import overheard
+from tests.support.reloading import serving
 
 from policyroute.author.load import build
 from policyroute.decide import PolicySet
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.anyio
 Policy = Callable[[str], str]
 Clients = Callable[[str], None]
 PATIENCE = 20.0
-NEVER = 3600.0
 KEY, OTHER = client_key("one"), client_key("two")
 
 
@@ -56,16 +55,6 @@ def clients(directory: Path) -> Clients:
 
     write(f"ci: {{key_sha256: [{sha(KEY)}, {sha(OTHER)}]}}")
     return write
-
-
-@asynccontextmanager
-async def serving(preparation: Preparation) -> AsyncGenerator[PolicyHolder]:
-    holder = PolicyHolder(preparation, heartbeat=NEVER)
-    try:
-        await holder.start()
-        yield holder
-    finally:
-        await holder.aclose()
 
 
 def revoke_and_kill(directory: Path, state: Path) -> None:
