@@ -5,24 +5,14 @@ Rule of this package: it reads, also beside a gateway that writes, and shows no 
 
 from __future__ import annotations
 
-import argparse
-
-from policyroute_asgi.cli import manual
+from policyroute_asgi.cli.actions import Actions
 from policyroute_asgi.cli.audit import show, verify
-from policyroute_asgi.cli.client import Action
 
 EXAMPLE = """  policyroute audit show 7c1e-42 --tenant acme --state-dir /var/lib/policyroute
   policyroute audit verify --state-dir /var/lib/policyroute
   policyroute audit verify --help"""
 
-_ACTIONS: dict[str, Action] = {"show": show, "verify": verify}
+_ACTIONS = Actions({"show": show, "verify": verify})
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="show | verify")
-    for name, action in _ACTIONS.items():
-        action.configure(actions.add_parser(name, help=action.SUMMARY, **manual(action.SUMMARY, action.EXAMPLE)))
-
-
-def run(arguments: argparse.Namespace) -> int:
-    return _ACTIONS[arguments.action].run(arguments)
+configure = _ACTIONS.configure
+run = _ACTIONS.run
