@@ -36,8 +36,7 @@ class Circuits(Mapping[Place, Health]):
         if circuit.closed:
             rate = circuit.error_rate(now)
             return Health(error_rate=rate) if rate else WELL
-        until = None if circuit.closed else self._wall() + circuit.until - now
-        return Health(circuit.state(now).value, circuit.error_rate(now), until)
+        return Health(circuit.state(now).value, circuit.error_rate(now), self._wall() + circuit.until - now)
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._resting.circuits)

@@ -15,14 +15,12 @@ from typing import Final
 from policyroute.decide.answers import Answer
 from policyroute.decide.content import Looked
 from policyroute.decide.decision import Candidate, Decision, Excluded, Hop
-from policyroute.decide.facts import Labels
 from policyroute.decide.judging import Verdict
 from policyroute.decide.overrides import DRAINED
 from policyroute.dialects import ClientError
 from policyroute.exchange.answering import Asks, Review
 from policyroute.exchange.carrying import carrying
 from policyroute.exchange.integrity import demanded
-from policyroute.ledger import Standings
 from policyroute.request import ModelRequest, Operation
 from policyroute_asgi.access import Access
 from policyroute_asgi.activation import PolicySource, still_admits
@@ -139,7 +137,21 @@ class Routed:
         labels = await self._crossings.labelled(request, caller.client) if active.policy.needs_session_labels else ()
         claims = active.policy.claims(request, caller.client, state, request.time, sitting.session)
         budgets = await self._budgets.standings(claims, tenant) if claims else None
-        decision = self._decide(active, sitting, caller, served, await _looked(active, request), labels, budgets)
+        looked = await _looked(active, request)
+        started = time.perf_counter()
+        served.decision = decision = active.policy.decide(
+            request,
+            state,
+            request.time,
+            decision_id=served.decision_id,
+            client=caller.client,
+            looked=looked,
+            session=sitting.session,
+            session_labels=labels,
+            budgets=budgets,
+        )
+        served.decide = time.perf_counter() - started
+        sitting.decided(decision)
         if reply.full:
             reply.add(b"x-policyroute-rule", decision.route_rule)
             reply.add(b"x-policyroute-revision", decision.revision[:12])
@@ -214,35 +226,6 @@ class Routed:
             return bool(request.at(candidate.provider.name, candidate.provider.base_url).kept)
 
         return Access(keys, active, conversation, brought, tokens=self._tokens, one_key=one_key)
-
-    def _decide(  # noqa: PLR0913, PLR0917 - what a decision rests on
-        self,
-        active: Active,
-        sitting: Sitting,
-        caller: Caller,
-        served: Served,
-        looked: Looked | None,
-        labels: Labels,
-        budgets: Standings | None,
-    ) -> Decision:
-        request = sitting.request
-        state = self._telemetry.state(self._places.load)
-        started = time.perf_counter()
-        decision = active.policy.decide(
-            request,
-            state,
-            request.time,
-            decision_id=served.decision_id,
-            client=caller.client,
-            looked=looked,
-            session=sitting.session,
-            session_labels=labels,
-            budgets=budgets,
-        )
-        served.decide = time.perf_counter() - started
-        served.decision = decision
-        sitting.decided(decision)
-        return decision
 
     def _hop(self, active: Active, decision: Decision, candidate: Candidate, caller: Caller, served: Served) -> Hop:
         if caller.match is not None and not still_admits(self._holder, caller.match):

@@ -32,6 +32,9 @@ class Budgets:
         self._budgets = [(rule.id, rule.budget) for rule in rules if rule.budget is not None]
         self.unspent = Standings({each.name: Standing(0.0, each.limit_usd) for _, each in self._budgets})
 
+    def __bool__(self) -> bool:
+        return bool(self._budgets)
+
     def claims(self, facts: Facts, now: float) -> dict[str, Claim | EvaluationError]:
         """The request's part in every budget, by name, whether or not its rule will apply."""
         return {budget.name: _claim(rule, budget, facts, now) for rule, budget in self._budgets}

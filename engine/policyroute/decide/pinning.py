@@ -36,8 +36,7 @@ def ahead(session: Session | None, request: ModelRequest) -> Ahead:
     if session is None or pin is None or request.operation is Operation.EMBEDDINGS:
         return ()
     home = session.home
-    returns = session.settings.back and home is not None and home != pin.place
-    if returns and home is not None and not request.kept:
+    if session.settings.back and home is not None and home != pin.place and not request.kept:
         return (HOME, home), (PINNED, pin.place)
     return ((PINNED, pin.place),)
 

@@ -106,6 +106,8 @@ class PolicySet:
         self, request: ModelRequest, client: Client, state: RoutingState, now: float, session: Session | None = None
     ) -> Mapping[str, Claim | EvaluationError]:
         """The request's part in every budget, by name: how those stand has to be known for `decide`."""
+        if not self._budgets:
+            return {}
         facts = self._facts(request, client, state, now, self.endpoints.first)
         facts.session = session
         return self._budgets.claims(facts, now)
