@@ -6,8 +6,27 @@ Rule of this module: values in, values out. What cannot be read raises ValueErro
 from __future__ import annotations
 
 from policyroute.cel.values import Timestamp
-from policyroute.decide.state import Health
-from policyroute.policy.cases import GivenHealth
+from policyroute.decide.state import GatewayLoad, Health, Latency, Place, RoutingState
+from policyroute.policy.cases import Given
+from policyroute.policy.given_targets import GivenHealth
+from policyroute.policy.model import Program
+
+
+def state_of(program: Program, given: Given) -> RoutingState:
+    """What is said of a target holds at each of its providers."""
+    latency: dict[Place, Latency] = {}
+    health: dict[Place, Health] = {}
+    in_flight: dict[Place, int] = {}
+    for name, seen in given.targets.items():
+        target = program.targets.get(name)
+        for provider in target.providers if target else ():
+            if seen.latency:
+                latency[name, provider.name] = Latency(**seen.latency.model_dump())
+            if seen.health:
+                health[name, provider.name] = health_of(seen.health)
+            if seen.in_flight is not None:
+                in_flight[name, provider.name] = seen.in_flight
+    return RoutingState(latency, in_flight, GatewayLoad(**given.gateway.model_dump(exclude_none=True)), health=health)
 
 
 def health_of(given: GivenHealth) -> Health:

@@ -15,12 +15,11 @@ import orjson
 from policyroute.author import conversations
 from policyroute.author.answers import answer_of, verdict_on
 from policyroute.author.budgets import standings
-from policyroute.author.observed import health_of, seconds
-from policyroute.decide import Decision, PolicySet, RoutingState
-from policyroute.decide.state import GatewayLoad, Health, Latency, Place
+from policyroute.author.observed import seconds, state_of
+from policyroute.decide import Decision, PolicySet
 from policyroute.dialects import DIALECTS
 from policyroute.policy.cases import Denied, Expect, Given, GivenClient, GivenRequest
-from policyroute.policy.model import Case, KnownClient, Program
+from policyroute.policy.model import Case, KnownClient
 from policyroute.problems import Problem
 from policyroute.request import (
     BadRequest,
@@ -201,23 +200,6 @@ def _declared(said: GivenRequest) -> Iterator[tuple[str, Any]]:
 
 def _tool_call(call: dict[str, str]) -> ToolCall:
     return ToolCall(call.get("id", "call"), call.get("name", ""), call.get("arguments", "{}"))
-
-
-def state_of(program: Program, given: Given) -> RoutingState:
-    """What is said of a target holds at each of its providers."""
-    latency: dict[Place, Latency] = {}
-    health: dict[Place, Health] = {}
-    in_flight: dict[Place, int] = {}
-    for name, seen in given.targets.items():
-        target = program.targets.get(name)
-        for provider in target.providers if target else ():
-            if seen.latency:
-                latency[name, provider.name] = Latency(**seen.latency.model_dump())
-            if seen.health:
-                health[name, provider.name] = health_of(seen.health)
-            if seen.in_flight is not None:
-                in_flight[name, provider.name] = seen.in_flight
-    return RoutingState(latency, in_flight, GatewayLoad(**given.gateway.model_dump(exclude_none=True)), health=health)
 
 
 # What is expected ----------------------------------------------------------------------------------------------------

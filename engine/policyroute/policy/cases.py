@@ -13,13 +13,12 @@ from pydantic import Field
 from policyroute.dialects import DIALECTS
 from policyroute.divergence import ReactionKind
 from policyroute.events import FinishReason
-from policyroute.health.breaker import State
 from policyroute.policy.effects import Label
+from policyroute.policy.given_targets import Count, GivenTarget
 from policyroute.policy.spelling import Delay, Name, ProfileName, Strict, one_of
 from policyroute.policy.vocabulary import ROLES
 from policyroute.request import Operation
 
-Count = Annotated[int, Field(ge=0)]
 Strings = dict[str, str]
 
 
@@ -99,27 +98,6 @@ class GivenGateway(Strict):
     in_flight: Count | None = None
     load: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     queue: Count | None = None
-
-
-class GivenLatency(Strict):
-    ttft_p50: Delay | None = None
-    ttft_p95: Delay | None = None
-    total_p95: Delay | None = None
-
-
-class GivenHealth(Strict):
-    state: Annotated[str, one_of(State)] = "closed"
-    error_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
-    open_until: Annotated[str | None, Field(description="RFC 3339")] = None
-
-
-class GivenTarget(Strict):
-    """What this process is to have observed of a target."""
-
-    latency: GivenLatency | None = None
-    health: GivenHealth | None = None
-    in_flight: Count | None = None
-    cache_warm: Annotated[bool | None, Field(description="it was just sent the conversation")] = None
 
 
 class GivenCall(Strict):

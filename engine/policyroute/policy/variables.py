@@ -15,8 +15,9 @@ from policyroute.cel import Demand, Environment, Expression
 from policyroute.cel.types import DYN, STRING, Cost, Field, Phase, map_of
 from policyroute.policy.expressions import Environments, Expressions
 from policyroute.policy.report import Report
+from policyroute.policy.target_vocabulary import target_record
 from policyroute.policy.tree import File, dotted
-from policyroute.policy.vocabulary import CLIENT, CONTENT, FLAT, GATEWAY, REQUEST, SESSION, roots, target_record
+from policyroute.policy.vocabulary import CLIENT, CONTENT, FLAT, GATEWAY, REQUEST, SESSION, roots
 from policyroute.request import PROFILES
 
 _STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")

@@ -21,7 +21,8 @@ from policyroute.author.answers import answer_of
 from policyroute.author.boundary import BoundaryTrace, HopTrace, crossings
 from policyroute.author.conversations import Held, held
 from policyroute.author.load import load_untried
-from policyroute.author.trial import client_of, given_client, request_of, state_of
+from policyroute.author.observed import state_of
+from policyroute.author.trial import client_of, given_client, request_of
 from policyroute.changes import Change
 from policyroute.decide.decision import Decision
 from policyroute.decide.judging import Verdict
