@@ -31,22 +31,22 @@ class Breach(NamedTuple):
 
 
 class Constraint:
-    """One rule's demand. An answer that can only depend on the endpoint is found once and kept. `by_task`: what some
-    target's quality is depends on the request."""
+    """One rule's demand. An answer that can only depend on the endpoint (`steady`) is found once and kept. `by_task`:
+    what some target's quality is depends on the request."""
 
-    __slots__ = ("_kept", "_steady", "floor", "require", "rule")
+    __slots__ = ("_kept", "floor", "require", "rule", "steady")
 
     def __init__(self, rule: str, require: Expression | None, floor: Floor | None, *, by_task: bool) -> None:
         self.rule = rule
         self.require = require
         self.floor = floor
         same = floor is None or not (by_task or floor.least.tagged)
-        self._steady = same and (require is None or rests_on_policy(require, by_task=by_task))
+        self.steady = same and (require is None or rests_on_policy(require, by_task=by_task))
         self._kept: dict[Endpoint, Breach | None] = {}
 
     def breach(self, endpoint: Endpoint, facts: Facts) -> Breach | None:
         """Why the endpoint is out, or None. The facts are turned to it, if they have to be asked."""
-        if not self._steady:
+        if not self.steady:
             return self._asked(endpoint, facts)
         try:
             return self._kept[endpoint]

@@ -37,11 +37,11 @@ _JSON = frozenset({int, float, str, bool, type(None)})
 _SHOWN = {"pinned": ", where the conversation is pinned", "home": ", where the conversation goes back to"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Candidate:
-    """A target at one of its providers. `target` is the target's name.
-
-    `facts` is what CEL saw as `target`, where a rule that depends on the moment asked; None where none did.
+    """A target at one of its providers. `target` is the target's name. Nobody changes one: a frozen one would take
+    three times as long to make, which a rank does for each on every request. `facts` is what CEL saw as `target`,
+    where a rule that depends on the moment asked; None where none did.
     `why` says how it came to its place: `routed` by the rule's order, `requested` by the client, `weighted`, `ranked`
     (by `score`), or `unranked` where it could not be ranked and so comes after those that could; `pinned` where the
     conversation is, `home` where it goes back to, `same_target` for other providers of the pinned target; `override`

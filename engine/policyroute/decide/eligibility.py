@@ -11,7 +11,7 @@ from typing import Final
 
 from policyroute.adapt import asked_for, fit, room
 from policyroute.catalogue import BY_DIALECT
-from policyroute.decide.constraints import Constraint
+from policyroute.decide.constraints import Breach, Constraint
 from policyroute.decide.decision import Candidate, Excluded, Grounds, RuleError
 from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
@@ -41,13 +41,18 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
         return Excluded(endpoint.spec.name, endpoint.provider.name, "not_granted", None, detail)
     for constraint in constraints:
         if breach := constraint.breach(endpoint, facts):
-            rule, (code, detail, erred, floor) = constraint.rule, breach
-            if erred:
-                errors.append(RuleError(rule, code, *erred, "refused"))
-            return Excluded(endpoint.spec.name, endpoint.provider.name, code, rule, detail, floor)
+            if breach.erred:
+                errors.append(RuleError(constraint.rule, breach.code, *breach.erred, "refused"))
+            return breached(endpoint, constraint.rule, breach)
     if found := _obstacle(endpoint, facts.request, state, fallback, decided=decided):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None
+
+
+def breached(endpoint: Endpoint, rule: str, breach: Breach) -> Excluded:
+    """The endpoint, which does not meet what that rule demands."""
+    where = endpoint.spec.name, endpoint.provider.name
+    return Excluded(*where, breach.code, rule, breach.detail, breach.floor)
 
 
 def floored(out: Sequence[Excluded], grounds: Grounds | None, fallback: ResolvedFallback) -> Excluded | None:

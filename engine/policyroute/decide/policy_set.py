@@ -262,10 +262,10 @@ class PolicySet:
         ahead = pinning.ahead(session, facts.request) if session is not None else ()
         lineup = plan.lineup(facts.request, facts.client.tenant, ahead)
         kept = facts.request.kept if len(lineup.candidates) > 1 else ""
-        plain = fallback.on_unsupported == "adapt" and not (constraints or kept)
-        if plain and lineup.unobstructed(facts):
-            one = order is None or len(lineup.candidates) < 2
-            return lineup.candidates if one else ordered(order, lineup.named, facts, errors), (), None
+        plain = fallback.on_unsupported == "adapt" and not kept
+        if plain and lineup.unobstructed(facts) and (met := lineup.meeting(constraints, facts)):
+            one = order is None or len(met.candidates) < 2
+            return met.candidates if one else ordered(order, met.named, facts, errors), met.out, None
         eligible: list[Named] = []
         out: list[Excluded] = []
         for endpoint, candidate in lineup.named:

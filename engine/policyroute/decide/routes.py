@@ -6,10 +6,12 @@ Rule of this module: it names and orders; who is eligible is `eligibility`'s bus
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from policyroute.decide.decision import Candidate
+from policyroute.decide.constraints import Constraint
+from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.effects import Order
+from policyroute.decide.eligibility import breached
 from policyroute.decide.endpoints import AUTO, Endpoint, Endpoints
 from policyroute.decide.facts import Facts
 from policyroute.decide.ordering import Named, key_of, weighted
@@ -20,18 +22,27 @@ from policyroute.request import ModelRequest, Operation
 _KEPT: Final = 1024
 
 
-class Lineup(NamedTuple):
+class Lineup:
     """Those a route names for a request, in order.
 
     `open_to`: the dialect all of them speak and the size of body (bytes) that fits each, where they lack nothing that a
     conversation may need; one in that dialect, no larger, meets no obstacle at any of them. None where it depends on
-    the request. `targets` are their names.
+    the request. `targets` are their names. `out` are those that the route names too and that do not meet what is
+    demanded of them (`meeting`).
     """
 
-    named: tuple[Named, ...]
-    candidates: tuple[Candidate, ...]
-    open_to: tuple[str, float] | None
-    targets: frozenset[str]
+    __slots__ = ("_meeting", "candidates", "named", "open_to", "out", "targets")
+
+    def __init__(self, named: tuple[Named, ...], out: tuple[Excluded, ...] = ()) -> None:
+        dialects = {endpoint.dialect for endpoint, _ in named}
+        able = all(Operation.CHAT in endpoint.serves and not endpoint.lacks for endpoint, _ in named)
+        alike = len(dialects) == 1 and able
+        self.named = named
+        self.candidates = tuple([candidate for _, candidate in named])
+        self.open_to = (dialects.pop(), min(endpoint.window for endpoint, _ in named)) if alike else None
+        self.targets = frozenset(endpoint.spec.name for endpoint, _ in named)
+        self.out = out
+        self._meeting: dict[tuple[Constraint, ...], Lineup | None] = {}
 
     def unobstructed(self, facts: Facts) -> bool:
         """Whether nobody in it can be out: then nobody has to be asked."""
@@ -43,14 +54,33 @@ class Lineup(NamedTuple):
         chat = request.operation is Operation.CHAT
         return chat and request.dialect == self.open_to[0] and request.size <= self.open_to[1]
 
+    def meeting(self, constraints: tuple[Constraint, ...], facts: Facts) -> Lineup | None:
+        """Those of it that meet the constraints; None where that depends on the request. Found once for each set of
+        constraints, since what a policy says of its targets does not change."""
+        if not constraints:
+            return self
+        try:
+            return self._meeting[constraints]
+        except KeyError:
+            if len(self._meeting) >= _KEPT:
+                self._meeting.clear()
+            found = self._meeting[constraints] = self._met(constraints, facts)
+            return found
 
-def _lineup(found: Mapping[Endpoint, Candidate]) -> Lineup:
-    dialects = {endpoint.dialect for endpoint in found}
-    able = all(Operation.CHAT in endpoint.serves and not endpoint.lacks for endpoint in found)
-    alike = len(dialects) == 1 and able
-    open_to = (dialects.pop(), min(endpoint.window for endpoint in found)) if alike else None
-    targets = frozenset(endpoint.spec.name for endpoint in found)
-    return Lineup(tuple(found.items()), tuple(found.values()), open_to, targets)
+    def _met(self, constraints: tuple[Constraint, ...], facts: Facts) -> Lineup | None:
+        if not all(constraint.steady for constraint in constraints):
+            return None
+        out: dict[Endpoint, Excluded] = {}
+        for endpoint, _ in self.named:
+            for constraint in constraints:
+                breach = constraint.breach(endpoint, facts)
+                if breach is not None and breach.erred:
+                    return None
+                if breach is not None:
+                    out[endpoint] = breached(endpoint, constraint.rule, breach)
+                    break
+        named = tuple([each for each in self.named if each[0] not in out])
+        return Lineup(named, tuple(out.values())) if named else None
 
 
 Pool = Mapping[str, Mapping[Endpoint, Candidate]]
@@ -111,7 +141,7 @@ class Plan:
             else:
                 for endpoint in self._endpoints.by_target[item]:
                     found.setdefault(endpoint, self._named[endpoint])
-        return _lineup(found)
+        return Lineup(tuple(found.items()))
 
     def _ahead(self, ahead: Ahead) -> dict[Endpoint, Candidate]:
         """Those of these places that there are, then the other providers of the last one's target."""
