@@ -51,7 +51,7 @@ class Gateway:
             services.status,
             lambda: services.draining,
             services.telemetry.resting.states,
-            services.telemetry.integrity.rows,
+            services.telemetry.quality.rows,
             services.overrides,
         )
         self._pages: Pages = {**operator.probes, **(operator.inside if inside is None else inside)}

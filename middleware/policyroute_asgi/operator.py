@@ -12,9 +12,9 @@ import orjson
 from starlette.types import Scope, Send
 
 from policyroute.decide.overrides import Overrides
+from policyroute.health.quality import Row
 from policyroute_asgi import metrics
 from policyroute_asgi.activation import Status
-from policyroute_asgi.integrity import Row
 from policyroute_asgi.metrics import Metrics, RestingStates
 
 Page = tuple[int, str, bytes]

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.types import Scope
 
@@ -19,12 +19,12 @@ from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.exchange.commands import Attempt
 from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
+from policyroute.health.quality import AnswerQuality
 from policyroute.record import AttemptRecord, ExchangeRecord
 from policyroute.request import Client, ModelRequest, Operation
 from policyroute_asgi.attempt_metrics import AttemptMetrics
 from policyroute_asgi.budgets import Purse
 from policyroute_asgi.circuits import Circuits, CircuitStates
-from policyroute_asgi.integrity import Integrity
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
@@ -36,6 +36,12 @@ from policyroute_asgi.sessions import Sitting
 from policyroute_asgi.windows import Windows
 
 logger = logging.getLogger("policyroute.edge")
+
+
+_ANSWERED: Final = frozenset(
+    {"ok", FailureKind.EMPTY, FailureKind.REFUSED, FailureKind.CONTENT_FILTERED, FailureKind.SCHEMA_INVALID}
+)
+"""The outcomes of attempts that the model has answered, well or not."""
 
 
 class Trace(Protocol):
@@ -122,7 +128,7 @@ class Telemetry:
         self.money = Money(metrics.registry)
         self.latencies = Latencies(clock)
         self.windows = Windows(clock)
-        self.integrity = Integrity()
+        self.quality = AnswerQuality()
         self._counts = Counts(self.windows, self.windows.narrowed)
         self.provider_keys = ProviderKeys(clock)
         self.resting = Resting(clock)
@@ -151,12 +157,14 @@ class Telemetry:
             counts=self._counts,
             overrides=self.overrides(),
             health=self._circuits,
+            quality=self.quality,
         )
 
     def finished(self, served: Served) -> None:
         """Account for one request that is over."""
         record = served.record
         attempts = record.attempts if record is not None else []
+        now = time.time()
         self._count(served, attempts)
         self._attempts.count(attempts)
         for attempt in attempts:
@@ -167,7 +175,7 @@ class Telemetry:
                 self.metrics.confessions.of(attempt.target, attempt.provider).inc()
             self.money.used(attempt)
             if record is not None:
-                self._measured(attempt, record.schema_hash)
+                self._judged(attempt, record.schema_hash, now)
             self.latencies.add(attempt, stream=served.stream)
             self._learn(attempt, served.request)
         if self._lines is not None:
@@ -175,15 +183,18 @@ class Telemetry:
         if served.trace is not None:
             served.trace.ended(served)
 
-    def _measured(self, attempt: AttemptRecord, schema: str | None) -> None:
-        """Whether an answer fit its schema."""
+    def _judged(self, attempt: AttemptRecord, schema: str | None, now: float) -> None:
+        """Whether an answer was one, and fit its schema. `now` is seconds since 1970, as a decision's is."""
+        if attempt.outcome in _ANSWERED:
+            empty = attempt.outcome == FailureKind.EMPTY
+            self.quality.answered(attempt.provider, attempt.model, now, refused=attempt.refused, empty=empty)
         intact = attempt.schema_intact
         if intact is None and not attempt.unchecked:
             return
         result = "unchecked" if intact is None else "intact" if intact else "broken"
         self.metrics.schema_checks.of(attempt.target, attempt.provider, result).inc()
         if intact is not None and schema is not None:
-            self.integrity.note(attempt.provider, attempt.model, schema, intact)
+            self.quality.fitted(attempt.provider, attempt.model, schema, intact, now)
 
     def _learn(self, attempt: AttemptRecord, request: ModelRequest | None) -> None:
         if request is None or request.operation is not Operation.CHAT:

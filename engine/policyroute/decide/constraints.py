@@ -12,11 +12,14 @@ from policyroute.absent import Absent
 from policyroute.cel.expression import EvaluationError, Expression
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.facts import Facts
+from policyroute.health.quality import Quality
 from policyroute.policy.model import Target
 from policyroute.policy.qualities import ByTask, Floor
 from policyroute.problems import Span
 
-_CHANGING: Final = frozenset({"est_cost_usd", "latency", "health", "in_flight", "learnt_window", "cache_warm"})
+_CHANGING: Final = frozenset(
+    {"est_cost_usd", "latency", "health", "in_flight", "learnt_window", "cache_warm", *Quality._fields}
+)
 """The fields of a target that are not the same for every request."""
 
 

@@ -18,6 +18,7 @@ from policyroute.decide.content import Content, Looked, content, labels
 from policyroute.decide.endpoints import Endpoint
 from policyroute.decide.state import RoutingState
 from policyroute.decide.target_facts import TargetFacts, Targets, seen
+from policyroute.integrity.demanded import hash_of, schema_of
 from policyroute.lazily import Lazy
 from policyroute.ledger import UNKNOWN, Standings
 from policyroute.policy.model import Target
@@ -53,7 +54,7 @@ class Facts:
 
     `granted` are the targets that the client may use, None being all. `profiles` say how texts are labelled. `session`
     is what is kept of the conversation, None at its first request; `labelled` how secret what it showed before is.
-    `budgets` are how the request's budgets stand.
+    `budgets` are how the request's budgets stand; `expected` is the schema that a rule wants the answer to fit.
     """
 
     granted: Mapping[str, Target] | None = None
@@ -61,6 +62,7 @@ class Facts:
     session: Session | None = None
     labelled: Labels = ()
     budgets: Standings = UNKNOWN
+    expected: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -134,6 +136,10 @@ class Facts:
     def task(self) -> str | EvaluationError:
         """What kind of task it is, by the policy's variable of that name; or why nobody can say."""
         return self._task
+
+    @Lazy
+    def schema(self) -> str:
+        return hash_of(schema_of(self.request, self.expected))
 
     @Lazy
     def _task(self) -> str | EvaluationError:

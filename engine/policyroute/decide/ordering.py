@@ -69,7 +69,8 @@ def ranked(order: Order, candidates: Iterable[Named], facts: Facts, errors: list
             seen = facts.looked(endpoint)
             given = (candidate.target, candidate.spec, candidate.provider)
             scored.append(Candidate(*given, seen, "ranked", score, candidate.concerns))
-    if order.effect != _OF_DEFAULT and len({candidate.score for candidate in scored}) < len(scored):
+    written = order.effect == _OF_DEFAULT or order.by == "integrity"
+    if not written and len({candidate.score for candidate in scored}) < len(scored):
         # By target, so that one target's providers keep their order.
         key = key_of(facts.request, facts.client.tenant)
         scored.sort(key=lambda candidate: _draw(key, candidate.target, 1.0))
@@ -87,7 +88,7 @@ def _draw(key: str, item: str, weight: float) -> float:
 def _valuation(rank: str | Expression) -> Callable[[Facts], Any]:
     if isinstance(rank, Expression):
         return rank.evaluate
-    return _cost if rank == "cost" else _latency
+    return _BY_NAME[rank]
 
 
 def _cost(facts: Facts) -> Any:
@@ -98,6 +99,14 @@ def _latency(facts: Facts) -> Any:
     """What the client waits for, at its worst: the first token of a stream, the whole of anything else."""
     latency = facts.target.latency
     return latency.ttft_p95 if facts.request.stream else latency.total_p95
+
+
+def _integrity(facts: Facts) -> Any:
+    """Tenths of the answers that break the schema: what differs by less is alike."""
+    return round(1.0 - facts.target.integrity, 1)
+
+
+_BY_NAME: Final[Mapping[str, Callable[[Facts], Any]]] = {"cost": _cost, "latency": _latency, "integrity": _integrity}
 
 
 def _checked(value: Any) -> int | float:

@@ -152,7 +152,7 @@ class PolicySet:
         denied = self._denied(applied, erred, facts, errors)
         if course.watch.react and denied is None:
             course, denied = reacted(request, course, session)
-        route, (fallback, expected) = self._route(enforced), self._fallbacks(enforced)
+        route, (fallback, expected) = self._route(enforced), self._fallbacks(enforced, facts)
         if denied is None:
             found = self._candidates(*route, grounds, errors, fallback)
             candidates, out, denied = steered(state.overrides, *found) if state.overrides else found
@@ -220,12 +220,13 @@ class PolicySet:
             return Verdict()
         return judged(decision.awaiting, decision.grounds.facts.at(endpoint, state).answered(answer))
 
-    def _fallbacks(self, enforced: int) -> tuple[ResolvedFallback, Expectation | None]:
+    def _fallbacks(self, enforced: int, facts: Facts) -> tuple[ResolvedFallback, Expectation | None]:
         """Where a schema is expected, an answer that does not fit is a failure like others."""
         fallback, found = self._merged.fallback.of(enforced), self._effects.expect.first(enforced)
         if found is None:
             return fallback, None
         rule, expected = found[1]
+        facts.expected = expected.schema
         after = fallback.after | {FailureKind.SCHEMA_INVALID}
         return replace(fallback, after=after), Expectation(rule, expected.file, expected.schema)
 

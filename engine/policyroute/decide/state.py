@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from policyroute.decide.overrides import NONE_IN_FORCE, Overrides
+from policyroute.health.quality import AnswerQuality, Qualities
 
 Place = tuple[str, str]
 """A target at one of its providers, by name: `("gpt", "openai")`."""
@@ -79,17 +80,28 @@ _NO_COUNTS: Final = Counts({}, ())
 _NO_LATENCY: Final[Mapping[Place, Latency]] = {}
 _NO_HEALTH: Final[Mapping[Place, Health]] = {}
 _NO_IN_FLIGHT: Final[Mapping[Place, int]] = {}
+_NO_QUALITY: Final[Qualities] = AnswerQuality()
 
 
 class RoutingState:
     """One moment's view. The mappings may be live: a new state per request over the same mappings is the way to use it.
 
     `in_flight` counts open attempts by place, `counts` is what prompts come to there, `health` how the places are: a
-    place that is not in it is well. `missing_secrets` names the providers whose key could not be read: their candidates
-    are out. `overrides` are the operator's at this moment.
+    place that is not in it is well; `quality` is how good answers have been. `missing_secrets` names the providers
+    whose key could not be read: their candidates are out. `overrides` are the operator's at this moment.
     """
 
-    __slots__ = ("_typical", "counts", "gateway", "health", "in_flight", "latency", "missing_secrets", "overrides")
+    __slots__ = (
+        "_typical",
+        "counts",
+        "gateway",
+        "health",
+        "in_flight",
+        "latency",
+        "missing_secrets",
+        "overrides",
+        "quality",
+    )
 
     def __init__(  # noqa: PLR0913 - one name for each thing that is known
         self,
@@ -101,8 +113,10 @@ class RoutingState:
         *,
         overrides: Overrides = NONE_IN_FORCE,
         health: Mapping[Place, Health] = _NO_HEALTH,
+        quality: Qualities = _NO_QUALITY,
     ) -> None:
         self.health = health
+        self.quality = quality
         self.counts = counts
         self.overrides = overrides
         self.latency = latency

@@ -16,6 +16,7 @@ from policyroute.cel.values import Duration, Timestamp, TotalMap
 from policyroute.clearance import Clearance
 from policyroute.decide.endpoints import Endpoint, Supports
 from policyroute.decide.state import WELL, Health, Latency, RoutingState
+from policyroute.health.quality import Quality
 from policyroute.lazily import Lazy
 from policyroute.policy.model import Price
 from policyroute.policy.qualities import ByTask
@@ -72,13 +73,16 @@ class HealthFacts:
 
 class Asking(Protocol):
     """A request, what is kept of its conversation, and when it is decided (seconds since 1970). `task` is what kind of
-    task it is by the policy, or an error where nobody can say."""
+    task it is by the policy, or an error where nobody can say; `schema` the hash of what the answer is to fit, or empty."""
 
     request: ModelRequest
     session: Session | None
     now: float
 
     def task(self) -> str | EvaluationError: ...
+
+    @property
+    def schema(self) -> str: ...
 
 
 class TargetFacts:
@@ -144,6 +148,24 @@ class TargetFacts:
         return HealthFacts(self._state.health.get((self.name, self.provider), WELL))
 
     @Lazy
+    def _answers(self) -> Quality:
+        asking = self._asking()
+        schema = asking.schema if asking is not None else ""
+        return self._state.quality.at(self.provider, self.model, schema, self._now)
+
+    @Lazy
+    def integrity(self) -> float:
+        return self._answers.integrity
+
+    @Lazy
+    def refusal_rate(self) -> float:
+        return self._answers.refusal_rate
+
+    @Lazy
+    def empty_rate(self) -> float:
+        return self._answers.empty_rate
+
+    @Lazy
     def in_flight(self) -> int:
         return self._state.in_flight.get((self.name, self.provider), 0)
 
@@ -166,6 +188,7 @@ class TargetFacts:
             seen["in_flight"] = self.in_flight
         if "latency" in read:
             seen["latency"] = self.latency.as_json()
+        seen |= {name: read[name] for name in Quality._fields if name in read}
         if "health" in read:
             seen["health"] = self.health.as_json()
         return seen

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from policyroute.absent import Absent
 from policyroute.decide.answers import Answer
 from policyroute.events import REFUSING
 from policyroute.failures import Failure, FailureKind
-from policyroute.integrity.validation import ANY_OBJECT, Invalid, Unusable, validator
-from policyroute.request import ModelRequest, Operation
+from policyroute.integrity.demanded import schema_of
+from policyroute.integrity.validation import Invalid, Unusable, validator
+from policyroute.request import ModelRequest
 
 
 class Measured(NamedTuple):
@@ -50,14 +50,9 @@ class Demand:
 
 def demanded(request: ModelRequest, expected: Mapping[str, Any] | None) -> Demand | None:
     """What the answer to this request has to fit: what a rule `expected`, else what the client asked for."""
-    if request.operation is not Operation.CHAT:
-        return None
-    schema = expected
+    schema = schema_of(request, expected)
     if schema is None:
-        wanted = request.response_format
-        if isinstance(wanted, Absent) or wanted.type == "text":
-            return None
-        schema = wanted.schema or ANY_OBJECT
+        return None
     try:
         made = validator(schema)
     except Unusable as unusable:

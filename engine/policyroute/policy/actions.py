@@ -36,10 +36,14 @@ class Value:
     expression: Expression | None = None
 
 
+RANKS = ("cost", "latency", "integrity")
+"""What a rank may be by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """`items` are target names or `requested`, each once. At most one of `weights` and `rank` is set.
-    `rank` is `cost`, `latency`, or an expression over `target`: the smallest value comes first.
+    `rank` is one of `RANKS`, or an expression over `target`: the smallest value comes first.
     """
 
     items: tuple[str, ...]

@@ -216,7 +216,9 @@ class RuleSpec(Strict):
     require: Cel | None = None
     quality_floor: FloorSpec | None = None
     route: RouteSpec | None = None
-    rank: Annotated[Cel | None, Field(description="cost, latency, or CEL over target: the smallest comes first")] = None
+    rank: Annotated[
+        Cel | None, Field(description="cost, latency, integrity, or CEL over target: the smallest comes first")
+    ] = None
     transform: TransformSpec | None = None
     request_headers: HeadersSpec | None = None
     response_headers: HeadersSpec | None = None

@@ -13,6 +13,7 @@ from policyroute.health.breaker import State
 from policyroute.policy.spelling import Delay, Strict, one_of
 
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class GivenLatency(Strict):
@@ -23,7 +24,7 @@ class GivenLatency(Strict):
 
 class GivenHealth(Strict):
     state: Annotated[str, one_of(State)] = "closed"
-    error_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    error_rate: Share = 0.0
     open_until: Annotated[str | None, Field(description="RFC 3339")] = None
 
 
@@ -32,5 +33,8 @@ class GivenTarget(Strict):
 
     latency: GivenLatency | None = None
     health: GivenHealth | None = None
+    integrity: Share | None = None
+    refusal_rate: Share | None = None
+    empty_rate: Share | None = None
     in_flight: Count | None = None
     cache_warm: Annotated[bool | None, Field(description="it was just sent the conversation")] = None

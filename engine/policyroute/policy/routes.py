@@ -18,7 +18,7 @@ from policyroute.cel.trouble import TYPE
 from policyroute.cel.types import Kind, Phase
 from policyroute.failures import GROUPS, FailureKind
 from policyroute.integrity.validation import Unusable, validator
-from policyroute.policy.actions import REQUESTED, Expected, Fallback, Hold, Limits, Resume, Route
+from policyroute.policy.actions import RANKS, REQUESTED, Expected, Fallback, Hold, Limits, Resume, Route
 from policyroute.policy.effects import AfterEdit, ExpectSpec, FallbackSpec, HoldSpec, LimitsSpec, ResumeSpec, RouteMap
 from policyroute.policy.expressions import Expressions
 from policyroute.policy.files import SCHEMA
@@ -98,13 +98,13 @@ def _weights(spec: RouteMap, file: File, path: Path, scope: Scope) -> None:
 
 
 def rank(file: File, path: Path, scope: Scope) -> str | Expression | None:
-    """`cost`, `latency`, or an expression that gives a number or a duration; None where it is wrong."""
+    """`cost`, `latency`, `integrity`, or an expression that gives a number or a duration; None where it is wrong."""
     word = file.expression(path).text.strip()
-    if word in ("cost", "latency"):
+    if word in RANKS:
         return word
     expression = scope.expressions.compile(file, path, Demand(phase=Phase.CANDIDATE))
     if expression is not None and expression.type.kind not in _RANKABLE:
-        hint = "the candidate with the smallest value comes first: cost, latency, or a number such as -target.quality"
+        hint = f"the smallest value comes first: {', '.join(RANKS)}, or a number such as -target.quality"
         scope.error(TYPE, f"a rank is a number or a duration, not {expression.type}", file, path, hint)
     return expression
 

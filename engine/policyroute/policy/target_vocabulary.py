@@ -5,6 +5,8 @@ Rule of this module: a part of the one list (`policy.vocabulary`). Every field i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from policyroute.cel.types import (
     BOOL,
     CLEARANCE,
@@ -24,13 +26,12 @@ from policyroute.cel.types import (
 from policyroute.health.breaker import State
 from policyroute.policy.capabilities import CAPABILITIES
 
+Known = Callable[..., Field]
+"""A field that is known in a phase, of its type and meaning."""
 
-def target_record(phase: Phase) -> Type:
-    """Its fields, each known in that phase."""
 
-    def known(type_: Type, doc: str, *, optional: bool = False) -> Field:
-        return Field(type_, doc, phase=phase, optional=optional)
-
+def _parts(known: Known) -> tuple[Type, Type, Type]:
+    """Its price, latency and health."""
     price = record(
         "price",
         {
@@ -57,6 +58,16 @@ def target_record(phase: Phase) -> Type:
             "open_until": known(TIMESTAMP, "when its circuit is open no more", optional=True),
         },
     )
+    return price, latency, health
+
+
+def target_record(phase: Phase) -> Type:
+    """Its fields, each known in that phase."""
+
+    def known(type_: Type, doc: str, *, optional: bool = False) -> Field:
+        return Field(type_, doc, phase=phase, optional=optional)
+
+    price, latency, health = _parts(known)
     supports = record("supports", {name: known(BOOL, doc) for name, doc in CAPABILITIES.items()})
     return record(
         "target",
@@ -76,6 +87,9 @@ def target_record(phase: Phase) -> Type:
             "est_cost_usd": known(DOUBLE, "an estimate for this request, from price and tokens", optional=True),
             "latency": known(latency, "observed by this process"),
             "health": known(health, "[how it is](health.md), observed by this process"),
+            "integrity": known(DOUBLE, "0..1, the share of its [answers that fit](quality.md) what is asked for"),
+            "refusal_rate": known(DOUBLE, "0..1, the share of its answers that refuse"),
+            "empty_rate": known(DOUBLE, "0..1, the share of its answers that are empty"),
             "in_flight": known(INT, "attempts being made at it by this process"),
             "cache_warm": known(BOOL, "whether it was sent this conversation in the last five minutes"),
             "learnt_window": known(
