@@ -73,7 +73,8 @@ class HealthFacts:
 
 class Asking(Protocol):
     """A request, what is kept of its conversation, and when it is decided (seconds since 1970). `task` is what kind of
-    task it is by the policy, or an error where nobody can say; `schema` the hash of what the answer is to fit, or empty."""
+    task it is by the policy, or an error where nobody can say; `schema` the hash of what the answer is to fit, or
+    empty."""
 
     request: ModelRequest
     session: Session | None
