@@ -28,6 +28,10 @@ rules:
     when: request.model == "enforced"
     route: [broken, ok]
     fallback: {after: {add: [schema_invalid]}}
+  - id: ranked
+    when: request.model == "ranked"
+    route: {targets: [broken, ok], rank: integrity}
+    fallback: {after: {add: [schema_invalid]}}
   - id: alone
     when: request.model == "alone"
     route: [broken]
@@ -163,3 +167,13 @@ async def test_how_often_answers_fit_is_told(app: Gateway, router: Router, log: 
         {"provider": "one", "model": "broken-schema", "schema": first["schema_hash"], "samples": 2.0, "intact": 0.0},
         {"provider": "two", "model": "ok", "schema": first["schema_hash"], "samples": 1.0, "intact": 1.0},
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_breaks_a_schema_is_asked_last_for_it(app: Gateway, router: Router, log: Log, stream: bool) -> None:
+    other = {"type": "json_schema", "json_schema": {"name": "other", "schema": {"type": "object"}}}
+    for _ in range(6):
+        await asked(app, "ranked", stream=stream)
+    await asked(app, "ranked", stream=stream, response_format=other)
+    firsts = [line["attempts"][0]["target"] for line in lines(router, log)]
+    assert (firsts[0], firsts[-2], firsts[-1]) == ("broken", "ok", "broken")

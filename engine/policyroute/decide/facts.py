@@ -137,8 +137,12 @@ class Facts:
         """What kind of task it is, by the policy's variable of that name; or why nobody can say."""
         return self._task
 
-    @Lazy
     def schema(self) -> str:
+        """The hash of what the answer has to fit, or empty."""
+        return self._schema
+
+    @Lazy
+    def _schema(self) -> str:
         return hash_of(schema_of(self.request, self.expected))
 
     @Lazy

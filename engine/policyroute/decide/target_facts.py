@@ -82,7 +82,6 @@ class Asking(Protocol):
 
     def task(self) -> str | EvaluationError: ...
 
-    @property
     def schema(self) -> str: ...
 
 
@@ -151,7 +150,7 @@ class TargetFacts:
     @Lazy
     def _answers(self) -> Quality:
         asking = self._asking()
-        schema = asking.schema if asking is not None else ""
+        schema = asking.schema() if asking is not None else ""
         return self._state.quality.at(self.provider, self.model, schema, self._now)
 
     @Lazy
