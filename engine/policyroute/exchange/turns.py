@@ -1,6 +1,7 @@
 """Whose turn it is: which candidate an exchange tries next after a failure, and how long it waits before.
 
-Rule of this module: one pass over the candidates, in order, never back; no jitter, so that a record replays.
+Rule of this module: one pass over the candidates, in order, never back; no jitter, so that a record replays. After a
+failure of a place the order is another: who falls together with it comes last.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from policyroute.absent import Absent
 from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.pinning import PINNED
 from policyroute.decide.resolved import ResolvedFallback
+from policyroute.exchange.elsewhere import apart_first, domains
 from policyroute.failures import Failure, FailureKind
+from policyroute.health.places import is_the_places
 from policyroute.record import Skipped
 
 SHORT_WAIT = 2.0
@@ -96,6 +99,7 @@ class Turns:
         self._last: int | None = None
         self._closed: set[object] = set()
         self._window = 0
+        self._shaken: frozenset[str] = frozenset()
         self._before: tuple[int | None, int, int, int] = (None, 0, 0, 0)
 
     def taken(self, place: int) -> None:
@@ -127,6 +131,8 @@ class Turns:
         self._uncounted = other_key or recourse is Recourse.AGAIN
         if not other_key:
             self._learn(candidate, failure.kind)
+        if is_the_places(failure):
+            self._shaken |= domains(candidate)
         if self._attempts >= self._fallback.max_attempts:
             return None
         if self._uncounted:
@@ -180,9 +186,11 @@ class Turns:
         """The next candidate that nothing so far rules out."""
         if self._last is not None and self._swaps >= self._fallback.max_swaps:
             return None
-        if self._arrange is not None:
+        if self._arrange is not None or self._shaken:
             later = self.candidates[place + 1 :]
-            if (arranged := self._arrange(later)) is not later:
+            arranged = apart_first(later, self._shaken) if self._shaken else later
+            arranged = self._arrange(arranged) if self._arrange is not None else arranged
+            if arranged is not later:
                 self.candidates = (*self.candidates[: place + 1], *arranged)
         for each in range(place + 1, len(self.candidates)):
             if self.ruled_out(each) is None:
