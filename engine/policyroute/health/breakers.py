@@ -49,7 +49,7 @@ class Breakers:
 
     def cooling(self, place: Place, now: float) -> Cooling | None:
         """Why an attempt should not go there now."""
-        if not self.is_broken(place):
+        if not self._broken:
             return None
         circuit = self.at(place)
         ready = circuit.ready(now)
