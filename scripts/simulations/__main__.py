@@ -1,4 +1,5 @@
-"""Runs a simulation and prints what was promised and what was counted: `scripts/simulate sessions`, or `agents`.
+"""Runs a simulation and prints what was promised and what was counted: `scripts/simulate sessions`, `agents` or
+`integrity`.
 
 The exit status is 1 where a promise was broken.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from scripts.simulations import agents, sessions
+from scripts.simulations import agents, integrity, sessions
 from scripts.simulations.report import all_held, table
 
 
@@ -20,12 +21,16 @@ def main() -> int:
     talks.add_argument("--workers", type=int, default=4, help="default: %(default)s")
     loops = kinds.add_parser("agents", help="agents that go round in circles now and then, with and without AGENT")
     loops.add_argument("--agents", type=int, default=300, help="default: %(default)s")
-    for each in (talks, loops):
+    schemas = kinds.add_parser("integrity", help="one of two targets breaks one schema now and then")
+    schemas.add_argument("--runs", type=int, default=200, help="default: %(default)s")
+    for each in (talks, loops, schemas):
         each.add_argument("--seed", type=int, default=7, help="default: %(default)s")
     options = parser.parse_args()
     if options.kind == "sessions":
         plan = sessions.Plan(options.conversations, workers=options.workers, seed=options.seed)
         title, promises = f"{plan.conversations:,} conversations, {plan.workers} workers", sessions.run(plan)
+    elif options.kind == "integrity":
+        title, promises = f"{options.runs} runs", integrity.run(integrity.Plan(options.runs, options.seed))
     else:
         title = f"{options.agents} agents"
         promises = agents.run(agents.Plan(options.agents, options.seed))

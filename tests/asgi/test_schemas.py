@@ -32,6 +32,10 @@ rules:
     when: request.model == "alone"
     route: [broken]
     fallback: {after: {add: [schema_invalid]}}
+  - id: ranked
+    when: request.model == "ranked"
+    route: {targets: [broken, ok], rank: integrity}
+    fallback: {after: {add: [schema_invalid]}}
   - id: expected
     when: request.model == "expected"
     route: [ok]
@@ -163,3 +167,18 @@ async def test_how_often_answers_fit_is_told(app: Gateway, router: Router, log: 
         {"provider": "one", "model": "broken-schema", "schema": first["schema_hash"], "samples": 2.0, "intact": 0.0},
         {"provider": "two", "model": "ok", "schema": first["schema_hash"], "samples": 1.0, "intact": 1.0},
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_breaks_a_schema_is_asked_last_for_it_and_first_for_text(
+    app: Gateway, upstream: Counting, stream: bool
+) -> None:
+    async def models(**fields: Any) -> list[str]:
+        before = len(upstream.requests)
+        await asked(app, "ranked", profile="AGENT", stream=stream, **fields)
+        return [json.loads(each.content)["model"] for each in upstream.requests[before:]]
+
+    for _ in range(3):  # each is asked once more to mend it
+        assert (await models()) == ["broken-schema", "broken-schema", "ok"]
+    assert (await models()) == ["ok"]
+    assert (await models(response_format={"type": "text"})) == ["broken-schema"]

@@ -60,9 +60,12 @@ def test_a_rate_is_between_what_is_usual_and_what_was_seen(intact: list[bool]) -
 
 def test_a_new_schema_begins_at_what_the_models_others_say() -> None:
     table = AnswerQuality()
-    for number in range(100):
-        table.fitted("p", "m", f"s{number % 3}", number % 2 == 0, 0.0)
-    assert broken(table, "new") > 0.3
+    for number in range(40):
+        table.fitted("p", "m", "one", number % 2 == 0, 0.0)
+    assert broken(table, "new") < 0.1, "one says little"
+    for number in range(400):
+        table.fitted("p", "m", f"s{number % 10}", number // 10 % 2 == 0, 0.0)
+    assert broken(table, "new") > 0.2
     for _ in range(100):
         table.fitted("p", "m", "new", True, 0.0)
     assert broken(table, "new") < 0.2

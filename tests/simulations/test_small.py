@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.simulations import agents, sessions
+from scripts.simulations import agents, integrity, sessions
 from scripts.simulations.report import all_held, table
 
 
@@ -14,3 +14,8 @@ def test_profiles_keep_their_promises_under_changing_load() -> None:
 def test_loops_end_with_the_agent_profile() -> None:
     promises = agents.run(agents.Plan(agents=30))
     assert all_held(promises), table("agents", promises)
+
+
+def test_who_breaks_a_schema_is_left_for_that_schema_only() -> None:
+    promises = integrity.run(integrity.Plan(runs=20))
+    assert all_held(promises), table("integrity", promises)

@@ -14,6 +14,8 @@ USUAL: Final = 0.01
 """The share of answers that are bad where nothing is known."""
 WEIGHT: Final = 20.0
 """As many samples as what is known beforehand is worth."""
+OTHERS: Final = 4.0
+"""As many other schemas as what is usual is worth, where a schema is new."""
 FEWEST: Final = 4.5
 """What five samples are worth at the least: less is none."""
 DECAY: Final = 0.98
@@ -72,10 +74,11 @@ class _Model:
         self.schemas: OrderedDict[str, _Tally] = OrderedDict()
 
     def broken(self, schema: str, now: float) -> float:
-        others = [tally for name, tally in self.schemas.items() if name != schema]
+        """One schema that is broken says little of the others, many do."""
+        others = [_rate(tally, USUAL, now) for name, tally in self.schemas.items() if name != schema]
+        usual = (sum(others) + USUAL * OTHERS) / (len(others) + OTHERS)
         own = self.schemas.get(schema)
-        usual = _rate(others, USUAL, now)
-        return usual if own is None else _rate([own], usual, now)
+        return usual if own is None else _rate(own, usual, now)
 
 
 class AnswerQuality:
@@ -103,7 +106,7 @@ class AnswerQuality:
         known = self._models.get((provider, model))
         if known is None:
             return Quality()
-        rates = (_rate([tally], USUAL, now) for tally in (known.refused, known.empty))
+        rates = (_rate(tally, USUAL, now) for tally in (known.refused, known.empty))
         return Quality(1.0 - known.broken(schema, now), *rates)
 
     def rows(self) -> list[Row]:
@@ -122,13 +125,10 @@ class AnswerQuality:
         return known
 
 
-def _rate(tallies: list[_Tally], usual: float, now: float) -> float:
+def _rate(tally: _Tally, usual: float, now: float) -> float:
     """The share that is bad, where `usual` is what is known beforehand."""
-    samples = bad = 0.0
-    for tally in tallies:
-        worth = tally.worth(now)
-        samples += tally.samples * worth
-        bad += tally.bad * worth
+    worth = tally.worth(now)
+    samples = tally.samples * worth
     if samples < FEWEST:
         return usual
-    return (bad + usual * WEIGHT) / (samples + WEIGHT)
+    return (tally.bad * worth + usual * WEIGHT) / (samples + WEIGHT)
