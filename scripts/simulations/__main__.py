@@ -21,17 +21,16 @@ def main() -> int:
     talks.add_argument("--workers", type=int, default=4, help="default: %(default)s")
     loops = kinds.add_parser("agents", help="agents that go round in circles now and then, with and without AGENT")
     loops.add_argument("--agents", type=int, default=300, help="default: %(default)s")
-    fits = kinds.add_parser("integrity", help="two targets, one of which breaks one schema now and then")
-    fits.add_argument("--runs", type=int, default=200, help="default: %(default)s")
-    for each in (talks, loops, fits):
+    schemas = kinds.add_parser("integrity", help="one of two targets breaks one schema now and then")
+    schemas.add_argument("--runs", type=int, default=200, help="default: %(default)s")
+    for each in (talks, loops, schemas):
         each.add_argument("--seed", type=int, default=7, help="default: %(default)s")
     options = parser.parse_args()
     if options.kind == "sessions":
         plan = sessions.Plan(options.conversations, workers=options.workers, seed=options.seed)
         title, promises = f"{plan.conversations:,} conversations, {plan.workers} workers", sessions.run(plan)
     elif options.kind == "integrity":
-        title = f"{options.runs} runs"
-        promises = integrity.run(integrity.Plan(options.runs, seed=options.seed))
+        title, promises = f"{options.runs} runs", integrity.run(integrity.Plan(options.runs, options.seed))
     else:
         title = f"{options.agents} agents"
         promises = agents.run(agents.Plan(options.agents, options.seed))

@@ -28,13 +28,13 @@ rules:
     when: request.model == "enforced"
     route: [broken, ok]
     fallback: {after: {add: [schema_invalid]}}
-  - id: ranked
-    when: request.model == "ranked"
-    route: {targets: [broken, ok], rank: integrity}
-    fallback: {after: {add: [schema_invalid]}}
   - id: alone
     when: request.model == "alone"
     route: [broken]
+    fallback: {after: {add: [schema_invalid]}}
+  - id: ranked
+    when: request.model == "ranked"
+    route: {targets: [broken, ok], rank: integrity}
     fallback: {after: {add: [schema_invalid]}}
   - id: expected
     when: request.model == "expected"
@@ -170,10 +170,15 @@ async def test_how_often_answers_fit_is_told(app: Gateway, router: Router, log: 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_who_breaks_a_schema_is_asked_last_for_it(app: Gateway, router: Router, log: Log, stream: bool) -> None:
-    other = {"type": "json_schema", "json_schema": {"name": "other", "schema": {"type": "object"}}}
-    for _ in range(6):
-        await asked(app, "ranked", stream=stream)
-    await asked(app, "ranked", stream=stream, response_format=other)
-    firsts = [line["attempts"][0]["target"] for line in lines(router, log)]
-    assert (firsts[0], firsts[-2], firsts[-1]) == ("broken", "ok", "broken")
+async def test_who_breaks_a_schema_is_asked_last_for_it_and_first_for_text(
+    app: Gateway, upstream: Counting, stream: bool
+) -> None:
+    async def models(**fields: Any) -> list[str]:
+        before = len(upstream.requests)
+        await asked(app, "ranked", profile="AGENT", stream=stream, **fields)
+        return [json.loads(each.content)["model"] for each in upstream.requests[before:]]
+
+    for _ in range(3):  # each is asked once more to mend it
+        assert (await models()) == ["broken-schema", "broken-schema", "ok"]
+    assert (await models()) == ["ok"]
+    assert (await models(response_format={"type": "text"})) == ["broken-schema"]

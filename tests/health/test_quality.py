@@ -60,21 +60,15 @@ def test_a_rate_is_between_what_is_usual_and_what_was_seen(intact: list[bool]) -
 
 def test_a_new_schema_begins_at_what_the_models_others_say() -> None:
     table = AnswerQuality()
-    for number in range(100):
-        table.fitted("p", "m", f"s{number % 3}", number % 2 == 0, 0.0)
-    assert broken(table, "new") > 0.1
+    for number in range(40):
+        table.fitted("p", "m", "one", number % 2 == 0, 0.0)
+    assert broken(table, "new") < 0.1, "one says little"
+    for number in range(400):
+        table.fitted("p", "m", f"s{number % 10}", number // 10 % 2 == 0, 0.0)
+    assert broken(table, "new") > 0.2
     for _ in range(100):
         table.fitted("p", "m", "new", True, 0.0)
-    assert broken(table, "new") < 0.05
-
-
-def test_one_schema_that_is_hard_for_a_model_says_little_of_another() -> None:
-    table = AnswerQuality()
-    for _ in range(50):
-        table.fitted("p", "m", "hard", False, 0.0)
-        table.fitted("p", "m", "easy", True, 0.0)
-    assert broken(table, "hard") > 0.5
-    assert broken(table, "easy") < 0.05
+    assert broken(table, "new") < 0.2
 
 
 def test_who_was_bad_is_forgiven_with_time() -> None:

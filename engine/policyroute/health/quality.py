@@ -14,15 +14,15 @@ USUAL: Final = 0.01
 """The share of answers that are bad where nothing is known."""
 WEIGHT: Final = 20.0
 """As many samples as what is known beforehand is worth."""
-ALIKE: Final = 6.0
-"""As many schemas as what is usual is worth, when a model's others say what to expect of one."""
+OTHERS: Final = 4.0
+"""As many other schemas as what is usual is worth, where a schema is new."""
 FEWEST: Final = 4.5
 """What five samples are worth at the least: less is none."""
 DECAY: Final = 0.98
 """What a sample is worth when the next one comes: about the last 50 count."""
 HALF_LIFE: Final = 600.0
 """Seconds after which all of them count for half."""
-MODELS, SCHEMAS = 1024, 64
+MODELS, SCHEMAS = 1024, 16
 """How many are known at once, and of each how many schemas; who was noted longest ago goes first."""
 
 
@@ -74,9 +74,10 @@ class _Model:
         self.schemas: OrderedDict[str, _Tally] = OrderedDict()
 
     def broken(self, schema: str, now: float) -> float:
+        """One schema that is broken says little of the others, many do."""
         others = [_rate(tally, USUAL, now) for name, tally in self.schemas.items() if name != schema]
+        usual = (sum(others) + USUAL * OTHERS) / (len(others) + OTHERS)
         own = self.schemas.get(schema)
-        usual = (sum(others) + USUAL * ALIKE) / (len(others) + ALIKE)
         return usual if own is None else _rate(own, usual, now)
 
 
