@@ -6,9 +6,15 @@ Rule of this module: no content. Names, numbers and codes only; JSON-safe.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from policyroute.changes import Change
+from policyroute.failures import FailureKind
+
+COOLING: Final = "cooling"
+"""The code of a candidate that was passed over since it rested after failures."""
+
+_FAILURES: Final = frozenset(kind.value for kind in FailureKind)
 
 
 @dataclass(slots=True)
@@ -141,6 +147,17 @@ class ExchangeRecord:
     def refused(self) -> bool:
         """Whether the last answer is a refusal."""
         return bool(self.attempts) and self.attempts[-1].refused
+
+    @property
+    def swapped_from(self) -> tuple[str, str] | None:
+        """Target and provider of the first choice, where somebody else was asked instead: it failed, or was passed over
+        since it rested. None where nobody was swapped."""
+        if not self.attempts:
+            return None
+        first, last = self.attempts[0], self.attempts[-1]
+        if first.outcome in _FAILURES and (first.target, first.provider) != (last.target, last.provider):
+            return first.target, first.provider
+        return next(((each.target, each.provider) for each in self.skipped if each.code == COOLING), None)
 
     def as_json(self) -> dict[str, Any]:
         return {

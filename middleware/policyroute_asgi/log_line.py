@@ -48,6 +48,8 @@ class LogLine(NamedTuple):
     profile: str | None = None
     session: dict[str, Any] | None = None
     overrides: tuple[Override, ...] = ()
+    swapped_from: tuple[str, str] | None = None
+    unswapped: float | None = None
 
     def json(self) -> bytes:
         """docs/observability.md has the fields."""
@@ -83,6 +85,7 @@ class LogLine(NamedTuple):
             "schema_hash": self.schema_hash,
             "attempts": [attempt.as_json() for attempt in self.attempts],
             "skipped": [each.as_json() for each in self.skipped],
+            **self._swap(),
             "input_tokens": last.input_tokens if last else None,
             "output_tokens": last.output_tokens if last else None,
             "cost_usd": _sum(attempt.cost_usd for attempt in self.attempts),
@@ -90,6 +93,13 @@ class LogLine(NamedTuple):
             "ttft_ms": None if self.committed is None else round((self.committed - self.started) * 1000, 3),
             "decide_us": round(self.decide * 1e6, 1),
         }
+
+    def _swap(self) -> dict[str, Any]:
+        """Whom it left and what that saved or cost, of one that was swapped: most are not, and do without."""
+        if self.swapped_from is None:
+            return {}
+        target, provider = self.swapped_from
+        return {"swapped_from": {"target": target, "provider": provider}, "est_unswapped_usd": self.unswapped}
 
 
 def _sum(costs: Iterable[float | None]) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Final
 
 from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.state import Place as Named
@@ -18,14 +17,13 @@ from policyroute.health.cooldowns import Cooling
 from policyroute.health.places import Place
 from policyroute.health.table import HealthTable
 from policyroute.policy.model import Provider, Target
+from policyroute.record import COOLING
 from policyroute.request import Operation
 from policyroute_asgi.provider_keys import Pools
 from policyroute_asgi.secrets import Key
 from policyroute_asgi.trouble import is_reached
 
 logger = logging.getLogger("policyroute.health")
-
-COOLING: Final = "cooling"
 
 Usable = Callable[[Candidate], Key | Failure | Excluded | None]
 """The key that an attempt at the candidate would go with now, None where it needs none, or why there can be none."""

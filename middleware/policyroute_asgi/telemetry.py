@@ -17,6 +17,7 @@ from policyroute.decide.decision import Decision, Hop, RuleError
 from policyroute.decide.overrides import NONE_IN_FORCE, Override, Overrides
 from policyroute.decide.state import Counts, GatewayLoad, Place, RoutingState
 from policyroute.exchange.commands import Attempt
+from policyroute.exchange.costs import unswapped_usd
 from policyroute.exchange.payload import Outbound
 from policyroute.failures import FailureKind
 from policyroute.health.quality import AnswerQuality
@@ -261,4 +262,6 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         profile=served.request.profile if served.request is not None else None,
         session=served.sitting.as_json(record) if served.sitting is not None else None,
         overrides=served.overridden,
+        swapped_from=record.swapped_from if record else None,
+        unswapped=unswapped_usd(record, decision.candidates) if record and decision else None,
     )

@@ -5,11 +5,14 @@ Rule of this module: it goes by the attempt's record alone, so that log, metrics
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from policyroute.absent import Absent
 from policyroute.decide.answers import cost_usd
+from policyroute.decide.decision import Candidate
 from policyroute.events import Usage
 from policyroute.policy.model import Price
-from policyroute.record import AttemptRecord
+from policyroute.record import AttemptRecord, ExchangeRecord
 
 
 def cost_of(attempt: AttemptRecord, price: Price) -> float | None:
@@ -25,3 +28,13 @@ def cost_of(attempt: AttemptRecord, price: Price) -> float | None:
     )
     cost = cost_usd(usage, price)
     return None if isinstance(cost, Absent) else cost
+
+
+def unswapped_usd(record: ExchangeRecord, candidates: Iterable[Candidate]) -> float | None:
+    """What the last attempt's tokens would have cost at the first choice that the request left, cached ones as the last
+    one told of them. None where it left nobody, or that has no price, or nobody knows the tokens."""
+    left = record.swapped_from
+    if left is None:
+        return None
+    price = next((each.spec.price for each in candidates if (each.target, each.provider.name) == left), None)
+    return None if price is None else cost_of(record.attempts[-1], price)

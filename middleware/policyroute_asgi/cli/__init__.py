@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "test": "run the tests that a policy directory carries",
     "explain": "say what a policy decides for one request, and why",
     "probe": "ask every target the same edge cases, and say what has changed since last time",
+    "report": "say from the log what was asked, failed, swapped and paid, and whether a second provider was needed",
     "client": "make a key for a client of the gateway, list clients, take a key back",
     "override": "for a while, try a target first or take a provider out, on every gateway at once",
     "audit": "show what of a conversation went to whom, and verify that no record was changed or removed",
