@@ -32,6 +32,9 @@ class FailureKind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+KINDS: Final = frozenset(kind.value for kind in FailureKind)
+"""All of them, as they are written in policies, records and logs."""
+
 GROUPS: dict[str, frozenset[FailureKind]] = {
     "timeout": frozenset({FailureKind.TIMEOUT_CONNECT, FailureKind.TIMEOUT_TTFT, FailureKind.TIMEOUT_IDLE}),
 }

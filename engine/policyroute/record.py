@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from policyroute.changes import Change
-from policyroute.failures import FailureKind
+from policyroute.failures import KINDS
 
 COOLING: Final = "cooling"
 """The code of a candidate that was passed over since it rested after failures."""
-
-_FAILURES: Final = frozenset(kind.value for kind in FailureKind)
 
 
 @dataclass(slots=True)
@@ -155,7 +153,7 @@ class ExchangeRecord:
         if not self.attempts:
             return None
         first, last = self.attempts[0], self.attempts[-1]
-        if first.outcome in _FAILURES and (first.target, first.provider) != (last.target, last.provider):
+        if first.outcome in KINDS and (first.target, first.provider) != (last.target, last.provider):
             return first.target, first.provider
         return next(((each.target, each.provider) for each in self.skipped if each.code == COOLING), None)
 

@@ -16,7 +16,7 @@ from policyroute.absent import ABSENT
 from policyroute.cel import Demand, Expression
 from policyroute.cel.trouble import TYPE
 from policyroute.cel.types import Kind, Phase
-from policyroute.failures import GROUPS, FailureKind
+from policyroute.failures import GROUPS, KINDS, FailureKind
 from policyroute.integrity.validation import Unusable, validator
 from policyroute.policy.actions import RANKS, REQUESTED, Expected, Fallback, Hold, Limits, Resume, Route
 from policyroute.policy.effects import AfterEdit, ExpectSpec, FallbackSpec, HoldSpec, LimitsSpec, ResumeSpec, RouteMap
@@ -33,7 +33,6 @@ PLACES = ("task", "step", "progress", "previous", "cause", "outputs", "partial",
 
 _JSON: Final = TypeAdapter(dict[str, Any])
 _PLACE = re.compile(r"\{(\w+)\}")
-_KINDS = frozenset(kind.value for kind in FailureKind)
 _RANKABLE = frozenset({Kind.INT, Kind.UINT, Kind.DOUBLE, Kind.DURATION, Kind.DYN})
 
 
@@ -144,7 +143,7 @@ def _kinds(names: Iterable[str], file: File, path: Path, scope: Scope) -> frozen
     for index, name in enumerate(names):
         if name in GROUPS:
             found |= GROUPS[name]
-        elif name in _KINDS:
+        elif name in KINDS:
             found.add(FailureKind(name))
         else:
             hint = suggestion(name, [*GROUPS, *FailureKind])

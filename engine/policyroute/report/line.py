@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
-from policyroute.failures import FailureKind
-
-_FAILURES: Final = frozenset(kind.value for kind in FailureKind)
+from policyroute.failures import KINDS
 
 NOWHERE: Final = ("-", "-")
 """The target and provider of a request that nobody was asked about."""
@@ -98,7 +96,7 @@ def _try(fields: Mapping[str, Any]) -> Try:
     outcome = fields["outcome"]
     return Try(
         _place(fields),
-        outcome if outcome in _FAILURES else "",
+        outcome if outcome in KINDS else "",
         outcome == "ok",
         bool(fields.get("refused")),
         _number(fields.get("ttft_ms")),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 from policyroute.exchange.commands import Attempt
-from policyroute.failures import FailureKind
+from policyroute.failures import KINDS
 from policyroute.policy.model import Provider
 from policyroute.record import AttemptRecord
 from policyroute.request import ModelRequest
@@ -43,7 +43,6 @@ _DIALECTS: Final = {
 }
 _PORTS: Final = {"https": 443, "http": 80}
 _MODEL: Final = re.compile(r"/(models|tunedModels)/.+:(\w+)$", re.DOTALL)
-_FAILURES: Final = frozenset(kind.value for kind in FailureKind)
 
 
 def name_of(scope: Scope) -> str:
@@ -153,7 +152,7 @@ def _of_conversation(served: Served) -> Attributes:
 
 def trouble_of_attempt(record: AttemptRecord) -> str | None:
     """The kind of failure. One that was given up, by the client or by us, has not failed."""
-    return record.outcome if record.outcome in _FAILURES else None
+    return record.outcome if record.outcome in KINDS else None
 
 
 def trouble_of_request(served: Served) -> str | None:
