@@ -17,5 +17,4 @@ def domains(candidate: Candidate) -> frozenset[str]:
 
 def apart_first(later: tuple[Candidate, ...], shaken: frozenset[str]) -> tuple[Candidate, ...]:
     """Those that share no domain with who has failed, then the others. Where a conversation is pinned stays ahead."""
-    order = tuple(sorted(later, key=lambda each: each.why not in AHEAD and not shaken.isdisjoint(domains(each))))
-    return later if order == later else order
+    return tuple(sorted(later, key=lambda each: each.why not in AHEAD and not shaken.isdisjoint(domains(each))))

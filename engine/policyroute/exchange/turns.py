@@ -133,6 +133,7 @@ class Turns:
             self._learn(candidate, failure.kind)
         if is_the_places(failure):
             self._shaken |= domains(candidate)
+            self.candidates = (*self.candidates[: place + 1], *apart_first(self.candidates[place + 1 :], self._shaken))
         if self._attempts >= self._fallback.max_attempts:
             return None
         if self._uncounted:
@@ -186,11 +187,9 @@ class Turns:
         """The next candidate that nothing so far rules out."""
         if self._last is not None and self._swaps >= self._fallback.max_swaps:
             return None
-        if self._arrange is not None or self._shaken:
+        if self._arrange is not None:
             later = self.candidates[place + 1 :]
-            arranged = apart_first(later, self._shaken) if self._shaken else later
-            arranged = self._arrange(arranged) if self._arrange is not None else arranged
-            if arranged is not later:
+            if (arranged := self._arrange(later)) is not later:
                 self.candidates = (*self.candidates[: place + 1], *arranged)
         for each in range(place + 1, len(self.candidates)):
             if self.ruled_out(each) is None:
