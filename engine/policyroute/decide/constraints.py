@@ -85,6 +85,16 @@ class Constraint:
         return Breach("quality_floor", detail, (unsaid.reason, unsaid.span) if unsaid else None, least)
 
 
+def first_breach(
+    constraints: Iterable[Constraint], endpoint: Endpoint, facts: Facts
+) -> tuple[Constraint, Breach] | None:
+    """The first of them that the endpoint does not meet, and how."""
+    for constraint in constraints:
+        if breach := constraint.breach(endpoint, facts):
+            return constraint, breach
+    return None
+
+
 def levels(
     floor: ByTask, quality: ByTask, facts: Facts
 ) -> tuple[float | Absent, float | Absent, EvaluationError | None]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from policyroute.adapt import asked_for, fit, room
 from policyroute.catalogue import BY_DIALECT
-from policyroute.decide.constraints import Breach, Constraint
+from policyroute.decide.constraints import Breach, Constraint, first_breach
 from policyroute.decide.decision import Candidate, Excluded, Grounds, RuleError
 from policyroute.decide.endpoints import NEEDED, Endpoint
 from policyroute.decide.facts import Facts
@@ -39,11 +39,11 @@ def excluded(  # noqa: PLR0913, PLR0917 - one name for each thing that may rule 
     if facts.granted is not None and endpoint.spec.name not in facts.granted:
         detail = "it is not granted to the client"
         return Excluded(endpoint.spec.name, endpoint.provider.name, "not_granted", None, detail)
-    for constraint in constraints:
-        if breach := constraint.breach(endpoint, facts):
-            if breach.erred:
-                errors.append(RuleError(constraint.rule, breach.code, *breach.erred, "refused"))
-            return breached(endpoint, constraint.rule, breach)
+    if constraints and (unmet := first_breach(constraints, endpoint, facts)):
+        constraint, breach = unmet
+        if breach.erred:
+            errors.append(RuleError(constraint.rule, breach.code, *breach.erred, "refused"))
+        return breached(endpoint, constraint.rule, breach)
     if found := _obstacle(endpoint, facts.request, state, fallback, decided=decided):
         return Excluded(endpoint.spec.name, endpoint.provider.name, found[0], None, found[1])
     return None

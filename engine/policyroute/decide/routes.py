@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from policyroute.decide.constraints import Constraint
+from policyroute.decide.constraints import Constraint, first_breach
 from policyroute.decide.decision import Candidate, Excluded
 from policyroute.decide.effects import Order
 from policyroute.decide.eligibility import breached
@@ -72,13 +72,11 @@ class Lineup:
             return None
         out: dict[Endpoint, Excluded] = {}
         for endpoint, _ in self.named:
-            for constraint in constraints:
-                breach = constraint.breach(endpoint, facts)
-                if breach is not None and breach.erred:
+            if unmet := first_breach(constraints, endpoint, facts):
+                constraint, breach = unmet
+                if breach.erred:  # every request is to tell of it
                     return None
-                if breach is not None:
-                    out[endpoint] = breached(endpoint, constraint.rule, breach)
-                    break
+                out[endpoint] = breached(endpoint, constraint.rule, breach)
         named = tuple([each for each in self.named if each[0] not in out])
         return Lineup(named, tuple(out.values())) if named else None
 
