@@ -10,20 +10,17 @@ import time
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 
 from policyroute.decide.overrides import Override
 from policyroute.policy.report import suggestion
-from policyroute.policy.spelling import Duration
 from policyroute_asgi import overrides
-from policyroute_asgi.cli import FINDINGS, GOOD, render
+from policyroute_asgi.cli import FINDINGS, GOOD, durations, render
 from policyroute_asgi.cli.override import place
 from policyroute_asgi.cli.override.place import Named
 from policyroute_asgi.cli.render import Format
 from policyroute_asgi.overrides import LONGEST, LONGEST_REASON, OverridesError
 
-_SECONDS: Final[TypeAdapter[float]] = TypeAdapter(Duration)
 _HOUR: Final = 3600.0
 
 
@@ -94,13 +91,12 @@ class Saying:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = _SECONDS.validate_python(text)
-    except ValidationError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: 30m, 2h, 1d") from None
-    if seconds > LONGEST:
+    found = durations.seconds(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: 30m, 2h, 1d")
+    if found > LONGEST:
         raise argparse.ArgumentTypeError("30d is the longest: what is to hold for longer belongs into the policy")
-    return seconds
+    return found
 
 
 def _reason(text: str) -> str:

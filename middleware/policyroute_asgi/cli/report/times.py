@@ -8,13 +8,8 @@ from __future__ import annotations
 import argparse
 import time
 from datetime import UTC, datetime
-from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from policyroute.policy.spelling import Duration
-
-_SECONDS: Final[TypeAdapter[float]] = TypeAdapter(Duration)
+from policyroute_asgi.cli import durations
 
 
 def moment(text: str) -> float:
@@ -27,7 +22,7 @@ def moment(text: str) -> float:
 
 
 def _ago(text: str) -> float:
-    try:
-        return _SECONDS.validate_python(text)
-    except ValidationError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: 2026-03-01, 2026-03-01T12:00:00Z, 24h") from None
+    found = durations.seconds(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: 2026-03-01, 2026-03-01T12:00:00Z, 24h")
+    return found
