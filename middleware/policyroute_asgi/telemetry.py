@@ -235,6 +235,7 @@ class Telemetry:
 
 def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
     decision, client, record, model = served.decision, served.client, served.record, served.model
+    left = record.swapped_from if record is not None else None
     return LogLine(
         at=time.time(),
         decision_id=served.decision_id,
@@ -262,6 +263,6 @@ def _line(served: Served, attempts: list[AttemptRecord]) -> LogLine:
         profile=served.request.profile if served.request is not None else None,
         session=served.sitting.as_json(record) if served.sitting is not None else None,
         overrides=served.overridden,
-        swapped_from=record.swapped_from if record else None,
-        unswapped=unswapped_usd(record, decision.candidates) if record and decision else None,
+        swapped_from=left,
+        unswapped=unswapped_usd(attempts[-1], left, decision.candidates) if left and decision else None,
     )

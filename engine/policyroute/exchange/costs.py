@@ -12,7 +12,7 @@ from policyroute.decide.answers import cost_usd
 from policyroute.decide.decision import Candidate
 from policyroute.events import Usage
 from policyroute.policy.model import Price
-from policyroute.record import AttemptRecord, ExchangeRecord
+from policyroute.record import AttemptRecord
 
 
 def cost_of(attempt: AttemptRecord, price: Price) -> float | None:
@@ -30,11 +30,8 @@ def cost_of(attempt: AttemptRecord, price: Price) -> float | None:
     return None if isinstance(cost, Absent) else cost
 
 
-def unswapped_usd(record: ExchangeRecord, candidates: Iterable[Candidate]) -> float | None:
-    """What the last attempt's tokens would have cost at the first choice that the request left, cached ones as the last
-    one told of them. None where it left nobody, or that has no price, or nobody knows the tokens."""
-    left = record.swapped_from
-    if left is None:
-        return None
+def unswapped_usd(last: AttemptRecord, left: tuple[str, str], candidates: Iterable[Candidate]) -> float | None:
+    """What the last attempt's tokens would have cost at the first choice that was `left` (target and provider), cached
+    ones as the last one told of them. None where that has no price, or nobody knows the tokens."""
     price = next((each.spec.price for each in candidates if (each.target, each.provider.name) == left), None)
-    return None if price is None else cost_of(record.attempts[-1], price)
+    return None if price is None else cost_of(last, price)

@@ -55,8 +55,7 @@ class Cell:
 
     def merge(self, other: Cell) -> None:
         """Those of `other` too."""
-        for name, number in other.counts.items():
-            self.counts[name] += number
+        self.counts.update(other.counts)
         self.failures.update(other.failures)
         self.ttft.merge(other.ttft)
         self.total.merge(other.total)
@@ -140,7 +139,7 @@ class Figures:
     def add(self, told: Told) -> None:
         """One request."""
         hour, tries = told.hour, told.tries
-        self._ended(self._cell(hour, told.profile, tries[-1].place if tries else NOWHERE), told)
+        _ended(self._cell(hour, told.profile, tries[-1].place if tries else NOWHERE), told)
         for each in tries:
             _tried(self._cell(hour, told.profile, each.place), each, stream=told.stream)
         if not tries:
@@ -176,16 +175,17 @@ class Figures:
         was_good, was_bad = self.minutes.get(key, (0, 0))
         self.minutes[key] = was_good + good, was_bad + bad
 
-    def _ended(self, cell: Cell, told: Told) -> None:
-        counts = cell.counts
-        counts["requests"] += 1
-        counts["completed"] += told.completed
-        if told.intact is not None:
-            counts["intact" if told.intact else "broken"] += 1
-        if told.cost is not None:
-            cell.cost.add(told.cost)
-        if told.completed and told.left is None and len(told.tries) > 1 and told.tries[0].failure:
-            counts["retried"] += told.tries[0].place == told.tries[-1].place
+
+def _ended(cell: Cell, told: Told) -> None:
+    counts = cell.counts
+    counts["requests"] += 1
+    counts["completed"] += told.completed
+    if told.intact is not None:
+        counts["intact" if told.intact else "broken"] += 1
+    if told.cost is not None:
+        cell.cost.add(told.cost)
+    if told.completed and told.left is None and len(told.tries) > 1 and told.tries[0].failure:
+        counts["retried"] += told.tries[0].place == told.tries[-1].place
 
 
 def _out(told: Told) -> bool:

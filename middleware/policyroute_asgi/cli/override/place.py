@@ -63,9 +63,10 @@ def shown(override: Override, now: float) -> str:
 
 def is_there(state_dir: Path) -> bool:
     """Whether there is such a directory; says so where there is none: nobody's overrides are no news of anybody's."""
-    if not state_dir.is_dir():
+    there = state_dir.is_dir()
+    if not there:
         render.complain(f"{state_dir} is not there: is it the one that the gateway was started with?")
-    return state_dir.is_dir()
+    return there
 
 
 def failed(error: OverridesError | OSError, state_dir: Path) -> int:
