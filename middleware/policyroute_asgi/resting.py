@@ -37,8 +37,8 @@ Usable = Callable[[Candidate], Key | Failure | Excluded | None]
 
 
 class Resting:
-    """One process's cool-downs and circuits, on one clock (seconds). Other processes have their own; of their circuits
-    `hearsay.py` tells."""
+    """One process's cool-downs and circuits, on one clock (seconds). Other processes have their own, and learn for
+    themselves."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -145,8 +145,6 @@ class Caution:
             if cooling is not None and cooling.fallen:
                 return Failure(cooling.kind, _FALLEN, code=DOMAIN_DOWN, retry_after=cooling.until - now)
             if cooling is not None and not self._is_own(candidate, cooling) and self._has_better(cooling, usable):
-                if cooling.broken:
-                    self._table.breakers.wanted(place, now)
                 message = "The target rests after it has failed."
                 return Failure(cooling.kind, message, code=COOLING, retry_after=cooling.until - now)
             self._waited = self._table.admitted(place, now)

@@ -30,7 +30,6 @@ from policyroute_asgi.door import Door
 from policyroute_asgi.embedded import embedded_provider
 from policyroute_asgi.endpoints import Endpoint
 from policyroute_asgi.handler import NO_POLICY, Handler, refuse
-from policyroute_asgi.hearsay import Hearsay
 from policyroute_asgi.lines import Sink
 from policyroute_asgi.load import LoadLimits, Places
 from policyroute_asgi.metrics import Metrics
@@ -204,19 +203,14 @@ class Services:
         crossings = Crossings(state, auditor, self._moderator)
         routed = Routed(holder, sender(transport), self.telemetry, bounds, state, crossings)
         handler = Handler(holder, routed, self.telemetry)
-        return Service(holder, handler, asyncio.create_task(self._keep(owned, state), name="policyroute-keeper"))
+        return Service(holder, handler, asyncio.create_task(self._keep(owned), name="policyroute-keeper"))
 
-    async def _keep(
-        self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport | StateStore | Auditor], state: StateStore
-    ) -> None:
+    async def _keep(self, owned: Iterable[PolicyHolder | httpx.AsyncBaseTransport | StateStore | Auditor]) -> None:
         """Closes what a service owns when it is cancelled: by `aclose`, or where nobody calls that, by the event loop's
         end, which cancels every task."""
-        hearing = asyncio.create_task(Hearsay(self.telemetry.resting, state).run(), name="policyroute-hearsay")
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            hearing.cancel()
-            await asyncio.wait([hearing])
             for part in owned:
                 await part.aclose()
             await asyncio.to_thread(self.telemetry.flush)

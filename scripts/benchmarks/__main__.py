@@ -19,7 +19,6 @@ from scripts.benchmarks import (
     boundary_bench,
     decide_bench,
     gateway_bench,
-    health_bench,
     memory_bench,
     mid_stream_bench,
     pipeline_bench,
@@ -50,8 +49,8 @@ def main() -> int:
     parser.add_argument(
         "only",
         nargs="*",
-        help="decide, health, gateway, translation, redact, scrub, boundary, reload, state, session, memory, workers, "
-        "pipeline (these unless named), soak, midstream, audit, traces, attacks",
+        help="decide, gateway, translation, redact, scrub, boundary, reload, state, session, memory, workers, pipeline "
+        "(these unless named), soak, midstream, audit, traces, attacks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak (default: %(default)s)")
     parser.add_argument("--kill", action="store_true", help="pipeline: kill the gateway in mid-swap, too")
@@ -63,7 +62,6 @@ def main() -> int:
     everything = not (options.only or options.quick)
     benches: dict[str, Callable[[], Section]] = {
         "decide": lambda: section("Deciding", decide_bench.run(3 if options.quick else 5)),
-        "health": lambda: section("Who is left alone", health_bench.run(1 if options.quick else 5)),
         "gateway": lambda: section("The whole gateway", gateway_bench.run(scale)),
         "translation": lambda: section("Other dialects, on top", translation_bench.run(scale)),
         "redact": lambda: section(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -51,16 +50,3 @@ async def test_a_rule_and_the_metrics_see_it_and_a_reload_that_renames_it_change
     await holder.aclose()
     [said] = [each.getMessage() for each in caplog.records if each.name == "policyroute.health"]
     assert said.startswith("circuit of first at demo open for 1")
-
-
-async def test_gateways_over_one_state_directory_tell_each_other(
-    policies: Path, upstream: Counting, tmp_path: Path
-) -> None:
-    (policies / "policy.yaml").write_text(POLICY)
-    one, other = (gateway(policies, log=None, transport=upstream, state_dir=tmp_path / "state") for _ in range(2))
-    async with lifespan(one), lifespan(other), asyncio.timeout(20):
-        for _ in range(ROW):
-            assert (await ask(one, "POST", CHAT, chat("auto"), JSON)).status == 502
-        while (await states(other))["first"] == "closed":  # noqa: ASYNC110 - told by way of a file
-            await asyncio.sleep(0.01)
-        assert (await ask(other, "POST", CHAT, chat("auto"), JSON)).status == 200

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policyroute.failures import Failure, FailureKind
 from policyroute.health.breaker import PROBE_EVERY, ROW
-from policyroute.health.domains import EVERY, FIRST_PROBE
+from policyroute.health.domains import FIRST_PROBE
 from policyroute.health.places import MODEL, Place, Scope
 from policyroute.health.table import HealthTable
 from policyroute.health.together import Domain, Members, blamed, distinct
@@ -147,15 +147,6 @@ def test_a_reload_keeps_it_whatever_the_provider_is_called_then() -> None:
     assert world.table.verdict(PLACES["a", "eu"]) is not None
     world.down.clear()
     assert not world.goes_on(60).verdicts
-
-
-def test_another_process_may_have_found_that_it_is_well() -> None:
-    world = broken(*of("a"))
-    circuit = next(each for name in of("a") if not (each := world.table.breakers.at(PLACES[name])).closed)
-    circuit.heard(FailureKind.UNAVAILABLE, 0.0, 0.0, 0, world.now)
-    world.now += EVERY
-    world.table.domains.look(world.now)
-    assert not world.verdicts
 
 
 def test_of_domains_with_the_same_members_the_first_is_blamed() -> None:

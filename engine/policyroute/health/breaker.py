@@ -31,11 +31,8 @@ LEARNT: Final = 20
 """First tokens that tell what is usual: their longest. Nothing is slow before."""
 OPEN, OPEN_LONGEST, SPREAD = 15.0, 300.0, 0.2
 """Seconds that it is open: doubled from the one to the other, more or less by this share."""
-PROBE_EVERY: Final = 25.0
+PROBE_EVERY: Final = 30.0
 """Seconds after which one is let through though it is open for longer."""
-HANDOVER: Final = 3.0
-"""Seconds that another process, whose turn it is, has for that before one here may be let through: with PROBE_EVERY,
-and the time that it takes to hear of others, less than 30."""
 CLOSES: Final = 2
 """Answers that close it."""
 
@@ -51,9 +48,7 @@ class State(StrEnum):
 
 class Circuit:
     """Times are seconds on one clock that never goes back. `until`: when it is open no more; `probe`: when the next
-    attempt is let through; both 0.0 while it is closed. `kind` is what it opened for; `times`, how often it has opened
-    since it was closed. `elsewhere`: another process lets the next one through; `wanted`: one here could have gone.
-    `version` is another one after each change that others should hear of."""
+    attempt is let through; both 0.0 while it is closed. `kind` is what it opened for."""
 
     __slots__ = (
         "_answers",
@@ -65,13 +60,10 @@ class Circuit:
         "_row",
         "_seed",
         "_seen",
-        "elsewhere",
+        "_times",
         "kind",
         "probe",
-        "times",
         "until",
-        "version",
-        "wanted",
     )
 
     def __init__(self, seed: int = 0) -> None:
@@ -79,7 +71,7 @@ class Circuit:
         self._counts = [[-1, 0, 0, 0, 0] for _ in range(BUCKETS)]  # which one; attempts, failed; first tokens, slow
         self._row = 0
         self._ill = -WINDOW  # when one failed last
-        self.times = 0
+        self._times = 0  # that it has opened since it was closed
         self._answers = 0  # since it opened
         self._opened = 0.0
         self._held = False  # one was let through, and nothing is known of it yet
@@ -88,12 +80,10 @@ class Circuit:
         self.until = 0.0
         self.probe = 0.0
         self.kind = FailureKind.UNAVAILABLE
-        self.elsewhere = self.wanted = False
-        self.version = 0
 
     @property
     def closed(self) -> bool:
-        return self.times == 0
+        return self._times == 0
 
     @property
     def opened(self) -> float:
@@ -118,33 +108,17 @@ class Circuit:
         made, failed, _, _ = self._sums(now)
         return failed / made if made else 0.0
 
-    def ready(self, now: float) -> float:
-        """When an attempt from here is let through: not before it is their turn, where others let the next one."""
-        return max(self.probe, now + HANDOVER) if self.elsewhere else self.probe
-
     def admitted(self, now: float) -> bool:
         """An attempt goes there. Whether it is the one that is let through: the others wait for what it finds."""
-        if self.closed or self.elsewhere or self.probe > now:
+        if self.closed or self.probe > now:
             return False
         self.probe, self._held = now + PROBE_EVERY, True
-        self.version += 1
         return True
-
-    def heard(self, kind: FailureKind, until: float, probe: float, times: int, now: float) -> None:
-        """Another process says how it is, and nothing is counted for it here; closed where it has opened 0 `times`."""
-        if not times:
-            self._close()
-            return
-        if self.closed:
-            self._opened, self._answers = now, 0
-        self.kind, self.times, self._held = kind, times, False
-        self.until, self.probe = max(self.until, until), probe
 
     def left(self, now: float) -> None:
         """The one that was let through has an answer that begins, or is over: if nothing came of it, another may go."""
         if self._held:
             self.probe, self._held = now, False
-            self.version += 1
 
     def failed(self, kind: FailureKind, began: float, now: float) -> None:
         bucket = self._bucket(now)
@@ -180,7 +154,6 @@ class Circuit:
     def _answered(self, now: float) -> None:
         self._answers += 1
         self.probe, self._held = now, False
-        self.version += 1
         if self._answers >= CLOSES:
             self._close()
 
@@ -199,21 +172,19 @@ class Circuit:
         return slow
 
     def _open(self, kind: FailureKind, now: float) -> None:
-        spread = 1.0 + SPREAD * (crc32(b"%d %d" % (self._seed, self.times)) / 2**31 - 1.0)
-        lasts = OPEN * 2.0 ** min(self.times, 16) * spread
-        self.times += 1
+        spread = 1.0 + SPREAD * (crc32(b"%d %d" % (self._seed, self._times)) / 2**31 - 1.0)
+        lasts = OPEN * 2.0 ** min(self._times, 16) * spread
+        self._times += 1
         self._answers = 0
         self._opened, self._held = now, False
         self.kind = kind
         self.until = max(self.until, now + min(OPEN_LONGEST, lasts))
         self.probe = min(self.until, now + PROBE_EVERY)
-        self.version += 1
 
     def _close(self) -> None:
-        self.times = self._answers = self._row = 0
+        self._times = self._answers = self._row = 0
         self._opened = self.until = self.probe = 0.0
         self._held, self._ill = False, -WINDOW
-        self.elsewhere = self.wanted = False
         for bucket in self._counts:
             bucket[:] = (-1, 0, 0, 0, 0)
 

@@ -49,16 +49,10 @@ class Breakers:
 
     def cooling(self, place: Place, now: float) -> Cooling | None:
         """Why an attempt should not go there now."""
-        if not self._broken:
+        if not self.is_broken(place):
             return None
         circuit = self.at(place)
-        ready = circuit.ready(now)
-        return Cooling(ready, circuit.kind, broken=True) if ready > now else None
-
-    def wanted(self, place: Place, now: float) -> None:
-        """An attempt did not go there that might have been let through, were it not for other processes."""
-        circuit = self.at(place)
-        circuit.wanted = circuit.wanted or (circuit.elsewhere and circuit.probe <= now)
+        return Cooling(circuit.probe, circuit.kind, broken=True) if circuit.probe > now else None
 
     def admitted(self, place: Place, now: float) -> bool:
         """An attempt goes there. Whether it is the one that is let through: then its end has to be told here."""
@@ -74,19 +68,15 @@ class Breakers:
         if is_the_places(failure):
             scope, circuit = self._known(place)
             circuit.failed(failure.kind, began, now)
-            self.note(scope, circuit)
+            self._note(scope, circuit)
 
     def succeeded(self, place: Place, first: float | None, began: float, now: float) -> None:
         """An answer is complete. `first`: seconds to a stream's first token."""
         scope, circuit = self._known(place)
         circuit.succeeded(first, began, now)
-        self.note(scope, circuit)
+        self._note(scope, circuit)
 
-    def known(self) -> list[tuple[Scope, Circuit]]:
-        return list(self._circuits.items())
-
-    def note(self, scope: Scope, circuit: Circuit) -> None:
-        """It may have opened or closed."""
+    def _note(self, scope: Scope, circuit: Circuit) -> None:
         if not circuit.closed:
             self._broken.add(scope)
         elif self._broken:

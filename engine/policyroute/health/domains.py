@@ -30,13 +30,12 @@ class Verdict:
     """`members` are left alone; `ill` are those of them that were seen to fail. Until `probe` nobody is asked, then one
     is. `kind` is how they fail. Times are seconds on one clock."""
 
-    __slots__ = ("_answers", "_held", "_pause", "broken", "domain", "ill", "kind", "members", "probe", "since")
+    __slots__ = ("_answers", "_held", "_pause", "domain", "ill", "kind", "members", "probe", "since")
 
     def __init__(self, domain: Domain, ill: frozenset[Scope], members: frozenset[Scope], now: float) -> None:
         self.domain = domain
         self.ill = ill
         self.members = members
-        self.broken: frozenset[Scope] = frozenset()
         self.kind = FailureKind.UNAVAILABLE
         self.since = now
         self._pause = FIRST_PROBE
@@ -152,10 +151,6 @@ class Domains:
         if now < self._due:
             return
         self._due = now + EVERY
-        for verdict in list(self.verdicts.values()):
-            # Another process may have heard the answers.
-            if any(self._watched[scope].circuit.closed for scope in verdict.broken if scope in self._watched):
-                self._end(verdict, now)
         watched = self._watched
         ill = frozenset(scope for scope, each in watched.items() if self._blames(scope) or each.is_ill(now))
         known = ill | {scope for scope, each in watched.items() if scope not in ill and each.is_known(now)}
@@ -188,9 +183,8 @@ class Domains:
             self.verdicts[domain] = verdict
             self.news.append(News(verdict, True, now, bool(worse)))
         verdict.ill, verdict.members = verdict.ill | ill, members | verdict.ill
-        circuits = {scope: self._watched[scope].circuit for scope in ill}
-        verdict.broken = frozenset(scope for scope, circuit in circuits.items() if not circuit.closed)
-        verdict.kind = next((circuits[scope].kind for scope in verdict.broken), verdict.kind)
+        circuits = [self._watched[scope].circuit for scope in ill]
+        verdict.kind = next((circuit.kind for circuit in circuits if not circuit.closed), verdict.kind)
 
     def _end(self, verdict: Verdict, now: float) -> None:
         """What was seen before says nothing any more."""
