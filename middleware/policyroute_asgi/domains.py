@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from policyroute.decide.state import Place as Named
+from policyroute.exchange.elsewhere import domains
 from policyroute.health.domains import Domains, News
 from policyroute.health.places import Scope
 from policyroute.health.together import Domain, Members
@@ -26,30 +26,25 @@ Names = Mapping[Scope, list[Named]]
 ALL: Final = Domain("all", "")
 
 
-def domains_of(provider: Provider) -> list[Domain]:
-    """What it may fall together with, the closest first."""
-    host = urlsplit(provider.base_url).netloc.rpartition("@")[2]
-    found = [Domain("provider", provider.name), Domain("host", host)]
-    found += [Domain("failure_domain", name) for name in provider.failure_domains]
-    return [each for each in (*found, Domain("region", provider.region)) if each.value] + [ALL]
-
-
 _ORDER: Final = ("provider", "host", "failure_domain", "region", "all")
 
 
 def members(places: Iterable[tuple[Scope, Provider]]) -> Members:
-    """Of all of them."""
+    """Of all of them, the closest first."""
     found: dict[Domain, set[Scope]] = {}
     for scope, provider in places:
-        for domain in domains_of(provider):
+        for domain in (*domains(provider), ALL):
             found.setdefault(domain, set()).add(scope)
+    for domain, scopes in found.items():
+        if domain.tag == "failure_domain":  # which may be named like a provider: that is then in it
+            scopes.update(found.get(Domain("provider", domain.value), ()))
     closest = sorted(found, key=lambda domain: _ORDER.index(domain.tag))
     return {domain: frozenset(found[domain]) for domain in closest}
 
 
-def say(domains: Domains, names: Names) -> None:
+def say(known: Domains, names: Names) -> None:
     """Tell the log what has happened, once."""
-    told, domains.news = domains.news, []
+    told, known.news = known.news, []
     for news in told:
         _say(news, names)
 
