@@ -117,7 +117,7 @@ def lost(state_dir: Path, count: int) -> Problem:
     """What a gateway says of overrides that it knows and whose file is gone."""
     return Problem(
         code="overrides-lost",
-        message=f"`{state_dir / NAME}` is gone: this process goes on with {count} overrides until they end, the next"
-        " one would not know of them",
+        message=f"`{state_dir / NAME}` is gone: this process goes on with what it knows ({count} in force) until that"
+        " ends, the next one would not know of it",
         hint="`policyroute override clear` ends them; say again what is to hold",
     )

@@ -139,3 +139,24 @@ def test_a_file_that_cannot_be_read_is_left_alone(run: Run, state: Path) -> None
         status, _, err = run("override", *words, "--state-dir", state)
         assert (status, "move it away" in " ".join(err.split())) == (1, True)
     assert (state / overrides.NAME).read_text() == "{"
+
+
+def test_where_the_file_is_gone_nobody_says_that_nothing_holds(run: Run, state: Path) -> None:
+    """A gateway that runs goes on with what it knew."""
+    run("override", "drain", "one", "--state-dir", state)
+    (state / overrides.NAME).unlink()
+    status, out, err = run("override", "clear", "one", "--state-dir", state)
+    assert (status, out) == (1, "")
+    assert "without a name ends what gateways still go by" in " ".join(err.split())
+    status, out, _ = run("override", "clear", "--state-dir", state)
+    assert status == 0
+    assert "what gateways still went by ends" in " ".join(out.split())
+    assert listed(run, state) == []
+    assert run("override", "clear", "--state-dir", state) == (0, "no override was in force\n", "")
+
+
+@pytest.mark.parametrize("action", ["list", "clear"])
+def test_a_directory_that_is_not_there_is_no_answer(action: str, run: Run, tmp_path: Path) -> None:
+    status, out, err = run("override", action, "--state-dir", tmp_path / "typo")
+    assert (status, out) == (1, "")
+    assert "typo is not there: is it the one that the gateway was started with?" in " ".join(err.split())

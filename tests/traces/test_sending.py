@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from tests.support.edge import JSON, chat
 from tests.support.processes import Gateway
 
 from policyroute_asgi.cli import MISUSE, main
+from policyroute_asgi.traces.opening import sending
 
 pytestmark = pytest.mark.anyio
 CHAT = "/v1/chat/completions"
@@ -122,7 +124,12 @@ async def test_a_collector_that_does_not_answer_holds_up_nobody(policies: Path) 
 @pytest.mark.parametrize(
     ("environment", "missing", "said"),
     [
-        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, (), "only http/protobuf is spoken here"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            (),
+            "http/protobuf is spoken here, and OTEL_EXPORTER_OTLP_PROTOCOL asks",
+        ),
+        ({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, (), "and OTEL_EXPORTER_OTLP_TRACES_PROTOCOL asks for grpc"),
         ({}, ("opentelemetry.exporter.otlp.proto.http",), "pip install 'policyroute[opentelemetry]'"),
         ({}, ("opentelemetry.sdk",), "pip install 'policyroute[opentelemetry]'"),
     ],
@@ -142,6 +149,38 @@ def test_a_start_that_could_not_send_is_refused(  # noqa: PLR0913, PLR0917 - a t
         monkeypatch.setitem(modules, name, None)
     assert main(["serve", str(policies), "--traces", "otlp"]) == MISUSE
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_variable_that_names_another_exporter_is_refused_by_its_own_name(policies: Path) -> None:
+    command = [sys.executable, "-m", "policyroute_asgi", "serve", str(policies)]
+    environment = os.environ | {"OTEL_TRACES_EXPORTER": "console"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == MISUSE
+    assert "OTEL_TRACES_EXPORTER: 'console' is not spoken here: otlp, or none" in " ".join(done.stderr.split())
+
+
+async def _opened(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> bool:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with sending("otlp") as provider:
+        return provider is not None
+
+
+@pytest.mark.parametrize("header", ["Authorization: Bearer sk-of-the-collector", "sk-of-the-collector"])
+async def test_a_header_that_is_none_is_told_without_what_it_says(
+    header: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await _opened({"OTEL_EXPORTER_OTLP_HEADERS": f"x-tenant=one,{header}"}, monkeypatch)
+    assert "sk-of-the-collector" not in caplog.text
+    assert "OTEL_EXPORTER_OTLP_HEADERS: one is left out" in caplog.text
+
+
+async def test_variables_that_cannot_be_used_are_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not await _opened({"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, monkeypatch)
+    assert "SPANS ARE NOT SENT" in caplog.text
+    assert "OTEL_BSP_MAX_QUEUE_SIZE" in caplog.text
 
 
 def test_nothing_of_it_is_imported_where_nobody_asked(policies: Path) -> None:

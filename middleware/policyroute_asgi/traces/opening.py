@@ -43,13 +43,13 @@ def trouble(exporter: str) -> str | None:
     """Why this process could not send to a collector, in words for who starts it."""
     if exporter == "none":
         return None
-    if exporter not in EXPORTERS:
-        return f"{exporter!r} is none of {', '.join(EXPORTERS)}"
+    if exporter not in EXPORTERS:  # the option has no other: the variable says so
+        return f"{EXPORTER_VARIABLE}: {exporter!r} is not spoken here: otlp, or none"
     if not _there():
         return "OpenTelemetry is not installed: pip install 'policyroute[opentelemetry]'"
-    spoken = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), _SPOKEN)
-    if spoken != _SPOKEN:
-        return f"only {_SPOKEN} is spoken here, and {_PROTOCOLS[1]} asks for {spoken}"
+    says = next((name for name in _PROTOCOLS if os.environ.get(name)), None)
+    if says is not None and os.environ[says] != _SPOKEN:
+        return f"only {_SPOKEN} is spoken here, and {says} asks for {os.environ[says]}"
     return None
 
 
@@ -71,7 +71,8 @@ async def sending(exporter: str) -> AsyncGenerator[TracerProvider | None]:
     try:
         made: Any = provider()
     except Exception as error:  # noqa: BLE001 - whatever does not please it in the variables: requests are served
-        logger.error("SPANS ARE NOT SENT: what the OTEL_* variables say cannot be used (%s)", type(error).__name__)
+        said = ", ".join(sorted(name for name in os.environ if name.startswith("OTEL_")))  # never what they say
+        logger.error("SPANS ARE NOT SENT: one of these cannot be used: %s (%s)", said, type(error).__name__)
         yield None
         return
     try:

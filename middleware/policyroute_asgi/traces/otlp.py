@@ -6,6 +6,7 @@ of its own from a queue with an end: where the collector is slow or gone spans a
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import Final
 
@@ -18,13 +19,21 @@ from policyroute import __version__
 
 _NAME: Final = "service.name"
 _UNNAMED: Final = "unknown_service"
+_OF_HEADERS: Final = logging.getLogger("opentelemetry.util.re")
+"""Says of a header that it cannot read what stands there, which is a key as a rule."""
 
 
 def provider() -> TracerProvider:
     """A new one, with its thread. Whoever ends the process calls `shutdown`, which may block."""
+    _OF_HEADERS.addFilter(_without_content)
     made = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return made
+
+
+def _without_content(said: logging.LogRecord) -> bool:
+    said.msg, said.args = "OTEL_EXPORTER_OTLP_HEADERS: one is left out, as it is not written as name=value", ()
+    return True
 
 
 def _resource() -> Resource:

@@ -18,6 +18,8 @@ SUMMARY = "take overrides back: one, or without a name all of them"
 EXAMPLE = """  policyroute override clear openai --state-dir /var/lib/policyroute
   policyroute override clear --state-dir /var/lib/policyroute"""
 
+_GONE = f"there is no {overrides.NAME}, and `override clear` without a name ends what gateways still go by"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="the target or provider (default: all)")
@@ -27,10 +29,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     now, name = time.time(), arguments.name
+    if not place.is_there(arguments.state_dir):
+        return FINDINGS
     try:
-        known = {each.name for each in overrides.load(arguments.state_dir) or () if each.until > now}
+        written = overrides.load(arguments.state_dir)
+        known = {each.name for each in written or () if each.until > now}
         if name is not None and name not in known:
-            render.complain(f"there is no override of `{name}`: {suggestion(name, known) or 'see `override list`'}")
+            hint = suggestion(name, known) or "see `override list`"
+            render.complain(f"there is no override of `{name}`: {hint if written is not None else _GONE}")
             return FINDINGS
         taken = overrides.clear(arguments.state_dir, name, now)
     except (OverridesError, OSError) as error:
@@ -41,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     out = render.console()
     for each in taken:
         out.print(f"taken back: {escape(place.shown(each, now))}", soft_wrap=True)
-    if not taken:
+    if written is None:
+        out.print(f"there was no {overrides.NAME}: what gateways still went by ends", soft_wrap=True)
+    elif not taken:
         out.print("no override was in force")
     return GOOD

@@ -61,6 +61,13 @@ def shown(override: Override, now: float) -> str:
     return f"{override}: for {spelled}, until {until}; {override.reason or 'no reason given'}"
 
 
+def is_there(state_dir: Path) -> bool:
+    """Whether there is such a directory; says so where there is none: nobody's overrides are no news of anybody's."""
+    if not state_dir.is_dir():
+        render.complain(f"{state_dir} is not there: is it the one that the gateway was started with?")
+    return state_dir.is_dir()
+
+
 def failed(error: OverridesError | OSError, state_dir: Path) -> int:
     said = error.advice if isinstance(error, OverridesError) else f"{state_dir}: {error.strerror}"
     render.complain(f"nothing was changed: {said}")

@@ -25,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     now = time.time()
+    if not place.is_there(arguments.state_dir):
+        return FINDINGS
     try:
         found = Overrides.at(overrides.load(arguments.state_dir) or (), now).every
     except OverridesError as error:
