@@ -19,7 +19,7 @@ REGION = "region"
 def domains(provider: Provider) -> list[Domain]:
     """What it falls together with, the closest first: itself, its host, what the policy or the catalogue says, and its
     region."""
-    host = urlsplit(provider.base_url).netloc.rpartition("@")[2]
+    host = urlsplit(provider.base_url).netloc.rpartition("@")[2] or provider.base_url
     declared = [Domain("failure_domain", name) for name in provider.failure_domains]
     every = [Domain("provider", provider.name), Domain("host", host), *declared, Domain(REGION, provider.region)]
     return [each for each in every if each.value]
