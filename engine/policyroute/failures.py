@@ -58,6 +58,9 @@ DEFAULT_AFTER: frozenset[FailureKind] = frozenset(
 REFUSALS: Final = frozenset({FailureKind.REFUSED, FailureKind.CONTENT_FILTERED})
 """The model, or a filter, would not answer."""
 
+DOMAIN_DOWN: Final = "domain_down"
+"""The code of a candidate that nobody asked, since what it shares with others is down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from policyroute.changes import Change
-from policyroute.failures import KINDS
+from policyroute.failures import DOMAIN_DOWN, KINDS
 
 COOLING: Final = "cooling"
 """The code of a candidate that was passed over since it rested after failures."""
 
+_RESTED: Final = frozenset({COOLING, DOMAIN_DOWN})
 
 @dataclass(slots=True)
 class AttemptRecord:
@@ -155,7 +156,7 @@ class ExchangeRecord:
         first, last = self.attempts[0], self.attempts[-1]
         if first.outcome in KINDS and (first.target, first.provider) != (last.target, last.provider):
             return first.target, first.provider
-        return next(((each.target, each.provider) for each in self.skipped if each.code == COOLING), None)
+        return next(((each.target, each.provider) for each in self.skipped if each.code in _RESTED), None)
 
     def as_json(self) -> dict[str, Any]:
         return {

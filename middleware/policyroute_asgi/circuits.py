@@ -24,7 +24,8 @@ class Circuits(Mapping[Place, Health]):
         self._wall = wall
 
     def __getitem__(self, key: Place) -> Health:
-        return self._of(self._resting.circuits[key])
+        known = self._of(self._resting.circuits[key])
+        return known._replace(domain_down=True) if self._resting.is_down(key) else known
 
     def states(self) -> Iterator[tuple[str, str, str]]:
         """(target, provider, state). From any thread."""

@@ -26,6 +26,7 @@ from policyroute.request import Client, ModelRequest, Operation
 from policyroute_asgi.attempt_metrics import AttemptMetrics
 from policyroute_asgi.budgets import Purse
 from policyroute_asgi.circuits import Circuits, CircuitStates
+from policyroute_asgi.domains import DomainStates
 from policyroute_asgi.latency import Latencies
 from policyroute_asgi.lines import LineWriter, Sink
 from policyroute_asgi.log_line import LONGEST_MODEL, LogLine
@@ -144,6 +145,7 @@ class Telemetry:
             lambda: self.in_flight, lambda: self.queued, self._dropped, self.provider_keys.states, self.resting.states
         )
         metrics.registry.register(CircuitStates(self._circuits))
+        metrics.registry.register(DomainStates(lambda: self.resting.table.domains))
 
     def _dropped(self) -> int:
         return self._lines.dropped if self._lines else 0

@@ -13,19 +13,19 @@ from tests.support.machine import FALLBACK, LIMITS, anybody, said
 from policyroute.decide.decision import Candidate
 from policyroute.decide.pinning import SAME_TARGET
 from policyroute.exchange.commands import Failed
-from policyroute.exchange.elsewhere import apart_first, domains
+from policyroute.exchange.elsewhere import apart_first
 from policyroute.exchange.machine import Exchange
 from policyroute.failures import Failure, FailureKind
+from policyroute.health.together import Domain
 
 Make = Callable[..., Candidate]
 
 ONCE = replace(FALLBACK, retries=0, max_swaps=3, max_attempts=4, swap_delay=0.0)
 
 
-def at(made: Candidate, provider: str, *failure_domains: str) -> Candidate:
-    where = replace(
-        made.provider, name=provider, base_url=f"https://{provider}.example/v1", failure_domains=failure_domains
-    )
+def at(made: Candidate, provider: str, *failure_domains: str, region: str = "") -> Candidate:
+    address = f"https://{provider}.example/v1"
+    where = replace(made.provider, name=provider, base_url=address, failure_domains=failure_domains, region=region)
     return replace(made, provider=where)
 
 
@@ -52,6 +52,18 @@ def test_another_domain_comes_first_when_a_place_has_failed(candidate: Make, kin
     assert asked(line(candidate), kind) == ["gpt", "claude", "mini", "twin"]
 
 
+def test_the_same_region_comes_after_others_and_before_the_same_provider(candidate: Make) -> None:
+    names = [
+        ("gpt", "openai", "eu"),
+        ("mini", "openai", "us"),
+        ("mistral", "mistral", "eu"),
+        ("claude", "anthropic", "us"),
+    ]
+    made = [at(candidate(target), provider, region=region) for target, provider, region in names]
+    assert asked(made, FailureKind.UNAVAILABLE) == ["gpt", "claude", "mistral", "mini"]
+    assert asked(made[:3], FailureKind.UNAVAILABLE) == ["gpt", "mistral", "mini"]
+
+
 def test_where_all_fall_together_the_order_stays(candidate: Make) -> None:
     assert asked(line(candidate)[:3], FailureKind.UNAVAILABLE) == ["gpt", "mini", "twin"]
 
@@ -71,14 +83,14 @@ def test_other_providers_of_a_pinned_target_stay_ahead(candidate: Make) -> None:
 
 @given(
     providers=st.lists(st.sampled_from(["a", "b", "c"]), max_size=6),
-    shaken=st.frozensets(st.sampled_from(["a", "b", "c"])),
+    fallen=st.frozensets(st.sampled_from(["a", "b", "c"])),
 )
 def test_nobody_is_lost_and_those_who_are_alike_keep_their_order(
-    candidate: Make, providers: list[str], shaken: frozenset[str]
+    candidate: Make, providers: list[str], fallen: frozenset[str]
 ) -> None:
     later = tuple(at(candidate(str(number)), provider) for number, provider in enumerate(providers))
-    order = apart_first(later, shaken)
+    order = apart_first(later, {Domain("provider", name) for name in fallen})
     assert sorted(map(id, order)) == sorted(map(id, later))
-    for fallen in (True, False):
-        alike = [each for each in later if shaken.isdisjoint(domains(each)) is fallen]
+    for down in (True, False):
+        alike = [each for each in later if (each.provider.name in fallen) is down]
         assert [each for each in order if each in alike] == alike

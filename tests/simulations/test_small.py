@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.simulations import agents, integrity, sessions
+from scripts.simulations import agents, domains, integrity, sessions
 from scripts.simulations.report import all_held, table
 
 
@@ -19,3 +19,8 @@ def test_loops_end_with_the_agent_profile() -> None:
 def test_who_breaks_a_schema_is_left_for_that_schema_only() -> None:
     promises = integrity.run(integrity.Plan(runs=20))
     assert all_held(promises), table("integrity", promises)
+
+
+def test_the_right_domain_is_blamed_and_none_where_there_is_none() -> None:
+    promises = domains.run(domains.Plan(runs=2, rate=0.3))
+    assert all_held(promises), table("domains", promises)

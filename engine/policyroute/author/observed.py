@@ -51,7 +51,7 @@ class _Given:
 def health_of(given: GivenHealth) -> Health:
     """Raises ValueError where `open_until` is no moment."""
     until = given.open_until
-    return Health(given.state, given.error_rate, None if until is None else seconds(until))
+    return Health(given.state, given.error_rate, None if until is None else seconds(until), given.domain_down)
 
 
 def seconds(written: str) -> float:

@@ -33,12 +33,13 @@ UNKNOWN: Final = Latency()
 
 
 class Health(NamedTuple):
-    """One place's circuit: `closed`, `open` or `half_open`; the share of its latest attempts that failed; and until
-    when it is open (seconds since 1970), None where it is closed."""
+    """One place's circuit: `closed`, `open` or `half_open`; the share of its latest attempts that failed; until
+    when it is open (seconds since 1970), None where it is closed; whether it is in a failure domain that is down."""
 
     state: str = "closed"
     error_rate: float = 0.0
     open_until: float | None = None
+    domain_down: bool = False
 
 
 WELL: Final = Health()

@@ -65,10 +65,12 @@ class HealthFacts:
         self.state = known.state
         self.error_rate = known.error_rate
         self.open_until = ABSENT if known.open_until is None else Timestamp.of(known.open_until)
+        self.domain_down = known.domain_down
 
     def as_json(self) -> dict[str, Any]:
         until = None if isinstance(self.open_until, Absent) else str(self.open_until)
-        return {"state": self.state, "error_rate": self.error_rate, "open_until": until}
+        seen = {"state": self.state, "error_rate": self.error_rate, "open_until": until}
+        return {**seen, "domain_down": True} if self.domain_down else seen
 
 
 class Asking(Protocol):

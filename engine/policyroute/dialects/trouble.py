@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from policyroute.failures import Failure
+from policyroute.failures import DOMAIN_DOWN, Failure
 from policyroute.failures import FailureKind as K
 from policyroute.request import BadRequest
 
@@ -81,6 +81,9 @@ class ClientError:
             # A key that is good but may not do this is no key to be replaced: SDKs tell the two by their status.
             status = 403 if failure.status == 403 else 401
             return cls(status, failure.code or "provider_key_refused", failure.message, decision_id=decision_id)
+        if failure.code == DOMAIN_DOWN:
+            wait = failure.retry_after
+            return cls(503, DOMAIN_DOWN, failure.message, retry=True, retry_after=wait, decision_id=decision_id)
         status = STATUS[kind]
         if kind is K.INVALID_REQUEST and failure.status in _PASSED_ON:
             status = failure.status

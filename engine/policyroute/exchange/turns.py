@@ -17,6 +17,7 @@ from policyroute.decide.resolved import ResolvedFallback
 from policyroute.exchange.elsewhere import apart_first, domains
 from policyroute.failures import Failure, FailureKind
 from policyroute.health.places import is_the_places
+from policyroute.health.together import Domain
 from policyroute.record import Skipped
 
 SHORT_WAIT = 2.0
@@ -99,7 +100,7 @@ class Turns:
         self._last: int | None = None
         self._closed: set[object] = set()
         self._window = 0
-        self._shaken: frozenset[str] = frozenset()
+        self._shaken: set[Domain] = set()
         self._before: tuple[int | None, int, int, int] = (None, 0, 0, 0)
 
     def taken(self, place: int) -> None:
@@ -132,7 +133,7 @@ class Turns:
         if not other_key:
             self._learn(candidate, failure.kind)
         if is_the_places(failure):
-            self._shaken |= domains(candidate)
+            self._shaken.update(domains(candidate.provider))
             self.candidates = (*self.candidates[: place + 1], *apart_first(self.candidates[place + 1 :], self._shaken))
         if self._attempts >= self._fallback.max_attempts:
             return None

@@ -23,7 +23,7 @@ from policyroute.events import (
     StreamEvent,
     ToolCallDelta,
 )
-from policyroute.failures import Failure, FailureKind
+from policyroute.failures import DOMAIN_DOWN, Failure, FailureKind
 
 _ENDINGS = {
     FinishReason.CONTENT_FILTER: (FailureKind.CONTENT_FILTERED, "the provider's content filter withheld the answer"),
@@ -130,13 +130,14 @@ def telling(failures: Sequence[tuple[Failure, float]], now: float) -> Failure:
     """The failure to tell the client of, out of all that happened (each with its time, in order).
 
     The first one: what came later is often only the fallback's own trouble. Exceptions: a verdict on the content and
-    the end of all time speak for themselves, and what only the operator can mend is told last. `retry_after` is
-    the soonest that any provider named.
+    the end of all time speak for themselves, what only the operator can mend is told last, and that somebody was not
+    asked, since a failure domain is down, where nobody was. `retry_after` is the soonest that any provider named.
     """
     last = failures[-1][0]
     if last.kind in _LAST_WORD:
         return last
-    told = next((failure for failure, _ in failures if failure.kind not in _OUR_TROUBLE), failures[0][0])
+    met = [failure for failure, _ in failures if failure.code != DOMAIN_DOWN] or [failures[0][0]]
+    told = next((failure for failure in met if failure.kind not in _OUR_TROUBLE), met[0])
     if told.kind not in _WAITING_HELPS:
         return told
     ready = [at + failure.retry_after for failure, at in failures if failure.retry_after is not None]

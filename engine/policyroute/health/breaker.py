@@ -85,6 +85,17 @@ class Circuit:
     def closed(self) -> bool:
         return self._times == 0
 
+    @property
+    def opened(self) -> float:
+        """When it opened last; 0.0 while it is closed."""
+        return self._opened
+
+    def counted(self, since: float, now: float) -> tuple[int, int]:
+        """Attempts, and failed ones, in the buckets that began after `since`, which is within the window."""
+        oldest, newest = int(since / BUCKET), int(now / BUCKET)
+        kept = [bucket for bucket in self._counts if oldest < bucket[0] <= newest]
+        return sum(bucket[1] for bucket in kept), sum(bucket[2] for bucket in kept)
+
     def state(self, now: float) -> State:
         if self.closed:
             return State.CLOSED

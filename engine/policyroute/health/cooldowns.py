@@ -24,11 +24,13 @@ MOST: Final = 4096
 
 
 class Cooling(NamedTuple):
-    """Until when somebody is left alone, and after what. `broken`: its circuit is open."""
+    """Until when somebody is left alone, and after what. `broken`: its circuit is open. `fallen`: it is in a failure
+    domain that is down, and it is not the time to find out."""
 
     until: float
     kind: FailureKind
     broken: bool = False
+    fallen: bool = False
 
 
 class _Rest:

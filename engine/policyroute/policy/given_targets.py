@@ -26,6 +26,7 @@ class GivenHealth(Strict):
     state: Annotated[str, one_of(State)] = "closed"
     error_rate: Share = 0.0
     open_until: Annotated[str | None, Field(description="RFC 3339")] = None
+    domain_down: bool = False
 
 
 class GivenTarget(Strict):

@@ -56,6 +56,7 @@ def _parts(known: Known) -> tuple[Type, Type, Type]:
             "state": known(enum_of(*State), "of its circuit: `closed` is well, `half_open` is being tried"),
             "error_rate": known(DOUBLE, "0..1, of the attempts of the last minute; 0 where there were none"),
             "open_until": known(TIMESTAMP, "when its circuit is open no more", optional=True),
+            "domain_down": known(BOOL, "whether a [failure domain](health.md#failure-domains) it is in is down"),
         },
     )
     return price, latency, health
