@@ -167,6 +167,24 @@ def test_what_began_before_it_opened_is_no_news() -> None:
     assert (circuit.until, circuit.state(0.05)) == (until, State.OPEN)
 
 
+def test_what_is_asked_all_the_same_while_it_is_open_makes_it_no_longer() -> None:
+    """Where nobody else can be asked, everything goes there. One that is let through says whether it is still ill."""
+    circuit = opened()
+    until, probe = circuit.until, circuit.probe
+    told(circuit, "-" * 20, until - 1)
+    assert (circuit.until, circuit.probe) == (until, probe)
+    assert circuit.admitted(until)
+    circuit.failed(DOWN, until, until + 1)
+    assert circuit.until > until + 1 + OPEN
+
+
+def test_slow_answers_of_what_is_asked_all_the_same_make_it_no_longer() -> None:
+    circuit = told(learnt(0.5), "+" * 8, WINDOW, 30.0)
+    until = circuit.until
+    told(circuit, "+" * 20, until - 1, 30.0)
+    assert circuit.until == until
+
+
 # Half open ------------------------------------------------------------------------------------------------------------
 
 

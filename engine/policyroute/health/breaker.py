@@ -1,7 +1,7 @@
 """A circuit breaker: what a place has lately done, and whether it is asked as ever, not at all, or by one at a time.
 
-Rule of this module: one place's circuit. What began before it opened is no news of how it is after, and `until` never
-moves back.
+Rule of this module: one place's circuit. What began before it opened is no news of how it is after, and what fails
+while it is open is none at all, until one is let through. `until` never moves back.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Circuit:
     __slots__ = (
         "_answers",
         "_counts",
+        "_due",
         "_first",
         "_held",
         "_ill",
@@ -74,6 +75,7 @@ class Circuit:
         self._times = 0  # that it has opened since it was closed
         self._answers = 0  # since it opened
         self._opened = 0.0
+        self._due = 0.0  # since when those that begin tell whether it is still ill
         self._held = False  # one was let through, and nothing is known of it yet
         self._first = 0.0  # the usual longest wait for a first token
         self._seen = 0
@@ -127,7 +129,7 @@ class Circuit:
         self._row += 1
         self._ill = now
         if not self.closed:
-            if began > self._opened:
+            if began >= self._due:
                 self._open(kind, now)
             return
         made, failed, _, _ = self._sums(now)
@@ -146,10 +148,10 @@ class Circuit:
             if slow and self._is_mostly_slow(now):
                 self._open(FailureKind.TIMEOUT_TTFT, now)
         elif began > self._opened:
-            if slow:
-                self._open(FailureKind.TIMEOUT_TTFT, now)
-            else:
+            if not slow:
                 self._answered(now)
+            elif began >= self._due:
+                self._open(FailureKind.TIMEOUT_TTFT, now)
 
     def _answered(self, now: float) -> None:
         self._answers += 1
@@ -179,11 +181,11 @@ class Circuit:
         self._opened, self._held = now, False
         self.kind = kind
         self.until = max(self.until, now + min(OPEN_LONGEST, lasts))
-        self.probe = min(self.until, now + PROBE_EVERY)
+        self.probe = self._due = min(self.until, now + PROBE_EVERY)
 
     def _close(self) -> None:
         self._times = self._answers = self._row = 0
-        self._opened = self.until = self.probe = 0.0
+        self._opened = self._due = self.until = self.probe = 0.0
         self._held, self._ill = False, -WINDOW
         for bucket in self._counts:
             bucket[:] = (-1, 0, 0, 0, 0)
