@@ -16,6 +16,7 @@ COOLING: Final = "cooling"
 
 _RESTED: Final = frozenset({COOLING, DOMAIN_DOWN})
 
+
 @dataclass(slots=True)
 class AttemptRecord:
     """One try. Times are seconds on the exchange's clock; None where it did not come to that.
